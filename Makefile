@@ -1,0 +1,61 @@
+# Every target does the set-up it needs. `make help` lists them.
+# The newest python3.x >= 3.11 that can make a virtual environment is picked; PYTHON=… overrides.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help setup run call test check bench generate clean
+
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+LISTEN ?=
+API ?=
+PEERS ?= optional
+WORKERS ?= auto
+ARGS ?=
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(READY) ## make .venv with everything that the other targets need
+
+$(READY): pyproject.toml
+	@py="$(PYTHON)"; \
+	if [ -z "$$py" ]; then for v in 3.15 3.14 3.13 3.12 3.11 3; do \
+	  if python$$v -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then py=python$$v; break; fi; \
+	done; fi; \
+	if [ -z "$$py" ]; then \
+	  echo "dialplane needs Python >= 3.11 with its venv module, and none was found."; \
+	  echo "  Debian, Ubuntu:  sudo apt-get install python3 python3-venv"; \
+	  echo "  Fedora:          sudo dnf install python3"; \
+	  echo "  macOS:           brew install python"; \
+	  echo "Or name one:       make setup PYTHON=/path/to/python3.11"; exit 1; fi; \
+	if [ -x $(BIN)/python ] && ! $(BIN)/python -c '' 2>/dev/null; then rm -rf $(VENV); fi; \
+	echo "setting up $(VENV) with $$($$py --version)"; \
+	[ -x $(BIN)/python ] || $$py -m venv $(VENV) || exit 1; \
+	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1' && \
+	$(BIN)/python -m pip install --quiet --editable . --group dev && touch $(READY)
+
+run: $(READY) ## answer calls on this machine by the first example (LISTEN=udp://127.0.0.1:5070 for another port)
+	@$(BIN)/bridge up $(if $(LISTEN),--listen $(LISTEN)) $(if $(API),--api $(API)) $(ARGS)
+
+call: $(READY) ## place a test call to `make run` and say in words what was heard
+	@$(BIN)/bridge call $(if $(LISTEN),--via $(LISTEN)) $(ARGS)
+
+test: $(READY) ## all tests; PEERS=required makes a missing peer a failure
+	PEERS=$(PEERS) $(BIN)/python -m pytest -q -n $(WORKERS) --dist loadgroup $(ARGS)
+
+check: $(READY) ## ruff, mypy --strict, import-linter, generated files fresh
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m schemas.publish --check
+
+generate: $(READY) ## write schemas/published anew from the models
+	$(BIN)/python -m schemas.publish
+
+bench: $(READY) ## measure, each figure beside its reference
+	@for b in tests/bench/*.py; do echo "== $$b"; $(BIN)/python $$b || exit 1; done
+
+clean: ## remove .venv and what the tools left
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist

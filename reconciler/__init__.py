@@ -1,0 +1,1 @@
+"""House one: converges what is declared into the live tables."""

@@ -1,0 +1,1 @@
+"""House two, "the bridge": answers calls from the live tables and brings them into rooms."""
