@@ -1,0 +1,110 @@
+"""What is known of a call before it is routed, and the decisions that can come of it.
+
+`lookup.decide` returns these, the bridge acts on them, `explain` renders them. A refusal carries everything that is
+needed to answer the peer and to tell a person why: a stable code, a SIP status, a sentence and what to change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from schemas.tables.rows import NumberRow, RuleRow, TrunkRow
+
+OpensPin = Callable[[RuleRow, str], bool]
+"""Whether a PIN opens a rule that has one; the caller unseals the rule's secret for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallFacts:
+    """One call as its INVITE tells it; user parts are as received and are normalised where they are compared."""
+
+    source: str
+    """The packet's source address, without a port."""
+    called: str
+    """The user part of To."""
+    caller: str
+    """The user part of From."""
+    pin: str | None = field(default=None, repr=False)
+    """None = not asked yet, "" = the caller pressed # alone, else the digits."""
+    region: str = ""
+    """The region of the bridge that asks; "" = it has none."""
+    authenticated_as: str | None = None
+    """The user name whose digest response was verified, if any."""
+
+
+class Reason(StrEnum):
+    """Why a call is refused; the codes are stable."""
+
+    NO_TRUNK = "no-trunk"
+    SOURCE_NOT_ALLOWED = "source-not-allowed"
+    WRONG_REGION = "wrong-region"
+    CALLER_NOT_ALLOWED = "caller-not-allowed"
+    CALLED_NOT_SERVED = "called-not-served"
+    NO_RULE = "no-rule"
+    PIN_REQUIRED = "pin-required"
+    WRONG_PIN = "wrong-pin"
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """The call goes to this rule's room. `number` is the trunk's PhoneNumber, or the one that points at the rule."""
+
+    trunk: TrunkRow
+    rule: RuleRow
+    number: NumberRow | None
+
+
+@dataclass(frozen=True, slots=True)
+class PinNeeded:
+    """Answer, ask for a PIN, decide again with it. `rule` asks, but another may be the one that the PIN opens."""
+
+    trunk: TrunkRow
+    rule: RuleRow
+    number: NumberRow | None
+
+
+@dataclass(frozen=True, slots=True)
+class Challenged:
+    """Answer 401 with this trunk's realm (RFC 3261 section 22.2), decide again with the verified user name."""
+
+    trunk: TrunkRow
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """No. `trunk` is the one that came nearest, if any allows the source."""
+
+    reason: Reason
+    sip_status: int
+    trunk: TrunkRow | None
+    sentence: str
+    hint: str
+    """Which manifest field to change."""
+    stranger: bool = False
+    """No trunk names the source, and it has not authenticated: it may be met with silence."""
+
+
+Decision = Admitted | PinNeeded | Challenged | Refused
+
+STRANGER_STATUS = 403
+"""All that a stranger is told, whatever the reason: which numbers are served is not its business."""
+
+STATUS = {
+    Reason.NO_TRUNK: 403,
+    Reason.SOURCE_NOT_ALLOWED: 403,
+    Reason.WRONG_REGION: 480,  # RFC 3261 21.4.18; a 503 would make carriers take the whole bridge for broken
+    Reason.CALLER_NOT_ALLOWED: 403,
+    Reason.CALLED_NOT_SERVED: 404,
+    Reason.NO_RULE: 404,
+    Reason.PIN_REQUIRED: 403,
+    Reason.WRONG_PIN: 403,
+}
+
+
+def refused(
+    reason: Reason, sentence: str, hint: str, *, trunk: TrunkRow | None = None, stranger: bool = False
+) -> Refused:
+    """A refusal with the status of its reason; a stranger gets the one status of strangers."""
+    return Refused(reason, STRANGER_STATUS if stranger else STATUS[reason], trunk, sentence, hint, stranger)

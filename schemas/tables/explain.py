@@ -1,0 +1,101 @@
+"""Why a call goes where it goes: `decide`'s own predicates, run on more rows and put into words.
+
+The bridge explains the calls it refuses, `reconcile explain` any call. The decision is `decide`'s; the trail says of
+each trunk and each rule which predicate it fails and why, or how it stands among those that fit. What decided comes
+first: the trunk that takes the call, the rules by nearness, then the other trunks by nearness. At most
+`TRAIL_LINES_MAX` rows are shown and the others counted. Of a kind with more rows than `examined_max` only those that
+the indexes yield are examined, so that a bridge can afford to explain every refusal.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from itertools import islice
+from typing import TypeVar
+
+from schemas.tables.decisions import CallFacts, OpensPin
+from schemas.tables.entries import RuleEntry, TrunkEntry
+from schemas.tables.lookup import decide, find_trunk, near_rules, near_trunks, read_call
+from schemas.tables.predicates import (
+    RULE_PREDICATES,
+    TRUNK_PREDICATES,
+    Call,
+    Dispatch,
+    passed,
+    rule_order,
+    trunk_order,
+)
+from schemas.tables.rendering import as_json, render
+from schemas.tables.rows import Kind
+from schemas.tables.sharded import ShardedMap
+from schemas.tables.tables import Tables
+from schemas.tables.trail import NOT_INDEXED, TAKES, Explanation, Omitted, TrailLine
+from schemas.tables.wording import rule_fit, trunk_fit
+
+__all__ = ["Explanation", "Omitted", "TrailLine", "as_json", "explain", "render"]
+
+TRAIL_LINES_MAX = 50
+"""How many trunks and rules a trail shows."""
+
+EXAMINED_MAX = 1000
+"""Up to how many trunks, and as many rules, a bridge examines for one refusal: about a millisecond each."""
+
+E = TypeVar("E", TrunkEntry, RuleEntry)
+Order = tuple[int | str, ...]
+Judged = tuple[Order, TrailLine]
+
+
+def explain(
+    tables: Tables, facts: CallFacts, opens_pin: OpensPin | None = None, *, examined_max: int = EXAMINED_MAX
+) -> Explanation:
+    """Explain one call; the first three arguments are those of `decide`."""
+    decision = decide(tables, facts, opens_pin)
+    call = read_call(tables, facts)
+    near = near_trunks(tables, call)
+    trunks = sorted(_judge_trunk(entry, call) for entry in _examined(tables.trunks, near, examined_max))
+    rules: list[Judged] = []
+    unexamined = Counter({Kind.TRUNK: len(tables.trunks) - len(trunks)})
+    trunk = find_trunk(tables, call)
+    if trunk is not None and not trunk.challenges(facts.authenticated_as):
+        dispatch = Dispatch(call, trunk.row.id, opens_pin)
+        near_by = near_rules(tables, dispatch)
+        rules = sorted(_judge_rule(entry, dispatch) for entry in _examined(tables.rules, near_by, examined_max))
+        unexamined[Kind.RULE] = len(tables.rules) - len(rules)
+    first = 0 if trunk is None else 1
+    lines = [line for _, line in (*trunks[:first], *rules, *trunks[first:])]
+    return Explanation(facts, decision, tuple(lines[:TRAIL_LINES_MAX]), _omitted(lines[TRAIL_LINES_MAX:], unexamined))
+
+
+def _examined(every: ShardedMap[str, E], near: Iterable[E], examined_max: int) -> list[E]:
+    if len(every) <= examined_max:
+        return list(every.values())
+    return list({entry.row.id: entry for entry in islice(near, examined_max)}.values())
+
+
+def _judge_trunk(entry: TrunkEntry, call: Call) -> Judged:
+    """A trunk's line. Those that take the call sort first, in their order, then those that stop latest."""
+    trunk_id, every = entry.row.id, len(TRUNK_PREDICATES)
+    count = passed(TRUNK_PREDICATES, entry, call)
+    if count == every:
+        return (0, *trunk_order(entry, call)), TrailLine(Kind.TRUNK, trunk_id, TAKES, trunk_fit(entry, call))
+    failed = TRUNK_PREDICATES[count]
+    line = TrailLine(Kind.TRUNK, trunk_id, failed.name, failed.because(entry, call))
+    return (every - count, trunk_id not in call.serving, *entry.order), line
+
+
+def _judge_rule(entry: RuleEntry, dispatch: Dispatch) -> Judged:
+    """A rule's line, sorted likewise."""
+    rule_id, every = entry.row.id, len(RULE_PREDICATES)
+    count = passed(RULE_PREDICATES, entry, dispatch)
+    if count == every:
+        return (0, *rule_order(entry, dispatch)), TrailLine(Kind.RULE, rule_id, TAKES, rule_fit(entry, dispatch))
+    failed = RULE_PREDICATES[count]
+    line = TrailLine(Kind.RULE, rule_id, failed.name, failed.because(entry, dispatch))
+    return (every - count, rule_id not in dispatch.call.pointing, *entry.order), line
+
+
+def _omitted(lines: Iterable[TrailLine], unexamined: Counter[Kind]) -> tuple[Omitted, ...]:
+    counts = Counter((line.kind, line.predicate) for line in lines)
+    counts.update({(kind, NOT_INDEXED): count for kind, count in unexamined.items() if count})
+    return tuple(Omitted(kind, predicate, count) for (kind, predicate), count in counts.items())

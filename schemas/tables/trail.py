@@ -1,0 +1,55 @@
+"""The values of an explanation: one line per trunk or rule, counts of those left out, and the decision.
+
+`explain` makes them, `rendering` turns them into text and JSON, the bridge logs single lines.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from schemas.tables.decisions import CallFacts, Decision
+from schemas.tables.rows import Kind
+
+TAKES = "takes"
+"""Stands in `TrailLine.predicate` for a row of which all predicates hold."""
+
+NOT_INDEXED = "index"
+"""Stands in `Omitted.predicate` for rows that were not examined, as the indexes show that they cannot fit."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrailLine:
+    """What became of one trunk or rule: `predicate` is the first that failed, or `TAKES`."""
+
+    kind: Kind
+    id: str
+    predicate: str
+    words: str
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.id}: {self.words}"
+
+
+@dataclass(frozen=True, slots=True)
+class Omitted:
+    """How many rows of a kind that stopped at one predicate are not in the trail."""
+
+    kind: Kind
+    predicate: str
+    count: int
+
+    def __str__(self) -> str:
+        things = f"{self.count} more {self.kind}{'' if self.count == 1 else 's'}"
+        if self.predicate == NOT_INDEXED:
+            return f"{things}: not examined, the indexes rule them out"
+        return f"{things}: {'would take the call' if self.predicate == TAKES else f'stopped at {self.predicate}'}"
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """A decision and how it came about."""
+
+    facts: CallFacts
+    decision: Decision
+    trail: tuple[TrailLine, ...]
+    omitted: tuple[Omitted, ...]

@@ -1,0 +1,125 @@
+"""What one tick of one call costs in the media core, in µs, beside a bare loop that moves the same bytes.
+
+Run it from the project's folder: `python -m tests.bench.media_frames`. It prints a table and, as its last line, JSON.
+The bare loop is the least that any relay in Python does: read the header fields of a packet, cut the payload off, put a
+new header before it. What counts is the ratio, and that a call-tick stays far below the budget.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from struct import Struct
+
+from runtime.media import rtp
+from runtime.media.codecs import g711
+from runtime.media.mixer import mix
+from runtime.media.session import MediaSession, StreamConfig
+
+BUDGET_US = 40.0
+PEER = ("192.0.2.7", 4000)
+TICKS = 20_000
+REPEATS = 5
+_HEADER = Struct("!BBHII")
+_VOICES = [bytes((7 * i + 13 * voice) & 0xFF for i in range(160)) for voice in range(10)]
+
+
+def session() -> MediaSession:
+    """A call of the usual kind."""
+    config = StreamConfig("pcmu", 0, 0, 101, 101, PEER, (PEER[0], PEER[1] + 1))
+    return MediaSession(config, ssrc=1, sequence=1, timestamp=1, cname="x", entropy=lambda n: bytes(n), now=0.0)
+
+
+def packets(count: int) -> list[bytes]:
+    """Speech as a carrier sends it."""
+    return [rtp.header(0, i == 0, i & 0xFFFF, i * 160, 99) + _VOICES[i % 10] for i in range(count)]
+
+
+def bare_loop(stream: list[bytes]) -> None:
+    """The reference: read a header, write a header."""
+    sequence = timestamp = 0
+    for data in stream:
+        _first, _second, _sequence, _timestamp, _ssrc = _HEADER.unpack_from(data)
+        payload = data[12:]
+        sequence, timestamp = sequence + 1 & 0xFFFF, timestamp + 160 & 0xFFFFFFFF
+        _ = _HEADER.pack(0x80, 0, sequence, timestamp, 1) + payload
+
+
+def call_ticks(stream: list[bytes]) -> None:
+    """One call: receive, pull, push back, check, report when due."""
+    call = session()
+    now = 0.0
+    for data in stream:
+        call.receive_rtp(data, PEER, now)
+        call.push(call.pull(now), now)
+        call.check(now)
+        call.rtcp_due(now, now)
+        now += 0.02
+    assert call.stats.received == len(stream)
+
+
+def receiving(stream: list[bytes]) -> None:
+    """Only the way in."""
+    call = session()
+    now = 0.0
+    for data in stream:
+        call.receive_rtp(data, PEER, now)
+        call.pull(now)
+        now += 0.02
+
+
+def sending(stream: list[bytes]) -> None:
+    """Only the way out."""
+    call = session()
+    for _ in stream:
+        call.push(_VOICES[0], 0.0)
+
+
+def mixing(speaking: int, members: int) -> Callable[[list[bytes]], None]:
+    """A room in which some of the members speak."""
+    frames = [*_VOICES[:speaking], *[None] * (members - speaking)]
+    laws: list[g711.Law] = ["pcmu"] * members
+
+    def run(stream: list[bytes]) -> None:
+        for _ in stream:
+            mix(frames, laws)
+
+    return run
+
+
+def us_per(step: Callable[[list[bytes]], None], stream: list[bytes]) -> float:
+    """The best of some runs, per packet."""
+    best = min(_timed(step, stream) for _ in range(REPEATS))
+    return best / len(stream) * 1e6
+
+
+def _timed(step: Callable[[list[bytes]], None], stream: list[bytes]) -> float:
+    start = time.perf_counter()
+    step(stream)
+    return time.perf_counter() - start
+
+
+def main() -> None:
+    """Measure and print."""
+    stream = packets(TICKS)
+    rooms = {"2 of 2 speak": (2, 2), "1 of 3 speaks": (1, 3), "3 of 3 speak": (3, 3), "2 of 10 speak": (2, 10)}
+    figures = {
+        "bare loop": us_per(bare_loop, stream),
+        "receive + pull": us_per(receiving, stream),
+        "push": us_per(sending, stream),
+        "whole call-tick": us_per(call_ticks, stream),
+    }
+    mixes = {f"mix, {name}, per member": us_per(mixing(*size), stream) / size[1] for name, size in rooms.items()}
+    for name, figure in {**figures, **mixes}.items():
+        print(f"{name:32} {figure:7.2f} µs   {figure / figures['bare loop']:5.1f} x the bare loop")
+    tick = figures["whole call-tick"]
+    core_percent = tick / 20_000 * 100
+    print(f"one call costs {core_percent:.3f} % of a core here; the budget of a call-tick is {BUDGET_US:.0f} µs")
+    print(json.dumps({"us": figures | mixes, "budget_us": BUDGET_US, "ratio": tick / figures["bare loop"]}))
+    if tick > BUDGET_US:
+        raise SystemExit("over budget")
+
+
+if __name__ == "__main__":
+    main()

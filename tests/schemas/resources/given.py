@@ -1,0 +1,158 @@
+"""Documents for the tests of this folder: one of each kind with every field, the smallest, and how to ask about one."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import yaml
+
+from schemas.resources.check import check
+
+EVERYTHING = """
+apiVersion: dialplane.dev/v1alpha1
+kind: Trunk
+metadata: {name: twilio-us, namespace: voice, labels: {region: us, example.com/team: a_b.c}, annotations: {note: "x y"}}
+spec:
+  provider: twilio
+  inbound:
+    allowedAddresses: [54.172.60.0/30, 203.0.113.7, "2001:db8::/32"]
+    allowedNumbers: ["+14155550100", "+1415*"]
+    calledNumbers: declared
+    auth: {username: acme, realm: example.com, passwordFrom: {secretKeyRef: {name: twilio-sip, key: password}}}
+    headers: {X-Answered-By: dialplane}
+    headersToAttributes: {X-Tenant: tenant}
+    attributesToHeaders: {tenant: X-Tenant}
+    includeHeaders: x
+    ringingTimeout: 30s
+    maxCallDuration: 2h
+    noiseCancellation: true
+  outbound:
+    addresses: [acme.pstn.twilio.com, "203.0.113.7:5060", "[2001:db8::1]:5061"]
+    transport: tls
+    fromHost: acme.pstn.twilio.com
+    auth: {username: acme, realm: twilio.com, passwordFrom: {env: TWILIO_PASSWORD}}
+    headers: {X-A: b}
+    headersToAttributes: {X-B: b}
+    attributesToHeaders: {c: X-C}
+    includeHeaders: all
+    register: {expires: 5m}
+    probe: {every: 30s}
+    tls: {certificateFrom: {file: client.pem}, keyFrom: {file: client.key}}
+    destinationCountry: US
+    allowedDestinations: ["+1*"]
+  media: {codecs: [opus, g722, pcmu, pcma], encryption: require, roomCodec: auto, dtmf: [rfc4733, info], timeout: 15s}
+  regions: [us-east]
+  limits: {maxConcurrentCalls: 50, callsPerSecond: 5}
+  allowedNamespaces: [a, b]
+  metadata: free text
+  deletionPolicy: Retain
+---
+apiVersion: dialplane.dev/v1alpha1
+kind: DispatchRule
+metadata: {name: support}
+spec:
+  trunkRefs: [{name: twilio-us}, {name: other, namespace: voice}]
+  match: {to: ["+14155550100"], from: ["+44*"]}
+  priority: 100
+  pinFrom: {env: SUPPORT_PIN}
+  rule:
+    individual: {roomPrefix: call, randomize: false}
+  room:
+    agents: [{agentName: support, metadata: '{"lang":"en"}'}]
+    emptyTimeout: 60s
+    departureTimeout: 20s
+    maxParticipants: 4
+    metadata: m
+    preset: p
+  attributes: {team: support}
+  metadata: m
+  hidePhoneNumber: true
+  noiseCancellation: true
+  media: {codecs: [g722, pcma], encryption: allow, roomCodec: opus, dtmf: [info], timeout: 1m}
+  answer: immediately
+  fallback: {sipCode: 486}
+  deletionPolicy: Delete
+---
+apiVersion: dialplane.dev/v1alpha1
+kind: PhoneNumber
+metadata: {name: us-support}
+spec:
+  number: "+14155550100"
+  trunkRef: {name: twilio-us, namespace: voice}
+  dispatchRuleRef: {name: support}
+  direction: both
+  deletionPolicy: Retain
+---
+apiVersion: dialplane.dev/v1alpha1
+kind: PhoneNumber
+metadata: {name: bought}
+spec:
+  purchase: {from: livekit, countryCode: US, areaCode: "415", type: tollFree}
+---
+apiVersion: dialplane.dev/v1alpha1
+kind: RoutingTest
+metadata: {name: calls}
+spec:
+  calls:
+  - {to: "+14155550100", from: anonymous, address: 54.172.60.1, pin: "12#4", region: us-east,
+     expect: {rule: support, trunk: twilio-us, room: "call_*"}}
+  - {to: "+14155550101", from: "+441", address: "2001:db8::1", expect: {reason: no-rule}}
+""".replace("12#4", "12*4")
+
+
+def everything() -> list[dict[str, Any]]:
+    """Documents that together write every field of every kind."""
+    return list(yaml.safe_load_all(EVERYTHING))
+
+
+def document(kind: str, spec: dict[str, Any], **metadata: Any) -> dict[str, Any]:
+    """A document with this spec."""
+    return {
+        "apiVersion": "dialplane.dev/v1alpha1",
+        "kind": kind,
+        "metadata": {"name": "x", **metadata},
+        "spec": copy.deepcopy(spec),
+    }
+
+
+def trunk(**spec: Any) -> dict[str, Any]:
+    """A Trunk, open to one address unless `inbound` says otherwise."""
+    return document("Trunk", {"inbound": {"allowedAddresses": ["192.0.2.1"]}, **spec})
+
+
+def inbound(**fields: Any) -> dict[str, Any]:
+    """A Trunk with these inbound fields beside one allowed address."""
+    return document("Trunk", {"inbound": {"allowedAddresses": ["192.0.2.1"], **fields}})
+
+
+def outbound(**fields: Any) -> dict[str, Any]:
+    """A Trunk with these outbound fields beside one address."""
+    return document("Trunk", {"outbound": {"addresses": ["sip.example.com"], **fields}})
+
+
+def rule(**spec: Any) -> dict[str, Any]:
+    """A DispatchRule into one room."""
+    return document("DispatchRule", {"rule": {"direct": {"room": "lobby"}}, **spec})
+
+
+def number(**spec: Any) -> dict[str, Any]:
+    """A PhoneNumber."""
+    return document("PhoneNumber", {"number": "+14155550100", **spec})
+
+
+def accepted(data: Any) -> Any:
+    """The document, which must be fine."""
+    made, complaints = check(data)
+    assert complaints == []
+    assert made is not None
+    return made
+
+
+def complaints(data: Any) -> dict[str, str]:
+    """Everything that is wrong: dotted path -> `what, hint`; the document must be refused."""
+    made, found = check(data)
+    assert made is None
+    assert found
+    assert all(c.what and c.code and c.code == c.code.lower() for c in found)
+    return {".".join(map(str, c.path)): f"{c.what}, {c.hint}" if c.hint else c.what for c in found}

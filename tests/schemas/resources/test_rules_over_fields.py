@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import pytest
+
+from tests.schemas.resources import given
+
+
+@pytest.mark.parametrize("addresses", [{}, {"allowedAddresses": []}])
+def test_a_trunk_that_lets_everyone_in_by_omission_is_refused(addresses):
+    found = given.complaints(given.document("Trunk", {"inbound": {"calledNumbers": "any", **addresses}}))
+    assert found["spec.inbound.allowedAddresses"].startswith("`allowedAddresses` is required unless `auth` is set")
+
+
+def test_a_password_may_stand_in_for_addresses():
+    auth = {"username": "a", "passwordFrom": {"env": "P"}}
+    assert given.accepted(given.document("Trunk", {"inbound": {"auth": auth}})).spec.inbound.allowed_addresses == ()
+
+
+def test_a_trunk_takes_calls_or_places_them():
+    assert "neither `inbound` nor `outbound`" in given.complaints(given.document("Trunk", {}))["spec"]
+    given.accepted(given.outbound())
+
+
+def test_an_outbound_trunk_needs_addresses():
+    assert given.complaints(given.document("Trunk", {"outbound": {}})) == {
+        "spec.outbound.addresses": "`addresses` is missing"
+    }
+    assert "spec.outbound.addresses" in given.complaints(given.outbound(addresses=[]))
+
+
+def test_exactly_one_kind_of_rule():
+    none = given.complaints(given.rule(rule={}))
+    assert none["spec.rule"].startswith("one of `direct`, `individual` and `callee` is missing")
+    two = given.complaints(given.rule(rule={"direct": {"room": "a"}, "callee": {}}))
+    assert two == {
+        "spec.rule.callee": "`callee` stands beside `direct`, keep one of `direct`, `individual` and `callee`"
+    }
+
+
+def test_trunks_by_name_or_by_label_or_neither():
+    selector = {"matchLabels": {"region": "us"}}
+    given.accepted(given.rule(trunkSelector=selector))
+    given.accepted(given.rule())
+    found = given.complaints(given.rule(trunkSelector=selector, trunkRefs=[{"name": "a"}]))
+    assert list(found) == ["spec.trunkSelector"]
+
+
+@pytest.mark.parametrize("empty", [{"trunkRefs": []}, {"trunkSelector": {"matchLabels": {}}}, {"trunkSelector": {}}])
+def test_an_empty_choice_of_trunks_is_never_read_as_all(empty):
+    assert given.complaints(given.rule(**empty))
+
+
+def test_a_number_is_named_or_bought():
+    bought = {"from": "livekit", "countryCode": "US"}
+    given.accepted(given.document("PhoneNumber", {"purchase": bought}))
+    assert "spec" in given.complaints(given.document("PhoneNumber", {}))
+    assert "spec.purchase" in given.complaints(given.number(purchase=bought))
+
+
+def test_rules_over_fields_are_told_beside_faults_of_single_fields():
+    found = given.complaints(
+        given.document("Trunk", {"inbound": {"ringingTimeout": "never", "auht": 1}, "media": {"timeout": "11m"}})
+    )
+    assert set(found) == {
+        "spec.inbound.allowedAddresses",
+        "spec.inbound.ringingTimeout",
+        "spec.inbound.auht",
+        "spec.media.timeout",
+    }
+
+
+def test_a_refused_call_is_expected_without_rule_and_room():
+    def expecting(**expect):
+        call = {"to": "+14155550100", "from": "+441", "address": "192.0.2.1", "expect": expect}
+        return given.document("RoutingTest", {"calls": [call]})
+
+    given.accepted(expecting(reason="no-rule", trunk="a"))
+    assert "spec.calls.0.expect" in given.complaints(expecting())
+    assert set(given.complaints(expecting(reason="no-rule", rule="a", room="b"))) == {
+        "spec.calls.0.expect.rule",
+        "spec.calls.0.expect.room",
+    }
