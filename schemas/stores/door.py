@@ -1,0 +1,186 @@
+"""The door between the two halves: what every store promises, and the values that pass through it.
+
+The reconciler publishes through a `Store`; the bridge reads through a `Reader`. They meet nowhere else. A store
+holds one state of the tables at a time, numbered by a revision that grows by one per publish, and known by its
+digest. Promises, whichever store it is:
+
+- a publish is whole or nothing, and happens only onto the digest that its plan was made against;
+- a reader never waits for a publisher, and reads one revision at a time, never a mixture;
+- a row belongs to the owner who put it, and nobody else deletes or overwrites it;
+- where a thing was declared is kept beside the rows, outside the digest: moving a line changes no revision.
+
+A store is used from one thread at a time and knows no event loop: edges poll it. All times are wall-clock seconds
+(Unix time), because they are compared between processes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol, Self
+
+from schemas.tables.rows import Delta, Kind, Rows
+
+LIVE_WITHIN_S = 10.0
+"""A bridge whose last heartbeat is older than this is not waited for."""
+
+Key = tuple[Kind, str]
+"""What a row is known by: its kind, and its id (`namespace/name`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """Where a row was declared: file, line and column (from 1; 0 = unknown), and the cluster's uid of the object."""
+
+    file: str = ""
+    line: int = 0
+    column: int = 0
+    uid: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """Which state the tables are in: revision 0 is the empty state before the first publish."""
+
+    revision: int
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """One whole revision. The three maps by (kind, id) are empty when it was loaded without origins.
+
+    `changed` is the revision in which the row itself last changed.
+    """
+
+    revision: int
+    digest: str
+    rows: Rows
+    declared: Mapping[Key, Declared] = field(default_factory=dict)
+    owners: Mapping[Key, str] = field(default_factory=dict)
+    changed: Mapping[Key, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class BridgeAck:
+    """A bridge's heartbeat: the revision that it answers new calls from, and when it last said so."""
+
+    name: str
+    region: str
+    revision: int
+    seen: float
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryEntry:
+    """One publish: who, when, how many rows it put and deleted, and what the tables then held."""
+
+    revision: int
+    at: float
+    owner: str
+    note: str
+    put: int
+    deleted: int
+    trunks: int
+    rules: int
+    numbers: int
+    digest: str
+
+
+class StoreError(Exception):
+    """The store cannot do its work. Reads as one sentence: where, what is wrong, and what to do about it."""
+
+    def __init__(self, where: str, what: str, hint: str = "") -> None:
+        super().__init__(f"{where}: {what}; {hint}" if hint else f"{where}: {what}")
+        self.where = where
+        self.what = what
+        self.hint = hint
+
+
+class Outdated(Exception):  # noqa: N818 - an answer ("plan again from there"), not a fault
+    """The tables are no longer what the plan was made against; carries what they are now. Load and plan again."""
+
+    def __init__(self, current: Head) -> None:
+        super().__init__(f"the tables changed meanwhile: they are at revision {current.revision}")
+        self.current = current
+
+
+class OwnerClash(Exception):  # noqa: N818 - an answer about the rows named, not a fault
+    """A publish touched rows of other owners, and was refused as a whole. `owners` says whose each of them is."""
+
+    def __init__(self, owners: Mapping[Key, str]) -> None:
+        named = ", ".join(f"{kind}/{id_} of owner {owner}" for (kind, id_), owner in sorted(owners.items())[:10])
+        more = f" and {len(owners) - 10} more" if len(owners) > 10 else ""
+        super().__init__(f"rows of other owners: {named}{more}")
+        self.owners = dict(owners)
+
+
+class Reader(Protocol):
+    """What a bridge needs of a store."""
+
+    def data_version(self) -> int:
+        """A number that changes when another process wrote anything; made to be polled every few milliseconds."""
+        ...
+
+    def head(self) -> Head:
+        """The current revision and digest."""
+        ...
+
+    def load(self, *, origins: bool = True) -> Snapshot:
+        """The whole current revision; without origins (declared, owners, changed) it is faster and smaller."""
+        ...
+
+    def changes(self, since: int) -> list[tuple[int, Delta]] | None:
+        """Every revision after `since`, oldest first; None = not known (any more), load again.
+
+        Also None before this reader's first load of a published revision, and after the store was replaced by another
+        one, whose revisions mean something else.
+        """
+        ...
+
+    def acknowledge(self, bridge: str, region: str, revision: int, now: float) -> bool:
+        """A bridge's heartbeat. False = a publisher is at work just now; the next heartbeat will do."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the store."""
+        ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *_: object) -> None: ...
+
+
+class Store(Reader, Protocol):
+    """What the reconciler needs of a store."""
+
+    def publish(
+        self,
+        expect: str,
+        delta: Delta,
+        *,
+        owner: str,
+        now: float,
+        declared: Mapping[Key, Declared] | None = None,
+        goods: Mapping[str, bytes | None] | None = None,
+        note: str = "",
+    ) -> int:
+        """Change the tables in one step, if their digest still is `expect`; the revision they are then at.
+
+        `declared` may name rows that do not change otherwise, `goods` replaces or (None) removes the owner's last
+        good documents. Only rows make a revision: when no row changes, the current one is returned. Raises Outdated,
+        OwnerClash, StoreError; after any of them nothing has changed.
+        """
+        ...
+
+    def goods(self, owner: str) -> dict[str, bytes]:
+        """The owner's last good documents, as they were published."""
+        ...
+
+    def bridges(self, now: float, live_within_s: float = LIVE_WITHIN_S) -> list[BridgeAck]:
+        """The bridges with a heartbeat within that time, by name."""
+        ...
+
+    def history(self, limit: int = 20) -> list[HistoryEntry]:
+        """The newest publishes, newest first."""
+        ...
