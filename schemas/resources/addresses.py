@@ -1,0 +1,182 @@
+"""IP networks that calls may come from, and hosts that calls are sent to.
+
+A source is an address or a network, never a name: the only thing about a packet that a stranger cannot choose freely
+is where it came from, and a name in a header is the stranger's own word. A malformed entry is an error where it is
+declared, so it can never turn into "allow all".
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from typing import Annotated
+
+from pydantic import PlainValidator, WithJsonSchema
+
+from schemas.resources import bounds
+from schemas.resources.values import bounded, refuse, shown, text_of
+
+_HOST_LABEL = r"[A-Za-z0-9_]([-A-Za-z0-9_]{0,61}[A-Za-z0-9])?"
+_HOST_NAME = re.compile(rf"(?=.{{1,253}}$){_HOST_LABEL}(\.{_HOST_LABEL})*\.?")
+_LOOKS_NUMERIC = re.compile(r"[0-9./:]+")
+_PORT = re.compile(r"[0-9]{1,5}")
+_PREFIX_LENGTH = re.compile(r"[0-9]*")
+_BRACKETED = re.compile(r"\[([^\]]*)\](?::(.*))?")
+PORT_MAX = 65_535
+
+
+def network(value: object) -> str:
+    """An address or network in its canonical CIDR writing: `203.0.113.7` becomes `203.0.113.7/32`."""
+    text = bounded(text_of(value), bounds.ADDRESS_CHARS_MAX)
+    try:
+        found = ipaddress.ip_network(text)
+    except ValueError:
+        raise _not_a_network(text) from None
+    if not _PREFIX_LENGTH.fullmatch(text.partition("/")[2]):
+        raise refuse("bad-address", f"{shown(text)} has a mask", f"write {found}")
+    mapped = found.network_address.ipv4_mapped if isinstance(found, ipaddress.IPv6Network) else None
+    if mapped is not None or "%" in text:
+        better = f"write {mapped}/{found.prefixlen - 96}" if mapped else "leave out the part from % on"
+        raise refuse("bad-address", f"{shown(text)} never is the source of a packet", better)
+    return str(found)
+
+
+def _not_a_network(text: str) -> Exception:
+    """Why `text` is no network, and what to write instead."""
+    try:
+        loose = ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        pass
+    else:
+        return refuse(
+            "host-bits-set",
+            f"{shown(text)} has bits set behind its prefix",
+            f"write {loose} for the network or {text.partition('/')[0]} for the one address",
+        )
+    host, _, _ = text.strip("[").partition("]")
+    if text.startswith("[") and _is_ip(host):
+        return refuse("bad-address", f"{shown(text)} is not an address", f"write {host}, without brackets or port")
+    head, colon, port = text.rpartition(":")
+    if colon and _is_ip(head) and _PORT.fullmatch(port):
+        return refuse("bad-address", f"{shown(text)} has a port", f"write {head}: every port of it is allowed")
+    if _HOST_NAME.fullmatch(text) and not _LOOKS_NUMERIC.fullmatch(text):
+        return refuse(
+            "host-name",
+            f"{shown(text)} is a host name",
+            "write the IP addresses or networks that its packets come from: a name proves nothing about a caller",
+        )
+    return refuse(
+        "bad-address", f"{shown(text)} is not an IP address or network", "write it like 203.0.113.7 or 203.0.113.0/24"
+    )
+
+
+def address(value: object) -> str:
+    """One IP address, v4 or v6, in its canonical writing."""
+    text = bounded(text_of(value), bounds.ADDRESS_CHARS_MAX)
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        raise refuse("bad-address", f"{shown(text)} is not an IP address", "write it like 203.0.113.7") from None
+
+
+def host(value: object) -> str:
+    """A host name or IP address, without a port."""
+    text = bounded(text_of(value), bounds.HOST_CHARS_MAX)
+    _refuse_uri_parts(text)
+    if not _is_host(text):
+        raise refuse("bad-host", f"{shown(text)} is not a host", "write a host name or an IP address, without a port")
+    return text
+
+
+def host_port(value: object) -> str:
+    """A host name or IP address, with an optional `:port`; an IPv6 address with a port stands in brackets."""
+    text = bounded(text_of(value), bounds.HOST_CHARS_MAX)
+    _refuse_uri_parts(text)
+    name, port = _split(text)
+    if not _is_host(name):
+        raise refuse("bad-host", f"{shown(text)} is not a host", "write host or host:port, like sip.example.com:5060")
+    if port is not None and not (_PORT.fullmatch(port) and 1 <= int(port) <= PORT_MAX):
+        raise refuse("bad-host", f"{shown(text)} has no usable port", f"write a port from 1 to {PORT_MAX}, or none")
+    return text
+
+
+def _split(text: str) -> tuple[str, str | None]:
+    if bracketed := _BRACKETED.fullmatch(text):
+        inner = bracketed[1]
+        return (inner if ":" in inner else ""), bracketed[2]
+    if text.count(":") == 1:
+        name, _, port = text.partition(":")
+        return name, port
+    return text, None
+
+
+def _refuse_uri_parts(text: str) -> None:
+    lower, hint = text.lower(), "write only the host: `transport` says the rest"
+    if lower.startswith(("sip:", "sips:")) or "://" in lower:
+        raise refuse(
+            "bad-host", f"{shown(text)} begins with a scheme", "write only the host: `transport` says the rest"
+        )
+    if ";" in text or "?" in text:
+        raise refuse("bad-host", f"{shown(text)} has parameters", hint)
+    if "@" in text:
+        raise refuse("bad-host", f"{shown(text)} has a user part", "write only what stands behind the @")
+
+
+def _is_host(text: str) -> bool:
+    if _is_ip(text):
+        return True
+    return _HOST_NAME.fullmatch(text) is not None and not _LOOKS_NUMERIC.fullmatch(text)
+
+
+def _is_ip(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return "%" not in text
+
+
+Network = Annotated[
+    str,
+    PlainValidator(network),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "pattern": r"^[0-9A-Fa-f:.]+(/[0-9]{1,3})?$",
+            "minLength": 2,
+            "maxLength": bounds.ADDRESS_CHARS_MAX,
+            "examples": ["203.0.113.7", "54.172.60.0/30", "2001:db8::/32"],
+        }
+    ),
+]
+Address = Annotated[
+    str,
+    PlainValidator(address),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "pattern": r"^[0-9A-Fa-f:.]+$",
+            "minLength": 2,
+            "maxLength": bounds.ADDRESS_CHARS_MAX,
+            "examples": ["203.0.113.7"],
+        }
+    ),
+]
+Host = Annotated[
+    str,
+    PlainValidator(host),
+    WithJsonSchema({"type": "string", "pattern": r"^[^\s;@?/]+$", "minLength": 1, "maxLength": bounds.HOST_CHARS_MAX}),
+]
+HostPort = Annotated[
+    str,
+    PlainValidator(host_port),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "pattern": r"^[^\s;@?/]+$",
+            "minLength": 1,
+            "maxLength": bounds.HOST_CHARS_MAX,
+            "examples": ["acme.pstn.twilio.com", "203.0.113.7:5060"],
+        }
+    ),
+]

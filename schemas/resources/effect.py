@@ -1,0 +1,167 @@
+"""Which written fields the bridge of this version does not honour yet, and what happens instead.
+
+`reconcile validate` shows these as warnings, so that no field is silently ignored. Every field of every kind is
+either here or in `HONOURED`; a test holds the two against the models. As a feature arrives, its line moves.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+from schemas.resources.base import Part
+from schemas.resources.documents import KINDS, Document
+from schemas.resources.shape import Path, child, fields
+
+_MEDIA_VALUES = {
+    "spec.media.codecs": {
+        "opus": "it is passed over, and a call that offers no other codec of the list is refused with 488",
+        "g722": "it is passed over, and a call that offers no other codec of the list is refused with 488",
+    },
+    "spec.media.encryption": {
+        "allow": "calls are taken without encryption",
+        "require": "such calls are refused with 488",
+    },
+    "spec.media.roomCodec": {
+        "opus": "the room is given the codec of the call",
+        "pcmu": "the room is given the codec of the call",
+        "pcma": "the room is given the codec of the call",
+    },
+    "spec.media.dtmf": {"info": "digits that arrive in SIP INFO are not heard"},
+}
+_NO_PROVIDER = "this provider's checks and defaults are not applied"
+_NO_ATTRIBUTE = "the caller's participant does not get these attributes"
+
+NOT_YET: dict[str, dict[str, str]] = {
+    "Trunk": {
+        "spec.inbound.auth": "calls of this trunk are refused with 403 until it is",
+        "spec.inbound.headers": "the 200 OK is sent without them",
+        "spec.inbound.headersToAttributes": _NO_ATTRIBUTE,
+        "spec.inbound.attributesToHeaders": "the bridge's messages are sent without these headers",
+        "spec.inbound.ringingTimeout": "a call does not ring, its room is ready at once",
+        "spec.inbound.noiseCancellation": "the caller's audio is passed on as it is",
+        "spec.outbound": "the bridge takes calls, and places none on trunks",
+        "spec.limits.maxConcurrentCalls": "calls are taken without this limit",
+        "spec.limits.callsPerSecond": "calls are taken without this limit",
+        "spec.metadata": "it is kept, and shown nowhere",
+    },
+    "DispatchRule": {
+        "spec.pinFrom": "calls that reach this rule are refused with 403 until it is",
+        "spec.room.agents": "no agent is started",
+        "spec.room.emptyTimeout": "the room keeps its own time",
+        "spec.room.departureTimeout": "the room keeps its own time",
+        "spec.room.maxParticipants": "the room takes every caller",
+        "spec.room.metadata": "the room is made without it",
+        "spec.room.preset": "the room is made without it",
+        "spec.noiseCancellation": "the caller's audio is passed on as it is",
+        "spec.fallback.sipCode": "a call whose room cannot be had is refused with 480",
+    },
+    "PhoneNumber": {"spec.purchase": "no number is bought, and no call is routed by this document"},
+    "RoutingTest": {},
+}
+"""Fields without effect: kind -> dotted path -> what happens instead. A field stands for all that is below it."""
+
+NOT_YET_VALUES: dict[str, dict[str, dict[str, str]]] = {
+    "Trunk": {
+        **_MEDIA_VALUES,
+        "spec.provider": dict.fromkeys(("twilio", "telnyx", "plivo", "exotel", "wavix"), _NO_PROVIDER),
+        "spec.inbound.includeHeaders": {"x": _NO_ATTRIBUTE, "all": _NO_ATTRIBUTE},
+    },
+    "DispatchRule": _MEDIA_VALUES,
+    "PhoneNumber": {
+        "spec.direction": {
+            "outbound": "the bridge places no calls on trunks",
+            "both": "only the inbound half is, the bridge places no calls on trunks",
+        }
+    },
+    "RoutingTest": {},
+}
+"""Values without effect of fields whose other values have one: kind -> dotted path -> value -> what happens."""
+
+_EVERYWHERE = frozenset({"apiVersion", "kind", "metadata", "status"})
+
+HONOURED: dict[str, frozenset[str]] = {
+    "Trunk": _EVERYWHERE
+    | {
+        "spec.inbound.allowedAddresses",
+        "spec.inbound.allowedNumbers",
+        "spec.inbound.calledNumbers",
+        "spec.inbound.maxCallDuration",
+        "spec.media.timeout",
+        "spec.regions",
+        "spec.allowedNamespaces",
+        "spec.deletionPolicy",
+    },
+    "DispatchRule": _EVERYWHERE
+    | {
+        "spec.trunkRefs",
+        "spec.trunkSelector",
+        "spec.match",
+        "spec.priority",
+        "spec.rule",
+        "spec.attributes",
+        "spec.metadata",
+        "spec.hidePhoneNumber",
+        "spec.media.timeout",
+        "spec.answer",
+        "spec.deletionPolicy",
+    },
+    "PhoneNumber": _EVERYWHERE | {"spec.number", "spec.trunkRef", "spec.dispatchRuleRef", "spec.deletionPolicy"},
+    "RoutingTest": _EVERYWHERE | {"spec"},
+}
+"""Fields that do what they say, whatever their value: kind -> dotted paths, each with all that is below it."""
+
+
+def not_in_effect(document: Document) -> list[tuple[Path, str]]:
+    """Each written field of `document` that has no effect yet, and the sentence that says what happens instead.
+
+    A value that asks for nothing (false, an empty text, list or map) is not mentioned.
+    """
+    found: list[tuple[Path, str]] = []
+    for path, attributes, sentence in _field_steps(document.kind):
+        value = _written(document, attributes)
+        if value:
+            found.append((path, f"`{path[-1]}` is not in effect yet: {sentence}"))
+    for path, attributes, sentences in _value_steps(document.kind):
+        value = _written(document, attributes)
+        if isinstance(value, tuple):
+            entries = [((*path, index), entry) for index, entry in enumerate(value)]
+        else:
+            entries = [(path, value)]
+        found += [
+            (at, f"`{path[-1]}: {entry}` is not in effect yet: {sentences[entry]}")
+            for at, entry in entries
+            if entry in sentences
+        ]
+    return found
+
+
+def _written(document: Part, attributes: tuple[str, ...]) -> object:
+    """The value at the end of `attributes`, None when it is not written in the document."""
+    value: object = document
+    for name in attributes:
+        if not isinstance(value, Part) or name not in value.model_fields_set:
+            return None
+        value = getattr(value, name)
+    return value
+
+
+@cache
+def _field_steps(kind: str) -> tuple[tuple[Path, tuple[str, ...], str], ...]:
+    return tuple((tuple(path.split(".")), _attributes(kind, path), what) for path, what in NOT_YET[kind].items())
+
+
+@cache
+def _value_steps(kind: str) -> tuple[tuple[Path, tuple[str, ...], dict[str, str]], ...]:
+    table = NOT_YET_VALUES[kind]
+    return tuple((tuple(path.split(".")), _attributes(kind, path), what) for path, what in table.items())
+
+
+def _attributes(kind: str, path: str) -> tuple[str, ...]:
+    """The Python attributes along a dotted path of written names."""
+    model: type[Part] | None = KINDS[kind]
+    names = []
+    for field in path.split("."):
+        assert model is not None
+        names.append(fields(model)[field])
+        model = child(model, field)
+    return tuple(names)

@@ -1,0 +1,183 @@
+"""`Trunk`: a carrier or PBX, who may call through it, and how calls are sent to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from pydantic import ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler, ValidatorFunctionWrapHandler
+from pydantic_core import CoreSchema, core_schema
+
+from schemas.resources import bounds
+from schemas.resources.addresses import Host, HostPort, Network
+from schemas.resources.base import CrossedPart, Crossing, DeletionPolicy, Maybe, Part, Resource
+from schemas.resources.credentials import Auth, SecretRef
+from schemas.resources.header_policy import HeaderPolicy
+from schemas.resources.media import Media
+from schemas.resources.telephone import Country, Pattern
+from schemas.resources.values import DurationMs, Flag, Metadata, Namespace, Region, Whole, between, refuse, shown
+
+Provider = Literal["twilio", "telnyx", "plivo", "exotel", "wavix", "generic"]
+
+
+class Inbound(HeaderPolicy, CrossedPart):
+    """Calls that come from this trunk."""
+
+    model_config = ConfigDict(json_schema_extra={"anyOf": [{"required": ["allowedAddresses"]}, {"required": ["auth"]}]})
+
+    allowed_addresses: Annotated[tuple[Network, ...], Field(max_length=bounds.ADDRESSES_MAX)] = Field(
+        (), description="IP addresses or networks that a call's packets may come from; required unless auth is set."
+    )
+    allowed_numbers: Annotated[tuple[Pattern, ...], Field(max_length=bounds.NUMBERS_MAX)] = Field(
+        (), description="Callers, exact or by prefix (`+1415*`); empty means any."
+    )
+    called_numbers: Literal["any", "declared"] = Field(
+        "any", description="`declared` serves only the PhoneNumbers that name this trunk."
+    )
+    auth: Maybe[Auth] = Field(None, description="Digest credentials that a caller must know.")
+    ringing_timeout: Annotated[DurationMs, between(bounds.SECOND_MS, bounds.RINGING_TIMEOUT_MAX_MS)] = Field(
+        bounds.RINGING_TIMEOUT_MS,
+        description="How long to ring while the room gets ready; 1s to 10m.",
+        json_schema_extra={"default": "3m"},
+    )
+    max_call_duration: Annotated[DurationMs, between(bounds.SECOND_MS, bounds.CALL_DURATION_MAX_MS)] = Field(
+        bounds.CALL_DURATION_MS,
+        description="A longer call is ended; 1s to 24h.",
+        json_schema_extra={"default": "24h"},
+    )
+    noise_cancellation: Flag = Field(False, description="Cleans the caller's audio.")
+
+    @classmethod
+    def crossings(cls, given: Mapping[str, object]) -> Iterator[Crossing]:
+        """Nobody is let in by leaving things out."""
+        if not given.get("allowedAddresses") and "auth" not in given:
+            yield Crossing(
+                "allowedAddresses",
+                refuse(
+                    "open-trunk",
+                    "`allowedAddresses` is required unless `auth` is set",
+                    "list the addresses that this trunk's calls come from, like 203.0.113.0/24",
+                ),
+            )
+
+
+class Register(Part):
+    """Keeps a registration with the provider, for a bridge behind NAT."""
+
+    expires: Annotated[
+        DurationMs, between(bounds.REGISTER_EXPIRES_MIN_MS, bounds.REGISTER_EXPIRES_MAX_MS, whole_seconds=True)
+    ] = Field(
+        bounds.REGISTER_EXPIRES_MS,
+        description="How long one registration holds; 30s to 24h.",
+        json_schema_extra={"default": "5m"},
+    )
+
+
+class Probe(Part):
+    """Asks the provider's addresses whether they live (OPTIONS); a dead one is passed over."""
+
+    every: Annotated[DurationMs, between(bounds.PROBE_EVERY_MIN_MS, bounds.PROBE_EVERY_MAX_MS)] = Field(
+        bounds.PROBE_EVERY_MS,
+        description="How often to ask; 5s to 1h.",
+        json_schema_extra={"default": "30s"},
+    )
+
+
+class ClientTls(Part):
+    """A client certificate for TLS towards the provider."""
+
+    certificate_from: SecretRef = Field(description="Where the certificate (PEM) comes from.")
+    key_from: SecretRef = Field(description="Where its private key (PEM) comes from.")
+
+
+class Outbound(HeaderPolicy):
+    """Calls that are sent to this trunk."""
+
+    addresses: Annotated[tuple[HostPort, ...], Field(min_length=1, max_length=bounds.OUTBOUND_ADDRESSES_MAX)] = Field(
+        description="Hosts to call through, `host` or `host:port`, tried in order."
+    )
+    transport: Literal["auto", "udp", "tcp", "tls"] = Field("auto", description="auto follows the DNS.")
+    from_host: Maybe[Host] = Field(None, description="The host of the From header.")
+    auth: Maybe[Auth] = Field(None, description="Digest credentials that answer the provider's challenge.")
+    register_: Maybe[Register] = Field(None, alias="register", description="Keeps a registration with the provider.")
+    probe: Maybe[Probe] = Field(None, description="Asks the addresses whether they live.")
+    tls: Maybe[ClientTls] = Field(None, description="A client certificate (mutual TLS).")
+    destination_country: Maybe[Country] = Field(None, description="The country of the called numbers, two letters.")
+    allowed_destinations: Annotated[tuple[Pattern, ...], Field(max_length=bounds.NUMBERS_MAX)] = Field(
+        (), description="Numbers that may be called, exact or by prefix; a guard against toll fraud. Empty means any."
+    )
+
+
+class Limits(Part):
+    """How many calls this trunk may carry."""
+
+    max_concurrent_calls: Maybe[Annotated[Whole, Field(ge=1, le=bounds.CONCURRENT_CALLS_MAX)]] = Field(
+        None, description="Calls at one time."
+    )
+    calls_per_second: Maybe[Annotated[Whole, Field(ge=1, le=bounds.CALLS_PER_SECOND_MAX)]] = Field(
+        None, description="New calls in a second."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _SameAllOrListed:
+    """Reads `Same`, `All` or a list of namespaces, with a complaint at the entry that is wrong."""
+
+    def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """A list goes to the tuple's own schema; a word is looked at here."""
+        return core_schema.no_info_wrap_validator_function(self.read, handler.generate_schema(tuple[Namespace, ...]))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """Either form, for editors."""
+        listed = {"type": "array", "items": {"type": "string", "minLength": 1, "maxLength": 63}}
+        return {"oneOf": [{"enum": ["Same", "All"]}, {**listed, "minItems": 1, "maxItems": bounds.NAMESPACES_MAX}]}
+
+    @staticmethod
+    def read(value: object, handler: ValidatorFunctionWrapHandler) -> object:
+        """`Same`, `All`, or the tuple of namespaces."""
+        if value in ("Same", "All"):
+            return value
+        if not isinstance(value, list | tuple) or not value:
+            what = f"{shown(value)} is neither" if isinstance(value, str) else "this is neither"
+            raise refuse("bad-choice", f"{what} `Same` nor `All`", "write Same, All, or a list of namespaces")
+        if len(value) > bounds.NAMESPACES_MAX:
+            raise refuse("too-long", f"{len(value)} namespaces are listed", f"at most {bounds.NAMESPACES_MAX} may be")
+        return handler(value)
+
+
+AllowedNamespaces = Annotated[Literal["Same", "All"] | tuple[str, ...], _SameAllOrListed()]
+
+
+class TrunkSpec(CrossedPart):
+    """What the trunk is."""
+
+    model_config = ConfigDict(json_schema_extra={"anyOf": [{"required": ["inbound"]}, {"required": ["outbound"]}]})
+
+    provider: Provider = Field("generic", description="Whose defaults and checks apply.")
+    inbound: Maybe[Inbound] = Field(None, description="Calls that come from this trunk.")
+    outbound: Maybe[Outbound] = Field(None, description="Calls that are sent to this trunk.")
+    media: Maybe[Media] = Field(None, description="Media of this trunk's calls; a rule's media is merged over it.")
+    regions: Annotated[tuple[Region, ...], Field(max_length=bounds.REGIONS_MAX)] = Field(
+        (), description="Only bridges of these regions take or place its calls; empty means every bridge."
+    )
+    limits: Maybe[Limits] = Field(None, description="How many calls it may carry.")
+    allowed_namespaces: AllowedNamespaces = Field("Same", description="Which namespaces may refer to this trunk.")
+    metadata: Metadata = Field("", description="Free text that stays on the trunk.")
+    deletion_policy: DeletionPolicy = Field("Delete", description="What happens when this document is deleted.")
+
+    @classmethod
+    def crossings(cls, given: Mapping[str, object]) -> Iterator[Crossing]:
+        """A trunk takes calls, places calls, or both."""
+        if "inbound" not in given and "outbound" not in given:
+            yield Crossing(
+                "",
+                refuse("one-of", "neither `inbound` nor `outbound` is set", "a trunk takes or places calls, or both"),
+            )
+
+
+class Trunk(Resource):
+    """A carrier or PBX: who may call through it, and how calls are sent to it."""
+
+    kind: Literal["Trunk"] = Field(description="The kind of this document.")
+    spec: TrunkSpec = Field(description="What the trunk is.")
