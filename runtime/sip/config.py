@@ -1,0 +1,48 @@
+"""What a user chooses about an endpoint, and the bounds of what it keeps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from runtime.sip.timers import TimerValues
+
+LEG_REQUESTS_MAX = 16
+"""Unanswered requests of the peer within one dialog; more are answered 500 with Retry-After."""
+
+FORKS_MAX = 8
+"""Early dialogs and further 2xx of one INVITE of ours; more are left alone."""
+
+UNACKED_MAX = 2
+"""2xx of ours in one dialog that wait for their ACK; another re-INVITE is answered 491 until one arrives."""
+
+DROPPED_HEAD_BYTES = 64
+"""How much of an unusable datagram `MessageDropped` carries."""
+
+REINVITE_RETRY_S_MAX = 10
+"""RFC 3261 section 14.2: Retry-After of an overlapping re-INVITE is chosen between 0 and 10 s."""
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointLimits:
+    """The most of everything. New calls and requests outside dialogs get 503 at these; calls that are up get twice."""
+
+    legs_max: int = 5_000
+    transactions_max: int = 40_000
+    events_max: int = 20_000
+    retry_after_s: int = 5
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointConfig:
+    """One endpoint. `contact_host` None: the address of the path a call came by.
+
+    `allow` are the methods that are served; everything beyond INVITE, ACK, CANCEL and BYE surfaces as
+    `RequestReceived`. `supported` are option tags.
+    """
+
+    user_agent: str
+    contact_host: str | None = None
+    allow: tuple[str, ...] = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS")
+    supported: tuple[str, ...] = ()
+    timers: TimerValues = field(default_factory=TimerValues)
+    limits: EndpointLimits = field(default_factory=EndpointLimits)

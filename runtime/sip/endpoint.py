@@ -1,0 +1,199 @@
+"""The SIP endpoint: datagrams and time go in, events and datagrams come out; no socket, clock or entropy of its own.
+
+The facade of this package. Its user calls one method, then drains `datagrams_to_send` and `next_event`, and calls
+`handle_timer` at `next_deadline`. Commands return False where the call has moved on meanwhile (the peer hung up or
+cancelled): that is an outcome and not a fault. Every message goes through `_receive_request` or `_receive_response`:
+first the transactions absorb repetitions (RFC 3261 section 17), then faults are answered (8.2), then dialogs (12.2.2).
+"""
+
+from __future__ import annotations
+
+from runtime.sip.config import EndpointConfig, EndpointLimits
+from runtime.sip.core import Core, Counts, Entropy
+from runtime.sip.events import Event
+from runtime.sip.intake import Intake
+from runtime.sip.legs import LegInfo, info_of
+from runtime.sip.path import Path
+from runtime.sip.requests import Pairs
+from runtime.sip.uac_invite import UacInvite
+from runtime.sip.uac_requests import UacRequests
+from runtime.sip.uas_invite import UasInvite
+from runtime.sip.uas_requests import UasRequests
+
+__all__ = ["Endpoint", "EndpointConfig", "EndpointLimits", "LegInfo", "Path"]
+
+
+class Endpoint:
+    """One SIP user agent, called and calling. `entropy(n)` gives n unpredictable bytes; `now` is monotonic seconds."""
+
+    def __init__(self, config: EndpointConfig, entropy: Entropy) -> None:
+        self._core = Core(config, entropy)
+        self._uac_requests = UacRequests(self._core)
+        self._uac_invite = UacInvite(self._core, self._uac_requests)
+        self._uas_invite = UasInvite(self._core, self._uac_requests.send_bye)
+        self._uas_requests = UasRequests(self._core)
+        self._intake = Intake(self._core, self._uas_invite, self._uas_requests)
+
+    # In and out
+
+    def receive_datagram(self, data: bytes, path: Path, now: float) -> None:
+        """Take one datagram. Never raises, whatever is in it."""
+        self._intake.receive(data, path, now)
+
+    def handle_timer(self, now: float) -> None:
+        """Do everything that is due by `now`."""
+        self._core.alarms.ring(now)
+
+    def next_deadline(self) -> float | None:
+        """When `handle_timer` has something to do; None: not before something else happens."""
+        return self._core.alarms.next_deadline()
+
+    def next_event(self) -> Event | None:
+        """The oldest event that was not read yet."""
+        return self._core.events.popleft() if self._core.events else None
+
+    def datagrams_to_send(self) -> list[tuple[bytes, Path]]:
+        """What is to be sent now, in order; the caller has it from here on."""
+        out, self._core.outbox = self._core.outbox, []
+        return out
+
+    # As the one who is called
+
+    def set_local_tag(self, leg: int, tag: str) -> bool:
+        """Choose the To tag of a call. False once a response has carried one."""
+        found = self._core.legs.get(leg)
+        return found is not None and self._uas_invite.set_local_tag(found, tag)
+
+    def respond(
+        self,
+        leg: int,
+        status: int,
+        now: float,
+        *,
+        reason: str = "",
+        headers: Pairs = (),
+        body: bytes = b"",
+        content_type: str = "application/sdp",
+    ) -> bool:
+        """Answer the open INVITE or re-INVITE of a leg. A 2xx is repeated until ACK; 3xx to 6xx end a call."""
+        found = self._core.legs.get(leg)
+        return found is not None and self._uas_invite.respond(
+            found, status, now, reason=reason, headers=headers, body=body, content_type=content_type
+        )
+
+    def resend_provisional(self, leg: int) -> bool:
+        """Send the last 1xx of the open INVITE again."""
+        found = self._core.legs.get(leg)
+        return found is not None and self._uas_invite.resend_provisional(found)
+
+    def respond_request(
+        self,
+        request_id: int,
+        status: int,
+        now: float,
+        *,
+        reason: str = "",
+        headers: Pairs = (),
+        body: bytes = b"",
+        content_type: str = "",
+    ) -> bool:
+        """Answer a `RequestReceived`."""
+        return self._uas_requests.respond(
+            request_id, status, now, reason=reason, headers=headers, body=body, content_type=content_type
+        )
+
+    # As the one who calls
+
+    def invite(
+        self,
+        target: str,
+        path: Path,
+        now: float,
+        *,
+        from_: str,
+        to: str,
+        headers: Pairs = (),
+        body: bytes = b"",
+        content_type: str = "application/sdp",
+        local_tag: str = "",
+    ) -> int:
+        """Call `target` along `path`; the new leg. `from_` and `to`: URI or name-addr. `Route` headers are a proxy's.
+
+        `local_tag` is the From tag, made here when empty. SipSyntaxError where `from_` or `to` is no address,
+        ValueError for line breaks in any text.
+        """
+        return self._uac_invite.invite(
+            target,
+            path,
+            now,
+            from_=from_,
+            to=to,
+            headers=headers,
+            body=body,
+            content_type=content_type,
+            local_tag=local_tag,
+        ).handle
+
+    def cancel(self, leg: int, now: float) -> bool:
+        """Take back an INVITE or re-INVITE of ours that has no final response; CANCEL waits for a provisional one."""
+        found = self._core.legs.get(leg)
+        return found is not None and self._uac_invite.cancel(found, now)
+
+    def bye(self, leg: int, now: float, headers: Pairs = ()) -> bool:
+        """Hang up an answered call. Where our 2xx has no ACK yet, BYE waits for it (RFC 3261 section 15)."""
+        found = self._core.legs.get(leg)
+        return found is not None and self._uac_requests.bye(found, now, headers)
+
+    def reinvite(
+        self,
+        leg: int,
+        now: float,
+        body: bytes,
+        headers: Pairs = (),
+        content_type: str = "application/sdp",
+    ) -> bool:
+        """Offer another session. False while an INVITE of this dialog is under way either way."""
+        found = self._core.legs.get(leg)
+        return found is not None and self._uac_invite.reinvite(
+            found, now, headers=headers, body=body, content_type=content_type
+        )
+
+    def request(
+        self,
+        leg: int,
+        method: str,
+        now: float,
+        headers: Pairs = (),
+        body: bytes = b"",
+        content_type: str = "",
+    ) -> bool:
+        """Send INFO, UPDATE, OPTIONS, … within the dialog; `RequestAnswered` tells the outcome."""
+        found = self._core.legs.get(leg)
+        return found is not None and self._uac_requests.request(found, method, now, headers, body, content_type)
+
+    # What is known
+
+    def leg_info(self, leg: int) -> LegInfo | None:
+        """Who talks to whom on a leg; None once it has ended."""
+        found = self._core.legs.get(leg)
+        return None if found is None else info_of(found)
+
+    @property
+    def leg_count(self) -> int:
+        """Calls that are being set up, up, or being torn down."""
+        return len(self._core.legs)
+
+    @property
+    def transaction_count(self) -> int:
+        """Live transactions, those included that only wait for repetitions."""
+        return len(self._core.transactions)
+
+    @property
+    def alarm_count(self) -> int:
+        """Timers that are running."""
+        return len(self._core.alarms)
+
+    @property
+    def counts(self) -> Counts:
+        """What was turned away for want of room."""
+        return self._core.counts

@@ -1,0 +1,141 @@
+"""A message that arrived, with the fields that every layer asks for read once.
+
+`endpoint` makes these at the door; from there on Via, tags, Call-ID and CSeq are known to be good. The top Via is
+stamped as RFC 3261 section 18.2.1 and RFC 3581 section 4 say, and the way back for the response is worked out from it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from runtime.sip.errors import SipSyntaxError
+from runtime.sip.fields import CSeq, Via, parse_cseq, parse_name_addr, parse_via
+from runtime.sip.grammar import split_commas
+from runtime.sip.message import Headers, Request, Response
+from runtime.sip.path import PORT_DEFAULT, Path
+
+
+@dataclass(frozen=True, slots=True)
+class IncomingRequest:
+    """A request with stamped top Via; `via` is that Via as the peer wrote it. `from_tag` is "" where there is none."""
+
+    request: Request
+    path: Path
+    response_path: Path
+    via: Via
+    call_id: str
+    from_tag: str
+    to_tag: str | None
+    cseq: int
+
+
+@dataclass(frozen=True, slots=True)
+class IncomingResponse:
+    """A response to a request of ours; `to_tag` is "" where there is none."""
+
+    response: Response
+    path: Path
+    via: Via
+    call_id: str
+    from_tag: str
+    to_tag: str
+    cseq: CSeq
+
+    @property
+    def status(self) -> int:
+        """The status code, 100 to 699."""
+        return self.response.status
+
+
+def read_request(request: Request, path: Path) -> IncomingRequest:
+    """The request as it is worked with. SipSyntaxError 400 where one of the fields cannot be read."""
+    via, others = top_via(request.headers)
+    headers = request.headers
+    to = parse_name_addr(_needed(headers, "To"), "To")
+    return IncomingRequest(
+        replace(request, headers=stamped(headers, via, others, path)),
+        path,
+        response_path(via, path),
+        via,
+        _needed(headers, "Call-ID"),
+        parse_name_addr(_needed(headers, "From"), "From").tag or "",
+        to.tag,
+        parse_cseq(headers).number,
+    )
+
+
+def read_response(response: Response, path: Path) -> IncomingResponse:
+    """The response as it is worked with. SipSyntaxError where it is broken or has a second Via (8.1.3.3)."""
+    headers = response.headers
+    via, others = top_via(headers)
+    if others or len(headers.all("Via")) > 1:
+        raise SipSyntaxError(400, "More Than One Via In A Response")
+    return IncomingResponse(
+        response,
+        path,
+        via,
+        _needed(headers, "Call-ID"),
+        parse_name_addr(_needed(headers, "From"), "From").tag or "",
+        parse_name_addr(_needed(headers, "To"), "To").tag or "",
+        parse_cseq(headers),
+    )
+
+
+def answerable(request: Request, path: Path) -> tuple[Request, Path, bool] | None:
+    """A request with a fault, as far as it can be answered: (stamped request, way back, whether To needs no tag).
+
+    None without a Via: nobody would know the answer. With one that cannot be read it goes back where it came from.
+    """
+    headers = request.headers
+    if "Via" not in headers:
+        return None
+    try:
+        has_tag = parse_name_addr(headers.first("To") or "", "To").tag is not None
+    except SipSyntaxError:
+        has_tag = True
+    try:
+        via, others = top_via(headers)
+    except SipSyntaxError:
+        return request, path, has_tag
+    return replace(request, headers=stamped(headers, via, others, path)), response_path(via, path), has_tag
+
+
+def top_via(headers: Headers) -> tuple[Via, str]:
+    """The topmost Via, and the text of the further ones that share its header line ("" where there are none)."""
+    line = _needed(headers, "Via")
+    first, *others = split_commas(line) if "," in line else [line]
+    return parse_via(first), ", ".join(others)
+
+
+def stamped(headers: Headers, via: Via, others: str, path: Path) -> Headers:
+    """Headers whose top Via says where the request really came from."""
+    host, port = path.remote
+    if via.param("rport") is not None:
+        # RFC 3581 section 4: with rport, received is added even where it says nothing new.
+        via = via.with_param("received", host).with_param("rport", str(port))
+    elif via.host.lower() != host.lower():
+        via = via.with_param("received", host)
+    else:
+        return headers
+    items = list(headers.items())
+    at = next(index for index, (name, _) in enumerate(items) if name == "Via")
+    items[at] = ("Via", f"{via}, {others}" if others else str(via))
+    return Headers.of_canonical(items)
+
+
+def response_path(via: Via, path: Path) -> Path:
+    """Where the response goes (RFC 3261 section 18.2.2): where the request came from, at the port the Via names.
+
+    With rport at the port it came from (RFC 3581). `maddr` is not followed: it would let a stranger aim our responses
+    at anybody, and we serve no multicast.
+    """
+    if path.reliable or via.param("rport") is not None:
+        return path
+    return Path(path.transport, path.local, (path.remote[0], via.port or PORT_DEFAULT))
+
+
+def _needed(headers: Headers, name: str) -> str:
+    value = headers.first(name)
+    if not value:
+        raise SipSyntaxError(400, f"Missing {name}")
+    return value

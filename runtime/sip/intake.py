@@ -1,0 +1,188 @@
+"""The door: what becomes of a datagram before a call sees it.
+
+The order is RFC 3261's: transactions absorb repetitions (section 17), then broken and unserved requests are answered
+without keeping anything of them (8.2), then the request finds its dialog or begins one (12.2.2). What can be neither
+used nor answered is told as `MessageDropped`.
+"""
+
+from __future__ import annotations
+
+from runtime.sip.core import Core
+from runtime.sip.dialog import TARGET_REFRESH, check_dialog_fields
+from runtime.sip.errors import SipSyntaxError
+from runtime.sip.incoming import IncomingRequest, answerable, read_request, read_response
+from runtime.sip.message import Request, Response
+from runtime.sip.parser import parse_message
+from runtime.sip.path import Path
+from runtime.sip.transactions.tables import Input, State
+from runtime.sip.uas_invite import UasInvite
+from runtime.sip.uas_requests import UasRequests
+from runtime.sip.validate import validate_request
+
+KEEP_ALIVE = b"\r\n\x00"
+"""Datagrams of nothing but these keep a NAT binding open (RFC 5626 section 3.5.1, and NULs from phones)."""
+
+METHODS_IN_DIALOG = frozenset({"BYE", "INFO", "PRACK", "UPDATE", "NOTIFY"})
+"""These mean nothing outside a dialog: 481."""
+
+METHODS_KNOWN = METHODS_IN_DIALOG | {
+    "INVITE",
+    "ACK",
+    "CANCEL",
+    "OPTIONS",
+    "REGISTER",
+    "SUBSCRIBE",
+    "REFER",
+    "MESSAGE",
+    "PUBLISH",
+}
+"""Registered methods: 405 where we do not serve them, 501 for all others (sections 21.4.6 and 21.5.2)."""
+
+
+class Intake:
+    """Takes every datagram of one endpoint."""
+
+    def __init__(self, core: Core, invites: UasInvite, requests: UasRequests) -> None:
+        self._core = core
+        self._invites = invites
+        self._requests = requests
+
+    def receive(self, data: bytes, path: Path, now: float) -> None:
+        """One datagram. Never raises."""
+        if not data.strip(KEEP_ALIVE):
+            return
+        try:
+            message = parse_message(data)
+        except SipSyntaxError as fault:
+            if fault.partial is None:
+                self._core.drop(path, fault.reason, data)
+            else:
+                self._reject(fault.partial, path, fault.status, fault.reason, data)
+            return
+        if isinstance(message, Response):
+            self._receive_response(message, path, data, now)
+        else:
+            self._receive_request(message, path, data, now)
+
+    def _receive_response(self, response: Response, path: Path, data: bytes, now: float) -> None:
+        try:
+            incoming = read_response(response, path)
+            if 100 < response.status < 300 and incoming.cseq.method in TARGET_REFRESH:
+                check_dialog_fields(response.headers)
+        except SipSyntaxError as fault:
+            self._core.drop(path, f"broken response: {fault.reason}", data)
+            return
+        transaction = self._core.transactions.find_client(incoming)
+        if transaction is None or not transaction.is_answered_by(incoming):
+            self._core.drop(path, "response to no request of ours", data)
+        elif self._core.is_overfull:
+            self._core.counts.dropped_full += 1
+        else:
+            transaction.receive(incoming, now)
+
+    def _receive_request(self, request: Request, path: Path, data: bytes, now: float) -> None:
+        try:
+            incoming = read_request(request, path)
+        except SipSyntaxError as fault:
+            self._reject(request, path, fault.status, fault.reason, data)
+            return
+        if self._absorbed(incoming, now):
+            return
+        rejection = validate_request(incoming.request, self._core.config.supported)
+        if rejection is not None:
+            self._reject(request, path, rejection.status, rejection.reason, data, rejection.headers)
+            return
+        if request.method == "ACK":
+            if not self._invites.receive_ack(incoming, now) and not self._is_stateless_ack(incoming):
+                self._core.drop(path, "ACK of no call", data)
+            return
+        try:
+            self._serve(incoming, now)
+        except SipSyntaxError as fault:
+            self._refuse(incoming, fault.status, reason=fault.reason)
+
+    def _absorbed(self, incoming: IncomingRequest, now: float) -> bool:
+        """Whether a transaction that is running has taken the request."""
+        method = incoming.request.method
+        transaction = self._core.transactions.find_server(incoming, method)
+        if transaction is None:
+            return False
+        if method != "ACK":
+            transaction.feed(Input.REQUEST, now)
+            return True
+        # The ACK of a 2xx is the dialog's, even where an old peer gives it the branch of its INVITE (RFC 6026).
+        taken = transaction.feed(Input.ACK, now)
+        return not (taken and transaction.state is State.ACCEPTED)
+
+    def _serve(self, incoming: IncomingRequest, now: float) -> None:
+        """A new, sound request that is not ACK."""
+        method = incoming.request.method
+        if self._core.is_overfull:
+            self._core.counts.dropped_full += 1
+        elif method == "CANCEL":
+            self._cancel(incoming, now)
+        elif method not in self._core.config.allow:
+            self._refuse(incoming, 405 if method in METHODS_KNOWN else 501, (("Allow", self._core.allow),))
+        elif incoming.to_tag is not None:
+            self._serve_in_dialog(incoming, now)
+        elif method in METHODS_IN_DIALOG:
+            self._refuse(incoming, 481)
+        elif self._core.transactions.is_merged(incoming):
+            self._refuse(incoming, 482)
+        elif self._core.is_full:
+            self._core.counts.refused_full += 1
+            self._refuse(incoming, 503, (("Retry-After", str(self._core.config.limits.retry_after_s)),))
+        elif method == "INVITE":
+            self._invites.receive_invite(incoming, now)
+        else:
+            self._requests.receive_other(None, None, incoming, now)
+
+    def _serve_in_dialog(self, incoming: IncomingRequest, now: float) -> None:
+        method = incoming.request.method
+        found = self._core.legs.find((incoming.call_id, incoming.to_tag or "", incoming.from_tag))
+        if found is None or (found[0].is_leaving and method != "BYE"):
+            self._refuse(incoming, 481)
+            return
+        leg, dialog = found
+        if not dialog.is_in_order(incoming.cseq):
+            self._refuse(incoming, 500, reason="CSeq Out Of Order")
+        elif method == "INVITE":
+            self._invites.receive_reinvite(leg, dialog, incoming, now)
+        elif method == "BYE":
+            self._requests.receive_bye(leg, incoming, now)
+        else:
+            self._requests.receive_other(leg, dialog, incoming, now)
+
+    def _cancel(self, incoming: IncomingRequest, now: float) -> None:
+        invite = self._core.transactions.find_server(incoming, "INVITE")
+        if invite is None:
+            self._refuse(incoming, 481)
+        else:
+            self._invites.receive_cancel(incoming, invite, now)
+
+    def _refuse(
+        self, incoming: IncomingRequest, status: int, extra: tuple[tuple[str, str], ...] = (), reason: str = ""
+    ) -> None:
+        has_tag = incoming.to_tag is not None
+        self._core.refuse(incoming.request, incoming.response_path, status, has_tag=has_tag, reason=reason, extra=extra)
+
+    def _reject(
+        self,
+        request: Request,
+        path: Path,
+        status: int,
+        reason: str,
+        data: bytes,
+        extra: tuple[tuple[str, str], ...] = (),
+    ) -> None:
+        """Answer a request that has a fault, as far as it can be answered. An ACK never is (section 17)."""
+        back = answerable(request, path)
+        if request.method == "ACK" or back is None:
+            self._core.drop(path, reason, data)
+            return
+        stamped, response_path, has_tag = back
+        self._core.refuse(stamped, response_path, status, has_tag=has_tag, reason=reason, extra=extra)
+
+    def _is_stateless_ack(self, incoming: IncomingRequest) -> bool:
+        """Whether an ACK answers a refusal that we kept nothing of."""
+        return incoming.to_tag == self._core.stateless_tag(incoming.request)

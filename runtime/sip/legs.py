@@ -1,0 +1,157 @@
+"""A leg: one call of ours with one peer, from its INVITE to the end of its dialog; and the table of all legs.
+
+Shared by `uas` and `uac`: a leg begins as one or the other, and once it is confirmed both sides of it can be asked for
+something. Handles are numbers that are never used twice.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from runtime.sip.dialog import Dialog, DialogId
+from runtime.sip.fields import parse_name_addr
+from runtime.sip.incoming import IncomingRequest
+from runtime.sip.path import Path
+from runtime.sip.requests import Outgoing
+from runtime.sip.timers import Alarm
+from runtime.sip.transactions.transaction import ClientTransaction, ServerTransaction
+
+
+@dataclass(frozen=True, slots=True)
+class LegInfo:
+    """What a leg is, for those who write it down. URIs are text; `remote_target` is where its requests go."""
+
+    call_id: str
+    local_tag: str
+    remote_tag: str
+    local_uri: str
+    remote_uri: str
+    remote_target: str
+    path: Path
+
+
+@dataclass(slots=True)
+class OpenInvite:
+    """An INVITE or re-INVITE of the peer without a final response. `provisional` is the last 1xx, as bytes."""
+
+    incoming: IncomingRequest
+    transaction: ServerTransaction
+    is_reinvite: bool
+    provisional: bytes = b""
+    expiry: Alarm | None = None
+
+
+@dataclass(slots=True)
+class Unacked:
+    """A 2xx of ours that waits for its ACK (RFC 3261 section 13.3.1.4). `has_offer`: the ACK brings the answer."""
+
+    data: bytes
+    transaction: ServerTransaction
+    has_offer: bool
+    wait_s: float
+    repeat: Alarm
+    give_up: Alarm
+
+
+@dataclass(slots=True)
+class OwnInvite:
+    """An INVITE or re-INVITE of ours. `acks` are the ACKs of its 2xx by the tag of who sent it (bytes, path)."""
+
+    outgoing: Outgoing
+    cseq: int
+    is_reinvite: bool
+    transaction: ClientTransaction | None = None
+    has_provisional: bool = False
+    is_final: bool = False
+    cancel_wanted: bool = False
+    give_up: Alarm | None = None
+    acks: dict[str, tuple[bytes, Path]] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Leg:
+    """One call with one peer. `dialog` is the confirmed one, or the first early one; None before there is any."""
+
+    handle: int
+    path: Path
+    dialog: Dialog | None = None
+    dialogs: dict[DialogId, Dialog] = field(default_factory=dict)
+    is_confirmed: bool = False
+    is_leaving: bool = False
+    is_ended: bool = False
+    open_invite: OpenInvite | None = None
+    own_invite: OwnInvite | None = None
+    unacked: dict[int, Unacked] = field(default_factory=dict)
+    held_bye: Outgoing | None = None
+    request_ids: set[int] = field(default_factory=set)
+
+
+def info_of(leg: Leg) -> LegInfo:
+    """The facts of a leg; one of our own that nobody has answered yet is described by its INVITE."""
+    dialog = leg.dialog
+    if dialog is None:
+        assert leg.own_invite is not None, "a leg without a dialog is one that we have begun"
+        request = leg.own_invite.outgoing.request
+        headers = request.headers
+        local, remote = (parse_name_addr(headers.first(name) or "") for name in ("From", "To"))
+        call_id = headers.first("Call-ID") or ""
+        return LegInfo(call_id, local.tag or "", "", local.uri, remote.uri, request.uri, leg.path)
+    return LegInfo(
+        dialog.call_id,
+        dialog.local_tag,
+        dialog.remote_tag,
+        parse_name_addr(dialog.local).uri,
+        parse_name_addr(dialog.remote).uri,
+        dialog.remote_target,
+        leg.path,
+    )
+
+
+class Legs:
+    """All legs, by handle and by dialog."""
+
+    def __init__(self) -> None:
+        self._by_handle: dict[int, Leg] = {}
+        self._by_dialog: dict[DialogId, Leg] = {}
+        self._last_handle = 0
+
+    def __len__(self) -> int:
+        return len(self._by_handle)
+
+    def open(self, path: Path) -> Leg:
+        """A new leg with a handle of its own."""
+        self._last_handle += 1
+        leg = self._by_handle[self._last_handle] = Leg(self._last_handle, path)
+        return leg
+
+    def get(self, handle: int) -> Leg | None:
+        """The leg of a handle, None once it has ended."""
+        return self._by_handle.get(handle)
+
+    def find(self, dialog_id: DialogId) -> tuple[Leg, Dialog] | None:
+        """The leg and the dialog that a request belongs to."""
+        leg = self._by_dialog.get(dialog_id)
+        return None if leg is None else (leg, leg.dialogs[dialog_id])
+
+    def add_dialog(self, leg: Leg, dialog: Dialog) -> None:
+        """From now on requests of this dialog find the leg."""
+        leg.dialogs[dialog.id] = dialog
+        self._by_dialog[dialog.id] = leg
+
+    def keep_dialog(self, leg: Leg, dialog: Dialog) -> None:
+        """This one is the leg's; its other early dialogs are forgotten."""
+        self._drop_dialogs(leg)
+        self.add_dialog(leg, dialog)
+        leg.dialog = dialog
+
+    def close(self, leg: Leg) -> None:
+        """Forget a leg and its dialogs."""
+        del self._by_handle[leg.handle]
+        self._drop_dialogs(leg)
+
+    def _drop_dialogs(self, leg: Leg) -> None:
+        for dialog_id in leg.dialogs:
+            # A caller that tries again may be given the tag of its last attempt: the later leg keeps the id.
+            if self._by_dialog.get(dialog_id) is leg:
+                del self._by_dialog[dialog_id]
+        leg.dialogs.clear()

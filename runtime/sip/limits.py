@@ -1,0 +1,42 @@
+"""The most of everything that a stranger can send us in SIP and SDP: each a named constant with its unit.
+
+They are far above what carriers and phones send, and low enough that one message can cost neither memory nor time.
+"""
+
+from __future__ import annotations
+
+MESSAGE_BYTES_MAX = 65_536
+"""One whole message; more is 513. A UDP datagram cannot hold more."""
+
+HEADERS_MAX = 128
+"""Header lines in one message; more is 513."""
+
+HEADER_CHARS_MAX = 8_192
+"""One header line after unfolding; more is 513."""
+
+URI_CHARS_MAX = 2_048
+"""One URI; in a request line, more is 414."""
+
+PARAMS_MAX = 64
+"""Parameters of one field value or URI."""
+
+ELEMENTS_MAX = 128
+"""Elements of one comma-separated field, all its header lines together."""
+
+CSEQ_MAX = 2**31 - 1
+"""RFC 3261 section 8.1.1.5: a sequence number is less than 2**31."""
+
+MAX_FORWARDS_MAX = 255
+"""RFC 3261 section 20.22."""
+
+SDP_BYTES_MAX = 16_384
+"""One session description."""
+
+SDP_LINES_MAX = 512
+"""Lines of one session description."""
+
+MEDIA_MAX = 16
+"""m-lines of one session description."""
+
+FORMATS_MAX = 64
+"""Formats (codecs) of one m-line."""

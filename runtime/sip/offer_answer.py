@@ -1,0 +1,270 @@
+"""The offer/answer model of one call (RFC 3264): who sends what, where to, in which codec, from the first INVITE on.
+
+One `OfferAnswer` lives as long as its call. The call layer feeds it the bodies of INVITE, 200, ACK and re-INVITE and
+gets back the body to send and a `Negotiated`, which the media session is set up by. What fails raises
+`NegotiationFailure`, which carries the response to give, and changes nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from runtime.sip.payloads import CODECS, EVENT_FORMATS, EVENT_NAME, EVENT_PAYLOAD_TYPE
+from runtime.sip.sdp import (
+    Attributes,
+    MediaDescription,
+    Origin,
+    SdpSyntaxError,
+    SessionDescription,
+    connection_to,
+    parse_sdp,
+    write_sdp,
+)
+from runtime.sip.streams import (
+    PROTOCOL,
+    PTIME_MS,
+    WARNING_MEDIA,
+    WARNING_OTHER,
+    Refusal,
+    Stream,
+    codec_order,
+    judge,
+    our_direction,
+)
+
+_TIMES: tuple[str, ...] = ("0 0",)
+
+WARN_AGENT = "dialplane"
+"""Our name in Warning headers (RFC 3261 section 20.43: a pseudonym will do)."""
+
+
+class NegotiationFailure(Exception):  # noqa: N818 - it is an outcome of negotiating, not only a mistake
+    """An offer or answer that cannot be agreed on.
+
+    `status` and `reason` are the response to an offer (400 for a broken one, 488, 491); `warning` is the value of a
+    Warning header that tells people why, `text` its sentence alone.
+    """
+
+    def __init__(self, status: int, reason: str, code: int, text: str) -> None:
+        super().__init__(f"{status} {reason}: {text}")
+        self.status = status
+        self.reason = reason
+        self.text = text
+        self.warning = f'{code} {WARN_AGENT} "{_quotable(text)}"'
+
+
+@dataclass(frozen=True, slots=True)
+class LocalMedia:
+    """What we bring into a call: our media address and port, and codecs (keys of CODECS) by preference.
+
+    `dtmf`: whether key events are taken. `session_id` is that of o=. `direction` is the most that we want.
+    """
+
+    address: str
+    port: int
+    codecs: tuple[str, ...]
+    dtmf: bool
+    session_id: int
+    direction: str = "sendrecv"
+
+
+@dataclass(frozen=True, slots=True)
+class Codec:
+    """The agreed codec (`pcmu`, `pcma`) and its payload number each way."""
+
+    name: str
+    payload_type_send: int
+    payload_type_receive: int
+    clock_hz: int
+
+
+@dataclass(frozen=True, slots=True)
+class Negotiated:
+    """What both sides agreed on. `direction` is ours; `inactive` also where the stream was taken away.
+
+    `remote_address` may be 0.0.0.0 or ::, and `direction` then does not send. `ptime_ms` is what the peer would like.
+    """
+
+    remote_address: str
+    remote_port: int
+    remote_rtcp: tuple[str, int]
+    codec: Codec
+    dtmf_payload_type_send: int | None
+    dtmf_payload_type_receive: int | None
+    direction: str
+    ptime_ms: int = PTIME_MS
+
+
+class OfferAnswer:
+    """The offer/answer state of one call; every field is a frozen value, replaced only when an exchange has worked."""
+
+    def __init__(self) -> None:
+        self._ours: SessionDescription | None = None
+        self._version = 0
+        self._negotiated: Negotiated | None = None
+        self._active = 0
+        self._offer: tuple[SessionDescription, LocalMedia] | None = None
+        self._awaits_answer = False
+
+    @property
+    def negotiated(self) -> Negotiated | None:
+        """What holds now, None before the first exchange."""
+        return self._negotiated
+
+    @property
+    def awaits_answer(self) -> bool:
+        """Whether an offer of ours is out that has not been answered."""
+        return self._awaits_answer
+
+    def answer(self, offer: bytes, local: LocalMedia) -> tuple[bytes, Negotiated]:
+        """Our answer to an offer of INVITE or re-INVITE, and what it means.
+
+        Every m-line is answered in its place, all but the first audio that we can take with port 0. 491 while an offer
+        of ours is out.
+        """
+        if self._awaits_answer:
+            raise NegotiationFailure(491, "Request Pending", WARNING_OTHER, "an offer of ours is not answered yet")
+        theirs = _parsed(offer)
+        verdicts = [judge(theirs, line, local.codecs, local.address) for line in theirs.media]
+        media = [_refused(line) for line in theirs.media]
+        streams = [(at, verdict) for at, verdict in enumerate(verdicts) if isinstance(verdict, Stream)]
+        if streams:
+            active, stream = streams[0]
+            negotiated = _agreed(stream, local)
+            media[active] = _answered(theirs.media[active], stream, negotiated, local)
+        else:
+            negotiated = self._taken_away(theirs, verdicts)
+            active = next(at for at, line in enumerate(theirs.media) if line.kind == "audio")
+        ours = self._next_description(local, tuple(media), theirs.times or _TIMES)
+        self._ours, self._negotiated, self._active, self._offer = ours, negotiated, active, None
+        return write_sdp(ours), negotiated
+
+    def offer(self, local: LocalMedia) -> bytes:
+        """Our offer: for an INVITE of ours, a re-INVITE, or a 200 to an INVITE that came without one.
+
+        In a call that is up, its m-lines keep their places (RFC 3264 section 8). `accept` takes the answer.
+        """
+        media, times = [_offered(local)], _TIMES
+        if self._ours is not None:
+            media, times = [_refused(line) for line in self._ours.media], self._ours.times
+            media[self._active] = _offered(local)
+        ours = self._next_description(local, tuple(media), times)
+        self._offer, self._awaits_answer = (ours, local), True
+        return write_sdp(ours)
+
+    def accept(self, answer: bytes) -> Negotiated:
+        """What the answer to our last offer means.
+
+        May be called again for the same offer: the answer of a final response can differ from that of an early one.
+        """
+        assert self._offer is not None, "an answer without an offer of ours"
+        ours, local = self._offer
+        theirs = _parsed(answer)
+        if len(theirs.media) != len(ours.media):
+            raise _failure(Refusal(WARNING_OTHER, "the answer has another number of m-lines than the offer"))
+        line = theirs.media[self._active]
+        verdict = judge(theirs, line, codec_order(line, local.codecs), local.address)
+        if isinstance(verdict, Stream):
+            negotiated = _agreed(verdict, local, offered=True)
+        else:
+            negotiated = self._taken_away(theirs, [verdict])
+        self._ours, self._negotiated, self._awaits_answer = ours, negotiated, False
+        return negotiated
+
+    def withdraw(self) -> None:
+        """Forget our offer: it was refused, and what held before goes on (RFC 3261 section 14.1)."""
+        self._offer, self._awaits_answer = None, False
+
+    def _taken_away(self, theirs: SessionDescription, verdicts: list[Stream | Refusal]) -> Negotiated:
+        """The standing agreement put to rest, where the peer has taken the audio away; else the failure."""
+        audio = [media for media in theirs.media if media.kind == "audio"]
+        if self._negotiated is not None and audio and all(media.port == 0 for media in audio):
+            return replace(self._negotiated, direction="inactive")
+        refusals = [verdict for verdict in verdicts if isinstance(verdict, Refusal)]
+        # A refused video says nothing where there was audio to talk about.
+        telling = [refusal for refusal in refusals if refusal.code != WARNING_MEDIA]
+        raise _failure(next(iter(telling + refusals), Refusal(WARNING_MEDIA, "no audio is offered")))
+
+    def _next_description(
+        self, local: LocalMedia, media: tuple[MediaDescription, ...], times: tuple[str, ...]
+    ) -> SessionDescription:
+        """Our next description; its version is one higher exactly when anything in it is new (RFC 3264 section 8)."""
+        connection = connection_to(local.address)
+        if self._ours is not None:
+            same = SessionDescription(self._ours.origin, "-", connection, times, (), media)
+            if same == self._ours:
+                return same
+        self._version += 1
+        origin = Origin("-", str(local.session_id), str(self._version), "IN", connection.family, local.address)
+        return SessionDescription(origin, "-", connection, times, (), media)
+
+
+def _parsed(body: bytes) -> SessionDescription:
+    try:
+        return parse_sdp(body)
+    except SdpSyntaxError as fault:
+        raise NegotiationFailure(400, "Malformed Session Description", WARNING_OTHER, str(fault)) from None
+
+
+def _failure(refusal: Refusal) -> NegotiationFailure:
+    return NegotiationFailure(488, "Not Acceptable Here", refusal.code, refusal.text)
+
+
+def _agreed(stream: Stream, local: LocalMedia, *, offered: bool = False) -> Negotiated:
+    """What a stream means for us; where we `offered`, the numbers that we receive are our own."""
+    codec = CODECS[stream.codec]
+    events = stream.event_payload_type if local.dtmf else None
+    return Negotiated(
+        remote_address=stream.address,
+        remote_port=stream.port,
+        remote_rtcp=stream.rtcp,
+        codec=Codec(
+            stream.codec,
+            stream.payload_type,
+            codec.payload_type if offered else stream.payload_type,
+            codec.encoding.clock_hz,
+        ),
+        dtmf_payload_type_send=events,
+        dtmf_payload_type_receive=EVENT_PAYLOAD_TYPE if offered and events is not None else events,
+        direction=our_direction(stream.direction, local.direction, silent=stream.silent),
+        ptime_ms=stream.ptime_ms,
+    )
+
+
+def _answered(line: MediaDescription, stream: Stream, negotiated: Negotiated, local: LocalMedia) -> MediaDescription:
+    """Our m-line for theirs: the one codec that is used, key events where they were offered, under their numbers."""
+    payloads = [(stream.payload_type, CODECS[stream.codec].spelling, negotiated.codec.clock_hz)]
+    return _audio(line.protocol, local.port, payloads, negotiated.dtmf_payload_type_receive, negotiated.direction)
+
+
+def _offered(local: LocalMedia) -> MediaDescription:
+    codecs = [CODECS[name] for name in local.codecs]
+    payloads = [(codec.payload_type, codec.spelling, codec.encoding.clock_hz) for codec in codecs]
+    return _audio(PROTOCOL, local.port, payloads, EVENT_PAYLOAD_TYPE if local.dtmf else None, local.direction)
+
+
+def _audio(
+    protocol: str, port: int, payloads: list[tuple[int, str, int]], events: int | None, direction: str
+) -> MediaDescription:
+    """An audio m-line of ours: (number, spelling, clock) of each codec, then key events at the first one's clock."""
+    attributes: Attributes = tuple(("rtpmap", f"{number} {name}/{clock}") for number, name, clock in payloads)
+    formats = [str(number) for number, _, _ in payloads]
+    if events is not None:
+        attributes = (
+            *attributes,
+            ("rtpmap", f"{events} {EVENT_NAME}/{payloads[0][2]}"),
+            ("fmtp", f"{events} {EVENT_FORMATS}"),
+        )
+        formats.append(str(events))
+    attributes = (*attributes, ("ptime", str(PTIME_MS)), (direction, None))
+    return MediaDescription("audio", port, protocol, tuple(formats), None, attributes)
+
+
+def _refused(line: MediaDescription) -> MediaDescription:
+    """An m-line that we do not take: as it was offered, with port 0 (RFC 3264 section 6)."""
+    return MediaDescription(line.kind, 0, line.protocol, line.formats)
+
+
+def _quotable(text: str) -> str:
+    """Printable ASCII without quotes, for a Warning's text: parts of it are a stranger's."""
+    return "".join(c if c.isascii() and c.isprintable() and c not in '"\\' else "?" for c in text)

@@ -1,0 +1,65 @@
+"""Our own requests as messages: the header lines that all of them have, in one order (RFC 3261 section 8.1.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from runtime.sip.grammar import write_host_port
+from runtime.sip.message import Headers, Request, canonical_name
+from runtime.sip.path import Path
+
+MAX_FORWARDS = "70"
+
+Pairs = Sequence[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A request of ours that is ready to go: the message, its bytes, the branch of its Via, its way."""
+
+    request: Request
+    data: bytes
+    branch: str
+    path: Path
+
+
+def via_of(path: Path, host: str | None, branch: str) -> str:
+    """Our Via; `rport` asks for the response where the request comes from (RFC 3581 section 3)."""
+    sent_by = write_host_port(host or path.local[0], path.local[1])
+    return f"SIP/2.0/{path.transport.upper()} {sent_by};branch={branch};rport"
+
+
+def contact_of(path: Path, host: str | None) -> str:
+    """Our Contact: where requests of a dialog are to come."""
+    return f"<sip:{write_host_port(host or path.local[0], path.local[1])}>"
+
+
+def build_request(
+    method: str,
+    uri: str,
+    *,
+    via: str,
+    routes: Iterable[str],
+    from_: str,
+    to: str,
+    call_id: str,
+    cseq: int,
+    extra: Iterable[tuple[str, str]],
+    body: bytes = b"",
+    content_type: str = "",
+) -> Request:
+    """A request with its mandatory header lines first, `extra` behind them."""
+    items = [
+        ("Via", via),
+        ("Max-Forwards", MAX_FORWARDS),
+        *(("Route", route) for route in routes),
+        ("From", from_),
+        ("To", to),
+        ("Call-ID", call_id),
+        ("CSeq", f"{cseq} {method}"),
+        *((canonical_name(name), value) for name, value in extra),
+    ]
+    if body and content_type:
+        items.append(("Content-Type", content_type))
+    return Request(method, uri, Headers.of_canonical(items), body)

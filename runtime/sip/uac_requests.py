@@ -1,0 +1,114 @@
+"""Our BYE and every other request of ours within a dialog (RFC 3261 sections 12.2.1 and 15.1.1)."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from runtime.sip.core import Core
+from runtime.sip.dialog import TARGET_REFRESH, Dialog
+from runtime.sip.events import RequestAnswered
+from runtime.sip.incoming import IncomingResponse
+from runtime.sip.legs import Leg
+from runtime.sip.requests import Outgoing, Pairs, via_of
+from runtime.sip.writer import write_message
+
+WITH_CONTACT = TARGET_REFRESH | {"OPTIONS"}
+"""Requests of ours that say where we are."""
+
+
+class UacRequests:
+    """The asking side of everything but INVITE, ACK and CANCEL."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    def build(
+        self,
+        dialog: Dialog,
+        method: str,
+        cseq: int,
+        *,
+        headers: Pairs = (),
+        body: bytes = b"",
+        content_type: str = "",
+    ) -> Outgoing:
+        """A request of a dialog, with a new branch. ValueError for line breaks in any text."""
+        path, branch = dialog.next_path(), self._core.new_branch()
+        extra = [("Contact", self._core.contact(path))] if method in WITH_CONTACT else []
+        if method in ("INVITE", "UPDATE"):
+            extra.append(("Allow", self._core.allow))
+        extra += [("User-Agent", self._core.config.user_agent), *headers]
+        via = via_of(path, self._core.config.contact_host, branch)
+        request = dialog.request(method, cseq, via=via, extra=extra, body=body, content_type=content_type)
+        return Outgoing(request, write_message(request), branch, path)
+
+    def bye(self, leg: Leg, now: float, headers: Pairs) -> bool:
+        """Hang up. Held until the ACK of our 2xx is here or given up (section 15); False where there is no dialog."""
+        dialog = leg.dialog
+        if dialog is None or leg.is_leaving or not leg.is_confirmed or leg.held_bye is not None:
+            return False
+        leg.held_bye = self.build(dialog, "BYE", dialog.next_cseq(), headers=headers)
+        if not leg.unacked:
+            self.send_bye(leg, now)
+        return True
+
+    def send_bye(self, leg: Leg, now: float) -> None:
+        """Hang up at once, with the BYE that was held if there is one. The leg ends with the response, or without."""
+        dialog = leg.dialog
+        assert dialog is not None, "a confirmed leg has a dialog"
+        assert not leg.is_leaving, "one BYE is enough"
+        outgoing = leg.held_bye or self.build(dialog, "BYE", dialog.next_cseq())
+        leg.is_leaving = True
+        leg.held_bye = None
+        self._core.terminate_open(leg, now)
+        left = partial(self._left, leg)
+        self._core.transactions.open_client(
+            outgoing, now, on_response=partial(self._bye_answered, leg), on_timeout=left
+        )
+
+    def hang_up_fork(self, dialog: Dialog, now: float) -> None:
+        """BYE for a dialog that no leg has: a second answer to one INVITE."""
+        outgoing = self.build(dialog, "BYE", dialog.next_cseq())
+        self._core.transactions.open_client(outgoing, now, on_response=ignore_response, on_timeout=ignore_timeout)
+
+    def request(self, leg: Leg, method: str, now: float, headers: Pairs, body: bytes, content_type: str) -> bool:
+        """INFO, UPDATE, OPTIONS, … within the dialog; False where there is none."""
+        assert method not in ("INVITE", "ACK", "CANCEL", "BYE"), "these have commands of their own"
+        dialog = leg.dialog
+        if dialog is None or not dialog.local_tag or leg.is_leaving or leg.held_bye is not None:
+            return False
+        outgoing = self.build(dialog, method, dialog.next_cseq(), headers=headers, body=body, content_type=content_type)
+        self._core.transactions.open_client(
+            outgoing,
+            now,
+            on_response=partial(self._answered, leg, dialog, method),
+            on_timeout=partial(self._timed_out, leg, method),
+        )
+        return True
+
+    def _bye_answered(self, leg: Leg, incoming: IncomingResponse, now: float) -> None:
+        if incoming.status >= 200:
+            self._left(leg, now)
+
+    def _left(self, leg: Leg, now: float) -> None:
+        if not leg.is_ended:
+            self._core.end(leg, now)
+
+    def _answered(self, leg: Leg, dialog: Dialog, method: str, incoming: IncomingResponse, now: float) -> None:
+        if incoming.status < 200 or leg.is_ended:
+            return
+        if incoming.status < 300 and method in TARGET_REFRESH:
+            dialog.refresh_target(incoming.response.headers)
+        self._core.events.append(RequestAnswered(leg.handle, method, incoming.response))
+
+    def _timed_out(self, leg: Leg, method: str, now: float) -> None:
+        if not leg.is_ended:
+            self._core.events.append(RequestAnswered(leg.handle, method, None))
+
+
+def ignore_response(incoming: IncomingResponse, now: float) -> None:
+    """For requests of which only the sending matters: the BYE of a fork, and CANCEL, whose INVITE says the rest."""
+
+
+def ignore_timeout(now: float) -> None:
+    """See `ignore_response`."""

@@ -1,0 +1,138 @@
+"""Dialogs: who, by which route, at which number (RFC 3261 section 12)."""
+
+from __future__ import annotations
+
+import pytest
+
+from runtime.sip.dialog import dialog_of_request, dialog_of_response
+from runtime.sip.errors import SipSyntaxError
+from runtime.sip.incoming import read_request, read_response
+from runtime.sip.parser import parse_message
+from runtime.sip.path import Path
+from tests.runtime.sip.raw import PATH, US, request, response
+
+
+def called(path=PATH, **kwargs):
+    dialog = dialog_of_request(read_request(parse_message(request(**kwargs)), path))
+    dialog.name_local("us")
+    return dialog
+
+
+def calling(extra=(), **kwargs):
+    own = parse_message(request(from_tag="us"))
+    answer = read_response(parse_message(response(own, 200, to_tag="them", extra=extra, **kwargs)), PATH)
+    return dialog_of_response(own, 1, answer, PATH)
+
+
+def next_request(dialog):
+    return dialog.request("BYE", dialog.next_cseq(), via="SIP/2.0/UDP 192.0.2.2;branch=z9hG4bKx")
+
+
+def test_the_called_sides_dialog_is_the_mirror_of_the_invite():
+    dialog = called()
+    assert dialog.id == ("call@peer", "us", "from")
+    bye = next_request(dialog)
+    assert bye.uri == "sip:alice@192.0.2.1"
+    assert bye.headers.first("From") == "<sip:bob@192.0.2.2>;tag=us"
+    assert bye.headers.first("To") == "<sip:alice@192.0.2.1>;tag=from"
+    assert bye.headers.first("CSeq") == "1 BYE"
+
+
+def test_the_calling_sides_dialog_goes_on_from_its_invite():
+    dialog = calling()
+    assert dialog.id == ("call@peer", "us", "them")
+    bye = next_request(dialog)
+    assert bye.uri == "sip:bob@192.0.2.1"
+    assert bye.headers.first("From") == "<sip:alice@192.0.2.1>;tag=us"
+    assert bye.headers.first("To") == "<sip:bob@192.0.2.2>;tag=them"
+    assert bye.headers.first("CSeq") == "2 BYE"
+
+
+RECORDED = ("Record-Route: <sip:198.51.100.1;lr>, <sip:198.51.100.2;lr>", "Record-Route: <sip:198.51.100.3;lr>")
+
+
+def test_the_called_side_takes_the_recorded_route_in_order():
+    bye = next_request(called(extra=RECORDED))
+    assert bye.headers.all("Route") == (
+        "<sip:198.51.100.1;lr>",
+        "<sip:198.51.100.2;lr>",
+        "<sip:198.51.100.3;lr>",
+    )
+    assert bye.uri == "sip:alice@192.0.2.1"
+
+
+def test_the_calling_side_takes_the_recorded_route_in_reverse():
+    bye = next_request(calling(extra=RECORDED))
+    assert bye.headers.all("Route") == (
+        "<sip:198.51.100.3;lr>",
+        "<sip:198.51.100.2;lr>",
+        "<sip:198.51.100.1;lr>",
+    )
+
+
+def test_a_strict_router_gets_itself_as_request_uri_and_the_target_as_last_route():
+    dialog = called(extra=("Record-Route: <sip:198.51.100.1;method=BYE;x=1?Subject=a>, <sip:198.51.100.2;lr>",))
+    bye = next_request(dialog)
+    assert bye.uri == "sip:198.51.100.1;x=1"
+    assert bye.headers.all("Route") == ("<sip:198.51.100.2;lr>", "<sip:alice@192.0.2.1>")
+    assert dialog.next_path().remote == ("198.51.100.1", 5060)
+
+
+@pytest.mark.parametrize(
+    ("contact", "remote"),
+    [
+        ("<sip:alice@198.51.100.7>", ("198.51.100.7", 5060)),
+        ("<sip:alice@198.51.100.7:5080;ob>", ("198.51.100.7", 5080)),
+        ("<sip:alice@pbx.example.com:5080>", PATH.remote),
+        ("<sip:alice@pbx.example.com;maddr=198.51.100.8>", ("198.51.100.8", 5060)),
+        ("<sip:alice@[2001:db8::1]:5070>", ("2001:db8::1", 5070)),
+    ],
+)
+def test_requests_go_to_the_contact_or_where_a_name_cannot_be_reached_the_way_the_peer_came(contact, remote):
+    path = called(contact=contact).next_path()
+    assert (path.remote, path.local, path.transport) == (remote, US, "udp")
+
+
+def test_the_first_route_is_the_next_hop():
+    dialog = called(extra=("Record-Route: <sip:198.51.100.1:5070;lr>",))
+    assert dialog.next_path().remote == ("198.51.100.1", 5070)
+
+
+def test_a_peer_behind_nat_is_reached_where_it_came_from_and_not_at_its_private_contact():
+    outside = Path("udp", US, ("203.0.113.9", 40_000))
+    hidden = called(outside, sent_by="10.0.0.5:5060", contact="<sip:alice@10.0.0.5:5060>")
+    assert hidden.next_path() == outside
+    open_ = called(outside, sent_by="10.0.0.5:5060", contact="<sip:alice@198.51.100.7>")
+    assert open_.next_path().remote == ("198.51.100.7", 5060)
+
+
+def test_an_old_peer_without_contact_and_tag_is_called_back_at_its_from():
+    dialog = called(contact=None, from_tag="")
+    assert dialog.id == ("call@peer", "us", "")
+    assert next_request(dialog).uri == "sip:alice@192.0.2.1"
+
+
+@pytest.mark.parametrize("contact", ["<tel:+14155550100>", "<sip:a@1.2.3.4>, <sip:b@1.2.3.4>", "<sip:a@@b>", "*"])
+def test_a_contact_that_is_not_one_sip_uri_is_the_peers_fault(contact):
+    with pytest.raises(SipSyntaxError) as fault:
+        called(contact=contact)
+    assert fault.value.status == 400
+
+
+def test_sequence_numbers_may_stay_or_grow_but_not_fall():
+    dialog = called(cseq=7)
+    assert dialog.is_in_order(7)
+    assert dialog.is_in_order(20)
+    assert not dialog.is_in_order(19)
+    assert dialog.remote_cseq == 20
+    fresh = calling()
+    assert fresh.is_in_order(3)
+    assert not fresh.is_in_order(2)
+
+
+def test_a_contact_moves_the_target_and_none_leaves_it():
+    dialog = called()
+    dialog.refresh_target(parse_message(request(contact="<sip:alice@192.0.2.77>")).headers)
+    assert dialog.remote_target == "sip:alice@192.0.2.77"
+    dialog.refresh_target(parse_message(request(contact=None)).headers)
+    assert dialog.remote_target == "sip:alice@192.0.2.77"
