@@ -1,0 +1,31 @@
+"""A caller alone in a room hears itself, a moment later: the proof that audio goes both ways.
+
+Called by the embedded rooms, once per tick for a lone participant.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+from runtime.media.codecs.g711 import FRAME_MS
+
+
+class EchoLine:
+    """A delay of whole frames, at least one. Holds `delay_ms` of encoded audio, silence as None."""
+
+    __slots__ = ("_line",)
+
+    def __init__(self, delay_ms: int = 400) -> None:
+        frames = max(1, delay_ms // FRAME_MS)
+        self._line: deque[bytes | None] = deque([None] * frames, maxlen=frames)
+
+    def step(self, frame: bytes | None) -> bytes | None:
+        """The frame of `delay_ms` ago, for the frame of now."""
+        earlier = self._line[0]
+        self._line.append(frame)
+        return earlier
+
+    def clear(self) -> None:
+        """Forget what is on its way: the echo must not outlive the moment it belongs to."""
+        for _ in range(len(self._line)):
+            self._line.append(None)

@@ -1,0 +1,118 @@
+"""Mix-minus: each hears all others, exactly, and nothing is decoded without need."""
+
+from __future__ import annotations
+
+import audioop
+import random
+import struct
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runtime.media.codecs import g711
+from runtime.media.mixer import mix, together
+
+LAWS: tuple[g711.Law, ...] = ("pcmu", "pcma")
+
+
+def samples(law: g711.Law, frame: bytes) -> tuple[int, ...]:
+    return struct.unpack("=160h", g711.decode(law, frame))
+
+
+def exact(frames, laws, listener: int | None) -> bytes | None:
+    """The definition: sum of all others, clipped once; `None` hears all."""
+    voices = [
+        samples(law, frame)
+        for member, (frame, law) in enumerate(zip(frames, laws, strict=True))
+        if member != listener and frame is not None and frame != g711.SILENCE[law]
+    ]
+    if not voices:
+        return None
+    summed = [max(-32768, min(32767, sum(column))) for column in zip(*voices, strict=True)]
+    return struct.pack("=160h", *summed)
+
+
+def loud(seed: int, law: g711.Law) -> bytes:
+    chance = random.Random(seed)
+    return g711.encode(law, struct.pack("=160h", *[chance.randint(-32000, 32000) for _ in range(160)]))
+
+
+MEMBERS = st.lists(
+    st.tuples(st.sampled_from(LAWS), st.sampled_from(["none", "silence", "speech"]), st.integers(0, 10**6)), max_size=8
+)
+
+
+@given(MEMBERS)
+def test_each_hears_the_exact_sum_of_all_others_clipped_once(members):
+    laws = [law for law, _, _ in members]
+    kinds = {
+        "none": lambda law, _: None,
+        "silence": lambda law, _: g711.SILENCE[law],
+        "speech": lambda law, n: loud(n, law),
+    }
+    frames = [kinds[kind](law, seed) for law, kind, seed in members]
+    heard = mix(frames, laws)
+    assert len(heard) == len(frames)
+    for listener, law in enumerate(laws):
+        expected = exact(frames, laws, listener)
+        if expected is None:
+            assert heard[listener] is None
+        else:
+            others = [n for n, f in enumerate(frames) if n != listener and f not in (None, g711.SILENCE[laws[n]])]
+            # A lone voice in the listener's law is passed on as it is: negative zero stays negative zero.
+            if len(others) == 1 and laws[others[0]] == law:
+                assert heard[listener] is frames[others[0]]
+            else:
+                assert heard[listener] == g711.encode(law, expected)
+    assert together(frames, laws) == exact(frames, laws, None)
+
+
+def test_two_callers_of_one_law_get_each_other_s_very_frames():
+    one, two = loud(1, "pcma"), loud(2, "pcma")
+    heard = mix([one, two], ["pcma", "pcma"])
+    assert heard[0] is two
+    assert heard[1] is one
+
+
+def test_two_callers_of_two_laws_get_each_other_transcoded():
+    one, two = loud(1, "pcmu"), loud(2, "pcma")
+    assert mix([one, two], ["pcmu", "pcma"]) == [
+        g711.transcode("pcma", "pcmu", two),
+        g711.transcode("pcmu", "pcma", one),
+    ]
+
+
+def test_the_only_one_who_speaks_is_heard_untouched_by_all_and_not_by_itself():
+    voice = loud(1, "pcmu")
+    heard = mix([None, voice, g711.SILENCE["pcma"]], ["pcmu", "pcmu", "pcma"])
+    assert heard[0] is voice
+    assert heard[1] is None
+    assert heard[2] == g711.transcode("pcmu", "pcma", voice)
+
+
+def test_a_lone_member_hears_nothing_and_a_room_of_nobody_is_nothing():
+    assert mix([loud(1, "pcmu")], ["pcmu"]) == [None]
+    assert mix([], []) == []
+    assert together([], []) is None
+
+
+@pytest.mark.parametrize("members", [3, 10, 100])
+def test_loud_voices_are_clipped_once_and_never_wrap(members):
+    high = g711.encode("pcmu", struct.pack("=160h", *[32000] * 160))
+    low = g711.encode("pcmu", struct.pack("=160h", *[-32000] * 160))
+    frames = [high] * members + [low] * (members - 1)
+    heard = mix(frames, ["pcmu"] * len(frames))
+    # One of the high ones hears as many highs as lows; one of the low ones hears two highs more.
+    assert set(samples("pcmu", heard[0])) == {0}
+    assert audioop.avg(g711.decode("pcmu", heard[-1]), 2) > 31000
+
+
+def test_taking_one_voice_out_leaves_nothing_of_it_behind():
+    shout = g711.encode("pcmu", struct.pack("=160h", *[32000, -32000] * 80))
+    whisper = g711.encode("pcmu", struct.pack("=160h", *[40] * 160))
+    heard = mix([shout, shout, whisper], ["pcmu"] * 3)
+    for shouter in (0, 1):
+        assert all(abs(abs(sample) - 32000) < 1100 for sample in samples("pcmu", heard[shouter]))
+    frames = [shout, whisper, whisper, whisper]
+    assert max(map(abs, samples("pcmu", mix(frames, ["pcmu"] * 4)[0]))) < 140
