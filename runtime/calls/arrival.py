@@ -1,0 +1,40 @@
+"""What an INVITE says about itself, read once at the door: who calls whom, from where (RFC 3261 section 20)."""
+
+from __future__ import annotations
+
+from runtime.routing.route import Arrival
+from runtime.sip.errors import SipSyntaxError
+from runtime.sip.fields import NameAddr, parse_name_addr
+from runtime.sip.message import Request
+from runtime.sip.path import Path
+from runtime.sip.uri import TelUri, parse_uri
+
+
+def read_arrival(request: Request, path: Path) -> Arrival:
+    """The facts that routing needs. The called number is the To user, as in LiveKit. SipSyntaxError when unreadable."""
+    caller = parse_name_addr(request.headers.first("From") or "", "From")
+    called = parse_name_addr(request.headers.first("To") or "", "To")
+    caller_user, caller_host = _user_and_host(caller)
+    called_user, called_host = _user_and_host(called)
+    return Arrival(
+        source=path.remote[0],
+        called=called_user,
+        caller=caller_user,
+        caller_host=caller_host,
+        called_host=called_host,
+        sip_call_id=request.headers.first("Call-ID") or "",
+        from_tag=caller.tag or "",
+    )
+
+
+def _user_and_host(address: NameAddr) -> tuple[str, str]:
+    try:
+        uri = parse_uri(address.uri)
+    except SipSyntaxError as fault:
+        if fault.status == 416:  # a scheme that carries no number: nobody that a number could name
+            return "", ""
+        raise
+    if isinstance(uri, TelUri):
+        return uri.user, ""
+    # RFC 3261 section 19.1.6: telephone parameters may hide in the user part (`+1555;phone-context=…`).
+    return (uri.user or "").partition(";")[0], uri.host

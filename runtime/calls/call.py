@@ -1,0 +1,72 @@
+"""One inbound call: what is known of it, and the one table of its states.
+
+The switchboard holds a `Call` for every leg and moves it by `advance`. A step that the table does not know is a bug
+of ours, never a peer's doing: peers' faults are settled in the endpoint below.
+
+    ROUTED --room joined--> ANSWERED --ACK--> ACTIVE --BYE, timeout, stop--> ENDED
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from runtime.calls.commands import Ports
+from runtime.calls.record import CallRecord
+from runtime.media.session import StreamConfig
+from runtime.routing.route import Admission
+from runtime.sip.offer_answer import LocalMedia, OfferAnswer
+
+
+class State(StrEnum):
+    """Where a call is in its life."""
+
+    ROUTED = "routed"
+    ANSWERED = "answered"
+    ACTIVE = "active"
+    ENDED = "ended"
+
+
+class Step(StrEnum):
+    """What moves it."""
+
+    ANSWER = "answer"
+    ACKNOWLEDGE = "acknowledge"
+    END = "end"
+
+
+TRANSITIONS: dict[tuple[State, Step], State] = {
+    (State.ROUTED, Step.ANSWER): State.ANSWERED,
+    (State.ROUTED, Step.END): State.ENDED,
+    (State.ANSWERED, Step.ACKNOWLEDGE): State.ACTIVE,
+    (State.ANSWERED, Step.END): State.ENDED,
+    (State.ACTIVE, Step.END): State.ENDED,
+}
+
+
+@dataclass(slots=True)
+class Call:
+    """The mutable heart of one call; owned by the switchboard alone."""
+
+    leg: int
+    record: CallRecord
+    admission: Admission
+    ports: Ports
+    local: LocalMedia
+    offer_answer: OfferAnswer
+    body: bytes
+    """The SDP of the 200: an answer, or our offer when the INVITE brought none."""
+    stream: StreamConfig | None
+    """None until an answer is known (late offer)."""
+    state: State = State.ROUTED
+    ends_at: float = field(default=float("inf"))
+    """When the longest allowed duration is over, on the monotonic clock."""
+
+    @property
+    def id(self) -> str:
+        """LiveKit's call id, `SCL_…`."""
+        return self.record.call_id
+
+    def advance(self, step: Step) -> None:
+        """Move to the next state."""
+        self.state = TRANSITIONS[self.state, step]

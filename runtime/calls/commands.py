@@ -1,0 +1,66 @@
+"""What the switchboard asks of the edges: plain values, carried out in order by the worker."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from runtime.calls.record import CallRecord
+from runtime.media.codecs.g711 import Law
+from runtime.media.session import StreamConfig
+from runtime.routing.route import Admission
+
+
+class Ports(Protocol):
+    """A reserved RTP port pair: what the SDP says of it."""
+
+    @property
+    def address(self) -> str:
+        """The address that the peer sends to."""
+        ...
+
+    @property
+    def port(self) -> int:
+        """The RTP port; RTCP is the next one."""
+        ...
+
+    def close(self) -> None:
+        """Give it back."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class JoinRoom:
+    """Bring this call into its room. The room answers with `room_joined` or `room_refused`."""
+
+    call_id: str
+    admission: Admission
+    ports: Ports
+    law: Law
+
+
+@dataclass(frozen=True, slots=True)
+class StartMedia:
+    """Packets flow from now on as `stream` says; on a call that has media already, change it (re-INVITE)."""
+
+    call_id: str
+    stream: StreamConfig
+
+
+@dataclass(frozen=True, slots=True)
+class PassDigit:
+    """A digit from this call's phone, for its room."""
+
+    call_id: str
+    digit: str
+
+
+@dataclass(frozen=True, slots=True)
+class EndCall:
+    """Nothing of the call is left but this record: leave the room, close the ports, write it down."""
+
+    record: CallRecord
+    ports: Ports | None
+
+
+Command = JoinRoom | StartMedia | PassDigit | EndCall

@@ -1,0 +1,105 @@
+"""What a call leaves behind: one line that says in words why it ended, and one JSON object for machines.
+
+The switchboard fills a `CallRecord` while the call lives and hands it out once, when nothing of the call is left.
+Field names follow LiveKit's SIPCallInfo where it has one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any
+
+
+class EndedBy(StrEnum):
+    """Who hung up."""
+
+    CALLER = "caller"
+    BRIDGE = "bridge"
+    ROOM = "room"
+    NETWORK = "network"
+
+
+@dataclass(frozen=True, slots=True)
+class CallRecord:
+    """One call. Times are Unix seconds (0 = did not happen); `status` is the final SIP status of the INVITE."""
+
+    call_id: str
+    sip_call_id: str
+    direction: str = "inbound"
+    source: str = ""
+    from_user: str = ""
+    to_user: str = ""
+    trunk: str = ""
+    rule: str = ""
+    room: str = ""
+    identity: str = ""
+    revision: int = 0
+    region: str = ""
+    codec: str = ""
+    created_at: float = 0.0
+    answered_at: float = 0.0
+    ended_at: float = 0.0
+    status: int = 0
+    reason: str = ""
+    """Stable code: no-rule, hangup, media-timeout, cancelled …"""
+    words: str = ""
+    """The same for people."""
+    ended_by: EndedBy = EndedBy.BRIDGE
+    trail: tuple[str, ...] = ()
+    packets_received: int = 0
+    packets_sent: int = 0
+    packets_lost: int = 0
+    jitter_ms: float = 0.0
+    digits: int = 0
+    """How many digits came in; which ones is nobody's business here."""
+
+    def ended(self, now_wall: float, status: int, reason: str, words: str, by: EndedBy) -> CallRecord:
+        """This record with its end written in."""
+        return replace(self, ended_at=now_wall, status=status, reason=reason, words=words, ended_by=by)
+
+    def line(self) -> str:
+        """One line for people: who called whom, what became of it, and why."""
+        where = f" room {self.room}" if self.room else ""
+        via = f" by {self.rule}" if self.rule else ""
+        if self.answered_at:
+            lasted = max(0.0, self.ended_at - self.answered_at)
+            return f"call {self._who()}{where}{via} ended after {lasted:.1f} s: {self.words} (by the {self.ended_by})"
+        return f"call {self._who()}{where}{via} not answered, SIP {self.status}: {self.words}"
+
+    def as_json(self) -> dict[str, Any]:
+        """The record for machines; empty and zero fields stay in, so that every line has the same keys."""
+        return {
+            "formatVersion": 1,
+            "callId": self.call_id,
+            "sipCallId": self.sip_call_id,
+            "direction": self.direction,
+            "source": self.source,
+            "from": self.from_user,
+            "to": self.to_user,
+            "trunk": self.trunk,
+            "rule": self.rule,
+            "room": self.room,
+            "participantIdentity": self.identity,
+            "revision": self.revision,
+            "region": self.region,
+            "audioCodec": self.codec,
+            "createdAt": round(self.created_at, 3),
+            "answeredAt": round(self.answered_at, 3),
+            "endedAt": round(self.ended_at, 3),
+            "sipStatus": self.status,
+            "reason": self.reason,
+            "words": self.words,
+            "endedBy": self.ended_by.value,
+            "trail": list(self.trail),
+            "media": {
+                "packetsReceived": self.packets_received,
+                "packetsSent": self.packets_sent,
+                "packetsLost": self.packets_lost,
+                "jitterMs": round(self.jitter_ms, 2),
+                "digits": self.digits,
+            },
+        }
+
+    def _who(self) -> str:
+        return f"{self.from_user or '(no number)'} -> {self.to_user or '(no number)'} from {self.source}"

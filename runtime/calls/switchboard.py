@@ -1,0 +1,339 @@
+"""The switchboard: what happens to each call, from its INVITE to its record. A core: events in, commands out.
+
+The worker feeds it the endpoint's events, the fates that rooms report and what media noticed; it answers through the
+endpoint and hands out commands (`runtime.calls.commands`). Every call keeps the tables revision that answered it, and
+ends in exactly one `EndCall` with a reason in words.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+
+from runtime.calls.arrival import read_arrival
+from runtime.calls.call import Call, State, Step
+from runtime.calls.commands import Command, EndCall, JoinRoom, PassDigit, Ports, StartMedia
+from runtime.calls.negotiate import local_media, stream_of
+from runtime.calls.record import CallRecord, EndedBy
+from runtime.limits import CALLS_MAX, RETRY_AFTER_S
+from runtime.media.session import DigitReceived, MediaTimedOut, RemoteBye, SourceLocked, StreamConfig
+from runtime.routing.route import Admission, Rejection, route
+from runtime.sip import events as sip
+from runtime.sip.endpoint import Endpoint
+from runtime.sip.errors import SipSyntaxError
+from runtime.sip.offer_answer import LocalMedia, NegotiationFailure, OfferAnswer
+from runtime.sip.validate import validate_invite
+from schemas.ids import random_id, random_suffix
+from schemas.tables.tables import Tables
+
+MediaEvent = DigitReceived | MediaTimedOut | RemoteBye | SourceLocked
+ID_BYTES = 16
+SESSION_ID_BYTES = 6
+OPTIONS_HEADERS = (("Accept", "application/sdp"),)
+
+
+@dataclass(frozen=True, slots=True)
+class Now:
+    """The two clocks of one moment: monotonic for timers, wall (Unix) for records. Seconds."""
+
+    mono: float
+    wall: float
+
+
+class Switchboard:
+    """All calls of one bridge. `reserve_ports` gives a bound pair for a local address, or None."""
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        reserve_ports: Callable[[str], Ports | None],
+        entropy: Callable[[int], bytes],
+        region: str = "",
+    ) -> None:
+        self._endpoint = endpoint
+        self._reserve_ports = reserve_ports
+        self._entropy = entropy
+        self._region = region
+        self._tables = Tables()
+        self._revision = 0
+        self._by_leg: dict[int, Call] = {}
+        self._by_id: dict[str, Call] = {}
+        self._commands: deque[Command] = deque()
+        self._draining = False
+        self.refused = 0
+        self.admitted = 0
+
+    # -- what the worker tells -------------------------------------------------------------------------------------
+
+    def use_tables(self, tables: Tables, revision: int) -> None:
+        """Answer the next calls from these tables; live calls keep theirs."""
+        self._tables, self._revision = tables, revision
+
+    def handle_sip(self, event: sip.Event, now: Now) -> None:
+        """One event of the endpoint."""
+        match event:
+            case sip.InviteReceived():
+                self._invited(event, now)
+            case sip.ReinviteReceived():
+                self._reinvited(event, now)
+            case sip.AckReceived():
+                self._acknowledged(event, now)
+            case sip.RequestReceived():
+                self._requested(event, now)
+            case sip.ByeReceived():
+                self._end(event.leg, now, 200, "hangup", "the caller hung up", EndedBy.CALLER)
+            case sip.Cancelled():
+                self._end(event.leg, now, 487, "cancelled", "the caller gave up before the answer", EndedBy.CALLER)
+            case sip.InviteExpired():
+                self._end(event.leg, now, 487, "expired", "the INVITE expired before the answer", EndedBy.CALLER)
+            case sip.AckMissing():
+                words = "the answer was never acknowledged"
+                self._end(event.leg, now, 200, "no-ack", words, EndedBy.NETWORK)
+            case sip.LegEnded():
+                self._end(event.leg, now, 481, "leg-lost", "the dialog ended", EndedBy.NETWORK)
+            case _:
+                pass  # a bridge that only answers has no use for the events of calls that it would place
+
+    def handle_media(self, call_id: str, event: MediaEvent, now: Now) -> None:
+        """Something that a call's packets told."""
+        call = self._by_id.get(call_id)
+        if call is None:
+            return
+        match event:
+            case DigitReceived():
+                call.record = replace(call.record, digits=call.record.digits + 1)
+                self._commands.append(PassDigit(call.id, event.digit))
+            case MediaTimedOut():
+                words = f"no RTP came for {event.silent_s:.0f} s"
+                self.hang_up(call_id, now, "media-timeout", words, EndedBy.NETWORK)
+            case _:
+                pass  # a locked source and an RTCP BYE are the session's own business
+
+    def room_joined(self, call_id: str, now: Now) -> None:
+        """The room has the participant: answer the phone."""
+        call = self._by_id.get(call_id)
+        if call is None or call.state is not State.ROUTED:
+            return
+        self._endpoint.respond(call.leg, 200, now.mono, body=call.body)
+        call.advance(Step.ANSWER)
+        call.ends_at = now.mono + call.admission.max_call_duration_s
+        call.record = replace(call.record, answered_at=now.wall)
+        if call.stream is not None:
+            self._commands.append(StartMedia(call.id, call.stream))
+
+    def room_refused(self, call_id: str, sip_status: int, reason: str, words: str, now: Now) -> None:
+        """The room cannot be had: the caller gets this status."""
+        call = self._by_id.get(call_id)
+        if call is not None:
+            self._endpoint.respond(call.leg, sip_status, now.mono)
+            self._end(call.leg, now, sip_status, reason, words, EndedBy.ROOM)
+
+    def hang_up(self, call_id: str, now: Now, reason: str, words: str, by: EndedBy) -> None:
+        """End one call from our side."""
+        call = self._by_id.get(call_id)
+        if call is None:
+            return
+        if call.state is State.ROUTED:
+            self._endpoint.respond(call.leg, 480, now.mono)
+            self._end(call.leg, now, 480, reason, words, by)
+        else:
+            self._endpoint.bye(call.leg, now.mono)
+            self._end(call.leg, now, 200, reason, words, by)
+
+    def handle_timer(self, now: Now) -> None:
+        """End the calls that have lasted as long as their trunk allows."""
+        for call in [c for c in self._by_id.values() if c.ends_at <= now.mono]:
+            limit_s = call.admission.max_call_duration_s
+            self.hang_up(call.id, now, "max-duration", f"the longest allowed {limit_s:.0f} s are over", EndedBy.BRIDGE)
+
+    def stop(self, now: Now) -> None:
+        """Hang up every call and refuse new ones: the bridge is going away."""
+        self._draining = True
+        for call_id in list(self._by_id):
+            self.hang_up(call_id, now, "shutdown", "the bridge is stopping", EndedBy.BRIDGE)
+
+    def next_command(self) -> Command | None:
+        """The next thing to do, in order."""
+        return self._commands.popleft() if self._commands else None
+
+    def live_calls(self) -> list[Call]:
+        """The calls of this moment, the oldest first."""
+        return list(self._by_id.values())
+
+    @property
+    def revision(self) -> int:
+        """The revision that the next call will be answered from."""
+        return self._revision
+
+    # -- a new call ------------------------------------------------------------------------------------------------
+
+    def _invited(self, event: sip.InviteReceived, now: Now) -> None:
+        call_id = random_id("SCL", self._entropy(ID_BYTES))
+        self._endpoint.set_local_tag(event.leg, call_id)
+        record = CallRecord(
+            call_id=call_id,
+            sip_call_id=event.request.headers.first("Call-ID") or "",
+            source=event.path.remote[0],
+            revision=self._revision,
+            region=self._region,
+            created_at=now.wall,
+        )
+        try:
+            arrival = read_arrival(event.request, event.path)
+        except SipSyntaxError as fault:
+            self._refuse(event.leg, record, Rejection(fault.status, "syntax", fault.reason), now)
+            return
+        record = replace(record, from_user=arrival.caller, to_user=arrival.called)
+        unreadable = validate_invite(event.request)
+        if unreadable is not None:
+            words = f"the body cannot be taken: {unreadable.reason}"
+            self._refuse(event.leg, record, Rejection(unreadable.status, "body", words), now, unreadable.headers)
+            return
+        full = self._full()
+        if full:
+            self._refuse(event.leg, record, Rejection(503, "full", full), now)
+            return
+        suffix = random_suffix(self._entropy(ID_BYTES))
+        verdict = route(self._tables, arrival, self._region, call_id, suffix)
+        if isinstance(verdict, Rejection):
+            self._refuse(event.leg, record, verdict, now)
+            return
+        self._admit(event, record, verdict, now)
+
+    def _full(self) -> str:
+        if self._draining:
+            return "the bridge is stopping"
+        if len(self._by_id) >= CALLS_MAX:
+            return f"the bridge has all the {CALLS_MAX} calls that it takes"
+        return ""
+
+    def _admit(self, event: sip.InviteReceived, record: CallRecord, admission: Admission, now: Now) -> None:
+        record = replace(
+            record,
+            trunk=admission.trunk,
+            rule=admission.rule,
+            room=admission.room,
+            identity=admission.identity,
+            from_user=admission.caller,
+        )
+        ports = self._reserve_ports(event.path.local[0])
+        if ports is None:
+            words = "no free RTP ports: widen --rtp-ports"
+            self._refuse(event.leg, record, Rejection(503, "no-ports", words), now)
+            return
+        local = local_media(admission, ports, int.from_bytes(self._entropy(SESSION_ID_BYTES)))
+        offer_answer = OfferAnswer()
+        try:
+            body, stream = _describe(offer_answer, event.request.body, local, admission.media_timeout_s)
+        except NegotiationFailure as fault:
+            ports.close()
+            refusal = Rejection(fault.status, "media", f"no common media: {fault.text}", trunk=record.trunk)
+            self._refuse(event.leg, record, refusal, now)
+            return
+        record = replace(record, codec=stream.codec if stream else "")
+        call = Call(event.leg, record, admission, ports, local, offer_answer, body, stream)
+        self._by_leg[call.leg] = self._by_id[call.id] = call
+        self.admitted += 1
+        law = stream.codec if stream else admission.codecs[0]
+        self._commands.append(JoinRoom(call.id, admission, ports, law))
+
+    def _refuse(
+        self, leg: int, record: CallRecord, rejection: Rejection, now: Now, extra: Iterable[tuple[str, str]] = ()
+    ) -> None:
+        headers = list(extra)
+        if rejection.sip_status == 503:
+            headers.append(("Retry-After", str(RETRY_AFTER_S)))
+        if rejection.trunk:  # a stranger is told nothing about what is declared here
+            headers.append(("Warning", f'399 dialplane "{_quotable(rejection.words)}"'))
+        self._endpoint.respond(leg, rejection.sip_status, now.mono, headers=headers)
+        self.refused += 1
+        record = replace(
+            record,
+            trunk=record.trunk or rejection.trunk,
+            rule=record.rule or rejection.rule,
+            trail=rejection.trail,
+        )
+        ended = record.ended(now.wall, rejection.sip_status, rejection.code, rejection.words, EndedBy.BRIDGE)
+        self._commands.append(EndCall(ended, None))
+
+    # -- a live call -----------------------------------------------------------------------------------------------
+
+    def _acknowledged(self, event: sip.AckReceived, now: Now) -> None:
+        call = self._by_leg.get(event.leg)
+        if call is None:
+            return
+        if call.state is State.ANSWERED:
+            call.advance(Step.ACKNOWLEDGE)
+        if call.offer_answer.awaits_answer:
+            self._late_answer(call, event.request.body, now)
+
+    def _late_answer(self, call: Call, body: bytes, now: Now) -> None:
+        try:
+            negotiated = call.offer_answer.accept(body)
+        except NegotiationFailure as fault:
+            call.offer_answer.withdraw()
+            if call.stream is None:  # it never had media: there is nothing to go on with
+                words = f"no common media in the ACK: {fault.text}"
+                self.hang_up(call.id, now, "media", words, EndedBy.BRIDGE)
+            return
+        self._stream_agreed(call, stream_of(negotiated, call.admission.media_timeout_s))
+
+    def _reinvited(self, event: sip.ReinviteReceived, now: Now) -> None:
+        call = self._by_leg.get(event.leg)
+        if call is None:
+            self._endpoint.respond(event.leg, 481, now.mono)
+            return
+        unreadable = validate_invite(event.request)
+        if unreadable is not None:
+            self._endpoint.respond(
+                call.leg, unreadable.status, now.mono, reason=unreadable.reason, headers=unreadable.headers
+            )
+            return
+        timeout_s = call.admission.media_timeout_s
+        try:
+            body, stream = _describe(call.offer_answer, event.request.body, call.local, timeout_s)
+        except NegotiationFailure as fault:
+            # RFC 3261 section 14.2: a refused re-INVITE leaves the session as it was.
+            self._endpoint.respond(
+                call.leg, fault.status, now.mono, reason=fault.reason, headers=[("Warning", fault.warning)]
+            )
+            return
+        self._endpoint.respond(call.leg, 200, now.mono, body=body)
+        if stream is not None:
+            self._stream_agreed(call, stream)
+
+    def _stream_agreed(self, call: Call, stream: StreamConfig) -> None:
+        call.stream = stream
+        call.record = replace(call.record, codec=stream.codec)
+        self._commands.append(StartMedia(call.id, stream))
+
+    def _requested(self, event: sip.RequestReceived, now: Now) -> None:
+        if event.request.method == "OPTIONS":  # RFC 3261 section 11.2: as an INVITE would be answered
+            status = 503 if self._full() else 200
+            self._endpoint.respond_request(event.request_id, status, now.mono, headers=OPTIONS_HEADERS)
+        else:
+            self._endpoint.respond_request(event.request_id, 501, now.mono)
+
+    def _end(self, leg: int, now: Now, status: int, reason: str, words: str, by: EndedBy) -> None:
+        call = self._by_leg.pop(leg, None)
+        if call is None:
+            return
+        del self._by_id[call.id]
+        call.advance(Step.END)
+        self._commands.append(EndCall(call.record.ended(now.wall, status, reason, words, by), call.ports))
+
+
+def _describe(
+    offer_answer: OfferAnswer, offer: bytes, local: LocalMedia, timeout_s: float
+) -> tuple[bytes, StreamConfig | None]:
+    """Our SDP for an INVITE: the answer and what it means, or our own offer when it brought none (late offer)."""
+    if not offer:
+        return offer_answer.offer(local), None
+    body, negotiated = offer_answer.answer(offer, local)
+    return body, stream_of(negotiated, timeout_s)
+
+
+def _quotable(words: str) -> str:
+    """`words` for the quoted text of a Warning header: a peer's text may be inside."""
+    return "".join(c if c.isascii() and c.isprintable() and c not in '"\\' else "'" for c in words)[:200]

@@ -1,0 +1,1 @@
+"""The commands of `bridge`, one module each; `runtime.cli` ties them together."""

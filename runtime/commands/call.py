@@ -1,0 +1,157 @@
+"""`bridge call`: a test phone that places one call and says in words what it heard."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import json
+import socket
+from pathlib import Path
+from typing import Any
+
+import click
+
+from runtime.commands.options import output_option, state_option
+from runtime.errors import BridgeError
+from runtime.media.codecs import g711
+from runtime.phone.heard import Heard, compare
+from runtime.phone.phone import Outcome, TestPhone
+from runtime.rooms.files import WavWriter, load_frames
+from runtime.settings import parse_listen
+from runtime.sip.errors import SipSyntaxError
+from runtime.sip.path import PORT_DEFAULT
+from runtime.sip.uri import Uri, parse_uri
+from runtime.workers.running import find
+
+SPEECH = Path(__file__).resolve().parents[1] / "phone" / "speech.wav"
+TEST_NUMBER = "+15550100000"
+CALLER_DEFAULT = "+15550199999"
+DIGITS = frozenset("0123456789*#ABCDabcdw")
+
+
+@click.command()
+@click.argument("uri", metavar="[URI]", required=False)
+@click.option("--play", type=click.Path(path_type=Path), default=None, help="A WAV file to say.  [default: a sentence]")
+@click.option("--record", type=click.Path(path_type=Path), default=None, help="Save what was heard as a WAV file.")
+@click.option("--dtmf", default="", help="Digits to send, `w` waits half a second.")
+@click.option("--from", "caller", default=CALLER_DEFAULT, show_default=True, help="The calling number.")
+@click.option(
+    "--seconds", type=click.FloatRange(0, 3600), default=0.0, help="Hang up after so long.  [default: when done]"
+)
+@click.option("--via", default=None, help="Send to this address, e.g. udp://127.0.0.1:5070.  [default: the URI's host]")
+@state_option
+@output_option
+def call(
+    uri: str | None,
+    play: Path | None,
+    record: Path | None,
+    dtmf: str,
+    caller: str,
+    seconds: float,
+    via: str | None,
+    state: Path,
+    output: str,
+) -> None:
+    """Place a test call to URI; without one, to the bridge that runs on this state folder.
+
+    \b
+    Example:
+      bridge call sip:+15550100000@127.0.0.1 --play hello.wav --record heard.wav --dtmf 123#
+    """
+    if uri is None and record is None:
+        record = Path("echo.wav")
+    target = uri or _own_bridge(state, via)
+    remote = _remote(target, via)
+    if set(dtmf) - DIGITS:
+        raise BridgeError(f"--dtmf {dtmf}: only 0-9 * # A-D and w can be sent", "e.g. --dtmf 123#")
+    frames = load_frames(play or SPEECH, "pcmu")
+    phone = TestPhone(frames, dtmf, seconds)
+    outcome = asyncio.run(phone.call(target, caller, remote))
+    spoken = b"".join(g711.decode("pcmu", frame) for frame in frames)
+    heard = compare(spoken, bytes(outcome.heard), outcome.spoke_after_s)
+    if record is not None and outcome.answered:
+        _save(record, bytes(outcome.heard))
+    _report(target, outcome, heard, record, output)
+    if not outcome.answered:
+        raise click.exceptions.Exit(1)
+
+
+def _own_bridge(state: Path, via: str | None) -> str:
+    listen = parse_listen(via) if via else None
+    if listen is None:
+        bridge = find(state)
+        if bridge is None:
+            raise BridgeError(
+                f"no bridge runs on the state folder {state}",
+                "start one in another terminal: make run   (bridge up), or name a URI: sip:+15550100000@127.0.0.1",
+            )
+        listen = parse_listen(bridge.listen)
+    host = "127.0.0.1" if ipaddress.ip_address(listen.host).is_unspecified else listen.host
+    return str(Uri("sip", TEST_NUMBER, None, host, listen.port))
+
+
+def _remote(target: str, via: str | None) -> tuple[str, int]:
+    try:
+        uri = parse_uri(target)
+    except SipSyntaxError as fault:
+        raise BridgeError(f"{target}: {fault.reason}", "write it like sip:+15550100000@127.0.0.1:5060") from fault
+    if via:
+        listen = parse_listen(via)
+        return listen.host, listen.port
+    if not isinstance(uri, Uri) or uri.scheme != "sip":
+        raise BridgeError(
+            f"{target}: only sip: over UDP can be called", "write it like sip:+15550100000@127.0.0.1:5060"
+        )
+    try:
+        found = socket.getaddrinfo(uri.host, uri.port or PORT_DEFAULT, type=socket.SOCK_DGRAM)
+    except OSError as fault:
+        raise BridgeError(f"{uri.host} has no address: {fault}", "name an IP address, e.g. 127.0.0.1") from fault
+    host, port = found[0][4][:2]
+    return str(host), int(port)
+
+
+def _save(path: Path, pcm: bytes) -> None:
+    try:
+        writer = WavWriter(path)
+    except OSError as fault:
+        raise BridgeError(f"cannot write {path}: {fault.strerror}", "name another: --record FILE") from fault
+    writer.write(pcm)
+    writer.close()
+
+
+def _report(target: str, outcome: Outcome, heard: Heard, record: Path | None, output: str) -> None:
+    if output == "json":
+        click.echo(json.dumps(_as_json(target, outcome, heard, record)))
+        return
+    if not outcome.answered:
+        status = f"{outcome.status} {outcome.reason}" if outcome.status else outcome.reason or "no answer"
+        why = f": {outcome.warning}" if outcome.warning else ""
+        click.echo(click.style(f"not answered, {status}{why}", fg="red"))
+        return
+    saved = f", saved to {record}" if record is not None else ""
+    click.echo(click.style(f"{heard.words}{saved}", fg="green" if heard.delay_s is not None else None))
+    if outcome.digits:
+        click.echo(f"digits received: {outcome.digits}")
+    if outcome.ended_by_peer:
+        click.echo("the other side hung up")
+
+
+def _as_json(target: str, outcome: Outcome, heard: Heard, record: Path | None) -> dict[str, Any]:
+    return {
+        "formatVersion": 1,
+        "uri": target,
+        "answered": outcome.answered,
+        "sipStatus": outcome.status,
+        "reason": outcome.reason,
+        "warning": outcome.warning,
+        "heard": heard.words if outcome.answered else "",
+        "echoDelayS": heard.delay_s,
+        "fit": round(heard.fit, 3),
+        "heardS": round(heard.heard_s, 2),
+        "loudS": round(heard.loud_s, 2),
+        "digits": outcome.digits,
+        "endedByPeer": outcome.ended_by_peer,
+        "packetsReceived": outcome.packets_received,
+        "packetsLost": outcome.packets_lost,
+        "record": str(record) if record is not None and outcome.answered else None,
+    }

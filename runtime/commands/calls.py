@@ -1,0 +1,75 @@
+"""`bridge calls`: who is talking now, who was, and why calls were refused."""
+
+from __future__ import annotations
+
+import json
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from runtime.commands.options import output_option, state_option
+from runtime.errors import BridgeError
+from runtime.workers.running import api_key, find
+
+TIMEOUT_S = 5.0
+RECENT_SHOWN = 10
+
+
+@click.command()
+@state_option
+@output_option
+def calls(state: Path, output: str) -> None:
+    """Show the live calls and the newest ended ones of the bridge that runs on this state folder.
+
+    \b
+    Example:
+      bridge calls -o json | jq .live
+    """
+    found = _ask(state)
+    if output == "json":
+        click.echo(json.dumps(found))
+        return
+    _show(found)
+
+
+def _ask(state: Path) -> dict[str, Any]:
+    bridge = find(state)
+    if bridge is None:
+        raise BridgeError(
+            f"no bridge runs on the state folder {state}", "start one: bridge up   or name its --state DIR"
+        )
+    if not bridge.api:
+        raise BridgeError("the bridge runs without its API", "start it without --api off")
+    request = urllib.request.Request(  # noqa: S310 - the URL is the one that the bridge wrote, always http
+        f"{bridge.api}/v1/calls", headers={"Authorization": f"Bearer {api_key(state)}"}
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:  # noqa: S310 - as above
+            body: dict[str, Any] = json.loads(answer.read())
+    except (urllib.error.URLError, TimeoutError, ValueError) as fault:
+        raise BridgeError(
+            f"the bridge's API at {bridge.api} does not answer: {fault}", "is the bridge running?"
+        ) from fault
+    return body
+
+
+def _show(found: dict[str, Any]) -> None:
+    console = Console()
+    live = Table("call", "from", "to", "room", "since", title=f"live calls: {len(found['live'])}", title_justify="left")
+    for record in found["live"]:
+        since = f"{max(0.0, time.time() - record['answeredAt']):.0f} s" if record["answeredAt"] else record["state"]
+        live.add_row(record["callId"], record["from"], record["to"], record["room"], since)
+    console.print(live)
+    ended = found["recent"][-RECENT_SHOWN:]
+    if ended:
+        recent = Table("from", "to", "room", "SIP", "why", title="ended last", title_justify="left")
+        for record in reversed(ended):
+            recent.add_row(record["from"], record["to"], record["room"], str(record["sipStatus"]), record["words"])
+        console.print(recent)
+    console.print(f"revision {found['revision']}, {found['admitted']} admitted, {found['refused']} refused")

@@ -1,0 +1,61 @@
+"""Options that several commands share, and the log that people read."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+import structlog
+
+from schemas.environment import STATE_DEFAULT
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def state_option(command: F) -> F:
+    """`--state DIR`."""
+    return click.option(
+        "--state",
+        type=click.Path(path_type=Path, file_okay=False),
+        default=STATE_DEFAULT,
+        show_default=True,
+        envvar="DIALPLANE_STATE",
+        help="Folder of what outlives a restart.",
+    )(command)
+
+
+def output_option(command: F) -> F:
+    """`-o text|json`."""
+    return click.option(
+        "-o",
+        "output",
+        type=click.Choice(["text", "json"]),
+        default="text",
+        show_default=True,
+        help="Form of the answer.",
+    )(command)
+
+
+def make_log(form: str) -> Callable[..., None]:
+    """A function `log(event, **fields)` to standard error: coloured on a terminal, plain in a pipe, or JSON lines."""
+    coloured = sys.stderr.isatty()
+    renderer: Any = (
+        structlog.processors.JSONRenderer()
+        if form == "json"
+        else structlog.dev.ConsoleRenderer(colors=coloured, pad_event_to=0)
+    )
+    logger = structlog.wrap_logger(
+        structlog.PrintLogger(sys.stderr),
+        processors=[
+            structlog.processors.TimeStamper(fmt="iso" if form == "json" else "%H:%M:%S", utc=form == "json"),
+            renderer,
+        ],
+    )
+
+    def log(event: str, **fields: object) -> None:
+        logger.msg(event, **fields)
+
+    return log

@@ -1,0 +1,156 @@
+"""`bridge up` and `bridge run`: answer calls until told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import click
+
+from runtime.commands.options import F, make_log, state_option
+from runtime.errors import BridgeError
+from runtime.settings import (
+    API_DEFAULT,
+    LISTEN_DEFAULT,
+    RTP_PORTS_DEFAULT,
+    BridgeSettings,
+    parse_host_port,
+    parse_listen,
+    parse_ports,
+)
+from runtime.workers.bridge import Bridge, serve
+from schemas.stores import default_url
+
+FIRST_EXAMPLE = "01-one-number"
+
+
+def _serving_options(command: F) -> F:
+    file = click.Path(path_type=Path, dir_okay=False)
+    folder = click.Path(path_type=Path, file_okay=False)
+    for option in reversed(
+        [
+            click.option("--listen", default=LISTEN_DEFAULT, show_default=True, envvar="DIALPLANE_LISTEN",
+                         help="Where SIP is heard."),
+            click.option("--rtp-ports", default=RTP_PORTS_DEFAULT, show_default=True, envvar="DIALPLANE_RTP_PORTS",
+                         help="UDP ports for media, two per call."),
+            click.option("--tables", default=None, envvar="DIALPLANE_TABLES",
+                         help="The live tables.  [default: sqlite:///STATE/tables.db]"),
+            click.option("--region", default="", envvar="DIALPLANE_REGION",
+                         help="The region of this bridge; none serves only unpinned trunks."),
+            click.option("--api", default=API_DEFAULT, show_default=True, envvar="DIALPLANE_API",
+                         help="Where the HTTP API listens; `off` for none."),
+            click.option("--records", type=file, default=None, envvar="DIALPLANE_RECORDS",
+                         help="JSON lines of ended calls.  [default: STATE/records.jsonl]"),
+            click.option("--play", type=file, default=None, help="A WAV file that every caller hears first."),
+            click.option("--record", type=folder, default=None, help="Record every room into this folder."),
+            click.option("--log", "log_form", type=click.Choice(["text", "json"]), default="text", show_default=True,
+                         envvar="DIALPLANE_LOG", help="Form of the log."),
+        ]
+    ):  # fmt: skip
+        command = option(command)
+    return state_option(command)
+
+
+@click.command()
+@click.argument("folder", metavar="[DIR]", required=False, type=click.Path(path_type=Path))
+@_serving_options
+def up(folder: Path | None, **options: Any) -> None:
+    """Run a reconciler on DIR and a bridge with embedded rooms, together on this machine.
+
+    Without DIR, the first example is used: a good place to begin.
+
+    \b
+    Example:
+      bridge up my-manifests/ --listen udp://127.0.0.1:5070
+    """
+    chosen = first_example() if folder is None else folder
+    if not chosen.exists():
+        raise BridgeError(f"{chosen} is not there", "name a folder of manifests, or none for the first example")
+    _serve(options, chosen)
+
+
+@click.command()
+@_serving_options
+def run(**options: Any) -> None:
+    """Answer calls from the live tables, which a reconciler keeps elsewhere.
+
+    \b
+    Example:
+      reconcile --watch my-manifests/ &
+      bridge run --listen udp://0.0.0.0:5060
+    """
+    _serve(options, None)
+
+
+def first_example() -> Path:
+    """The first example: in a checkout the folder itself, in an installation the copy that was shipped."""
+    package = Path(__file__).resolve().parents[1]
+    shipped = package / "first_example"
+    return shipped if shipped.is_dir() else _nearest(package.parent / "examples" / "manifests" / FIRST_EXAMPLE)
+
+
+def _nearest(path: Path) -> Path:
+    """The shorter of the absolute and the relative form, for messages that people read."""
+    try:
+        return path.relative_to(Path.cwd())
+    except ValueError:
+        return path
+
+
+def _serve(options: dict[str, Any], folder: Path | None) -> None:
+    settings = _settings(options)
+    log = make_log(options["log_form"])
+
+    def ready(bridge: Bridge) -> None:
+        click.echo(_welcome(bridge, settings, folder), err=True)
+
+    with _runner() as runner:
+        runner.run(serve(settings, folder, log, version("dialplane"), ready))
+
+
+def _runner() -> asyncio.Runner:
+    """Asyncio on uvloop, which costs a third per packet; on its own loop where uvloop is not to be had."""
+    if sys.platform == "win32":
+        return asyncio.Runner()
+    import uvloop  # not on Windows
+
+    return asyncio.Runner(loop_factory=uvloop.new_event_loop)
+
+
+def _settings(options: dict[str, Any]) -> BridgeSettings:
+    first, last = parse_ports(options["rtp_ports"])
+    state: Path = options["state"]
+    api = options["api"]
+    return BridgeSettings(
+        state=state,
+        tables=options["tables"] or default_url(str(state)),
+        listen=parse_listen(options["listen"]),
+        rtp_first=first,
+        rtp_last=last,
+        region=options["region"],
+        api=None if api == "off" else parse_host_port(api, "--api"),
+        records=options["records"],
+        play=options["play"],
+        record=options["record"],
+    )
+
+
+def _welcome(bridge: Bridge, settings: BridgeSettings, folder: Path | None) -> str:
+    state = "" if str(settings.state) == ".dialplane" else f" --state {settings.state}"
+    lines = [
+        "",
+        click.style(f"The bridge answers calls on {bridge.listen}", bold=True)
+        + (f", by the manifests in {folder}" if folder else ", by the live tables"),
+        "  try it, in a second terminal:",
+        f"    make call            or: bridge call{state}",
+        f"    bridge calls{state}         who is talking, and why calls were refused",
+    ]
+    if folder is not None:
+        lines += [
+            f"  edit a file in {folder} and the next call follows it:",
+            f"    reconcile explain {folder} --to +15550100000 --from +15550199999 --ip 127.0.0.1",
+        ]
+    return "\n".join([*lines, "  Ctrl-C stops it.", ""])

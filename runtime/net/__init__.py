@@ -1,0 +1,1 @@
+"""Sockets: the SIP listeners and the RTP port pairs."""

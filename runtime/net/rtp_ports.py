@@ -1,0 +1,76 @@
+"""RTP port pairs: an even port for RTP and the next one for RTCP, bound together, from one range (RFC 3550 §11).
+
+The search starts at a random pair, so that a call's port cannot be guessed from the last one's, and walks on. A
+port that somebody else holds is passed over; when `PORT_TRIES_MAX` pairs in a row are taken the call is refused.
+"""
+
+from __future__ import annotations
+
+import random
+import socket
+from dataclasses import dataclass
+
+from runtime.limits import PORT_TRIES_MAX
+
+RECEIVE_BUFFER_BYTES = 64 << 10
+SO_TIMESTAMPNS = getattr(socket, "SO_TIMESTAMPNS", 35)
+
+
+@dataclass(frozen=True, slots=True)
+class RtpPorts:
+    """Two bound, non-blocking sockets. `address` and `port` are what the SDP says."""
+
+    address: str
+    port: int
+    rtp: socket.socket
+    rtcp: socket.socket
+
+    def close(self) -> None:
+        """Give both ports back."""
+        self.rtp.close()
+        self.rtcp.close()
+
+
+class RtpPortRange:
+    """The pairs of one range; `first` and `last` are inclusive."""
+
+    def __init__(self, first: int, last: int) -> None:
+        self._pairs = range(first + first % 2, last, 2)
+        assert len(self._pairs) > 0
+
+    def __len__(self) -> int:
+        return len(self._pairs)
+
+    def reserve(self, address: str) -> RtpPorts | None:
+        """A bound pair on `address`, or None when none could be had."""
+        start = random.randrange(len(self._pairs))  # noqa: S311 - spreads ports; keys are never drawn here
+        for step in range(min(PORT_TRIES_MAX, len(self._pairs))):
+            port = self._pairs[(start + step) % len(self._pairs)]
+            pair = _bind_pair(address, port)
+            if pair is not None:
+                return RtpPorts(address, port, *pair)
+        return None
+
+
+def _bind_pair(address: str, port: int) -> tuple[socket.socket, socket.socket] | None:
+    rtp = _bind(address, port)
+    if rtp is None:
+        return None
+    rtcp = _bind(address, port + 1)
+    if rtcp is None:
+        rtp.close()
+        return None
+    return rtp, rtcp
+
+
+def _bind(address: str, port: int) -> socket.socket | None:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_DGRAM)
+    sock.setblocking(False)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
+        sock.bind((address, port))
+    except OSError:
+        sock.close()
+        return None
+    return sock

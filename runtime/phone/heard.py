@@ -1,0 +1,68 @@
+"""What a test call heard, in words: whether it was the caller's own speech, and how much later it came back.
+
+Works on 16-bit mono samples at 8 kHz, after the call. The loudest second of what was spoken is looked for in what was
+heard (normalised cross-correlation); a good fit is an echo, and its place gives the delay.
+"""
+
+from __future__ import annotations
+
+import audioop
+from dataclasses import dataclass
+
+RATE_HZ = 8000
+WIDTH = 2
+PROBE_S = 1.0
+LOOK_MAX_S = 20.0
+FIT_MIN = 0.6
+SPEECH_RMS_MIN = 100
+WINDOW_BYTES = 160 * WIDTH
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """`delay_s` None: the own speech did not come back. `loud_s` counts what was not silence. `fit` is 0 to 1."""
+
+    heard_s: float
+    loud_s: float
+    delay_s: float | None
+    fit: float
+
+    @property
+    def words(self) -> str:
+        """One sentence for people."""
+        if self.delay_s is not None:
+            return f"your speech came back {self.delay_s:.1f} s later"
+        if self.heard_s == 0:
+            return "no audio came at all"
+        if self.loud_s < 0.2:
+            return f"{self.heard_s:.1f} s of silence came, and no speech"
+        return f"{self.loud_s:.1f} s of other sound came, not your own speech"
+
+
+def compare(spoken: bytes, heard: bytes, began_s: float = 0.0) -> Heard:
+    """Look for `spoken`, which began `began_s` after `heard` did, in `heard`."""
+    loud_s = sum(
+        audioop.rms(heard[at : at + WINDOW_BYTES], WIDTH) >= SPEECH_RMS_MIN
+        for at in range(0, len(heard) - WINDOW_BYTES + 1, WINDOW_BYTES)
+    ) * (WINDOW_BYTES / WIDTH / RATE_HZ)
+    heard_s = len(heard) / WIDTH / RATE_HZ
+    probe_bytes = min(int(PROBE_S * RATE_HZ), len(spoken) // WIDTH) * WIDTH
+    # Digital silence has no energy to divide by, which findfit does: a constant of 1 gives it some.
+    within = audioop.bias(heard[: int(LOOK_MAX_S * RATE_HZ) * WIDTH], WIDTH, 1)
+    if loud_s == 0 or probe_bytes == 0 or probe_bytes > len(within):
+        return Heard(heard_s, loud_s, None, 0.0)
+    starts_at = audioop.findmax(spoken, probe_bytes // WIDTH)
+    probe = spoken[starts_at * WIDTH : starts_at * WIDTH + probe_bytes]
+    found_at, _factor = audioop.findfit(within, probe)
+    fit = _fit(probe, within[found_at * WIDTH : found_at * WIDTH + probe_bytes])
+    delay_s = (found_at - starts_at) / RATE_HZ - began_s
+    return Heard(heard_s, loud_s, delay_s if fit >= FIT_MIN and delay_s >= 0 else None, fit)
+
+
+def _fit(one: bytes, other: bytes) -> float:
+    """Normalised correlation of two equally long pieces."""
+    energy = audioop.rms(one, WIDTH) * audioop.rms(other, WIDTH) * (len(one) // WIDTH)
+    if not energy:
+        return 0.0
+    left, right = memoryview(one).cast("h"), memoryview(other).cast("h")
+    return abs(sum(a * b for a, b in zip(left, right, strict=True))) / energy

@@ -1,0 +1,78 @@
+"""What every kind of room offers to a call, and what a call offers to a room.
+
+A room sees a call as a `Leg`: something that yields one frame and takes one frame on every tick. A call sees a room
+through `Rooms`: it joins, it leaves, and it hears of its fate through `RoomEvents`. Frames are one tick (20 ms) of
+G.711 in the leg's own law: 160 bytes, or None for silence.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from runtime.media.codecs.g711 import Law
+from schemas.tables.rows import Pairs
+
+
+@dataclass(frozen=True, slots=True)
+class Participant:
+    """A caller as the room shows it (LiveKit's ParticipantInfo)."""
+
+    call_id: str
+    identity: str
+    name: str
+    metadata: str
+    attributes: Pairs
+
+
+class Leg(Protocol):
+    """The phone side of one participant."""
+
+    @property
+    def law(self) -> Law:
+        """`pcmu` or `pcma`: how this leg's frames are coded."""
+        ...
+
+    def pull(self, now: float) -> bytes | None:
+        """The frame that the caller spoke for this tick."""
+        ...
+
+    def push(self, payload: bytes | None, now: float) -> None:
+        """What the caller hears for this tick."""
+        ...
+
+    def send_digits(self, digits: str, now: float) -> None:
+        """Play digits to the caller's phone as RFC 4733 events."""
+        ...
+
+
+class RoomEvents(Protocol):
+    """How a room tells its calls what became of them."""
+
+    def joined(self, call_id: str) -> None:
+        """The participant is in the room and audio may flow: the phone can be answered."""
+        ...
+
+    def refused(self, call_id: str, sip_status: int, reason: str, words: str) -> None:
+        """The room cannot be had."""
+        ...
+
+
+class Rooms(Protocol):
+    """A place where rooms are."""
+
+    def join(self, room: str, participant: Participant, leg: Leg, now: float) -> None:
+        """Bring a call into a room; `RoomEvents` hears of the outcome, maybe before this returns."""
+        ...
+
+    def leave(self, call_id: str) -> None:
+        """Take a call out of its room; unknown calls are fine."""
+        ...
+
+    def digit(self, call_id: str, digit: str, now: float) -> None:
+        """A digit that this call's phone sent, for the others in its room."""
+        ...
+
+    def tick(self, now: float) -> None:
+        """One 20 ms step of every room."""
+        ...

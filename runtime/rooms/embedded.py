@@ -1,0 +1,123 @@
+"""Rooms inside the bridge: a lone caller hears itself, several hear each other and not themselves.
+
+They need no server, so that a first call works in the first minute, and they are what tests and laptops run on. A room
+exists while it has members. A digit that one phone sends is played to the other phones of its room. With `--play` a
+member first hears a file; with `--record` every room leaves a WAV file of all that was said in it.
+
+Unlike LiveKit's rooms, two calls of one number may be in one room: nothing here needs an identity to be unique.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from runtime.limits import ROOM_MEMBERS_MAX
+from runtime.media.codecs.g711 import Law
+from runtime.media.echo import EchoLine
+from runtime.media.mixer import mix
+from runtime.rooms.adapter import Leg, Participant, RoomEvents
+from runtime.rooms.files import RoomRecording
+
+ECHO_DELAY_MS = 400
+"""Long enough that a person hears it as an echo, short enough to talk on."""
+
+
+@dataclass(slots=True)
+class _Member:
+    participant: Participant
+    leg: Leg
+    echo: EchoLine
+    greeting: Sequence[bytes]
+    played: int = 0
+
+
+@dataclass(slots=True)
+class _Room:
+    name: str
+    members: dict[str, _Member] = field(default_factory=dict)
+    recording: RoomRecording | None = None
+
+
+class EmbeddedRooms:
+    """All rooms of one bridge; used from the event loop's thread only.
+
+    `greeting` gives the frames of `--play` in a law; `record` opens a room's recording, or None.
+    """
+
+    def __init__(
+        self,
+        events: RoomEvents,
+        greeting: Callable[[Law], Sequence[bytes]] = lambda _law: (),
+        record: Callable[[str], RoomRecording | None] = lambda _room: None,
+    ) -> None:
+        self._events = events
+        self._greeting = greeting
+        self._record = record
+        self._rooms: dict[str, _Room] = {}
+        self._room_of: dict[str, _Room] = {}
+
+    def join(self, room: str, participant: Participant, leg: Leg, now: float) -> None:
+        """Bring a call into a room, which is made when it is not there."""
+        found = self._rooms.get(room)
+        if found is None:
+            found = self._rooms[room] = _Room(room, recording=self._record(room))
+        if len(found.members) >= ROOM_MEMBERS_MAX:
+            words = f"room {room} has all the {ROOM_MEMBERS_MAX} members that it takes"
+            self._events.refused(participant.call_id, 486, "room-full", words)
+            return
+        found.members[participant.call_id] = _Member(participant, leg, EchoLine(ECHO_DELAY_MS), self._greeting(leg.law))
+        self._room_of[participant.call_id] = found
+        self._events.joined(participant.call_id)
+
+    def leave(self, call_id: str) -> None:
+        """Take a call out of its room; the last one closes it."""
+        room = self._room_of.pop(call_id, None)
+        if room is None:
+            return
+        del room.members[call_id]
+        if not room.members:
+            del self._rooms[room.name]
+            if room.recording is not None:
+                room.recording.close()
+
+    def digit(self, call_id: str, digit: str, now: float) -> None:
+        """Play a digit to the other phones of the room."""
+        room = self._room_of.get(call_id)
+        if room is None:
+            return
+        for other, member in room.members.items():
+            if other != call_id:
+                member.leg.send_digits(digit, now)
+
+    def members(self, room: str) -> list[Participant]:
+        """Who is in a room now; empty when there is no such room."""
+        found = self._rooms.get(room)
+        return [m.participant for m in found.members.values()] if found else []
+
+    def tick(self, now: float) -> None:
+        """Pull a frame from every member, mix, push a frame to every member."""
+        for room in self._rooms.values():
+            _tick_room(room, now)
+
+    def close(self) -> None:
+        """Close what is still recorded: the bridge is going away."""
+        for room in self._rooms.values():
+            if room.recording is not None:
+                room.recording.close()
+
+
+def _tick_room(room: _Room, now: float) -> None:
+    members = list(room.members.values())
+    frames = [member.leg.pull(now) for member in members]
+    if room.recording is not None:
+        room.recording.write(frames, [member.leg.law for member in members])
+    if len(members) == 1:
+        heard: Sequence[bytes | None] = [members[0].echo.step(frames[0])]
+    else:
+        heard = mix(frames, [member.leg.law for member in members])
+    for member, frame in zip(members, heard, strict=True):
+        if member.played < len(member.greeting):
+            frame = member.greeting[member.played]
+            member.played += 1
+        member.leg.push(frame, now)

@@ -1,0 +1,80 @@
+"""What a bridge is told when it starts: parsed once, from options, `DIALPLANE_*` and `.env`, and true from then on."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+from pathlib import Path
+
+from runtime.errors import BridgeError
+
+LISTEN_DEFAULT = "udp://127.0.0.1:5060"
+RTP_PORTS_DEFAULT = "10000-20000"
+API_DEFAULT = "127.0.0.1:8080"
+
+
+@dataclass(frozen=True, slots=True)
+class Listen:
+    """One SIP listener. `host` is an IP address, without brackets."""
+
+    transport: str
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.transport}://{host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class BridgeSettings:
+    """All of it. `api` None: no HTTP API. `play` and `record` are of the embedded rooms."""
+
+    state: Path
+    tables: str
+    listen: Listen
+    rtp_first: int
+    rtp_last: int
+    region: str = ""
+    api: tuple[str, int] | None = None
+    records: Path | None = None
+    play: Path | None = None
+    record: Path | None = None
+
+
+def parse_listen(text: str) -> Listen:
+    """`udp://127.0.0.1:5060`. BridgeError says what was wrong with it."""
+    scheme, separator, rest = text.partition("://")
+    if not separator:
+        scheme, rest = "udp", text
+    if scheme != "udp":
+        raise BridgeError(f"{text}: this version listens on udp only, not on {scheme!r}", f"write {LISTEN_DEFAULT}")
+    host, port = parse_host_port(rest, "--listen")
+    return Listen(scheme, host, port)
+
+
+def parse_host_port(text: str, option: str) -> tuple[str, int]:
+    """An IP address and a port: `127.0.0.1:5060`, `[::1]:5060`."""
+    host, separator, port = text.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        host = ""
+    if not separator or not host or not (port.isascii() and port.isdigit()) or int(port) > 65535:
+        raise BridgeError(f"{option} {text}: not an IP address and a port", f"write it like {option} 127.0.0.1:5060")
+    return host, int(port)
+
+
+def parse_ports(text: str) -> tuple[int, int]:
+    """`10000-20000`, at least one even port and the one after it."""
+    first, separator, last = text.partition("-")
+    if not (separator and first.isdecimal() and last.isdecimal()):
+        raise BridgeError(f"--rtp-ports {text}: not a range", f"write it like --rtp-ports {RTP_PORTS_DEFAULT}")
+    low, high = int(first), int(last)
+    if not 1024 <= low < high <= 65535 or low + low % 2 + 1 > high:
+        raise BridgeError(
+            f"--rtp-ports {text}: needs at least an even port and the next one, within 1024-65535",
+            f"write it like --rtp-ports {RTP_PORTS_DEFAULT}",
+        )
+    return low, high

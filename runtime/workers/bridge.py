@@ -1,0 +1,213 @@
+"""The whole bridge from start to stop: a worker, the tables reader, the API, call records, and `up`'s reconciler."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import socket
+from collections import Counter, deque
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any, TextIO
+
+from runtime.api.server import Api
+from runtime.calls.record import CallRecord
+from runtime.errors import BridgeError
+from runtime.limits import RECENT_RECORDS_MAX, SHUTDOWN_GRACE_S
+from runtime.net.rtp_ports import RtpPortRange
+from runtime.rooms.embedded import EmbeddedRooms
+from runtime.rooms.files import load_frames, recorder_in
+from runtime.settings import BridgeSettings, Listen
+from runtime.workers.reconciler_child import ReconcilerChild
+from runtime.workers.running import RunningBridge, announce, api_key, find, state_folder, withdraw
+from runtime.workers.tables_reader import TablesReader
+from runtime.workers.worker import Worker
+from schemas.stores import open_tables
+from schemas.tables.tables import Tables
+
+
+class Bridge:
+    """One bridge process. `log(event, **fields)` is where news go."""
+
+    def __init__(self, settings: BridgeSettings, log: Callable[..., None], version: str) -> None:
+        self._settings = settings
+        self._log = log
+        self._worker = Worker(
+            RtpPortRange(settings.rtp_first, settings.rtp_last),
+            settings.region,
+            self._on_record,
+            log,
+            f"dialplane/{version}",
+        )
+        self._worker.rooms = self._rooms = self._embedded_rooms()
+        self._recent: deque[dict[str, Any]] = deque(maxlen=RECENT_RECORDS_MAX)
+        self._reasons: Counter[str] = Counter()
+        self._records: TextIO | None = None
+        self._reader: TablesReader | None = None
+        self._api: Api | None = None
+        self._tables = asyncio.Event()
+        self.api_url = ""
+
+    async def start(self) -> None:
+        """Listen and follow the tables. BridgeError says what cannot be had."""
+        settings = self._settings
+        state_folder(settings.state)
+        other = find(settings.state)
+        if other is not None and other.pid != os.getpid():
+            raise BridgeError(
+                f"a bridge runs on {settings.state} already (process {other.pid}, {other.listen})",
+                "stop it, or give this one a state folder of its own: --state DIR",
+            )
+        self._records = _open_records(settings.records or settings.state / "records.jsonl")
+        await self._worker.start(settings.listen.host, settings.listen.port)
+        try:
+            await self._start_api()
+        except BaseException:
+            await self._worker.stop(0)
+            raise
+        self._start_reader()
+        announce(settings.state, RunningBridge(os.getpid(), str(self.listen), self.api_url))
+
+    @property
+    def listen(self) -> Listen:
+        """Where SIP is heard."""
+        return Listen("udp", *self._worker.sip.address)
+
+    async def first_tables(self, timeout_s: float) -> bool:
+        """Wait until there are tables with anything in them; False when none came in time."""
+        try:
+            await asyncio.wait_for(self._tables.wait(), timeout_s)
+        except TimeoutError:
+            return False
+        return True
+
+    async def stop(self) -> None:
+        """Hang up, say why, close everything."""
+        if self._reader is not None:
+            await asyncio.to_thread(self._reader.stop)
+        await self._worker.stop(SHUTDOWN_GRACE_S)
+        self._rooms.close()
+        if self._api is not None:
+            await self._api.stop()
+        if self._records is not None:
+            self._records.close()
+        withdraw(self._settings.state)
+
+    # -- parts -----------------------------------------------------------------------------------------------------
+
+    def _embedded_rooms(self) -> EmbeddedRooms:
+        play, record = self._settings.play, self._settings.record
+        options: dict[str, Any] = {}
+        if play is not None:
+            load_frames(play, "pcmu")  # a bad file is said now, not at the first call
+            options["greeting"] = cache(lambda law: load_frames(play, law))
+        if record is not None:
+            state_folder(record)
+            options["record"] = recorder_in(record, lambda words: self._log(words))
+        return EmbeddedRooms(self._worker, **options)
+
+    async def _start_api(self) -> None:
+        if self._settings.api is None:
+            return
+        host, port = self._settings.api
+        self._api = Api(api_key(self._settings.state), self._calls_json, self._health_json)
+        try:
+            bound = await self._api.start(host, port)
+        except OSError:
+            bound = await self._api.start(host, 0)
+            self._log(f"port {port} is taken: the API listens on {host}:{bound[1]} instead", choose="--api HOST:PORT")
+        shown = f"[{bound[0]}]" if ":" in bound[0] else bound[0]
+        self.api_url = f"http://{shown}:{bound[1]}"
+
+    def _start_reader(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._reader = TablesReader(
+            lambda: open_tables(self._settings.tables),
+            lambda tables, revision: loop.call_soon_threadsafe(self._take_tables, tables, revision),
+            lambda words: loop.call_soon_threadsafe(self._log, words),
+            f"{socket.gethostname()}-{os.getpid()}",
+            self._settings.region,
+        )
+        self._reader.start()
+
+    def _take_tables(self, tables: Tables, revision: int) -> None:
+        self._worker.use_tables(tables, revision)
+        if revision > 0:
+            self._tables.set()
+
+    def _on_record(self, record: CallRecord) -> None:
+        self._log(record.line(), call=record.call_id)
+        for line in record.trail:
+            self._log(f"  {line}", call=record.call_id)
+        as_json = record.as_json()
+        self._recent.append(as_json)
+        self._reasons[record.reason] += 1
+        if self._records is not None:
+            try:
+                self._records.write(json.dumps(as_json, ensure_ascii=False) + "\n")
+                self._records.flush()
+            except OSError as fault:
+                self._log(f"call records are not written any more: {fault.strerror}")
+                self._records = None
+
+    def _health_json(self) -> dict[str, Any]:
+        calls = len(self._worker.switchboard.live_calls())
+        return {"status": "ok", "calls": calls, "revision": self._worker.switchboard.revision}
+
+    def _calls_json(self) -> dict[str, Any]:
+        switchboard = self._worker.switchboard
+        live = [{**call.record.as_json(), "state": call.state.value} for call in switchboard.live_calls()]
+        return {
+            "formatVersion": 1,
+            "revision": switchboard.revision,
+            "live": live,
+            "recent": list(self._recent),
+            "admitted": switchboard.admitted,
+            "refused": switchboard.refused,
+            "reasons": dict(self._reasons),
+            "dropped": dict(self._worker.dropped),
+            "ticksLost": self._worker.clock.ticks_lost,
+        }
+
+
+async def serve(
+    settings: BridgeSettings,
+    folder: Path | None,
+    log: Callable[..., None],
+    version: str,
+    ready: Callable[[Bridge], None],
+) -> None:
+    """Run a bridge until SIGINT or SIGTERM; with `folder`, a reconciler beside it. `ready` speaks to the user once."""
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stopping.set)
+    bridge = Bridge(settings, log, version)
+    await bridge.start()
+    child = ReconcilerChild(folder, settings.state, settings.tables, log) if folder is not None else None
+    try:
+        if child is not None:
+            child.start()
+        waiting = asyncio.create_task(bridge.first_tables(10.0))
+        await asyncio.wait([waiting, asyncio.create_task(stopping.wait())], return_when=asyncio.FIRST_COMPLETED)
+        if not stopping.is_set():
+            ready(bridge)
+        await stopping.wait()
+        log("stopping: live calls are hung up")
+    finally:
+        if child is not None:
+            await child.stop()
+        await bridge.stop()
+
+
+def _open_records(path: Path) -> TextIO:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path.open("a", encoding="utf-8")
+    except OSError as fault:
+        raise BridgeError(
+            f"cannot write call records to {path}: {fault.strerror}", "name another: --records FILE"
+        ) from fault

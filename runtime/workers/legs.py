@@ -1,0 +1,173 @@
+"""The phone side of live calls: media sessions tied to their sockets, read once per tick.
+
+No packet wakes the event loop: the kernel keeps what arrives, with its time of arrival, until the next tick of the one
+clock reads it. One `select` finds the sockets that have something, so that a tick costs what its packets cost.
+"""
+
+from __future__ import annotations
+
+import os
+import selectors
+import socket
+import struct
+import sys
+import time
+from collections.abc import Callable
+
+from runtime.limits import PACKETS_PER_TICK_MAX
+from runtime.media.codecs.g711 import Law
+from runtime.media.session import MediaSession, StreamConfig
+from runtime.media.stats import Stats
+from runtime.net.rtp_ports import RtpPorts
+
+DATAGRAM_BYTES_MAX = 2048
+_SO_TIMESTAMPNS = 35  # Linux; elsewhere the tick's own time is taken
+_TIMESPEC = struct.Struct("@qq")
+_ANCILLARY_BYTES = socket.CMSG_SPACE(_TIMESPEC.size)
+
+
+class PhoneLeg:
+    """One call's media: a session that works on values, and the two sockets it speaks through."""
+
+    def __init__(self, call_id: str, ports: RtpPorts, law: Law) -> None:
+        self.call_id = call_id
+        self.ports = ports
+        self.session: MediaSession | None = None
+        self._law = law
+
+    @property
+    def law(self) -> Law:
+        """`pcmu` or `pcma`: how frames are coded on this leg."""
+        return self._law
+
+    def start(self, stream: StreamConfig, make: Callable[[StreamConfig], MediaSession], now: float) -> None:
+        """Let packets flow, or change how they flow (re-INVITE)."""
+        self._law = stream.codec
+        if self.session is None:
+            self.session = make(stream)
+        else:
+            self.session.reconfigure(stream, now)
+
+    def pull(self, now: float) -> bytes | None:
+        """The frame that the caller spoke for this tick."""
+        return self.session.pull(now) if self.session is not None else None
+
+    def push(self, payload: bytes | None, now: float) -> None:
+        """What the caller hears for this tick."""
+        if self.session is not None:
+            for data, address in self.session.push(payload, now):
+                _send(self.ports.rtp, data, address)
+
+    def send_digits(self, digits: str, now: float) -> None:
+        """Play digits to the phone as RFC 4733 events."""
+        if self.session is not None:
+            self.session.send_digits(digits, now)
+
+    def report(self, now: float, wall: float) -> None:
+        """Send the RTCP report that is due, if one is."""
+        if self.session is not None:
+            due = self.session.rtcp_due(now, wall)
+            if due is not None:
+                _send(self.ports.rtcp, *due)
+
+    def close(self, now: float, wall: float) -> Stats | None:
+        """Say goodbye by RTCP, give the ports back, and tell what was counted."""
+        stats = None
+        if self.session is not None:
+            _send(self.ports.rtcp, *self.session.close(now, wall))
+            stats = self.session.stats
+        self.ports.close()
+        return stats
+
+
+class PhoneLegs:
+    """All live legs and the selector over their sockets."""
+
+    def __init__(self) -> None:
+        self._legs: dict[str, PhoneLeg] = {}
+        self._selector = selectors.DefaultSelector()
+
+    def add(self, leg: PhoneLeg) -> None:
+        """Read this leg's sockets from the next tick on."""
+        self._legs[leg.call_id] = leg
+        if sys.platform == "linux":
+            leg.ports.rtp.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
+        self._selector.register(leg.ports.rtp, selectors.EVENT_READ, (leg, True))
+        self._selector.register(leg.ports.rtcp, selectors.EVENT_READ, (leg, False))
+
+    def get(self, call_id: str) -> PhoneLeg | None:
+        """The leg of a call."""
+        return self._legs.get(call_id)
+
+    def remove(self, call_id: str) -> PhoneLeg | None:
+        """Read this leg's sockets no more; the caller closes it."""
+        leg = self._legs.pop(call_id, None)
+        if leg is not None:
+            self._selector.unregister(leg.ports.rtp)
+            self._selector.unregister(leg.ports.rtcp)
+        return leg
+
+    def all(self) -> list[PhoneLeg]:
+        """Every live leg."""
+        return list(self._legs.values())
+
+    def read(self, now: float, wall: float) -> None:
+        """Take in what came since the last tick, with the kernel's times of arrival."""
+        for _ in range(PACKETS_PER_TICK_MAX):
+            ready = self._selector.select(0)
+            if not ready:
+                return
+            for key, _events in ready:
+                leg, is_rtp = key.data
+                if is_rtp:
+                    _read_rtp(leg, now, wall)
+                else:
+                    _read_rtcp(leg, now, wall)
+
+    def close(self) -> None:
+        """Close the selector; the legs are closed one by one before."""
+        self._selector.close()
+
+
+def _read_rtp(leg: PhoneLeg, now: float, wall: float) -> None:
+    try:
+        data, ancillary, _flags, address = leg.ports.rtp.recvmsg(DATAGRAM_BYTES_MAX, _ANCILLARY_BYTES)
+    except OSError:  # an ICMP error of an earlier packet, or nothing there after all
+        return
+    if leg.session is None:
+        return
+    arrived = now
+    if ancillary and len(ancillary[0][2]) == _TIMESPEC.size:
+        seconds, nanoseconds = _TIMESPEC.unpack(ancillary[0][2])
+        arrived = min(now, now - (wall - seconds - nanoseconds * 1e-9))
+    leg.session.receive_rtp(data, address[:2], arrived)
+
+
+def _read_rtcp(leg: PhoneLeg, now: float, wall: float) -> None:
+    try:
+        data, address = leg.ports.rtcp.recvfrom(DATAGRAM_BYTES_MAX)
+    except OSError:
+        return
+    if leg.session is not None:
+        leg.session.receive_rtcp(data, address[:2], now, wall)
+
+
+def _send(sock: socket.socket, data: bytes, address: tuple[str, int]) -> None:
+    try:
+        sock.sendto(data, address)
+    except OSError:
+        pass  # a full buffer or an unreachable peer: one lost packet, as on any network
+
+
+def new_session(stream: StreamConfig) -> MediaSession:
+    """A session whose SSRC, first sequence number and first timestamp nobody can guess (RFC 3550 section 5.1)."""
+    drawn = int.from_bytes(os.urandom(10))
+    return MediaSession(
+        stream,
+        ssrc=drawn & 0xFFFFFFFF,
+        sequence=drawn >> 32 & 0xFFFF,
+        timestamp=drawn >> 48 & 0xFFFFFFFF,
+        cname=os.urandom(8).hex(),
+        entropy=os.urandom,
+        now=time.monotonic(),
+    )

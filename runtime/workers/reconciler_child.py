@@ -1,0 +1,64 @@
+"""`bridge up` keeps a reconciler beside it: a child process that they share nothing with but the store.
+
+The child's standard input is a pipe of ours, so that it ends when this process does, however that ends. When it dies it
+is started again, after a pause that doubles; the bridge goes on with the last good tables meanwhile.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+PAUSE_S_MIN = 1.0
+PAUSE_S_MAX = 30.0
+STOP_GRACE_S = 3.0
+
+
+class ReconcilerChild:
+    """Runs `reconcile watch DIR`; `log(event, **fields)` hears of its deaths."""
+
+    def __init__(self, folder: Path, state: Path, tables: str, log: Callable[..., None]) -> None:
+        self._command = [
+            sys.executable, "-m", "reconciler.cli", "--state", str(state), "--tables", tables,
+            "watch", str(folder), "--exit-with-parent",
+        ]  # fmt: skip
+        self._log = log
+        self._process: asyncio.subprocess.Process | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Start it on the running loop, and keep it running."""
+        self._task = asyncio.create_task(self._keep())
+
+    async def stop(self) -> None:
+        """End it; it gets a moment to finish."""
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+        process = self._process
+        if process is None or process.returncode is not None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            process.terminate()
+            try:
+                await asyncio.wait_for(process.wait(), STOP_GRACE_S)
+            except TimeoutError:
+                process.kill()
+                await process.wait()
+
+    async def _keep(self) -> None:
+        pause_s = PAUSE_S_MIN
+        loop = asyncio.get_running_loop()
+        while True:
+            began = loop.time()
+            self._process = await asyncio.create_subprocess_exec(*self._command, stdin=asyncio.subprocess.PIPE)
+            code = await self._process.wait()
+            if loop.time() - began > PAUSE_S_MAX:
+                pause_s = PAUSE_S_MIN
+            self._log("the reconciler ended; calls go on with the last good tables", code=code, again_in_s=pause_s)
+            await asyncio.sleep(pause_s)
+            pause_s = min(2 * pause_s, PAUSE_S_MAX)

@@ -1,0 +1,86 @@
+"""`STATE/bridge.json`: where the running bridge of a state folder listens, so that the other commands find it."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from runtime.errors import BridgeError
+
+FILE = "bridge.json"
+KEY_FILE = "api.key"
+KEY_BYTES = 32
+
+
+@dataclass(frozen=True, slots=True)
+class RunningBridge:
+    """What a bridge says of itself. `api` is `http://host:port`, or "" when it has none."""
+
+    pid: int
+    listen: str
+    api: str
+
+
+def state_folder(path: Path) -> Path:
+    """The folder, made for this user alone when it is not there."""
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as fault:
+        raise BridgeError(
+            f"cannot make the state folder {path}: {fault.strerror}", "name another: --state DIR"
+        ) from fault
+    return path
+
+
+def announce(state: Path, bridge: RunningBridge) -> None:
+    """Write the file, whole or not at all."""
+    partial = state / f".{FILE}.{os.getpid()}"
+    partial.write_text(json.dumps(asdict(bridge)))
+    partial.replace(state / FILE)
+
+
+def withdraw(state: Path) -> None:
+    """Remove the file, if it is this process's own."""
+    if find(state, alive=False) is not None and _read(state).pid == os.getpid():
+        (state / FILE).unlink(missing_ok=True)
+
+
+def find(state: Path, *, alive: bool = True) -> RunningBridge | None:
+    """The bridge that runs on this state folder, or None; with `alive`, only if its process is there."""
+    try:
+        bridge = _read(state)
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+    return bridge if not alive or _is_alive(bridge.pid) else None
+
+
+def api_key(state: Path) -> str:
+    """The key of this state folder's API: made once, readable by this user alone."""
+    path = state / KEY_FILE
+    try:
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(secrets.token_urlsafe(KEY_BYTES))
+    except FileExistsError:
+        pass
+    key = path.read_text().strip()
+    if not key:
+        raise BridgeError(f"{path} is empty", "remove it: the next start makes a new key")
+    return key
+
+
+def _read(state: Path) -> RunningBridge:
+    found = json.loads((state / FILE).read_text())
+    return RunningBridge(int(found["pid"]), str(found["listen"]), str(found["api"]))
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

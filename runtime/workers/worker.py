@@ -1,0 +1,204 @@
+"""One running bridge: ties sockets, clock, tables and rooms to the switchboard. It decides nothing itself.
+
+datagram -> endpoint -> switchboard -> commands -> rooms, media, records
+tick     -> sockets -> sessions -> rooms -> sessions -> sockets
+store    -> tables reader (thread) -> switchboard.use_tables
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+from runtime.calls.commands import Command, EndCall, JoinRoom, PassDigit, StartMedia
+from runtime.calls.record import CallRecord
+from runtime.calls.switchboard import Now, Switchboard
+from runtime.net.rtp_ports import RtpPortRange, RtpPorts
+from runtime.net.sip_udp import SipUdp
+from runtime.rooms.adapter import Participant, Rooms
+from runtime.sip.endpoint import Endpoint, EndpointConfig
+from runtime.sip.events import MessageDropped
+from runtime.sip.path import Path
+from runtime.workers.clock import MediaClock
+from runtime.workers.legs import PhoneLeg, PhoneLegs, new_session
+from schemas.tables.tables import Tables
+
+SLOW_WORK_EVERY_S = 0.5
+
+
+class Worker:
+    """One event loop's bridge. `on_record(record)` is told of every call that ended, `log(event, **fields)` of news."""
+
+    def __init__(
+        self,
+        ports: RtpPortRange,
+        region: str,
+        on_record: Callable[[CallRecord], None],
+        log: Callable[..., None],
+        user_agent: str,
+    ) -> None:
+        self.endpoint = Endpoint(EndpointConfig(user_agent=user_agent), os.urandom)
+        self.switchboard = Switchboard(self.endpoint, ports.reserve, os.urandom, region)
+        self.legs = PhoneLegs()
+        self.clock = MediaClock(self._tick)
+        self.sip = SipUdp(self._received)
+        self.dropped: dict[str, int] = {}
+        self.rooms: Rooms | None = None
+        self._on_record = on_record
+        self._log = log
+        self._timer: asyncio.TimerHandle | None = None
+        self._slow_at = 0.0
+
+    async def start(self, host: str, port: int) -> None:
+        """Listen, and start the clock."""
+        assert self.rooms is not None, "rooms are attached before the first call"
+        await self.sip.open(host, port)
+        self.clock.start()
+
+    def use_tables(self, tables: Tables, revision: int) -> None:
+        """Answer the next calls from these tables."""
+        self.switchboard.use_tables(tables, revision)
+        self._log("tables", revision=revision)
+
+    async def stop(self, grace_s: float) -> None:
+        """BYE to every call, wait for the answers up to `grace_s`, close the sockets."""
+        self.switchboard.stop(_now())
+        self._drain()
+        deadline = time.monotonic() + grace_s
+        while self.endpoint.next_deadline() is not None and time.monotonic() < deadline:
+            await asyncio.sleep(0.02)
+            self._drain()
+        self.clock.stop()
+        if self._timer is not None:
+            self._timer.cancel()
+        self.sip.close()
+        self.legs.close()
+
+    # -- RoomEvents ------------------------------------------------------------------------------------------------
+
+    def joined(self, call_id: str) -> None:
+        """The room has the call: its phone is answered."""
+        self.switchboard.room_joined(call_id, _now())
+        self._log("answered", call=call_id)
+
+    def refused(self, call_id: str, sip_status: int, reason: str, words: str) -> None:
+        """The room cannot be had."""
+        self.switchboard.room_refused(call_id, sip_status, reason, words, _now())
+
+    # -- signalling ------------------------------------------------------------------------------------------------
+
+    def _received(self, data: bytes, path: Path) -> None:
+        self.endpoint.receive_datagram(data, path, time.monotonic())
+        self._drain()
+
+    def _on_timer(self) -> None:
+        self._timer = None
+        self.endpoint.handle_timer(time.monotonic())
+        self._drain()
+
+    def _drain(self) -> None:
+        """Everything that one input set off: events, commands, datagrams, the next deadline."""
+        while True:
+            event = self.endpoint.next_event()
+            if event is not None:
+                if isinstance(event, MessageDropped):
+                    self.dropped[event.why] = self.dropped.get(event.why, 0) + 1
+                else:
+                    self.switchboard.handle_sip(event, _now())
+                continue
+            command = self.switchboard.next_command()
+            if command is None:
+                break
+            self._carry_out(command)
+        for data, path in self.endpoint.datagrams_to_send():
+            self.sip.send(data, path)
+        self._set_timer()
+
+    def _set_timer(self) -> None:
+        deadline = self.endpoint.next_deadline()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if deadline is not None:
+            delay = max(0.0, deadline - time.monotonic())
+            self._timer = asyncio.get_running_loop().call_later(delay, self._on_timer)
+
+    # -- commands --------------------------------------------------------------------------------------------------
+
+    def _carry_out(self, command: Command) -> None:
+        assert self.rooms is not None
+        match command:
+            case JoinRoom():
+                self._join(command, self.rooms)
+            case StartMedia():
+                leg = self.legs.get(command.call_id)
+                if leg is not None:
+                    leg.start(command.stream, new_session, time.monotonic())
+            case PassDigit():
+                self.rooms.digit(command.call_id, command.digit, time.monotonic())
+            case EndCall():
+                self._end(command, self.rooms)
+
+    def _join(self, command: JoinRoom, rooms: Rooms) -> None:
+        assert isinstance(command.ports, RtpPorts)
+        leg = PhoneLeg(command.call_id, command.ports, command.law)
+        self.legs.add(leg)
+        admission = command.admission
+        participant = Participant(
+            command.call_id, admission.identity, admission.name, admission.metadata, admission.attributes
+        )
+        rooms.join(admission.room, participant, leg, time.monotonic())
+
+    def _end(self, command: EndCall, rooms: Rooms) -> None:
+        record = command.record
+        rooms.leave(record.call_id)
+        leg = self.legs.remove(record.call_id)
+        if leg is not None:
+            stats = leg.close(time.monotonic(), time.time())
+            if stats is not None:
+                record = replace(
+                    record,
+                    packets_received=stats.received,
+                    packets_sent=stats.packets_sent,
+                    packets_lost=stats.lost,
+                    jitter_ms=stats.jitter_ms,
+                )
+        elif command.ports is not None:
+            command.ports.close()
+        self._on_record(record)
+
+    # -- the tick --------------------------------------------------------------------------------------------------
+
+    def _tick(self, now: float) -> None:
+        self.legs.read(now, time.time())
+        noticed = False
+        for leg in self.legs.all():
+            session = leg.session
+            if session is None:
+                continue
+            while (event := session.next_event()) is not None:
+                self.switchboard.handle_media(leg.call_id, event, _now())
+                noticed = True
+        assert self.rooms is not None
+        self.rooms.tick(now)
+        if now >= self._slow_at:
+            self._slow_at = now + SLOW_WORK_EVERY_S
+            self._slow_work(now)
+            noticed = True
+        if noticed:
+            self._drain()
+
+    def _slow_work(self, now: float) -> None:
+        wall = time.time()
+        for leg in self.legs.all():
+            if leg.session is not None:
+                leg.session.check(now)
+                leg.report(now, wall)
+        self.switchboard.handle_timer(Now(now, wall))
+
+
+def _now() -> Now:
+    return Now(time.monotonic(), time.time())

@@ -1,0 +1,19 @@
+"""Peers: tests marked `peer("sipp", …)` need these programs; PEERS=required turns a missing one into a failure."""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+import pytest
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip by name, or fail, when a peer is missing."""
+    wanted = [name for mark in item.iter_markers("peer") for name in mark.args]
+    missing = [name for name in wanted if shutil.which(name) is None]
+    if missing:
+        words = f"needs {', '.join(missing)} on PATH (Debian: sip-tester, baresip-core, sox, espeak-ng)"
+        if os.environ.get("PEERS") == "required":
+            pytest.fail(f"PEERS=required: {words}", pytrace=False)
+        pytest.skip(words)

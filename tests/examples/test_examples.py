@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import json
+import re
+from functools import cache
+from pathlib import Path
+
+import pytest
+import yaml
+from jsonschema import Draft202012Validator
+
+from schemas.resources.check import check
+from schemas.resources.effect import not_in_effect
+
+ROOT = Path(__file__).parents[2]
+LESSONS = sorted(path for path in (ROOT / "examples/manifests").iterdir() if path.is_dir())
+MANIFESTS = sorted(path for lesson in LESSONS for path in lesson.glob("*.yaml"))
+README_LINES_MAX = 40
+MODELINE = re.compile(r"# yaml-language-server: \$schema=(\S+)")
+
+
+def name_of(path):
+    return path.relative_to(ROOT / "examples/manifests").as_posix()
+
+
+def documents(lesson):
+    return [
+        check(data)[0] for path in sorted(lesson.glob("*.yaml")) for data in yaml.safe_load_all(path.read_text("utf-8"))
+    ]
+
+
+@cache
+def validator(path):
+    return Draft202012Validator(json.loads(path.read_text("utf-8")))
+
+
+def test_the_lessons_are_numbered_without_a_gap():
+    assert [lesson.name[:3] for lesson in LESSONS] == [f"{n:02}-" for n in range(1, len(LESSONS) + 1)]
+    assert all(1 <= len(list(lesson.glob("*.yaml"))) <= 2 for lesson in LESSONS)
+
+
+@pytest.mark.parametrize("manifest", MANIFESTS, ids=name_of)
+def test_an_example_fits_the_schema_that_its_first_line_names_and_the_models(manifest):
+    text = manifest.read_text("utf-8")
+    modeline = MODELINE.fullmatch(text.partition("\n")[0])
+    assert modeline
+    schema = (manifest.parent / modeline[1]).resolve()
+    assert schema == ROOT / "schemas/published/json-schema/dialplane.json"
+    for data in yaml.safe_load_all(text):
+        assert [error.message for error in validator(schema).iter_errors(data)] == []
+        assert check(data)[1] == []
+
+
+@pytest.mark.parametrize("lesson", LESSONS, ids=name_of)
+def test_a_lesson_is_explained_briefly(lesson):
+    lines = (lesson / "README.md").read_text("utf-8").splitlines()
+    assert lines[0].startswith(f"# {int(lesson.name[:2])}. ")
+    assert len(lines) <= README_LINES_MAX
+
+
+@pytest.mark.parametrize("lesson", LESSONS, ids=name_of)
+def test_the_folders_in_a_lessons_commands_exist(lesson):
+    named = re.findall(r"examples/manifests/[\w-]+", (lesson / "README.md").read_text("utf-8"))
+    assert all((ROOT / folder).is_dir() for folder in named)
+
+
+@pytest.mark.parametrize("lesson", LESSONS, ids=name_of)
+def test_only_the_lesson_on_secrets_warns(lesson):
+    warned = sorted(path[-1] for document in documents(lesson) for path, _ in not_in_effect(document))
+    assert warned == (["auth", "pinFrom"] if lesson.name == "05-secrets" else [])
+
+
+@pytest.mark.parametrize("lesson", LESSONS, ids=name_of)
+def test_every_reference_of_a_lesson_is_found(lesson):
+    names = {(document.kind, document.metadata.name) for document in documents(lesson)}
+    for document in documents(lesson):
+        if document.kind == "PhoneNumber":
+            assert ("Trunk", document.spec.trunk_ref.name) in names
+            rule = document.spec.dispatch_rule_ref
+            assert rule is None or ("DispatchRule", rule.name) in names
+        elif document.kind == "DispatchRule":
+            assert all(("Trunk", ref.name) in names for ref in document.spec.trunk_refs or ())

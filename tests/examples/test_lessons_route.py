@@ -1,0 +1,70 @@
+"""What the lessons say of their calls, against the matcher that the bridge uses."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from reconciler.manifests.folder import read_documents
+from reconciler.model.desired import desire
+from reconciler.model.live import Live
+from reconciler.model.standing import Declared
+from schemas.tables.lookup import Admitted, CallFacts, PinNeeded, Refused, decide
+from schemas.tables.naming import room_pattern
+from schemas.tables.tables import Tables
+
+MANIFESTS = Path(__file__).parents[2] / "examples/manifests"
+HERE, ELSEWHERE = "127.0.0.1", "203.0.113.7"
+
+
+@cache
+def tables(lesson):
+    reading = read_documents([str(MANIFESTS / lesson)])
+    desired = desire(Declared(reading.sources), Live())
+    assert not [problem for problem in (*reading.problems, *desired.problems) if problem.is_error]
+    return Tables.build(desired.rows)
+
+
+def room(lesson, called, caller, source=HERE):
+    decision = decide(tables(lesson), CallFacts(source, called, caller))
+    if isinstance(decision, Refused):
+        return decision.reason.value
+    assert isinstance(decision, Admitted)
+    return room_pattern(decision.rule, caller, called)
+
+
+@pytest.mark.parametrize(
+    ("lesson", "called", "caller", "expected"),
+    [
+        ("01-one-number", "+15550100000", "+15550101234", "lobby"),
+        ("01-one-number", "15550100000", "anonymous", "lobby"),
+        ("01-one-number", "+16660000001", "+15551001", "line_+16660000001"),
+        ("02-two-rooms", "+15550100001", "+15550101234", "meeting"),
+        ("02-two-rooms", "+15550100002", "+15550101234", "help_+15550101234_*"),
+        ("02-two-rooms", "+15550100003", "+15550101234", "no-rule"),
+        ("03-callers-and-priorities", "+15550100001", "+15559990000", "visitor_+15559990000_*"),
+        ("03-callers-and-priorities", "+15550100001", "+15550102222", "family"),
+        ("03-callers-and-priorities", "+15550100001", "+15550101111", "sunday-table"),
+        ("03-callers-and-priorities", "+15550100112", "+15550101111", "alarm"),
+        ("03-callers-and-priorities", "+15550100001", "+14155550100", "caller-not-allowed"),
+        ("04-numbers-and-prefixes", "+15550100200", "+15550101234", "reception"),
+        ("04-numbers-and-prefixes", "+15550100217", "+15550101234", "desk_+15550100217"),
+        ("04-numbers-and-prefixes", "+15550100218", "+15550101234", "called-not-served"),
+    ],
+)
+def test_a_call_ends_where_the_lesson_says(lesson, called, caller, expected):
+    assert room(lesson, called, caller) == expected
+
+
+@pytest.mark.parametrize("lesson", sorted(path.name for path in MANIFESTS.iterdir() if path.is_dir()))
+def test_no_lesson_answers_a_stranger(lesson):
+    assert isinstance(decide(tables(lesson), CallFacts(ELSEWHERE, "+15550100000", "+15550101234")), Refused)
+
+
+def test_the_lesson_on_secrets_opens_nothing_without_them():
+    decision = decide(tables("05-secrets"), CallFacts(HERE, "+15550100000", "+15550101234"))
+    assert not isinstance(decision, Admitted)
+    known = CallFacts(HERE, "+15550100000", "+15550101234", authenticated_as="partner")
+    assert isinstance(decide(tables("05-secrets"), known), PinNeeded)

@@ -1,0 +1,285 @@
+"""A bridge and its callers in memory and in virtual time: cores and embedded rooms, without a socket or a clock.
+
+Time moves only by `step`; every datagram arrives at once. Callers are the same SIP and media cores as a phone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from itertools import count
+from random import Random
+
+from runtime.calls.commands import EndCall, JoinRoom, PassDigit, StartMedia
+from runtime.calls.negotiate import stream_of
+from runtime.calls.record import CallRecord
+from runtime.calls.switchboard import Now, Switchboard
+from runtime.media.codecs.g711 import Law
+from runtime.media.session import DigitReceived, MediaSession, StreamConfig
+from runtime.rooms.adapter import Participant
+from runtime.rooms.embedded import EmbeddedRooms
+from runtime.sip import events as sip
+from runtime.sip.endpoint import Endpoint, EndpointConfig
+from runtime.sip.offer_answer import LocalMedia, OfferAnswer
+from runtime.sip.path import Path
+from schemas.tables.tables import Tables
+
+TICK_S = 0.02
+BRIDGE = ("192.0.2.1", 5060)
+WALL_S = 1_800_000_000.0
+
+
+@dataclass
+class MemoryPorts:
+    """A port pair without sockets."""
+
+    address: str
+    port: int
+    closed: bool = False
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class MemoryLeg:
+    """The phone side of one call; datagrams wait in `outbox`."""
+
+    def __init__(self, ports: MemoryPorts, law: Law) -> None:
+        self.ports = ports
+        self._law = law
+        self.session: MediaSession | None = None
+        self.outbox: list[tuple[bytes, tuple[str, int]]] = []
+
+    @property
+    def law(self) -> Law:
+        return self._law
+
+    def pull(self, now: float) -> bytes | None:
+        return self.session.pull(now) if self.session else None
+
+    def push(self, payload: bytes | None, now: float) -> None:
+        if self.session:
+            self.outbox += self.session.push(payload, now)
+
+    def send_digits(self, digits: str, now: float) -> None:
+        if self.session:
+            self.session.send_digits(digits, now)
+
+
+class World:
+    """One bridge, its callers, the time, and a seed for everything that is random."""
+
+    def __init__(self, tables: Tables, revision: int = 1, region: str = "", seed: int = 0) -> None:
+        self.random = Random(seed)
+        self.now = 100.0
+        self._port = count(10000, 2)
+        self.endpoint = Endpoint(EndpointConfig(user_agent="test"), self.random.randbytes)
+        self.switchboard = Switchboard(self.endpoint, self._reserve, self.random.randbytes, region)
+        self.switchboard.use_tables(tables, revision)
+        self.rooms = EmbeddedRooms(self)
+        self.legs: dict[str, MemoryLeg] = {}
+        self.records: list[CallRecord] = []
+        self.ports: list[MemoryPorts] = []
+        self.callers: list[Caller] = []
+
+    # RoomEvents
+    def joined(self, call_id: str) -> None:
+        self.switchboard.room_joined(call_id, self.moment)
+
+    def refused(self, call_id: str, sip_status: int, reason: str, words: str) -> None:
+        self.switchboard.room_refused(call_id, sip_status, reason, words, self.moment)
+
+    @property
+    def moment(self) -> Now:
+        return Now(self.now, WALL_S + self.now)
+
+    def caller(self, address: str = "198.51.100.7", number: str = "+15550101111") -> Caller:
+        """A new caller at this address."""
+        made = Caller(self, (address, 5060 + len(self.callers)), number)
+        self.callers.append(made)
+        return made
+
+    def step(self, seconds: float = TICK_S) -> None:
+        """Let time go by, tick by tick."""
+        for _ in range(max(1, round(seconds / TICK_S))):
+            self.now += TICK_S
+            self.endpoint.handle_timer(self.now)
+            self.settle()
+            self._tick()
+            for caller in self.callers:
+                caller.tick()
+            self.settle()
+
+    def settle(self) -> None:
+        """Carry everything that is under way to where it goes."""
+        moved = True
+        while moved:
+            moved = self._drain()
+            for caller in self.callers:
+                moved = caller.drain() or moved
+
+    def _tick(self) -> None:
+        for call_id, leg in list(self.legs.items()):
+            if leg.session is None:
+                continue
+            leg.session.check(self.now)
+            while (event := leg.session.next_event()) is not None:
+                self.switchboard.handle_media(call_id, event, self.moment)
+        self.switchboard.handle_timer(self.moment)
+        self.rooms.tick(self.now)
+        for leg in self.legs.values():
+            for data, address in leg.outbox:
+                for caller in self.callers:
+                    if caller.media_address == address and caller.session is not None:
+                        caller.session.receive_rtp(data, (leg.ports.address, leg.ports.port), self.now)
+            leg.outbox.clear()
+
+    def _drain(self) -> bool:
+        moved = False
+        while True:
+            event = self.endpoint.next_event()
+            if event is not None:
+                moved = True
+                if not isinstance(event, sip.MessageDropped):
+                    self.switchboard.handle_sip(event, self.moment)
+                continue
+            command = self.switchboard.next_command()
+            if command is None:
+                break
+            moved = True
+            self._carry_out(command)
+        for data, path in self.endpoint.datagrams_to_send():
+            moved = True
+            for caller in self.callers:
+                if caller.address == path.remote:
+                    caller.endpoint.receive_datagram(data, Path("udp", path.remote, path.local), self.now)
+        return moved
+
+    def _carry_out(self, command: JoinRoom | StartMedia | PassDigit | EndCall) -> None:
+        match command:
+            case JoinRoom():
+                assert isinstance(command.ports, MemoryPorts)
+                leg = self.legs[command.call_id] = MemoryLeg(command.ports, command.law)
+                admission = command.admission
+                participant = Participant(
+                    command.call_id, admission.identity, admission.name, admission.metadata, admission.attributes
+                )
+                self.rooms.join(admission.room, participant, leg, self.now)
+            case StartMedia():
+                leg = self.legs[command.call_id]
+                if leg.session is None:
+                    leg.session = self.session(command.stream)
+                else:
+                    leg.session.reconfigure(command.stream, self.now)
+            case PassDigit():
+                self.rooms.digit(command.call_id, command.digit, self.now)
+            case EndCall():
+                self.rooms.leave(command.record.call_id)
+                self.legs.pop(command.record.call_id, None)
+                if command.ports is not None:
+                    command.ports.close()
+                self.records.append(command.record)
+
+    def session(self, stream: StreamConfig) -> MediaSession:
+        """A media session with random starts."""
+        return MediaSession(
+            stream, ssrc=self.random.getrandbits(32), sequence=self.random.getrandbits(16),
+            timestamp=self.random.getrandbits(32), cname="test", entropy=self.random.randbytes, now=self.now,
+        )  # fmt: skip
+
+    def _reserve(self, address: str) -> MemoryPorts:
+        ports = MemoryPorts(address, next(self._port))
+        self.ports.append(ports)
+        return ports
+
+
+@dataclass
+class Caller:
+    """A phone in memory. `says` is the frame that it sends on every tick; `heard` what came back."""
+
+    world: World
+    address: tuple[str, int]
+    number: str
+    says: bytes | None = None
+    status: int = 0
+    warning: str = ""
+    ended: bool = False
+    heard: list[bytes | None] = field(default_factory=list)
+    digits: str = ""
+    session: MediaSession | None = None
+
+    def __post_init__(self) -> None:
+        self.endpoint = Endpoint(EndpointConfig(user_agent="phone"), self.world.random.randbytes)
+        self.media_address = (self.address[0], 30000 + 2 * len(self.world.callers))
+        self.offer_answer = OfferAnswer()
+        self.local = LocalMedia(*self.media_address, ("pcmu", "pcma"), dtmf=True, session_id=1)
+        self.leg = 0
+
+    def dial(self, called: str, codecs: tuple[str, ...] = ("pcmu", "pcma"), *, body: bytes | None = None) -> Caller:
+        """Call a number, and let the answer come."""
+        self.local = LocalMedia(*self.media_address, codecs, dtmf=True, session_id=1)
+        self.leg = self.endpoint.invite(
+            f"sip:{called}@{BRIDGE[0]}", Path("udp", self.address, BRIDGE), self.world.now,
+            from_=f"<sip:{self.number}@{self.address[0]}>", to=f"<sip:{called}@{BRIDGE[0]}>",
+            body=self.offer_answer.offer(self.local) if body is None else body,
+        )  # fmt: skip
+        self.world.settle()
+        return self
+
+    def change(self, direction: str = "sendrecv", codecs: tuple[str, ...] = ("pcmu", "pcma")) -> int:
+        """A re-INVITE; the status of its answer."""
+        self.local = LocalMedia(*self.media_address, codecs, dtmf=True, session_id=1, direction=direction)
+        self.status = 0
+        self.endpoint.reinvite(self.leg, self.world.now, self.offer_answer.offer(self.local))
+        self.world.settle()
+        return self.status
+
+    def hang_up(self) -> None:
+        """BYE."""
+        self.endpoint.bye(self.leg, self.world.now)
+        self.world.settle()
+
+    def tick(self) -> None:
+        """One frame each way."""
+        self.endpoint.handle_timer(self.world.now)
+        if self.session is None or self.ended:
+            return
+        self.heard.append(self.session.pull(self.world.now))
+        while (event := self.session.next_event()) is not None:
+            if isinstance(event, DigitReceived):
+                self.digits += event.digit
+        for data, address in self.session.push(self.says, self.world.now):
+            for leg in self.world.legs.values():
+                if (leg.ports.address, leg.ports.port) == address and leg.session is not None:
+                    leg.session.receive_rtp(data, self.media_address, self.world.now)
+
+    def drain(self) -> bool:
+        """Handle what came, send what is due."""
+        moved = False
+        while (event := self.endpoint.next_event()) is not None:
+            moved = True
+            self._handle(event)
+        for data, path in self.endpoint.datagrams_to_send():
+            moved = True
+            if path.remote == BRIDGE:
+                self.world.endpoint.receive_datagram(data, Path("udp", path.remote, path.local), self.world.now)
+        return moved
+
+    def _handle(self, event: sip.Event) -> None:
+        match event:
+            case sip.Answered() | sip.ReinviteAnswered():
+                self.status = event.response.status
+                stream = stream_of(self.offer_answer.accept(event.response.body), 3600.0)
+                if self.session is None:
+                    self.session = self.world.session(stream)
+                else:
+                    self.session.reconfigure(stream, self.world.now)
+            case sip.Rejected():
+                self.status = event.response.status
+                self.warning = event.response.headers.first("Warning") or ""
+            case sip.ReinviteRejected():
+                self.status = event.response.status if event.response else 408
+                self.offer_answer.withdraw()
+            case sip.ByeReceived() | sip.LegEnded():
+                self.ended = True
+            case _:
+                pass

@@ -1,0 +1,257 @@
+"""Calls from INVITE to record, in virtual time: what a caller gets, what a room hears, what is written down."""
+
+from __future__ import annotations
+
+import pytest
+
+from runtime.calls.record import EndedBy
+from runtime.limits import CALLS_MAX
+from runtime.media.codecs.g711 import SILENCE
+from runtime.sip.offer_answer import Negotiated, OfferAnswer
+from schemas.tables.rows import Inbound, Media, NumberRow, RoomKind, Rows, RuleRow, Secret, TrunkRow
+from schemas.tables.tables import Tables
+from tests.flow.memory import World
+
+HOME = "198.51.100.0/24"
+LOBBY = RuleRow("default/lobby", RoomKind.DIRECT, "lobby")
+PLAIN = Media()
+
+
+def tables(*rules: RuleRow, media: Media = PLAIN, **inbound: object) -> Tables:
+    """One trunk for everybody at home, and these rules (or the lobby)."""
+    trunk = TrunkRow("default/home", inbound=Inbound(networks=(HOME,), **inbound), media=media)  # type: ignore[arg-type]
+    return Tables.build(Rows({trunk.id: trunk}, {rule.id: rule for rule in rules or (LOBBY,)}))
+
+
+def frame(value: int) -> bytes:
+    """A loud frame that can be told from others."""
+    return bytes([value]) * 160
+
+
+def test_an_admitted_call_is_answered_joins_its_room_and_leaves_a_record() -> None:
+    world = World(tables(), revision=7)
+    caller = world.caller().dial("+15550100000")
+    assert caller.status == 200
+    [member] = world.rooms.members("lobby")
+    assert (member.identity, member.name) == ("sip_+15550101111", "Phone +15550101111")
+    attributes = dict(member.attributes)
+    assert attributes["sip.phoneNumber"] == "+15550101111"
+    assert attributes["sip.trunkPhoneNumber"] == "+15550100000"
+    assert attributes["sip.callID"] == member.call_id
+    assert attributes["sip.callStatus"] == "active"
+    world.step(1)
+    caller.hang_up()
+    [record] = world.records
+    assert (record.reason, record.ended_by, record.status, record.revision) == ("hangup", EndedBy.CALLER, 200, 7)
+    assert (record.trunk, record.rule, record.room) == ("default/home", "default/lobby", "lobby")
+    assert record.answered_at > 0
+    assert "the caller hung up" in record.line()
+    assert all(ports.closed for ports in world.ports)
+    assert not world.rooms.members("lobby")
+
+
+def test_a_lone_caller_hears_itself_later() -> None:
+    world = World(tables())
+    caller = world.caller()
+    caller.says = frame(0x10)
+    caller.dial("+15550100000")
+    world.step(2)
+    first = next(n for n, heard in enumerate(caller.heard) if heard == caller.says)
+    assert 0.4 <= first * 0.02 <= 0.6
+
+
+def test_three_callers_hear_the_others_and_not_themselves() -> None:
+    world = World(tables())
+    callers = [world.caller(number=f"+1555010{n}000") for n in range(3)]
+    for n, caller in enumerate(callers):
+        caller.dial("+15550100000")
+        caller.says = frame(0x10 + n) if n < 2 else None
+    world.step(1)
+    first, second, listener = (c.heard[-1] for c in callers)
+    assert first == callers[1].says, "one other voice passes through untouched"
+    assert second == callers[0].says
+    assert listener not in (callers[0].says, callers[1].says, None), "two voices are mixed"
+
+
+def test_digits_go_to_the_others_in_the_room_and_only_their_count_is_recorded() -> None:
+    world = World(tables())
+    one, other = world.caller(), world.caller(number="+15550102222")
+    one.dial("+15550100000")
+    other.dial("+15550100000")
+    assert one.session is not None
+    one.session.send_digits("159#", world.now)
+    world.step(6)
+    assert other.digits == "159#"
+    assert one.digits == ""
+    one.hang_up()
+    assert world.records[0].digits == 4
+    assert "159" not in str(world.records[0].as_json()["media"])
+
+
+@pytest.mark.parametrize(
+    ("address", "number", "called", "status", "reason"),
+    [
+        ("203.0.113.9", "+15550101111", "+15550100000", 403, "source-not-allowed"),
+        ("198.51.100.7", "+17770101111", "+15550100000", 403, "caller-not-allowed"),
+        ("198.51.100.7", "+15550101111", "+18880100000", 404, "no-rule"),
+    ],
+)
+def test_a_refused_call_gets_a_status_and_a_trail(
+    address: str, number: str, called: str, status: int, reason: str
+) -> None:
+    rule = RuleRow("default/r", RoomKind.DIRECT, "r", to=("+1555*",))
+    world = World(tables(rule, allowed_numbers=("+1555*",)))
+    caller = world.caller(address, number).dial(called)
+    assert caller.status == status
+    [record] = world.records
+    assert (record.status, record.reason) == (status, reason)
+    assert record.trail
+    assert ("dialplane" in caller.warning) is (reason != "source-not-allowed"), "strangers are told nothing"
+
+
+def test_hold_is_answered_truly_and_is_no_media_timeout() -> None:
+    world = World(tables(media=Media(timeout_ms=5000)))
+    caller = world.caller()
+    caller.says = frame(0x20)
+    caller.dial("+15550100000")
+    world.step(1)
+    assert caller.change("inactive") == 200
+    assert caller.offer_answer.negotiated is not None
+    assert caller.offer_answer.negotiated.direction == "inactive"
+    world.step(60)
+    assert not world.records, "a held call is not a dead one"
+    assert caller.change("sendrecv") == 200
+    caller.heard.clear()
+    world.step(1)
+    assert caller.says in caller.heard
+    assert caller.change(codecs=("pcma",)) == 200, "another codec"
+    world.step(0.5)
+    assert world.legs[next(iter(world.legs))].session.law == "pcma"  # type: ignore[union-attr]
+
+
+def test_a_reinvite_that_cannot_be_agreed_on_leaves_the_call_as_it_was() -> None:
+    world = World(tables())
+    caller = world.caller()
+    caller.says = frame(0x20)
+    caller.dial("+15550100000")
+    world.step(1)
+    sdp = b"v=0\r\no=- 1 9 IN IP4 198.51.100.7\r\ns=-\r\nc=IN IP4 198.51.100.7\r\nt=0 0\r\nm=audio 4000 RTP/AVP 18\r\n"
+    caller.endpoint.reinvite(caller.leg, world.now, sdp)
+    world.settle()
+    assert caller.status == 488
+    caller.heard.clear()
+    world.step(1)
+    assert caller.says in caller.heard
+    assert not world.records
+
+
+def test_silence_of_the_network_ends_the_call_with_a_reason() -> None:
+    world = World(tables(media=Media(timeout_ms=5000)))
+    caller = world.caller().dial("+15550100000")
+    caller.says = frame(0x20)
+    world.step(1)
+    caller.session = None  # the network swallows its RTP
+    world.step(6)
+    [record] = world.records
+    assert (record.reason, record.ended_by) == ("media-timeout", EndedBy.NETWORK)
+    assert caller.ended
+
+
+def test_the_longest_allowed_duration_ends_the_call() -> None:
+    world = World(tables(max_call_duration_ms=10_000))
+    caller = world.caller()
+    caller.says = frame(1)
+    caller.dial("+15550100000")
+    world.step(9)
+    assert not world.records
+    world.step(2)
+    assert [r.reason for r in world.records] == ["max-duration"]
+
+
+def test_a_live_call_keeps_its_revision_and_the_next_one_takes_the_new() -> None:
+    world = World(tables(), revision=1)
+    first = world.caller().dial("+15550100000")
+    world.switchboard.use_tables(tables(RuleRow("default/lobby", RoomKind.DIRECT, "hall")), 2)
+    second = world.caller(number="+15550102222").dial("+15550100000")
+    assert len(world.rooms.members("lobby")) == len(world.rooms.members("hall")) == 1
+    first.hang_up()
+    second.hang_up()
+    assert [(r.room, r.revision) for r in world.records] == [("lobby", 1), ("hall", 2)]
+
+
+def test_an_offerless_invite_gets_our_offer_and_hangs_up_when_the_ack_brings_no_answer() -> None:
+    world = World(tables())
+    caller = world.caller()
+
+    class Silent(OfferAnswer):
+        """An offerless caller whose ACK is empty: the endpoint acknowledges by itself."""
+
+        def accept(self, answer: bytes) -> Negotiated:
+            return self.answer(answer, caller.local)[1]
+
+    caller.offer_answer = Silent()
+    caller.dial("+15550100000", body=b"")
+    assert caller.status == 200
+    [record] = world.records
+    assert (record.reason, record.ended_by) == ("media", EndedBy.BRIDGE)
+    assert caller.ended
+
+
+def test_what_is_not_in_effect_is_refused_never_let_through() -> None:
+    pin = RuleRow("default/p", RoomKind.DIRECT, "p", pin=Secret("env:PIN"))
+    world = World(tables(pin))
+    assert world.caller().dial("+15550100000").status == 403
+    world = World(tables(media=Media(encryption="require")))
+    assert world.caller().dial("+15550100000").status == 488
+    world = World(tables(media=Media(codecs=("opus",))))
+    assert world.caller().dial("+15550100000").status == 488
+    assert [r.reason for r in world.records] == ["no-codec"]
+
+
+def test_a_hidden_number_is_masked_in_room_and_record() -> None:
+    rule = RuleRow("default/h", RoomKind.INDIVIDUAL, "call", hide_phone_number=True)
+    world = World(tables(rule))
+    caller = world.caller(number="+15550109876").dial("+15550100000")
+    [member] = world.rooms.members("call_9876")
+    assert "5550109876" not in str(member)
+    caller.hang_up()
+    assert "5550109876" not in str(world.records[0].as_json())
+
+
+def test_a_stopping_bridge_hangs_up_with_a_reason_and_takes_no_new_call() -> None:
+    world = World(tables())
+    caller = world.caller().dial("+15550100000")
+    world.switchboard.stop(world.moment)
+    world.settle()
+    assert caller.ended
+    assert world.records[0].reason == "shutdown"
+    assert world.caller().dial("+15550100000").status == 503
+
+
+def test_a_full_bridge_refuses_with_retry_after(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert CALLS_MAX >= 1000
+    monkeypatch.setattr("runtime.calls.switchboard.CALLS_MAX", 1)
+    world = World(tables())
+    world.caller().dial("+15550100000")
+    assert world.caller(number="+15550102222").dial("+15550100000").status == 503
+    assert world.records[0].reason == "full"
+
+
+def test_a_phone_number_that_points_at_a_rule_brings_its_calls_there() -> None:
+    trunk = TrunkRow("default/home", inbound=Inbound(networks=(HOME,)))
+    rules = {r.id: r for r in (LOBBY, RuleRow("default/any", RoomKind.CALLEE, "line"))}
+    number = NumberRow("default/n", "+15550100000", "default/home", "default/lobby")
+    world = World(Tables.build(Rows({trunk.id: trunk}, rules, {number.id: number})))
+    world.caller().dial("+15550100000")
+    world.caller(number="+15550102222").dial("+15559999999")
+    assert len(world.rooms.members("lobby")) == 1
+    assert len(world.rooms.members("line_+15559999999")) == 1
+
+
+def test_silence_is_sent_when_nobody_speaks() -> None:
+    world = World(tables())
+    caller = world.caller().dial("+15550100000")
+    world.step(1)
+    assert caller.heard[-1] in (None, SILENCE["pcmu"])
+    assert caller.session is not None
+    assert caller.session.stats.received > 40

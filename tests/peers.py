@@ -1,0 +1,216 @@
+"""Programs that tests talk to: our own bridge as a user starts it, SIPp and baresip.
+
+Every peer runs on loopback, on ports that were free a moment ago, and is gone when its `with` block ends.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+SPEECH = ROOT / "runtime" / "phone" / "speech.wav"
+
+
+def free_port(kind: int = socket.SOCK_DGRAM) -> int:
+    """A port of loopback that nobody uses now."""
+    with socket.socket(socket.AF_INET, kind) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_for(what: Callable[[], Any], why: str, within_s: float = 20.0) -> Any:
+    """The first true value of `what()`; AssertionError with `why` when none came in time."""
+    deadline = time.monotonic() + within_s
+    while time.monotonic() < deadline:
+        found = what()
+        if found:
+            return found
+        time.sleep(0.01)
+    raise AssertionError(f"waited {within_s} s for {why}")
+
+
+class BridgeProcess:
+    """`bridge up DIR`, as a user starts it, with its state in a folder of the test."""
+
+    def __init__(self, manifests: Path, work: Path, *options: str) -> None:
+        self.manifests = manifests
+        self.state = work / "state"
+        self.port = free_port()
+        self.log_path = work / "bridge.log"
+        self._log = self.log_path.open("w")
+        command = [
+            sys.executable, "-m", "runtime.cli", "up", str(manifests), "--state", str(self.state),
+            "--listen", f"udp://127.0.0.1:{self.port}", "--api", "127.0.0.1:0", *options,
+        ]  # fmt: skip
+        self.process = subprocess.Popen(command, cwd=ROOT, stdout=self._log, stderr=subprocess.STDOUT)
+
+    def __enter__(self) -> BridgeProcess:
+        try:
+            wait_for(lambda: "answers calls on" in self.log(), f"the bridge to be ready; it said: {self.log()}")
+        except AssertionError:
+            self.stop()
+            raise AssertionError(f"the bridge did not come up:\n{self.log()}") from None
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, fault: BaseException | None, tb: TracebackType | None) -> None:
+        self.stop()
+        if kind is not None:
+            print(self.log())
+
+    @property
+    def target(self) -> str:
+        """`127.0.0.1:port`."""
+        return f"127.0.0.1:{self.port}"
+
+    def log(self) -> str:
+        """Everything that it printed."""
+        return self.log_path.read_text()
+
+    def records(self) -> list[dict[str, Any]]:
+        """The call records so far."""
+        path = self.state / "records.jsonl"
+        return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+    def calls(self) -> dict[str, Any]:
+        """What `bridge calls -o json` says."""
+        return self.command("calls", "-o", "json")
+
+    def command(self, *words: str) -> dict[str, Any]:
+        """A `bridge` command on this bridge's state folder, its JSON."""
+        done = subprocess.run(
+            [sys.executable, "-m", "runtime.cli", *words, "--state", str(self.state)],
+            cwd=ROOT, capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+        assert done.stdout, done.stderr
+        return dict(json.loads(done.stdout))
+
+    def rss_kib(self) -> int:
+        """Resident memory of the bridge process itself."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(status.split("VmRSS:")[1].split()[0])
+
+    def stop(self) -> None:
+        """Ctrl-C, and wait."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT)
+            try:
+                self.process.wait(15)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        self._log.close()
+
+
+def sipp(target: str, work: Path, *options: str, timeout_s: float = 60) -> subprocess.CompletedProcess[str]:
+    """SIPp against `target`; its exit code is 0 when every call went as its scenario says."""
+    command = ["sipp", target, "-i", "127.0.0.1", "-mi", "127.0.0.1", "-p", str(free_port()), "-nostdin",
+               "-trace_err", "-error_file", str(work / "sipp-errors.log"), *options]  # fmt: skip
+    return subprocess.run(command, cwd=work, capture_output=True, text=True, timeout=timeout_s, check=False)
+
+
+BARESIP_CONFIG = """\
+module_path {modules}
+module account.so
+module g711.so
+module aufile.so
+module sndfile.so
+module uuid.so
+module menu.so
+module ctrl_tcp.so
+sip_listen 127.0.0.1:0
+audio_source aufile,{play}
+audio_player aufile,{player}
+audio_channels 1
+snd_path {work}
+ctrl_tcp_listen 127.0.0.1:{control}
+rtp_ports {rtp}
+"""
+
+
+class Baresip:
+    """A baresip with G.711 that says `play` (8 kHz 16-bit WAV), records, and is driven over its TCP control port."""
+
+    def __init__(self, work: Path, user: str, play: Path, codec: str = "pcmu") -> None:
+        work.mkdir(parents=True, exist_ok=True)
+        self.work, self.control = work, free_port(socket.SOCK_STREAM)
+        first = free_port() & ~1
+        (work / "config").write_text(
+            BARESIP_CONFIG.format(
+                modules=_baresip_modules(), play=play, player=work / "player.wav", work=work,
+                control=self.control, rtp=f"{first}-{first + 20}",
+            )
+        )  # fmt: skip
+        (work / "accounts").write_text(f"<sip:{user}@127.0.0.1>;regint=0;audio_codecs={codec}\n")
+        self._log = (work / "baresip.log").open("w")
+        self.process = subprocess.Popen(
+            ["baresip", "-f", str(work), "-v"], stdin=subprocess.PIPE, stdout=self._log, stderr=subprocess.STDOUT
+        )
+        self._socket: socket.socket | None = None
+
+    def __enter__(self) -> Baresip:
+        self._socket = wait_for(self._connect, f"baresip to be ready: {self.log()}")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._socket is not None:
+            self._socket.close()
+        self.process.terminate()
+        try:
+            self.process.wait(5)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        if self.process.stdin is not None:
+            self.process.stdin.close()
+        self._log.close()
+
+    def do(self, command: str, params: str = "") -> None:
+        """One command of baresip's menu, e.g. `dial`, `hangup`, `sndcode`."""
+        assert self._socket is not None
+        message = json.dumps({"command": command, "params": params, "token": "t"}).encode()
+        self._socket.sendall(b"%d:%b," % (len(message), message))
+        time.sleep(0.05)  # baresip drops a command that comes together with the one before it
+
+    def log(self) -> str:
+        """Everything that it printed."""
+        return (self.work / "baresip.log").read_text(errors="replace")
+
+    def heard(self) -> Path:
+        """The WAV file of what it decoded from the call (module sndfile)."""
+        found = sorted(self.work.glob("dump-*-dec.wav"))
+        assert found, f"baresip recorded nothing: {self.log()[-2000:]}"
+        return found[-1]
+
+    def _connect(self) -> socket.socket | None:
+        try:
+            return socket.create_connection(("127.0.0.1", self.control), timeout=5)
+        except OSError:
+            return None
+
+
+def _baresip_modules() -> str:
+    for folder in ("/usr/lib/baresip/modules", "/usr/local/lib/baresip/modules"):
+        if os.path.isdir(folder):
+            return folder
+    return "/usr/lib/baresip/modules"
+
+
+@contextmanager
+def lesson(name: str, work: Path) -> Iterator[Path]:
+    """A copy of an example's manifests that a test may edit."""
+    folder = work / "manifests"
+    folder.mkdir()
+    for file in (ROOT / "examples" / "manifests" / name).glob("*.yaml"):
+        (folder / file.name).write_text(file.read_text())
+    yield folder

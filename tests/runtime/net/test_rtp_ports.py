@@ -1,0 +1,37 @@
+"""RTP port pairs of a range."""
+
+from __future__ import annotations
+
+import socket
+
+from runtime.net.rtp_ports import RtpPortRange
+from tests.peers import free_port
+
+
+def test_pairs_are_even_and_next_to_each_other_and_given_back() -> None:
+    first = free_port() & ~1
+    ports = RtpPortRange(first, first + 7)
+    taken = [ports.reserve("127.0.0.1") for _ in range(4)]
+    got = [pair for pair in taken if pair is not None]
+    for pair in got:
+        assert pair.port % 2 == 0
+        assert pair.rtp.getsockname()[1] == pair.port
+        assert pair.rtcp.getsockname()[1] == pair.port + 1
+    assert len({pair.port for pair in got}) == len(got)
+    for pair in got:
+        pair.close()
+    again = ports.reserve("127.0.0.1")
+    assert again is not None
+    again.close()
+
+
+def test_a_pair_whose_second_port_is_taken_is_passed_over_and_none_left_is_none() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+        other.bind(("127.0.0.1", 0))
+        port = other.getsockname()[1]
+        even = port & ~1
+        assert RtpPortRange(even, even + 1).reserve("127.0.0.1") is None
+
+
+def test_an_odd_start_begins_at_the_next_even_port() -> None:
+    assert len(RtpPortRange(10001, 10005)) == 2

@@ -1,0 +1,41 @@
+"""Options of the bridge: what is taken, and what is said of the rest."""
+
+from __future__ import annotations
+
+import pytest
+
+from runtime.errors import BridgeError
+from runtime.settings import Listen, parse_host_port, parse_listen, parse_ports
+
+
+def test_listeners_are_read_and_written() -> None:
+    assert parse_listen("udp://127.0.0.1:5060") == Listen("udp", "127.0.0.1", 5060)
+    assert str(parse_listen("udp://[::1]:5070")) == "udp://[::1]:5070"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "tcp://127.0.0.1:5060",
+        "udp://localhost:5060",
+        "udp://127.0.0.1",
+        "udp://127.0.0.1:x",
+        "5060",
+        "udp://127.0.0.1:70000",
+    ],
+)
+def test_a_bad_listener_is_refused_with_an_example(text: str) -> None:
+    with pytest.raises(BridgeError) as caught:
+        parse_listen(text)
+    assert "127.0.0.1:5060" in caught.value.hint
+
+
+@pytest.mark.parametrize("text", ["10000", "20000-10000", "1-2", "10001-10002", "a-b", "60000-70000", "10000-10000"])
+def test_a_bad_port_range_is_refused(text: str) -> None:
+    with pytest.raises(BridgeError):
+        parse_ports(text)
+
+
+def test_the_smallest_range_is_one_pair() -> None:
+    assert parse_ports("10000-10001") == (10000, 10001)
+    assert parse_host_port("[::1]:1", "--api") == ("::1", 1)
