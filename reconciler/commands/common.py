@@ -1,0 +1,124 @@
+"""What the commands share: reading sources, opening the tables, showing problems and plans, patience.
+
+Errors of the store become `ReconcileError` here, so that no command shows a traceback for what a person can mend.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import click
+
+from reconciler.commands.options import is_colourful
+from reconciler.errors import ReconcileError
+from reconciler.manifests.folder import Reading, read_documents
+from reconciler.plan.problems import as_json as problem_json
+from reconciler.plan.problems import render_problems
+from reconciler.plan.render import Line
+from reconciler.settings import Settings
+from schemas.problems import Problem
+from schemas.stores import Store, StoreError, default_url, open_tables
+
+PATIENCE_S = 1.0
+"""Work that takes longer than this shows that it goes on."""
+
+_STYLES = {"create": "green", "update": "yellow", "delete": "red", "refusal": "red"}
+_SQLITE = "sqlite:///"
+
+
+def read(sources: Sequence[str]) -> Reading:
+    """Read and check all sources."""
+    with patience("reading the manifests"):
+        return read_documents(sources)
+
+
+@contextmanager
+def store_errors() -> Iterator[None]:
+    """Turn what the store complains about into the command's one sentence."""
+    try:
+        yield
+    except StoreError as error:
+        raise ReconcileError(f"{error.where}: {error.what}", error.hint) from error
+
+
+@contextmanager
+def opened(settings: Settings) -> Iterator[Store]:
+    """The live tables, made if they are missing."""
+    with store_errors():
+        store = open_tables(settings.tables or default_url(settings.state))
+        try:
+            yield store
+        finally:
+            store.close()
+
+
+@contextmanager
+def opened_if_there(settings: Settings) -> Iterator[Store | None]:
+    """The live tables; None where there are none yet, for commands that only look."""
+    url = settings.tables_url
+    if url.startswith(_SQLITE) and not os.path.exists(url.removeprefix(_SQLITE)):
+        yield None
+        return
+    with opened(settings) as store:
+        yield store
+
+
+def show_problems(problems: Sequence[Problem], reading: Reading, form: str = "text", *, err: bool = True) -> None:
+    """Print problems with the lines in question."""
+    click.echo(render_problems(problems, form, reading.line, colour=is_colourful(err=err)), nl=False, err=err)
+
+
+def show_lines(lines: Sequence[Line]) -> None:
+    """Print a plan's lines in their colours."""
+    colour = is_colourful()
+    for line in lines:
+        click.echo(click.style(line.text, fg=_STYLES[line.style]) if colour and line.style else line.text)
+
+
+def show_json(report: dict[str, Any]) -> None:
+    """Print one JSON object."""
+    click.echo(json.dumps(report, indent=2, ensure_ascii=False))
+
+
+def problems_json(problems: Sequence[Problem]) -> list[dict[str, Any]]:
+    """Problems inside another report."""
+    return [problem_json(problem) for problem in problems]
+
+
+def has_errors(problems: Sequence[Problem]) -> bool:
+    """Whether any of them holds something back."""
+    return any(problem.is_error for problem in problems)
+
+
+@contextmanager
+def patience(what: str) -> Iterator[None]:
+    """Show on a terminal that `what` goes on, once it has taken a while."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    done = threading.Event()
+    thread = threading.Thread(target=_show_activity, args=(what, done), daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+
+
+def _show_activity(what: str, done: threading.Event) -> None:
+    if done.wait(PATIENCE_S):
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        progress.add_task(what, total=None)
+        done.wait()

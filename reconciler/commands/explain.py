@@ -1,0 +1,99 @@
+"""`reconcile explain`: where a call would go and why, from manifests or from the live tables.
+
+The matcher is the bridge's own (`schemas.tables`); nothing here decides anything.
+"""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+
+import click
+
+from reconciler.commands.common import has_errors, opened_if_there, read, show_json, show_problems
+from reconciler.commands.options import Given, output_option, settings_options_but_tables
+from reconciler.errors import EXIT_ERROR, ReconcileError
+from reconciler.loop import declared_by
+from reconciler.model.desired import desire
+from reconciler.model.live import Live
+from schemas.tables.decisions import CallFacts
+from schemas.tables.explain import explain
+from schemas.tables.rendering import as_json, render
+from schemas.tables.tables import Tables
+
+LIVE = ""
+"""What `--tables` without a URL means: the tables of the state folder."""
+
+
+@click.command("explain")
+@click.argument("source", metavar="[DIR]", required=False)
+@click.option("--to", "called", metavar="NUMBER", required=True, help="The called number, as the carrier sends it.")
+@click.option("--from", "caller", metavar="NUMBER", required=True, help="The caller's number, likewise.")
+@click.option("--ip", metavar="ADDRESS", required=True, help="The address that the call comes from.")
+@click.option("--pin", metavar="PIN", help="What the caller entered when asked for a PIN.")
+@click.option("--region", metavar="REGION", default="", help="The region of the bridge that takes the call.")
+@click.option(
+    "--tables", metavar="[URL]", is_flag=False, flag_value=LIVE, help="Ask the live tables instead of manifests."
+)
+@output_option("text", "json")
+@settings_options_but_tables
+@click.pass_context
+def command(
+    ctx: click.Context,
+    source: str | None,
+    called: str,
+    caller: str,
+    ip: str,
+    pin: str | None,
+    region: str,
+    form: str,
+    given: Given,
+    tables: str | None,
+) -> None:
+    """Say where a call would go and why: by the manifests in DIR, or with --tables by what is live.
+
+    Exit code 0 whenever a decision was reached, a refusal among them.
+
+    \b
+    Example:
+      reconcile explain manifests/ --to +14155550100 --from +14155550199 --ip 203.0.113.5
+      reconcile explain --tables --to +14155550100 --from +14155550199 --ip 203.0.113.5
+    """
+    if (source is None) == (tables is None):
+        raise ReconcileError("explain needs one place to look", "give a folder, or --tables for the live tables")
+    facts = CallFacts(source=_address(ip), called=called, caller=caller, pin=pin, region=region)
+    if source is not None:
+        asked = _declared(ctx, source)
+    else:
+        asked = _live(given if tables == LIVE else Given(given.state, tables, given.owner))
+    explanation = explain(asked, facts, examined_max=max(len(asked.trunks), len(asked.rules), 1))
+    if form == "json":
+        show_json(dict(as_json(explanation)))
+    else:
+        click.echo(render(explanation))
+
+
+def _address(text: str) -> str:
+    try:
+        return str(ip_address(text.strip("[]")))
+    except ValueError:
+        raise ReconcileError(f"--ip: {text} is no IP address", "write it like 203.0.113.5 or 2001:db8::5") from None
+
+
+def _declared(ctx: click.Context, source: str) -> Tables:
+    """The tables that the manifests alone would make."""
+    reading = read([source])
+    if not reading.found:
+        show_problems(reading.problems, reading)
+        ctx.exit(EXIT_ERROR)
+    desired = desire(declared_by(reading), Live())
+    if has_errors([*reading.problems, *desired.problems]):
+        click.echo(f"some documents have errors and are left out, run: reconcile validate {source}", err=True)
+    return Tables.build(desired.rows)
+
+
+def _live(given: Given) -> Tables:
+    settings = given.settings()
+    with opened_if_there(settings) as store:
+        if store is None:
+            raise ReconcileError(f"{settings.tables_url}: there are no tables", "run reconcile apply DIR first")
+        return Tables.build(store.load(origins=False).rows)

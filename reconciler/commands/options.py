@@ -1,0 +1,91 @@
+"""Options that every command takes, and the settings that come of them. Light: `cli` imports it for `--help`."""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import Any, ParamSpec, TypeVar
+
+import click
+
+from reconciler.settings import Settings, settings_from
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+DOTENV = ".env"
+DOTENV_BYTES_MAX = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What the command line says of the settings; None = nothing."""
+
+    state: str | None = None
+    tables: str | None = None
+    owner: str | None = None
+
+    def over(self, outer: Given) -> Given:
+        """These, and what only `outer` says."""
+        return Given(
+            *(
+                getattr(self, f.name) if getattr(self, f.name) is not None else getattr(outer, f.name)
+                for f in fields(self)
+            )
+        )
+
+    def settings(self) -> Settings:
+        """The settings: these options, else the environment, else `.env`. Raises ReconcileError."""
+        options = {field.name: getattr(self, field.name) for field in fields(self)}
+        return settings_from(options, os.environ, _dotenv())
+
+
+def settings_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add --state, --tables and --owner, before the command's name or behind it; the command gets `given`."""
+    return _state(_owner(_tables(_gather(command))))
+
+
+def settings_options_but_tables(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The same for a command that has a `--tables` of its own."""
+    return _state(_owner(_gather(command)))
+
+
+def _gather(command: Callable[..., R]) -> Callable[..., R]:
+    @functools.wraps(command)
+    def gathered(
+        *args: Any, state: str | None = None, owner: str | None = None, tables: str | None = None, **kwargs: Any
+    ) -> R:
+        outer = click.get_current_context().obj
+        given = kwargs.pop("given", None) or Given(state, tables, owner)
+        return command(*args, given=given.over(outer) if isinstance(outer, Given) else given, **kwargs)
+
+    return gathered
+
+
+_state = click.option("--state", metavar="DIR", help="Folder of what must outlive a restart (.dialplane).")
+_tables = click.option("--tables", metavar="URL", help="The live tables (sqlite:///STATE/tables.db).")
+_owner = click.option("--owner", metavar="NAME", help="Whose objects these are; only they are changed (default).")
+
+
+def output_option(*forms: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Add `-o FORM`; the command gets it as `form`."""
+    return click.option(
+        "-o", "--output", "form", type=click.Choice(forms), default=forms[0], show_default=True, help="How to print."
+    )
+
+
+def is_colourful(*, err: bool = False) -> bool:
+    """Whether colours go to a person at a terminal who did not say NO_COLOR."""
+    stream = sys.stderr if err else sys.stdout
+    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def _dotenv() -> str:
+    try:
+        with open(DOTENV, encoding="utf-8", errors="replace") as file:
+            return file.read(DOTENV_BYTES_MAX)
+    except OSError:
+        return ""

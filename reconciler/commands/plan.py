@@ -1,0 +1,65 @@
+"""`reconcile plan DIR`: what apply would change, field by field, and what it would refuse."""
+
+from __future__ import annotations
+
+import click
+
+from reconciler.commands.common import (
+    has_errors,
+    opened_if_there,
+    patience,
+    problems_json,
+    read,
+    show_json,
+    show_lines,
+    show_problems,
+)
+from reconciler.commands.options import Given, output_option, settings_options
+from reconciler.errors import EXIT_CHANGES, EXIT_ERROR, EXIT_UNSAFE
+from reconciler.loop import declared_by
+from reconciler.manifests.folder import in_order
+from reconciler.plan.gates import Allowances
+from reconciler.plan.render import as_json, text
+from reconciler.targets.tables import Planned, TablesTarget
+
+
+@click.command("plan")
+@click.argument("source", metavar="DIR")
+@click.option("--detailed-exitcode", is_flag=True, help="0 nothing to do, 1 error, 2 changes, 3 refused as unsafe.")
+@output_option("text", "json")
+@settings_options
+@click.pass_context
+def command(ctx: click.Context, source: str, detailed_exitcode: bool, form: str, given: Given) -> None:
+    """Show what apply would change in the live tables. Changes nothing.
+
+    An object whose document is broken is left as it is live; the rest is planned.
+
+    \b
+    Example:
+      reconcile plan manifests/
+      reconcile plan manifests/ --detailed-exitcode -o json
+    """
+    settings = given.settings()
+    reading = read([source])
+    if not reading.found:
+        show_problems(reading.problems, reading)
+        ctx.exit(EXIT_ERROR)
+    with opened_if_there(settings) as store, patience("planning"):
+        planned = TablesTarget(store, settings.owner).plan(declared_by(reading), Allowances())
+    problems = in_order([*reading.problems, *planned.desired.problems])
+    if form == "json":
+        report = as_json(planned.plan, planned.refused, planned.places)
+        show_json({**report, "revision": planned.revision, "problems": problems_json(problems)})
+    else:
+        show_problems(problems, reading)
+        show_lines(text(planned.plan, planned.refused, planned.places))
+    ctx.exit(_exit_code(planned, errors=has_errors(problems), detailed=detailed_exitcode))
+
+
+def _exit_code(planned: Planned, *, errors: bool, detailed: bool) -> int:
+    """An apply that would be refused does nothing at all, so that comes before errors of single objects."""
+    if detailed and planned.refused:
+        return EXIT_UNSAFE
+    if errors:
+        return EXIT_ERROR
+    return EXIT_CHANGES if detailed and planned.plan else 0

@@ -1,0 +1,130 @@
+"""The watch loop: manifests change, the tables follow, and one line says what happened.
+
+`reconcile watch` runs it, alone or as the child of a bridge. A pass takes one settled batch of changes: it reads the
+changed files again, publishes what follows from them, and tells every change, every refusal and every new problem
+once. A pass that fails (a store that is locked, a folder that is gone) changes nothing and is made again at the next
+regular look. Nothing ends the loop but `stop`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from typing import cast
+
+from reconciler.manifests.folder import Folder, Reading, in_order
+from reconciler.manifests.quiet import Batch
+from reconciler.manifests.watch import watch
+from reconciler.model.standing import Declared
+from reconciler.plan.gates import Allowances
+from reconciler.plan.render import brief
+from reconciler.targets.tables import Planned, TablesTarget
+from schemas.problems import Problem
+from schemas.stores import StoreError
+
+LINES_PER_PASS_MAX = 50
+"""Changes that one pass tells one by one; the rest is counted."""
+
+Say = Callable[[str], None]
+
+
+def declared_by(reading: Reading) -> Declared:
+    """What the model is fed with from a reading."""
+    return Declared(reading.sources, reading.problems_of_source)
+
+
+class Loop:
+    """Keeps one owner's tables as one source declares them. `say` gets finished lines."""
+
+    def __init__(
+        self, folder: Folder, target: TablesTarget, say: Say, report: Callable[[Reading, list[Problem]], None]
+    ):
+        self._folder = folder
+        self._target = target
+        self._say = say
+        self._report = report
+        self._told: frozenset[Problem] = frozenset()
+        self._told_trouble = ""
+        self._told_refusal = ""
+        self._due = True
+        self._greeted = False
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Pass after pass until `stop` is set."""
+        stopping = asyncio.create_task(stop.wait())
+        # An async generator by its code; its type promises only what iterating needs.
+        async with aclosing(cast(AsyncGenerator[Batch, None], watch(self._folder))) as batches:
+            while not stop.is_set():
+                coming = asyncio.ensure_future(anext(batches))
+                await asyncio.wait({coming, stopping}, return_when=asyncio.FIRST_COMPLETED)
+                if not coming.done():
+                    coming.cancel()
+                    await asyncio.gather(coming, return_exceptions=True)
+                    break
+                self.one_pass(coming.result())
+        await stopping
+
+    def one_pass(self, batch: Batch) -> None:
+        """Bring the tables up to what the source declares after one batch of changes."""
+        began = time.monotonic()
+        if batch.trouble:
+            self._tell_trouble(f"changes are seen only every few seconds: {batch.trouble}")
+        reading = self._folder.refresh(batch.to_refresh)
+        if not reading.found:
+            self._report_problems(reading, ())
+            return
+        try:
+            if not (reading.changed or self._due or self._target.was_reset()):
+                return
+            self._due = True
+            planned = self._target.apply(declared_by(reading), Allowances(), note=f"watch {self._folder.source}")
+        except StoreError as error:
+            self._tell_trouble(str(error))
+            return
+        self._due, self._told_trouble = False, ""
+        self._tell(reading, planned, (time.monotonic() - began) * 1000)
+        self._report_problems(reading, planned.desired.problems)
+
+    def _tell(self, reading: Reading, planned: Planned, took_ms: float) -> None:
+        """What this pass did."""
+        if not self._greeted:
+            count = sum(len(file.sources) for file in reading.sources.values())
+            plural = "" if count == 1 else "s"
+            self._say(f"watching {self._folder.source} ({count:,} document{plural}), revision {planned.revision}")
+            self._greeted = True
+        if planned.refused:
+            self._tell_refusal(planned)
+            return
+        self._told_refusal = ""
+        changes = planned.plan.changes
+        for change in changes[:LINES_PER_PASS_MAX]:
+            self._say(f"revision {planned.revision}: {brief(change)}, live in {took_ms:.0f} ms")
+        if len(changes) > LINES_PER_PASS_MAX:
+            more = len(changes) - LINES_PER_PASS_MAX
+            self._say(f"revision {planned.revision}: {more:,} more changes, live in {took_ms:.0f} ms")
+
+    def _tell_refusal(self, planned: Planned) -> None:
+        flags = " ".join(dict.fromkeys(refusal.flags for refusal in planned.refused))
+        lines = [f"refused as unsafe, revision {planned.revision} stays: {refusal}" for refusal in planned.refused]
+        lines.append(f"  to allow it: reconcile apply {self._folder.source} {flags}")
+        if (told := "\n".join(lines)) != self._told_refusal:
+            self._say(told)
+            self._told_refusal = told
+
+    def _tell_trouble(self, trouble: str) -> None:
+        """Something around the manifests is wrong: told once, until it is something else."""
+        if trouble != self._told_trouble:
+            self._say(trouble)
+            self._told_trouble = trouble
+
+    def _report_problems(self, reading: Reading, between: tuple[Problem, ...]) -> None:
+        """Report the problems that were not there at the last pass, and say when the last one is gone."""
+        problems = in_order([*reading.problems, *between])
+        new = [problem for problem in problems if problem not in self._told]
+        if new:
+            self._report(reading, new)
+        elif any(problem.is_error for problem in self._told) and not any(problem.is_error for problem in problems):
+            self._say("all errors are mended")
+        self._told = frozenset(problems)

@@ -1,0 +1,193 @@
+"""One attempt at the desired rows, with some objects refused from the start: they keep the rows they have.
+
+`desired` makes an attempt, looks at what it leads to, and makes another without the objects that clash. Kinds are
+settled in the order in which they refer to each other (trunks, rules, numbers), so that a reference only resolves to
+something that will be in force.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from reconciler.model.compile import number_row, rule_row, trunk_row
+from reconciler.model.complaints import complaint, of_broken, of_missing
+from reconciler.model.live import Live
+from reconciler.model.memo import Compiled, Memo
+from reconciler.model.records import Verdict
+from reconciler.model.references import Landscape, TrunkSeen, resolve_number, resolve_rule
+from reconciler.model.sources import Key, Source
+from reconciler.model.standing import Standings
+from schemas.problems import Problem, Severity
+from schemas.resources.conditions import ConditionType, Reason
+from schemas.resources.dispatch_rule import DispatchRule
+from schemas.resources.documents import Document
+from schemas.resources.phone_number import PhoneNumber
+from schemas.resources.trunk import Trunk
+from schemas.tables.rows import Kind, Row
+
+_NOT_BOUGHT = "this number is still to be bought, which the tables cannot do"
+
+
+@dataclass(slots=True)
+class Attempt:
+    """`rows` by kind and id are what comes of it; `verdicts` say why other objects are held back."""
+
+    standings: Standings
+    live: Live
+    memo: Memo
+    refused: Mapping[Key, Verdict]
+    rows: dict[Kind, dict[str, Row]] = field(default_factory=lambda: {kind: {} for kind in Kind})
+    verdicts: dict[Key, Verdict] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+    moved: set[Key] = field(default_factory=set)
+    """What can be referred to and is not as it was when the memo was made."""
+
+    def settle(self) -> None:
+        """Settle every object."""
+        self.verdicts.update(self.standings.held)
+        self._settle_kind(Kind.TRUNK, Landscape({}, {}))
+        trunks = self._trunks_in_force()
+        self.moved = self.memo.turn_trunks(trunks)
+        held = self._held(Kind.TRUNK, trunks)
+        self._settle_kind(Kind.RULE, Landscape(trunks, {}, held))
+        rules = dict.fromkeys([*self.rows[Kind.RULE], *self._others(Kind.RULE)])
+        self.moved |= self.memo.turn_rules(rules)
+        land = Landscape(trunks, rules, held | self._held(Kind.RULE, rules))
+        self._settle_kind(Kind.NUMBER, land)
+        for source in self.standings.broken:
+            self.problems += of_broken(source, land)
+
+    def put(self, key: Key, row: Row) -> None:
+        """Replace a row by one that differs in the age of its claim, and remember it for the next pass."""
+        template, _ = self.memo.final[key[0]][key[1]]
+        self.memo.final[key[0]][key[1]] = (template, row)
+        self.rows[key[0]][key[1]] = row
+
+    def place_of(self, key: Key) -> str:
+        """Where an object is declared, as far as it is known; of another owner's object, whose it is."""
+        source = self.standings.fresh[key[0]].get(key[1])
+        if source is not None:
+            return f"at {source.place}"
+        owner = self.live.others.get(key)
+        return f"of the owner {owner}" if owner is not None else ""
+
+    def rule_meant_by(self, key: Key) -> str | None:
+        """The rule that a PhoneNumber without a row points at, as far as it can be read."""
+        if key[0] is not Kind.NUMBER or key[1] in self.rows[Kind.NUMBER]:
+            return None
+        fresh = self.standings.fresh[Kind.NUMBER].get(key[1])
+        for source in (fresh, *self.standings.broken):
+            if source is not None and source.key == key:
+                name = source.written("spec", "dispatchRuleRef", "name")
+                return f"{key[1].partition('/')[0]}/{name}" if isinstance(name, str) else None
+        return None
+
+    def _settle_kind(self, kind: Kind, land: Landscape) -> None:
+        memo, rows, fresh = self.memo.compiled[kind], self.rows[kind], self.standings.fresh[kind]
+        careful = bool(self.refused or self.live.others)
+        for id_, source in fresh.items():
+            known = memo.get(id_)
+            if known is None or known.document is not source.document or not known.looked_at.isdisjoint(self.moved):
+                assert source.document is not None
+                known = memo[id_] = _compile(source.document, land)
+            if careful or not known.plain:
+                self._settle_with_care((kind, id_), source, known)
+            else:
+                assert known.row is not None
+                rows[id_] = self._final(kind, id_, known.row)
+        for key, document in self.standings.kept.items():
+            if key[0] is kind:
+                self._settle_kept(key, document, land)
+        if len(memo) > len(fresh):
+            self.memo.forget(kind, memo.keys() - fresh.keys())
+
+    def _settle_with_care(self, key: Key, source: Source, compiled: Compiled) -> None:
+        """An object with which something may be wrong, or that is refused."""
+        verdict = self._verdict(key, source, compiled)
+        if verdict is not None:
+            self.verdicts[key] = verdict
+            self._keep_live(key)
+            return
+        if compiled.nothing_selected:
+            what, hint = "no trunk has these labels", "this rule takes no call until one has"
+            problem = complaint(source, ("spec", "trunkSelector"), what, hint, "no-trunk-selected")
+            self.problems.append(replace(problem, severity=Severity.WARNING))
+        assert compiled.row is not None
+        self.rows[key[0]][key[1]] = self._final(*key, compiled.row)
+
+    def _verdict(self, key: Key, source: Source, compiled: Compiled) -> Verdict | None:
+        """Why the present document is not put into force, and the complaints about it."""
+        if key in self.refused:
+            return self.refused[key]
+        if (owner := self.live.others.get(key)) is not None:
+            what = f"{key[0]} {key[1]} belongs to the owner {owner}"
+            self.problems.append(complaint(source, (), what, "give this one another name", "other-owner"))
+            return Verdict(ConditionType.ACCEPTED, Reason.CONFLICTED, what)
+        if compiled.missing:
+            self.problems += [of_missing(source, missing) for missing in compiled.missing]
+            return Verdict(ConditionType.RESOLVED_REFS, Reason(compiled.missing[0].reason), compiled.missing[0].what)
+        if compiled.row is None:
+            return Verdict(ConditionType.ACCEPTED, Reason.UNSUPPORTED_BY_TARGET, _NOT_BOUGHT)
+        return None
+
+    def _settle_kept(self, key: Key, document: Document | None, land: Landscape) -> None:
+        """An object whose last good document stands, if that still leads somewhere, else the row that it has."""
+        live = self.live.own(key[0]).get(key[1])
+        if live is None:
+            return
+        compiled = _compile(document, land) if document is not None and key not in self.refused else None
+        if compiled is None or compiled.row is None or compiled.missing:
+            self.rows[key[0]][key[1]] = live
+        else:
+            self.rows[key[0]][key[1]] = self._final(*key, compiled.row)
+
+    def _keep_live(self, key: Key) -> None:
+        row = self.live.own(key[0]).get(key[1])
+        if row is not None:
+            self.rows[key[0]][key[1]] = row
+
+    def _final(self, kind: Kind, id_: str, template: Row) -> Row:
+        """The row with the claim that it has so far; the live row itself where nothing changes."""
+        known = self.memo.final[kind].get(id_)
+        live = self.live.own(kind).get(id_)
+        if known is not None and known[0] is template and known[1] is live:
+            return known[1]
+        row = template if live is None else replace(template, claimed_since=live.claimed_since)
+        if live is not None and row == live:
+            row = live
+        self.memo.final[kind][id_] = (template, row)
+        return row
+
+    def _trunks_in_force(self) -> dict[str, TrunkSeen]:
+        """The trunks that have a row, with what can be seen of them; of a row without a document only its name."""
+        out: dict[str, TrunkSeen] = {}
+        for id_ in (*self.rows[Kind.TRUNK], *self._others(Kind.TRUNK)):
+            source = self.standings.fresh[Kind.TRUNK].get(id_)
+            document = source.document if source else self.standings.kept.get((Kind.TRUNK, id_))
+            out[id_] = self.memo.trunk_seen(id_, document) if isinstance(document, Trunk) else UNSEEN
+        return out
+
+    def _held(self, kind: Kind, in_force: Mapping[str, object]) -> set[Key]:
+        """What is declared and not in force."""
+        return {key for key in self.verdicts if key[0] is kind and key[1] not in in_force}
+
+    def _others(self, kind: Kind) -> list[str]:
+        return [id_ for other, id_ in self.live.others if other is kind]
+
+
+UNSEEN = TrunkSeen({}, "Same")
+"""A trunk of which only its row is known: it has no labels, and its own namespace may refer to it."""
+
+
+def _compile(document: Document, land: Landscape) -> Compiled:
+    if isinstance(document, Trunk):
+        return Compiled(document, trunk_row(document))
+    if isinstance(document, DispatchRule):
+        resolved = resolve_rule(document, land)
+        row = rule_row(document, resolved)
+        nothing_selected = document.spec.trunk_selector is not None and not row.trunks
+        return Compiled(document, row, resolved.missing, resolved.looked_at, nothing_selected)
+    assert isinstance(document, PhoneNumber)
+    resolved = resolve_number(document, land)
+    return Compiled(document, number_row(document, resolved), resolved.missing, resolved.looked_at)

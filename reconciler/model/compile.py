@@ -1,0 +1,187 @@
+"""One document with its resolved references -> the row that calls are answered from.
+
+Pure translation, field by field: durations are milliseconds already, numbers normalised, and a field that nobody wrote
+keeps the row's own default, which is LiveKit's. A trunk's and a rule's media stay apart, because the bridge merges
+them per call. A secret is compiled to its place; its value is added where it can be read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from reconciler.model.references import Resolution
+from schemas.resources import credentials, media, trunk
+from schemas.resources.dispatch_rule import DispatchRule, RoomChoice
+from schemas.resources.dispatch_rule import Room as DeclaredRoom
+from schemas.resources.header_policy import HeaderPolicy
+from schemas.resources.phone_number import PhoneNumber
+from schemas.tables.rows import (
+    Agent,
+    Auth,
+    Direction,
+    Headers,
+    Inbound,
+    Media,
+    NumberRow,
+    Outbound,
+    OutboundTls,
+    Pairs,
+    Room,
+    RoomKind,
+    RuleRow,
+    Secret,
+    TrunkRow,
+)
+
+
+def object_id_of(document: trunk.Trunk | DispatchRule | PhoneNumber) -> str:
+    """`namespace/name`."""
+    return f"{document.metadata.namespace}/{document.metadata.name}"
+
+
+def trunk_row(declared: trunk.Trunk) -> TrunkRow:
+    """The row of a Trunk."""
+    spec = declared.spec
+    return TrunkRow(
+        id=object_id_of(declared),
+        inbound=_inbound(spec.inbound) if spec.inbound is not None else None,
+        outbound=_outbound(spec.outbound) if spec.outbound is not None else None,
+        media=_media(spec.media),
+        regions=tuple(spec.regions),
+        max_concurrent_calls=spec.limits.max_concurrent_calls if spec.limits else None,
+        calls_per_second=spec.limits.calls_per_second if spec.limits else None,
+        metadata=spec.metadata,
+    )
+
+
+def rule_row(declared: DispatchRule, resolved: Resolution) -> RuleRow:
+    """The row of a DispatchRule."""
+    spec = declared.spec
+    kind, name, randomize = _room_choice(spec.rule)
+    fallback = {"fallback_sip_code": spec.fallback.sip_code} if spec.fallback is not None else {}
+    return RuleRow(
+        id=object_id_of(declared),
+        kind=kind,
+        room_name=name,
+        randomize=randomize,
+        trunks=resolved.trunks,
+        to=tuple(spec.match.to),
+        from_=tuple(spec.match.from_),
+        priority=spec.priority,
+        pin=_secret(spec.pin_from) if spec.pin_from is not None else None,
+        room=_room(spec.room),
+        attributes=_pairs(spec.attributes),
+        metadata=spec.metadata,
+        hide_phone_number=spec.hide_phone_number,
+        noise_cancellation=spec.noise_cancellation,
+        media=_media(spec.media),
+        answer=spec.answer,
+        **fallback,
+    )
+
+
+def number_row(declared: PhoneNumber, resolved: Resolution) -> NumberRow | None:
+    """The row of a PhoneNumber; None while it has no number yet, because it is still to be bought."""
+    if declared.spec.number is None:
+        return None
+    return NumberRow(
+        id=object_id_of(declared),
+        number=declared.spec.number,
+        trunk=resolved.trunks[0] if resolved.trunks else "",
+        rule=resolved.rule,
+        direction=Direction(declared.spec.direction),
+    )
+
+
+def _inbound(declared: trunk.Inbound) -> Inbound:
+    return Inbound(
+        networks=tuple(declared.allowed_addresses),
+        allowed_numbers=tuple(declared.allowed_numbers),
+        called_declared_only=declared.called_numbers == "declared",
+        auth=_auth(declared.auth),
+        headers=_headers(declared),
+        ringing_timeout_ms=declared.ringing_timeout,
+        max_call_duration_ms=declared.max_call_duration,
+        noise_cancellation=declared.noise_cancellation,
+    )
+
+
+def _outbound(declared: trunk.Outbound) -> Outbound:
+    tls = declared.tls
+    return Outbound(
+        addresses=tuple(declared.addresses),
+        transport=declared.transport,
+        from_host=declared.from_host or "",
+        auth=_auth(declared.auth),
+        headers=_headers(declared),
+        register_expires_ms=declared.register_.expires if declared.register_ is not None else None,
+        probe_every_ms=declared.probe.every if declared.probe is not None else None,
+        tls=OutboundTls(_secret(tls.certificate_from), _secret(tls.key_from)) if tls is not None else None,
+        destination_country=declared.destination_country or "",
+        allowed_destinations=tuple(declared.allowed_destinations),
+    )
+
+
+def _room_choice(choice: RoomChoice) -> tuple[RoomKind, str, bool]:
+    """Kind, name or prefix, and whether each call gets a room of its own."""
+    if choice.direct is not None:
+        return RoomKind.DIRECT, choice.direct.room, False
+    if choice.individual is not None:
+        return RoomKind.INDIVIDUAL, choice.individual.room_prefix, choice.individual.randomize
+    assert choice.callee is not None
+    return RoomKind.CALLEE, choice.callee.room_prefix, choice.callee.randomize
+
+
+def _room(declared: DeclaredRoom | None) -> Room:
+    if declared is None:
+        return Room()
+    return Room(
+        agents=tuple(Agent(agent.agent_name, agent.metadata) for agent in declared.agents),
+        empty_timeout_ms=declared.empty_timeout,
+        departure_timeout_ms=declared.departure_timeout,
+        max_participants=declared.max_participants,
+        metadata=declared.metadata,
+        preset=declared.preset,
+    )
+
+
+def _media(declared: media.Media | None) -> Media:
+    if declared is None:
+        return Media()
+    return Media(
+        codecs=tuple(declared.codecs or ()),
+        encryption=declared.encryption,
+        room_codec=declared.room_codec,
+        dtmf=tuple(declared.dtmf or ()),
+        timeout_ms=declared.timeout,
+    )
+
+
+def _headers(declared: HeaderPolicy) -> Headers:
+    return Headers(
+        fixed=_pairs(declared.headers),
+        to_attributes=_pairs(declared.headers_to_attributes),
+        from_attributes=_pairs(declared.attributes_to_headers),
+        include=declared.include_headers,
+    )
+
+
+def _auth(declared: credentials.Auth | None) -> Auth | None:
+    if declared is None:
+        return None
+    return Auth(declared.username, _secret(declared.password_from), declared.realm or "")
+
+
+def _secret(source: credentials.SecretSource) -> Secret:
+    """Where a secret is: `env:NAME`, `file:PATH` or `secret:NAME/KEY`."""
+    if source.env is not None:
+        return Secret(f"env:{source.env}")
+    if source.file is not None:
+        return Secret(f"file:{source.file}")
+    assert source.secret_key_ref is not None
+    return Secret(f"secret:{source.secret_key_ref.name}/{source.secret_key_ref.key}")
+
+
+def _pairs(declared: Mapping[str, Any] | None) -> Pairs:
+    return tuple(sorted(declared.items())) if declared else ()

@@ -1,0 +1,90 @@
+"""The four conditions of an object: Accepted, ResolvedRefs, Programmed, Ready.
+
+Worked out from what a store holds (row, record, heartbeats of bridges), so that `reconcile status` needs no folder and
+an operator can write the same into a cluster. Programmed is about every live bridge that may carry the object's
+calls: it has acknowledged the revision in which the object's row last changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from reconciler.model.records import Verdict
+from schemas.resources.conditions import REASONS, Condition, ConditionType, Reason
+from schemas.tables.rows import NumberRow, Row, Rows, RuleRow, TrunkRow
+
+
+@dataclass(frozen=True, slots=True)
+class Bridge:
+    """A live bridge: the region that it serves ("" = only trunks without regions), the revision it answers from."""
+
+    name: str
+    region: str
+    revision: int
+
+
+def conditions(
+    row: Row | None, changed: int, verdicts: Sequence[Verdict], rows: Rows, bridges: Sequence[Bridge]
+) -> tuple[Condition, ...]:
+    """The conditions of one object. `row` is live since revision `changed`; None: nothing of it is live."""
+    found = {verdict.type: verdict for verdict in verdicts}
+    accepted = _answer(ConditionType.ACCEPTED, found)
+    resolved = _answer(ConditionType.RESOLVED_REFS, found)
+    if accepted.status == "False" and resolved.status == "True":
+        resolved = Condition(type=resolved.type, status="Unknown", reason=resolved.reason, message="not looked at")
+    programmed = _answer(ConditionType.PROGRAMMED, found)
+    if programmed.status == "True":
+        programmed = _programmed(row, changed, rows, bridges, kept=bool(found))
+    return accepted, resolved, programmed, _ready((accepted, resolved, programmed))
+
+
+def regions_of(row: Row, rows: Rows) -> tuple[str, ...]:
+    """The regions whose bridges may carry calls of this row; empty = every bridge."""
+    if isinstance(row, TrunkRow):
+        return row.regions
+    if isinstance(row, NumberRow):
+        trunk = rows.trunks.get(row.trunk)
+        return trunk.regions if trunk is not None else ()
+    return _regions_of_rule(row, rows)
+
+
+def _regions_of_rule(row: RuleRow, rows: Rows) -> tuple[str, ...]:
+    trunks = [rows.trunks[id_] for id_ in row.trunks or () if id_ in rows.trunks]
+    if not trunks or any(not trunk.regions for trunk in trunks):
+        return ()
+    return tuple(sorted({region for trunk in trunks for region in trunk.regions}))
+
+
+def _answer(type_: ConditionType, found: dict[ConditionType, Verdict]) -> Condition:
+    verdict = found.get(type_)
+    if verdict is None:
+        return Condition(type=type_, status="True", reason=REASONS[type_][0])
+    return Condition(type=type_, status="False", reason=verdict.reason, message=verdict.message)
+
+
+def _programmed(row: Row | None, changed: int, rows: Rows, bridges: Sequence[Bridge], *, kept: bool) -> Condition:
+    if row is None:
+        return _not_programmed(Reason.PENDING, "nothing of it is live")
+    regions = regions_of(row, rows)
+    concerned = [bridge for bridge in bridges if not regions or bridge.region in regions]
+    if not concerned:
+        where = f" of the regions {', '.join(regions)}" if regions else ""
+        return _not_programmed(Reason.NO_BRIDGE, f"no bridge{where} is running")
+    behind = [bridge.name for bridge in concerned if bridge.revision < changed]
+    if behind:
+        return _not_programmed(Reason.PENDING, f"revision {changed} is not yet in use by {', '.join(behind)}")
+    message = "its last good version" if kept else ""
+    return Condition(type=ConditionType.PROGRAMMED, status="True", reason=Reason.PROGRAMMED, message=message)
+
+
+def _not_programmed(reason: Reason, message: str) -> Condition:
+    return Condition(type=ConditionType.PROGRAMMED, status="False", reason=reason, message=message)
+
+
+def _ready(others: Sequence[Condition]) -> Condition:
+    for condition in others:
+        if condition.status == "False":
+            reason, message = condition.reason, condition.message
+            return Condition(type=ConditionType.READY, status="False", reason=reason, message=message)
+    return Condition(type=ConditionType.READY, status="True", reason=Reason.READY)

@@ -1,0 +1,61 @@
+"""Documents -> the rows that should be live: the desired state of one owner, and what stands in the way of the rest.
+
+The reconciler's core, called by every command and by each pass of the watcher. One rule runs through it: a fault
+holds back its own object and nothing else. Whatever is broken, unresolved, clashing or unsafe keeps the row it has
+(or none), and everything beside it goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from reconciler.model.attempt import Attempt
+from reconciler.model.claims import settle_claims
+from reconciler.model.live import Live
+from reconciler.model.memo import Memo
+from reconciler.model.records import Verdict
+from reconciler.model.sources import Key, Source
+from reconciler.model.standing import Declared, stand
+from schemas.problems import Problem
+from schemas.tables.rows import Kind, Rows
+
+
+@dataclass(frozen=True, slots=True)
+class Desired:
+    """`rows` are what should be live of this owner. `verdicts` name each object whose present document is not in force.
+
+    `problems` are those that only show between documents; what is wrong inside one was said where it was read.
+    `sources` are the documents that speak for their objects, by kind and id, those held back by others among them.
+    """
+
+    rows: Rows
+    problems: tuple[Problem, ...]
+    verdicts: Mapping[Key, Verdict]
+    sources: Mapping[Kind, Mapping[str, Source]]
+    tests: tuple[Source, ...] = ()
+
+
+def desire(declared: Declared, live: Live, memo: Memo | None = None) -> Desired:
+    """The desired state. `memo` of the last pass over the same folder makes it fast, and changes nothing else."""
+    memo = memo if memo is not None else Memo()
+    standings = stand(declared, live.records)
+    refused: dict[Key, Verdict] = {}
+    problems: list[Problem] = []
+    while True:
+        attempt = Attempt(standings, live, memo, refused)
+        attempt.settle()
+        found = settle_claims(attempt)
+        if not found:
+            break
+        assert not found.keys() & refused.keys(), "an object that keeps its row cannot be refused again"
+        refused |= {key: refusal.verdict for key, refusal in found.items()}
+        problems += [refusal.problem for refusal in found.values() if refusal.problem is not None]
+    rows = Rows(*(attempt.rows[kind] for kind in (Kind.TRUNK, Kind.RULE, Kind.NUMBER)))  # type: ignore[arg-type]  # by kind
+    return Desired(
+        rows,
+        (*standings.problems, *attempt.problems, *problems),
+        attempt.verdicts,
+        standings.fresh,
+        tuple(standings.tests),
+    )

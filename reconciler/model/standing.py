@@ -1,0 +1,135 @@
+"""Which document speaks for each object: its present one, or its last good one while the present one is broken.
+
+The first step of every pass. An object whose document is gone from a file that was read whole is gone. An object is
+kept, with its last good document, while its document is broken, while it is declared twice, and while the file that
+contributed it last has a part that cannot be read and may hide it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from reconciler.model.records import Verdict, decode_record, key_of_record, record_key
+from reconciler.model.sources import FileSources, Key, Source, object_id, object_name
+from schemas.problems import Problem
+from schemas.resources.conditions import ConditionType, Reason
+from schemas.resources.documents import Document
+from schemas.resources.routing_test import RoutingTest
+from schemas.tables.rows import Kind
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """All that was read. `unread` are the errors of whole files and folders: whatever they held may still be meant."""
+
+    files: Mapping[str, FileSources] = field(default_factory=dict)
+    unread: Sequence[Problem] = ()
+
+
+@dataclass(slots=True)
+class Standings:
+    """Every object that is declared. `fresh`: its present document speaks; `kept`: it does not, and `held` says why.
+
+    `kept` maps to the last good document, None when there is none (then only a live row can stay).
+    """
+
+    fresh: dict[Kind, dict[str, Source]] = field(default_factory=lambda: {kind: {} for kind in Kind})
+    kept: dict[Key, Document | None] = field(default_factory=dict)
+    held: dict[Key, Verdict] = field(default_factory=dict)
+    broken: list[Source] = field(default_factory=list)
+    tests: list[Source] = field(default_factory=list)
+    """The RoutingTests, which are no objects."""
+    problems: list[Problem] = field(default_factory=list)
+
+
+def stand(declared: Declared, records: Mapping[str, bytes]) -> Standings:
+    """Find who speaks for each object. `records` are the owner's, by `record_key`."""
+    standings = Standings()
+    hiding: dict[str, str] = {problem.where.file: str(problem) for problem in declared.unread if problem.is_error}
+    doubles: dict[Key, list[Source]] = {}
+    for file in declared.files.values():
+        if not _take(file, standings, doubles) or not file.whole:
+            hiding[file.file] = _first_error(file)
+    for source in standings.broken:
+        if source.key is not None:
+            _hold(source.key, Reason.INVALID, str(_error_of(source)), standings)
+    for key, sources in doubles.items():
+        # Nobody can tell which one is meant, so the last good one stays.
+        places = ", ".join(str(source.place) for source in sources)
+        _hold(key, Reason.CONFLICTED, f"declared more than once: {places}", standings)
+        standings.problems += [_double(source, sources) for source in sources]
+    for key in standings.held:
+        record = records.get(record_key(key))
+        standings.kept[key] = decode_record(record).document() if record is not None else None
+    if hiding:
+        _keep_hidden(hiding, records, standings)
+    return standings
+
+
+def _take(file: FileSources, standings: Standings, doubles: dict[Key, list[Source]]) -> bool:
+    """Sort one file's sources in. False: one of them is broken beyond its name, and may be any object."""
+    named = True
+    for source in file.sources:
+        if source.key is None:
+            if isinstance(source.document, RoutingTest):
+                standings.tests.append(source)
+            else:
+                standings.broken.append(source)
+                named = named and source.written("kind") == "RoutingTest"
+            continue
+        kind, id_ = source.key
+        known = standings.fresh[kind].setdefault(id_, source)
+        if known is not source:
+            doubles.setdefault(source.key, [known]).append(source)
+        if source.document is None:
+            standings.broken.append(source)
+    return named
+
+
+def _hold(key: Key, reason: Reason, message: str, standings: Standings) -> None:
+    standings.fresh[key[0]].pop(key[1], None)
+    standings.held[key] = Verdict(ConditionType.ACCEPTED, reason, message)
+
+
+def _double(source: Source, same: list[Source]) -> Problem:
+    """The complaint at one of several documents of one name."""
+    assert source.key is not None
+    others = ", ".join(str(other.place) for other in same if other is not source)
+    what = f"{object_name(source.key)} is declared more than once, also at {others}"
+    hint = "keep one of them, or give one another name"
+    return Problem(source.place, what, hint, "declared-twice", object_id=object_id(source.key))
+
+
+def _keep_hidden(hiding: Mapping[str, str], records: Mapping[str, bytes], standings: Standings) -> None:
+    """Keep whatever was last declared in what cannot be read whole, unless it stands elsewhere now."""
+    for name, data in records.items():
+        key = key_of_record(name)
+        if key in standings.held or key[1] in standings.fresh[key[0]]:
+            continue
+        record = decode_record(data)
+        why = next((hiding[place] for place in _places_around(record.file) if place in hiding), None)
+        if why is not None:
+            standings.kept[key] = record.document()
+            standings.held[key] = Verdict(ConditionType.ACCEPTED, Reason.INVALID, why)
+
+
+def _places_around(file: str) -> Iterable[str]:
+    """The file itself and every folder around it."""
+    yield file
+    while "/" in file:
+        file = file.rpartition("/")[0]
+        yield file or "/"
+    yield "."
+
+
+def _first_error(file: FileSources) -> str:
+    errors = [problem for problem in file.problems if problem.is_error]
+    errors += [_error_of(source) for source in file.sources if source.document is None]
+    return str(errors[0]) if errors else f"{file.file} cannot be read whole"
+
+
+def _error_of(source: Source) -> Problem:
+    """The first error of a broken document."""
+    errors = [problem for problem in source.problems if problem.is_error]
+    return errors[0] if errors else Problem(source.place, "this document cannot be read")

@@ -1,0 +1,1 @@
+"""CORE. Desired rows beside live rows: the plan, its safety gates, and how both are shown."""

@@ -1,0 +1,126 @@
+"""The plan: what an apply would change in the tables, as an object that can be held, shown, checked and carried out.
+
+`diff` compares the rows that are live with the rows that are wanted, once, and everything else (text, JSON, safety
+gates, the delta that a store takes) is read off the result. Old and new rows are kept whole; the field-by-field view
+is made when somebody looks, because an apply of 100,000 numbers need not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from reconciler.plan.words import Value, changed_words, set_words
+from schemas.tables.rows import Delta, Kind, Row, Rows, kind_of
+
+
+class Action(StrEnum):
+    """What happens to one object."""
+
+    CREATE = "create"
+    UPDATE = "update"
+    DELETE = "delete"
+
+
+@dataclass(frozen=True, slots=True)
+class FieldChange:
+    """One field of one object, in the manifest's words below `spec`; None = left out."""
+
+    field: str
+    old: Value
+    new: Value
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One object's way from `old` to `new`; exactly the missing side is None."""
+
+    action: Action
+    kind: Kind
+    id: str
+    old: Row | None
+    new: Row | None
+
+    @property
+    def name(self) -> str:
+        """`DispatchRule default/support`."""
+        return f"{self.kind} {self.id}"
+
+    @property
+    def fields(self) -> tuple[FieldChange, ...]:
+        """What changes field by field; a created or deleted object shows the fields that it sets."""
+        if self.old is not None and self.new is not None:
+            return tuple(FieldChange(*change) for change in changed_words(self.old, self.new))
+        if self.new is not None:
+            return tuple(FieldChange(path, None, value) for path, value in set_words(self.new).items())
+        assert self.old is not None
+        return tuple(FieldChange(path, value, None) for path, value in set_words(self.old).items())
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Changes in a fixed order: kinds as they depend on each other, then ids. Empty = nothing to do."""
+
+    changes: tuple[Change, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.changes)
+
+    def count(self, action: Action, kind: Kind | None = None) -> int:
+        """How many changes of one action (and kind)."""
+        return sum(1 for change in self.changes if change.action is action and kind in (None, change.kind))
+
+    def names(self, action: Action) -> list[str]:
+        """The objects of one action, for messages."""
+        return [change.name for change in self.changes if change.action is action]
+
+    @property
+    def delta(self) -> Delta:
+        """What the store has to do."""
+        return Delta(
+            put=tuple(change.new for change in self.changes if change.new is not None),
+            delete=tuple((change.kind, change.id) for change in self.changes if change.new is None),
+        )
+
+    @property
+    def summary(self) -> str:
+        """`Plan: 2 to create, 1 to change, 0 to delete`."""
+        create, change, delete = (self.count(action) for action in Action)
+        return f"Plan: {create} to create, {change} to change, {delete} to delete"
+
+
+def by_kind(rows: Rows) -> tuple[tuple[Kind, Mapping[str, Row]], ...]:
+    """The three maps of `rows` in the order in which they depend on each other."""
+    return ((Kind.TRUNK, rows.trunks), (Kind.RULE, rows.rules), (Kind.NUMBER, rows.numbers))
+
+
+def diff(live: Rows, wanted: Rows) -> Plan:
+    """The plan that turns `live` (one owner's rows) into `wanted`; rows that are one object cost almost nothing."""
+    changes: list[Change] = []
+    for (kind, before), (_, after) in zip(by_kind(live), by_kind(wanted), strict=True):
+        found = [*_put(kind, before, after), *_deleted(kind, before, after)]
+        changes += sorted(found, key=lambda change: change.id)
+    return Plan(tuple(changes))
+
+
+def without_rows(rows: Rows, gone: Mapping[tuple[Kind, str], Any]) -> Rows:
+    """`rows` but for the ids in `gone`."""
+    kept = [{id_: row for id_, row in held.items() if (kind, id_) not in gone} for kind, held in by_kind(rows)]
+    return Rows(*kept)  # type: ignore[arg-type]  # the three maps come back in the order they went in
+
+
+def _put(kind: Kind, before: Mapping[str, Row], after: Mapping[str, Row]) -> Iterator[Change]:
+    for id_, new in after.items():
+        assert kind_of(new) is kind
+        old = before.get(id_)
+        if old is new or old == new:
+            continue
+        yield Change(Action.UPDATE if old is not None else Action.CREATE, kind, id_, old, new)
+
+
+def _deleted(kind: Kind, before: Mapping[str, Row], after: Mapping[str, Row]) -> Iterator[Change]:
+    for id_, old in before.items():
+        if id_ not in after:
+            yield Change(Action.DELETE, kind, id_, old, None)

@@ -1,0 +1,161 @@
+"""Safety gates: which plans are too dangerous to carry out unasked, and the flag that would allow each.
+
+A gate looks at what is live beside what a plan would make of it, and refuses three kinds of accident: everything
+gone (an empty folder, a wrong path), much gone at once, and a list of declared numbers or addresses emptied, because
+empty means "any" and opens what was closed. A refusal names the objects and the flag; nothing is applied until the
+person repeats the command with it. A watcher asks the same gates and keeps the old tables.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from reconciler.plan.changes import Action, Plan, by_kind
+from schemas.tables.rows import Kind, NumberRow, Row, Rows, RuleRow, TrunkRow
+from schemas.tables.tables import Tables
+
+DELETIONS_COUNTED_FROM = 10
+"""Rows of a kind from which on the share of deletions is looked at: half of four is not an accident."""
+DELETIONS_SHARE_MAX = 0.30
+NAMES_SHOWN_MAX = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Allowances:
+    """What the person has allowed by flags: `deletes` objects at most (None = not said), and names to become any."""
+
+    deletes: int | None = None
+    any: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a plan is unsafe. `flags` is what to add to `reconcile apply`; `names` are the objects concerned."""
+
+    code: str
+    what: str
+    names: tuple[str, ...]
+    flags: str
+
+    def __str__(self) -> str:
+        shown = ", ".join(self.names[:NAMES_SHOWN_MAX])
+        more = len(self.names) - NAMES_SHOWN_MAX
+        return f"{self.what}: {shown}{f' and {more} more' if more > 0 else ''}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Opening:
+    """One list of the tables whose emptiness means "any"; `closed` tells whether a row still restricts it."""
+
+    field: str
+    kind: Kind
+    closed: Callable[[Row], bool]
+
+
+def _inbound_closes(column: str) -> Callable[[Row], bool]:
+    def closed(row: Row) -> bool:
+        assert isinstance(row, TrunkRow)
+        return row.inbound is None or bool(getattr(row.inbound, column))
+
+    return closed
+
+
+def _destinations_closed(row: Row) -> bool:
+    assert isinstance(row, TrunkRow)
+    return row.outbound is None or bool(row.outbound.allowed_destinations)
+
+
+def _callers_closed(row: Row) -> bool:
+    assert isinstance(row, RuleRow)
+    return bool(row.from_)
+
+
+def _trunks_closed(row: Row) -> bool:
+    assert isinstance(row, RuleRow)
+    return row.trunks is not None
+
+
+_OPENINGS = (
+    _Opening("inbound.allowedAddresses", Kind.TRUNK, _inbound_closes("networks")),
+    _Opening("inbound.allowedNumbers", Kind.TRUNK, _inbound_closes("allowed_numbers")),
+    _Opening("inbound.calledNumbers", Kind.TRUNK, _inbound_closes("called_declared_only")),
+    _Opening("outbound.allowedDestinations", Kind.TRUNK, _destinations_closed),
+    _Opening("match.from", Kind.RULE, _callers_closed),
+    _Opening("trunkRefs", Kind.RULE, _trunks_closed),
+)
+
+
+def refusals(plan: Plan, live: Rows, tables: Tables, allowed: Allowances = Allowances()) -> tuple[Refusal, ...]:
+    """Why `plan` must not be applied without being allowed; empty = safe.
+
+    `live` are the rows that the plan's owner has, `tables` those of all owners.
+    """
+    return (*_deletions(plan, live, allowed), *_openings(plan, tables, allowed))
+
+
+def _deletions(plan: Plan, live: Rows, allowed: Allowances) -> list[Refusal]:
+    total = plan.count(Action.DELETE)
+    if total == 0 or (allowed.deletes is not None and total <= allowed.deletes):
+        return []
+    names, flags = tuple(plan.names(Action.DELETE)), f"--allow-deletes {total}"
+    held = {kind: len(rows) for kind, rows in by_kind(live)}
+    if total == sum(held.values()) and plan.count(Action.CREATE) == 0:
+        what = f"nothing is declared any more, all {total} live objects would be deleted"
+        return [Refusal("empty-desired-state", what, names, flags)]
+    out = []
+    for kind, count in held.items():
+        gone = plan.count(Action.DELETE, kind)
+        if count >= DELETIONS_COUNTED_FROM and gone > count * DELETIONS_SHARE_MAX:
+            what = f"{gone} of {count} {kind}s would be deleted, more than {DELETIONS_SHARE_MAX:.0%}"
+            mine = tuple(name for name in names if name.startswith(f"{kind} "))
+            out.append(Refusal("many-deletions", what, mine, flags))
+    if not out and allowed.deletes is not None:
+        what = f"{total} objects would be deleted, more than the {allowed.deletes} allowed"
+        out.append(Refusal("more-deletions-than-allowed", what, names, flags))
+    return out
+
+
+def _openings(plan: Plan, tables: Tables, allowed: Allowances) -> list[Refusal]:
+    opened: dict[str, list[str]] = {}
+    for change in plan.changes:
+        if change.old is None or change.new is None:
+            continue
+        for opening in _OPENINGS:
+            if opening.kind is change.kind and opening.closed(change.old) and not opening.closed(change.new):
+                opened.setdefault(change.name, []).append(opening.field)
+    for name in _rules_left_open(plan, tables):
+        opened.setdefault(name, []).append("match.to")
+    out = []
+    for name, fields in opened.items():
+        kind, _, id_ = name.partition(" ")
+        if not allowed.any & {name, f"{kind}/{id_}", id_}:
+            what = f"{' and '.join(fields)} had entries and would be empty, which means any"
+            out.append(Refusal("becomes-any", what, (name,), f"--allow-any {kind}/{id_}"))
+    return out
+
+
+def _rules_left_open(plan: Plan, before: Tables) -> list[str]:
+    """Rules that served certain called numbers (their own, or of PhoneNumbers that point at them) and would serve any.
+
+    Only rules and numbers that the plan touches can be concerned.
+    """
+    touched: set[str] = set()
+    for change in plan.changes:
+        if change.kind is Kind.RULE:
+            touched.add(change.id)
+        elif isinstance(change.old, NumberRow) and change.old.rule:
+            touched.add(change.old.rule)
+    if not touched:
+        return []
+    after = before.applied(plan.delta)
+    return [f"{Kind.RULE} {id_}" for id_ in sorted(touched) if _serves_certain(before, id_) and _serves_any(after, id_)]
+
+
+def _serves_certain(tables: Tables, rule_id: str) -> bool:
+    return tables.rule(rule_id) is not None and not _serves_any(tables, rule_id)
+
+
+def _serves_any(tables: Tables, rule_id: str) -> bool:
+    rule = tables.rule(rule_id)
+    return rule is not None and not rule.to and tables.numbers.pointing.get(rule_id) is None

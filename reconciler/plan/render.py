@@ -1,0 +1,114 @@
+"""A plan for eyes and for machines: the text of a terminal, line by line with its style, and JSON with a version.
+
+Callers are the command line and the watcher; neither formats a change itself. The JSON form only ever grows within
+one `formatVersion`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from reconciler.plan.changes import Action, Change, FieldChange, Plan
+from reconciler.plan.gates import Refusal
+from reconciler.plan.words import show
+from schemas.problems import Where
+from schemas.tables.rows import Kind
+
+FORMAT_VERSION = 1
+NOTHING = "No changes: the tables are as declared."
+VALUE_CHARS_MAX = 200
+BRIEF_FIELDS_MAX = 3
+
+_SIGNS = {Action.CREATE: "+", Action.UPDATE: "~", Action.DELETE: "-"}
+_PAST = {Action.CREATE: "created", Action.UPDATE: "changed", Action.DELETE: "deleted"}
+Places = Mapping[tuple[Kind, str], Where]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of text and its style: create, update, delete, refusal, or "" for plain."""
+
+    text: str
+    style: str = ""
+
+
+def text(plan: Plan, refused: Iterable[Refusal] = (), places: Places | None = None) -> list[Line]:
+    """What `reconcile plan` prints: each change with its fields, the refusals, the counts."""
+    lines: list[Line] = []
+    for change in plan.changes:
+        lines += _change_lines(change, places or {})
+    if not plan:
+        lines.append(Line(NOTHING))
+    else:
+        lines += [Line(""), Line(plan.summary)]
+    for refusal in refused:
+        lines += [Line(f"Refused as unsafe: {refusal}", "refusal"), Line(f"  to allow it: {refusal.flags}")]
+    return lines
+
+
+def as_json(plan: Plan, refused: Iterable[Refusal] = (), places: Places | None = None) -> dict[str, Any]:
+    """The plan for machines."""
+    return {
+        "formatVersion": FORMAT_VERSION,
+        "summary": {action.value: plan.count(action) for action in Action},
+        "changes": [_change_json(change, places or {}) for change in plan.changes],
+        "refusals": [refusal_json(refusal) for refusal in refused],
+    }
+
+
+def refusal_json(refusal: Refusal) -> dict[str, Any]:
+    """One refusal for machines."""
+    return {"code": refusal.code, "what": refusal.what, "names": list(refusal.names), "flags": refusal.flags}
+
+
+def brief(change: Change) -> str:
+    """One change on one line, for the watcher: `DispatchRule default/support changed (room: lobby -> hall)`."""
+    head = f"{change.name} {_PAST[change.action]}"
+    if change.action is not Action.UPDATE:
+        return head
+    fields = change.fields
+    told = ", ".join(f"{_short(field.field)}: {_arrow(field)}" for field in fields[:BRIEF_FIELDS_MAX])
+    more = len(fields) - BRIEF_FIELDS_MAX
+    return f"{head} ({told}{f', {more} more' if more > 0 else ''})"
+
+
+def _change_lines(change: Change, places: Places) -> list[Line]:
+    style = change.action.value
+    place = places.get((change.kind, change.id))
+    at = f"  ({place})" if place is not None and str(place) else ""
+    lines = [Line(f"{_SIGNS[change.action]} {change.name}{at}", style)]
+    if change.action is Action.DELETE:
+        return lines
+    for field in change.fields:
+        said = _arrow(field) if change.action is Action.UPDATE else _clip(show(field.new))
+        lines.append(Line(f"    {field.field}: {said}"))
+    return lines
+
+
+def _change_json(change: Change, places: Places) -> dict[str, Any]:
+    namespace, _, name = change.id.partition("/")
+    place = places.get((change.kind, change.id))
+    return {
+        "action": change.action.value,
+        "kind": change.kind.value,
+        "namespace": namespace,
+        "name": name,
+        "file": place.file if place else "",
+        "line": place.line if place else 0,
+        "fields": [{"field": field.field, "old": field.old, "new": field.new} for field in change.fields],
+    }
+
+
+def _arrow(field: FieldChange) -> str:
+    return f"{_clip(show(field.old))} -> {_clip(show(field.new))}"
+
+
+def _clip(said: str) -> str:
+    return said if len(said) <= VALUE_CHARS_MAX else said[: VALUE_CHARS_MAX - 1] + "…"
+
+
+def _short(path: str) -> str:
+    """`room` for `rule.direct.room`: on one line the last word is enough."""
+    return path.rpartition(".")[2]

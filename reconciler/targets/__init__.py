@@ -1,0 +1,1 @@
+"""EDGE. Where desired state goes: our own bridge's tables."""

@@ -1,0 +1,95 @@
+"""What is published beside the rows: where each object was declared, and the record from which it can be kept alive.
+
+Called by `tables` for every publish. Ten thousand unchanged objects cost ten thousand pointer checks: a source whose
+record is known to be in the store is not encoded again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from reconciler.model.desired import Desired
+from reconciler.model.records import Record, Verdict, decode_record, encode_record, key_of_record, record_key
+from reconciler.model.sources import Key, Source
+from schemas.stores import Declared
+from schemas.tables.rows import Kind
+
+
+@dataclass(slots=True)
+class Remembered:
+    """What the store holds beside this owner's rows, as far as it is known here."""
+
+    records: dict[str, bytes] = field(default_factory=dict)
+    places: dict[Key, Declared] = field(default_factory=dict)
+    written: dict[Kind, dict[str, Source]] = field(default_factory=lambda: {kind: {} for kind in Kind})
+    """The sources whose records and places are in the store, without any verdict."""
+
+    def records_to_write(self, desired: Desired, blocked: Mapping[Key, Verdict]) -> dict[str, bytes | None]:
+        """The records that differ from the store's; None = to be removed. `blocked` are verdicts of a refused plan."""
+        verdicts = {**blocked, **desired.verdicts}
+        out: dict[str, bytes | None] = {}
+        for kind, sources in desired.sources.items():
+            written = self.written[kind]
+            for id_, source in sources.items():
+                if written.get(id_) is not source and (kind, id_) not in verdicts:
+                    self._put((kind, id_), Record(source.place.file, source.data), out)
+        for key, verdict in verdicts.items():
+            self._put(key, self._with_verdict(key, verdict, desired), out)
+        if not blocked:  # the rows of a refused plan stay, and so do their records
+            known = len(self.records) + sum(name not in self.records for name in out)
+            if known > sum(map(len, desired.sources.values())):
+                out |= dict.fromkeys(self._gone(desired))
+        return out
+
+    def places_to_write(self, desired: Desired) -> dict[Key, Declared]:
+        """Where the objects with rows stand now, as far as that differs from the store's."""
+        out: dict[Key, Declared] = {}
+        for kind, sources in desired.sources.items():
+            written = self.written[kind]
+            for id_, source in sources.items():
+                if written.get(id_) is not source:
+                    place = Declared(source.place.file, source.place.line, source.place.column)
+                    if self.places.get((kind, id_)) != place:
+                        out[(kind, id_)] = place
+        return out
+
+    def note_written(
+        self, desired: Desired, records: Mapping[str, bytes | None], places: Mapping[Key, Declared], blocked: set[Key]
+    ) -> None:
+        """Take in what was published."""
+        for name, record in records.items():
+            if record is None:
+                self.records.pop(name, None)
+            else:
+                self.records[name] = record
+        self.places.update(places)
+        unsettled = blocked | desired.verdicts.keys()
+        self.written = {
+            kind: dict(sources)
+            if not unsettled
+            else {id_: source for id_, source in sources.items() if (kind, id_) not in unsettled}
+            for kind, sources in desired.sources.items()
+        }
+
+    def _put(self, key: Key, record: Record, out: dict[str, bytes | None]) -> None:
+        name, data = record_key(key), encode_record(record)
+        if self.records.get(name) != data:
+            out[name] = data
+
+    def _with_verdict(self, key: Key, verdict: Verdict, desired: Desired) -> Record:
+        """The last good document, which still is in force, and why the present one is not."""
+        known = self.records.get(record_key(key))
+        if known is not None:
+            last = decode_record(known)
+            return Record(last.file, last.data, (verdict,))
+        source = desired.sources[key[0]].get(key[1])
+        return Record(source.place.file if source is not None else "", None, (verdict,))
+
+    def _gone(self, desired: Desired) -> list[str]:
+        out = []
+        for name in self.records:
+            key = key_of_record(name)
+            if key[1] not in desired.sources[key[0]] and key not in desired.verdicts:
+                out.append(name)
+        return out

@@ -1,0 +1,158 @@
+"""EDGE. The target of our own bridge: plans against the tables in a store, and publishes by compare-and-swap.
+
+One `TablesTarget` is one owner's hand on one store; the commands use it once, the watcher for as long as it lives. It
+keeps what it knows of the live state between passes, and loads anew only when somebody else has published: then a
+plan made against the old state is refused by the store, made again, and asked its safety questions again.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from reconciler.model.desired import Desired, desire
+from reconciler.model.live import Live
+from reconciler.model.memo import Memo
+from reconciler.model.records import Verdict
+from reconciler.model.sources import Key
+from reconciler.model.standing import Declared
+from reconciler.plan.changes import Plan, diff
+from reconciler.plan.gates import Allowances, Refusal, refusals
+from reconciler.targets.remembered import Remembered
+from schemas.problems import Where
+from schemas.resources.conditions import ConditionType, Reason
+from schemas.stores import Outdated, OwnerClash, Snapshot, Store, StoreError
+from schemas.tables.rows import Delta, Kind, Rows
+from schemas.tables.tables import Tables
+
+TRIES_MAX = 8
+"""How often a plan is made again because somebody else published meanwhile."""
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """What an apply would do at `revision`. `refused` non-empty: it would not, unless that is allowed."""
+
+    plan: Plan
+    desired: Desired
+    refused: tuple[Refusal, ...]
+    revision: int
+
+    @property
+    def places(self) -> dict[tuple[Kind, str], Where]:
+        """Where each changed object is declared now."""
+        out = {}
+        for change in self.plan.changes:
+            source = self.desired.sources[change.kind].get(change.id)
+            if source is not None:
+                out[(change.kind, change.id)] = source.place
+        return out
+
+
+class TablesTarget:
+    """One owner's hand on the tables in `store`. `wall` gives Unix time.
+
+    Without a store there are no tables yet: everything can be planned, nothing applied.
+    """
+
+    def __init__(self, store: Store | None, owner: str, wall: Callable[[], float] = time.time) -> None:
+        self._store = store
+        self._owner = owner
+        self._wall = wall
+        self._memo = Memo()
+        self._live = Live()
+        self._digest: str | None = None
+        self._remembered = Remembered()
+
+    def was_reset(self) -> bool:
+        """Whether the tables are older than what is known of them, because somebody removed them. Raises StoreError."""
+        if self._store is None or self._digest is None:
+            return False
+        return self._store.head().revision < self._live.revision
+
+    def plan(self, declared: Declared, allowed: Allowances) -> Planned:
+        """What would change, against the tables as they are now. Raises StoreError."""
+        self._catch_up()
+        desired = desire(declared, self._live, self._memo)
+        plan = diff(self._live.mine, desired.rows)
+        return Planned(plan, desired, refusals(plan, self._live.mine, self._live.tables, allowed), self._live.revision)
+
+    def apply(self, declared: Declared, allowed: Allowances, note: str = "") -> Planned:
+        """Plan and publish; `revision` of the result is the one that now is live. Raises StoreError.
+
+        A refused plan changes no row, but leaves word of what it held back. An empty one makes no revision.
+        """
+        for _ in range(TRIES_MAX):
+            planned = self.plan(declared, allowed)
+            try:
+                return self._publish(planned, note)
+            except (Outdated, OwnerClash):
+                self._digest = None
+        raise StoreError("the tables", f"they changed {TRIES_MAX} times while this was planned", "try again")
+
+    def _catch_up(self) -> None:
+        """Load the live state, unless it is the one that is known."""
+        if self._store is None:
+            return
+        if self._digest is not None and self._store.head().digest == self._digest:
+            return
+        snapshot = self._store.load()
+        records = self._store.goods(self._owner)
+        self._remembered = Remembered(records, dict(snapshot.declared))
+        self._live = live_of(snapshot, self._owner, records)
+        self._digest = snapshot.digest
+
+    def _publish(self, planned: Planned, note: str) -> Planned:
+        blocked = _blocked(planned)
+        records = self._remembered.records_to_write(planned.desired, blocked)
+        places = {} if blocked else self._remembered.places_to_write(planned.desired)
+        delta = Delta() if blocked else planned.plan.delta
+        if not (delta or records or places):
+            return planned
+        assert self._store is not None
+        assert self._digest is not None
+        revision = self._store.publish(
+            self._digest,
+            delta,
+            owner=self._owner,
+            now=self._wall(),
+            declared=places,
+            goods=records,
+            note=note,
+        )
+        self._remembered.note_written(planned.desired, records, places, set(blocked))
+        if delta:
+            self._advance(planned, revision)
+        return Planned(planned.plan, planned.desired, planned.refused, revision)
+
+    def _advance(self, planned: Planned, revision: int) -> None:
+        """Go over to the revision just published, without loading it."""
+        assert self._store is not None
+        head = self._store.head()
+        live = self._live
+        tables = live.tables.applied(planned.plan.delta)
+        self._live = Live(revision, tables, planned.desired.rows, live.others, self._remembered.records)
+        self._digest = head.digest if head.revision == revision else None
+
+
+def live_of(snapshot: Snapshot, owner: str, records: Mapping[str, bytes]) -> Live:
+    """A store's snapshot as one owner sees it."""
+    others = {key: name for key, name in snapshot.owners.items() if name != owner}
+    mine = snapshot.rows
+    if others:
+        mine = Rows(
+            {id_: row for id_, row in mine.trunks.items() if (Kind.TRUNK, id_) not in others},
+            {id_: row for id_, row in mine.rules.items() if (Kind.RULE, id_) not in others},
+            {id_: row for id_, row in mine.numbers.items() if (Kind.NUMBER, id_) not in others},
+        )
+    return Live(snapshot.revision, Tables.build(snapshot.rows), mine, others, records)
+
+
+def _blocked(planned: Planned) -> dict[Key, Verdict]:
+    """Why nothing of a refused plan is in force, for each object that it would change."""
+    if not planned.refused:
+        return {}
+    why = "; ".join(refusal.what for refusal in planned.refused)
+    verdict = Verdict(ConditionType.PROGRAMMED, Reason.BLOCKED_BY_SAFETY, f"refused as unsafe: {why}")
+    return {(change.kind, change.id): verdict for change in planned.plan.changes}
