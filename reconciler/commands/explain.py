@@ -32,7 +32,12 @@ LIVE = ""
 @click.option("--pin", metavar="PIN", help="What the caller entered when asked for a PIN.")
 @click.option("--region", metavar="REGION", default="", help="The region of the bridge that takes the call.")
 @click.option(
-    "--tables", metavar="[URL]", is_flag=False, flag_value=LIVE, help="Ask the live tables instead of manifests."
+    "--tables",
+    "live",
+    metavar="[URL]",
+    is_flag=False,
+    flag_value=LIVE,
+    help="Ask the live tables instead of manifests.",
 )
 @output_option("text", "json")
 @settings_options_but_tables
@@ -47,7 +52,7 @@ def command(
     region: str,
     form: str,
     given: Given,
-    tables: str | None,
+    live: str | None,
 ) -> None:
     """Say where a call would go and why: by the manifests in DIR, or with --tables by what is live.
 
@@ -58,13 +63,13 @@ def command(
       reconcile explain manifests/ --to +14155550100 --from +14155550199 --ip 203.0.113.5
       reconcile explain --tables --to +14155550100 --from +14155550199 --ip 203.0.113.5
     """
-    if (source is None) == (tables is None):
+    if (source is None) == (live is None):
         raise ReconcileError("explain needs one place to look", "give a folder, or --tables for the live tables")
     facts = CallFacts(source=_address(ip), called=called, caller=caller, pin=pin, region=region)
     if source is not None:
         asked = _declared(ctx, source)
     else:
-        asked = _live(given if tables == LIVE else Given(given.state, tables, given.owner))
+        asked = _live(given if live == LIVE else Given(given.state, live, given.owner))
     explanation = explain(asked, facts, examined_max=max(len(asked.trunks), len(asked.rules), 1))
     if form == "json":
         show_json(dict(as_json(explanation)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import sys
 from collections.abc import Callable
@@ -56,7 +57,7 @@ async def _run(loop: Loop, *, exit_with_parent: bool) -> None:
 
 def _look_at_parent(stop: Callable[[], None]) -> None:
     """The pipe has something: whatever it says is of no interest, its end is."""
-    if not sys.stdin.buffer.raw.read(PARENT_BYTES_MAX):  # type: ignore[attr-defined]  # typeshed's BufferedIOBase has raw
+    if not os.read(sys.stdin.fileno(), PARENT_BYTES_MAX):
         stop()
 
 

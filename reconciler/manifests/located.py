@@ -83,7 +83,7 @@ def read_bytes(data: bytes, file: str, known: Mapping[str, LocatedDocument] | No
         where = Where(file, text.line, text.column)
         return LocatedFile(file, problems=(Problem(where, text.what, text.hint, text.code),))
     pieces = split(text)
-    if len(pieces) > DOCUMENTS_PER_FILE_MAX:
+    if pieces is None:
         what = f"more than {DOCUMENTS_PER_FILE_MAX:,} documents in one file"
         return LocatedFile(
             file, problems=(Problem(Where(file), what, "split it into several files", "file-too-large"),)

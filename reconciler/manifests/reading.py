@@ -154,7 +154,7 @@ def _is_foreign(data: Any) -> bool:
         return False
     group, slash, _ = version.partition("/")
     if not slash:
-        return data.get("kind") not in KINDS and not _is_list_of_ours(data)
+        return str(data.get("kind")) not in KINDS and not _is_list_of_ours(data)
     return SequenceMatcher(None, group[:GROUP_CHARS_COMPARED].lower(), GROUP).ratio() < SIMILAR_GROUP
 
 

@@ -82,8 +82,8 @@ def decode(data: bytes) -> str | Unreadable:
     return text
 
 
-def split(text: str) -> list[Piece]:
-    """The documents of a text, comments and directives in front kept with the document they precede."""
+def split(text: str) -> list[Piece] | None:
+    """The documents of a text, comments and directives kept with the document they precede; None: far too many."""
     if "---" not in text and "..." not in text:
         return [Piece(text, 1)]
     cuts = [0]
@@ -92,6 +92,8 @@ def split(text: str) -> list[Piece]:
             cuts.append(boundary.start())
         else:
             cuts.append(text.find("\n", boundary.end()) + 1 or len(text))
+    if len(cuts) > DOCUMENTS_PER_FILE_MAX:
+        return None
     pieces: list[Piece] = []
     line, counted, start = 1, 0, 0
     for cut in [*cuts[1:], len(text)]:

@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from yaml.error import MarkedYAMLError
+from yaml.error import Mark, MarkedYAMLError
 
-from reconciler.manifests.text import source_line
+from reconciler.manifests.text import position, source_line
 
 _CONFLICT = re.compile(r"^(?:<{7} |={7}$|>{7} )", re.MULTILINE)
 _GLUED = re.compile(r"([ ]*(?:- )?[A-Za-z][A-Za-z0-9_]*):[^\s:/]")
@@ -37,8 +37,8 @@ _HINTS: tuple[tuple[str, str, str], ...] = (
         "put `- ` on a line of its own under the key",
     ),
     ("could not find expected ':'", "a key has no `:` behind it", "write `key: value`, with a space behind the colon"),
-    ("did not find expected ',' or ']'", "the list in [ ] is not closed", "add the missing `,` or `]`"),
-    ("did not find expected ',' or '}'", "the map in { } is not closed", "add the missing `,` or `}`"),
+    ("did not find expected ',' or ']'", "the list that opens here is not closed", "add the missing `,` or `]`"),
+    ("did not find expected ',' or '}'", "the map that opens here is not closed", "add the missing `,` or `}`"),
     ("did not find expected node content", "a value is missing", "the brackets may not be closed"),
     (
         "found unknown escape character",
@@ -96,8 +96,8 @@ def explain_syntax(text: str, error: MarkedYAMLError | None) -> Fault:
         return Fault(line, 1, "a merge conflict is left in the file", "keep one of the two sides", "merge-conflict")
     if error is None or error.problem_mark is None:
         return Fault(1, 1, "this is not YAML", "")
-    line, column = error.problem_mark.line + 1, error.problem_mark.column + 1
     said = error.problem or "this is not YAML"
+    line, column = _place(text, error.problem_mark, error.context_mark if "expected ','" in said else None)
     if _TAB_INDENT.match(source_line(text, line)) and "quoted scalar" not in (error.context or ""):
         tab = source_line(text, line).index("\t") + 1
         return Fault(line, tab, "a tab in the indentation", "indent with spaces: YAML does not allow tabs", "tab")
@@ -119,3 +119,10 @@ def explain_syntax(text: str, error: MarkedYAMLError | None) -> Fault:
         if phrase in said:
             return Fault(line, column, what, hint)
     return Fault(line, column, f"this is not YAML: {said}", "")
+
+
+def _place(text: str, problem: Mark, opening: Mark | None) -> tuple[int, int]:
+    """Where to look: at the bracket that is not closed, else at the problem, but never behind the last character."""
+    mark = opening or problem
+    line, column = position(text.rstrip())
+    return min((mark.line + 1, mark.column + 1), (line, max(column - 1, 1)))

@@ -188,7 +188,7 @@ class Core:
             pending.transaction.respond(487, self.response(pending.incoming.request, 487, to_tag=None), now)
         leg.request_ids.clear()
         own = leg.own_invite
-        if own is not None and own.transaction is not None and not own.is_final:
+        if own is not None and own.transaction is not None:
             # A ringing INVITE has no timer of its own (figure 5): without this it could outlive its call for ever.
             abandon = own.transaction.abandon
             self.alarms.start(now + self.config.timers.give_up_s, lambda _: abandon())

@@ -105,13 +105,20 @@ def _rules_touched(before: Tables, after: Tables, delta: Delta) -> list[str]:
 
 
 def _numbers_touched(after: Tables, delta: Delta, rules: list[str]) -> list[str]:
-    """Numbers whose claim may have changed: of PhoneNumbers that are put, or that stand on a row that is."""
+    """Numbers whose claim may have changed: of PhoneNumbers that are put, or that stand on a row that is.
+
+    And those that a rule lists which is too wide to visit all its places: it is met from the other side.
+    """
     touched = [row.number for row in delta.put if isinstance(row, NumberRow)]
     trunks = {row.id for row in delta.put if isinstance(row, TrunkRow)}
     pointed = {rule_id for rule_id in rules if after.numbers.pointing.get(rule_id)}
     if trunks or pointed:
         rows = after.numbers.by_id.values()
         touched += [row.number for row in rows if row.trunk in trunks or row.rule in pointed]
+    for rule_id in rules:
+        entry = after.rules.get(rule_id)
+        if entry is not None and _is_unindexed(entry):
+            touched += [pattern for pattern in entry.row.to if after.numbers.rows(pattern)]
     return list(dict.fromkeys(touched))
 
 

@@ -45,7 +45,7 @@ class TransactionLayer:
         """Take a terminated transaction out of the tables."""
         if isinstance(transaction, ServerTransaction):
             del self._servers[transaction.key]
-            if transaction.merge_key is not None and self._merge_keys.get(transaction.merge_key) is transaction:
+            if transaction.merge_key is not None:
                 del self._merge_keys[transaction.merge_key]
         else:
             del self._clients[transaction.key]
@@ -79,6 +79,7 @@ class TransactionLayer:
         assert opened.key not in self._servers, "a retransmission was taken for a new request"
         self._servers[opened.key] = opened
         if merge is not None:
+            assert merge not in self._merge_keys, "a merged request is refused before"
             self._merge_keys[merge] = opened
         return opened
 

@@ -46,7 +46,7 @@ def response_key(incoming: IncomingResponse) -> Key:
 
 
 def merge_key(incoming: IncomingRequest) -> Key | None:
-    """What two requests have in common that reached us twice, by different ways; None inside a dialog."""
-    if incoming.to_tag is not None:
+    """What one request has in common with itself come by another way; None inside a dialog, and for CANCEL."""
+    if incoming.to_tag is not None or incoming.request.method == "CANCEL":
         return None
     return incoming.call_id, incoming.from_tag, incoming.cseq, incoming.request.method

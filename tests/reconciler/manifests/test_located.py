@@ -8,6 +8,7 @@ import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from reconciler.manifests import text as text_module
 from reconciler.manifests.located import path_text, read_bytes
 from reconciler.manifests.text import source_line
 
@@ -251,6 +252,12 @@ def test_what_manifests_may_not_hold_is_said_by_its_name(text, code):
 
 def test_explicit_strings_are_strings():
     assert one("a: !!str 1\nb: ! c\nc: '1'\nd: \"no\"\n").data == {"a": "1", "b": "c", "c": "1", "d": "no"}
+
+
+def test_more_documents_in_a_file_than_the_bound_are_not_read(monkeypatch):
+    monkeypatch.setattr(text_module, "DOCUMENTS_PER_FILE_MAX", 3)
+    assert codes("---\n" * 2 + "a: 1") == []
+    assert codes("---\n" * 4 + "a: 1") == ["file-too-large"]
 
 
 def test_a_thousand_mistakes_in_one_document_are_bounded():

@@ -12,9 +12,10 @@ GOLDENS = {
     "x:\n  a: 1\n b: 1": "3:2: the indentation does not fit the lines above it, "
     "line it up with the other keys of its map, or with the other items of its list",
     'a: "b" c': "1:8: text goes on behind the closing quote, put the whole value in one pair of quotes",
-    "a: [1, 2\nb: 3": "2:2: the list in [ ] is not closed, add the missing `,` or `]`",
-    "a: {b: 1\nc: 2": "2:2: the map in { } is not closed, add the missing `,` or `}`",
+    "a: [1, 2\nb: 3": "1:4: the list that opens here is not closed, add the missing `,` or `]`",
+    "a: {b: 1\nc: 2": "1:4: the map that opens here is not closed, add the missing `,` or `}`",
     "a: 'x\nb: 1": "1:4: the quote that opens here is never closed, add the closing quote",
+    "a:\n  b: [1,\n\n": "2:8: a value is missing, the brackets may not be closed",
     "to: [*]": '1:7: a value begins with `*` or `&`, which YAML keeps for aliases, quote it: "*"',
     "x: @foo": "1:4: a value cannot begin with `@`, put it in quotes",
     "x: %foo": "1:4: a value cannot begin with `%`, put it in quotes",

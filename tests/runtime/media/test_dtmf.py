@@ -66,6 +66,16 @@ def test_a_lost_end_without_a_marker_is_told_by_the_distance():
         assert digits_of(packets) == "11"
 
 
+def test_a_marker_tells_a_new_press_however_close():
+    packets = [*press(1, 1000)[:-3], *press(1, 1000 + 8 * 100)]
+    assert digits_of(packets) == "11"
+
+
+def test_an_update_that_comes_after_the_end_does_not_take_the_end_back():
+    one = press(1, 1000)
+    assert digits_of([*one, one[1], *press(1, 1000 + 8 * 120, marker=False)]) == "11"
+
+
 def test_a_straggler_of_the_digit_before_is_no_new_digit():
     one, two = press(1, 1000), press(2, 3000)
     assert digits_of([*one[:-1], two[0], one[-1], *two[1:]]) == "12"

@@ -162,6 +162,16 @@ def test_silence_that_was_not_sent_keeps_its_length_and_is_no_loss():
     assert buffer.concealed == 0
 
 
+def test_silence_between_packets_that_came_in_one_burst_is_no_loss():
+    buffer = JitterBuffer("pcmu")
+    for number, follows in [(0, True), (1, True), (3, True), (5, False)]:
+        buffer.insert(number * 160, frame(number), 0.0, follows=follows)
+    out = [buffer.pull(tick * TICK_S) for tick in range(6)]
+    # Nothing is missing by number before frame 3, something is before frame 5.
+    assert out == [frame(0), frame(1), None, frame(3), frame(3), frame(5)]
+    assert buffer.concealed == 1
+
+
 def test_a_long_pause_starts_playing_anew_without_a_hole():
     buffer = JitterBuffer("pcmu")
     for tick in range(20):

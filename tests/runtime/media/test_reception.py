@@ -39,6 +39,7 @@ def test_packets_before_the_first_are_no_negative_loss():
     received, orders = fed(10, 9, 8)
     assert orders == [NEXT, REORDERED, REORDERED]
     assert received.lost == 0
+    assert fed(10, 8)[0].lost == 1
 
 
 def test_one_strange_sequence_number_is_dropped_and_two_in_a_row_are_a_restart():

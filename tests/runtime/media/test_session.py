@@ -247,6 +247,18 @@ def test_on_hold_nothing_goes_out_and_the_timestamp_goes_on():
     assert after[15].marker
 
 
+def test_a_digit_that_hold_interrupts_is_not_taken_up_again():
+    media = call()
+    media.send_digits("12", 0.0)
+    assert pushed(media, 3)[-1].payload[:1] == b"\x01"
+    media.reconfigure(replace(CONFIG, send=False), 0.06)
+    pushed(media, 100)
+    media.reconfigure(CONFIG, 2.06)
+    after = [packet for packet in pushed(media, 60) if packet.payload_type == 101]
+    assert {packet.payload[0] for packet in after} == {2}
+    assert len(after) == 15
+
+
 @pytest.mark.parametrize(("ptime_ms", "size"), [(10, 160), (20, 160), (30, 160), (40, 320), (60, 480), (200, 480)])
 def test_longer_packets_are_sent_to_a_peer_that_asks_for_them(ptime_ms, size):
     packets = pushed(call(ptime_ms=ptime_ms), 12, speech(1))
@@ -334,6 +346,16 @@ def test_a_digit_whose_ssrc_takes_the_stream_over_is_told_once():
     for number in range(8):
         media.receive_rtp(key(5, 77_000, number, ssrc=0x5555, end=number > 4), SDP, 0.4)
     assert [event for event in events(media) if isinstance(event, DigitReceived)] == [DigitReceived("5")]
+
+
+def test_a_digit_of_a_new_stream_is_told_though_its_timestamp_is_older():
+    media = call()
+    run(media, 20)
+    media.receive_rtp(key(1, 500_000, 20), SDP, 0.4)
+    run(media, 3, start=21, ssrc=0x5555)
+    media.receive_rtp(key(2, 450_000, 24, ssrc=0x5555), SDP, 0.5)
+    told = [event.digit for event in events(media) if isinstance(event, DigitReceived)]
+    assert told == ["1", "2"]
 
 
 def test_a_flood_of_digits_is_bounded():
@@ -475,10 +497,15 @@ def test_round_trip_jitter_and_loss_are_learned_from_the_peer():
     assert stats.rtt_ms == pytest.approx(80, abs=1)
 
 
-@pytest.mark.parametrize("delay", [0, 0xFFFFFFFF])
-def test_an_absurd_round_trip_is_not_believed(delay):
+NTP_MIDDLE = (int(WALL_S) + 2_208_988_800 & 0xFFFF) << 16
+
+
+@pytest.mark.parametrize(
+    ("last_report", "delay"), [(0x12345678, 0), (0x12345678, 0xFFFFFFFF), (NTP_MIDDLE, 0x10000), (0, NTP_MIDDLE)]
+)
+def test_an_absurd_round_trip_is_not_believed(last_report, delay):
     media = call()
-    block = ReportBlock(OURS, 0, 0, 0, 0, 0x12345678, delay)
+    block = ReportBlock(OURS, 0, 0, 0, 0, last_report, delay)
     media.receive_rtcp(rtcp.write((ReceiverReport(THEIRS, (block,)),)), SDP_RTCP, 1.0, WALL_S)
     assert media.stats.rtt_ms is None
 

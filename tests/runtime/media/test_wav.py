@@ -93,7 +93,8 @@ def test_speech_of_any_rate_keeps_its_pitch_its_level_and_its_length(rate_hz, ch
 def test_what_is_above_4_khz_does_not_fold_back(rate_hz):
     for hz in (4800, 5500, 7000):
         heard = linear(file_of(1, 16, 1, rate_hz, tone(hz, rate_hz)))
-        assert audioop.rms(heard[1600:-1600], 2) < 12000 * 0.02
+        # Going from 44.1 to 48 kHz first leaves faint images of its own.
+        assert audioop.rms(heard[1600:-1600], 2) < 12000 * (0.02 if rate_hz == 44100 else 0.004)
 
 
 def test_full_scale_does_not_wrap():

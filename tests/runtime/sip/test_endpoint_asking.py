@@ -120,6 +120,8 @@ def test_a_reinvite_can_be_cancelled():
     assert methods(raw.sent()) == ["CANCEL"]
     raw.send(response(invite, 487))
     assert raw.kinds() == ["ReinviteRejected"]
+    raw.wait(100.0)
+    assert raw.events() == []
 
 
 def test_no_reinvite_while_the_peers_is_open_or_our_2xx_is_unacknowledged():

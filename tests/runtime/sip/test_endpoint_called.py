@@ -49,6 +49,16 @@ def test_the_tag_is_the_users_choice_until_a_response_has_carried_one():
     assert raw.endpoint.leg_info(leg).local_tag == "SCL_abc"
 
 
+def test_a_100_of_the_user_has_no_tag_either():
+    raw = Raw()
+    leg = raw.called()
+    raw.sent()
+    raw.endpoint.respond(leg, 100, raw.now)
+    (trying,) = raw.sent()
+    assert trying.headers.first("To") == "<sip:bob@192.0.2.2>"
+    assert raw.endpoint.set_local_tag(leg, "us")
+
+
 def test_a_tag_is_made_where_none_was_chosen_and_differs_between_calls():
     raw = Raw()
     tags = set()

@@ -15,7 +15,7 @@ from runtime.sip.events import (
     Ringing,
 )
 from runtime.sip.message import Headers, Request
-from tests.runtime.sip.raw import PATH, US, Raw, methods, response
+from tests.runtime.sip.raw import PATH, US, Raw, methods, request, response
 
 
 def branch_of(message):
@@ -181,6 +181,30 @@ def test_a_fork_answered_after_the_call_is_over_is_hung_up():
     assert methods(raw.send(response(invite, 200, to_tag="two"))) == ["ACK", "BYE"]
     assert methods(raw.send(response(invite, 200, to_tag="one"))) == ["ACK"]
     raw.settle()
+
+
+def test_an_answer_after_the_early_dialog_was_hung_up_is_hung_up_too():
+    raw = Raw()
+    leg, invite = raw.calling(local_tag="us")
+    raw.send(response(invite, 180, to_tag="them"))
+    call_id = invite.headers.first("Call-ID")
+    raw.send(request("BYE", branch="z9hG4bK-b", to_tag="us", from_tag="them", call_id=call_id))
+    assert raw.kinds() == ["Ringing", "ByeReceived", "LegEnded"]
+    assert methods(raw.send(response(invite, 200, to_tag="them"))) == ["ACK", "BYE"]
+    assert raw.events() == []
+    assert raw.endpoint.leg_info(leg) is None
+    raw.settle()
+
+
+def test_sequence_numbers_go_on_from_the_early_dialog():
+    raw = Raw()
+    leg, invite = raw.calling()
+    raw.send(response(invite, 180, to_tag="them"))
+    assert raw.endpoint.request(leg, "UPDATE", raw.now)
+    assert raw.sent()[0].headers.first("CSeq") == "2 UPDATE"
+    raw.send(response(invite, 200, to_tag="them"))
+    raw.endpoint.bye(leg, raw.now)
+    assert raw.sent()[0].headers.first("CSeq") == "3 BYE"
 
 
 # CANCEL

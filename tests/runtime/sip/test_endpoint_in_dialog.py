@@ -1,4 +1,4 @@
-"""Once a call is up: BYE both ways, requests in the dialog, re-INVITE (RFC 3261 sections 12.2.2, 14.2 and 15)."""
+"""Once a call is up: BYE both ways, requests in the dialog (RFC 3261 sections 12.2.2 and 15)."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ from runtime.sip.events import (
     AckMissing,
     ByeReceived,
     LegEnded,
-    ReinviteCancelled,
-    ReinviteReceived,
     RequestReceived,
 )
 from tests.runtime.sip.raw import Raw, methods, request, response
@@ -47,7 +45,9 @@ def test_a_bye_before_the_answer_ends_the_invite_with_487():
     raw.endpoint.set_local_tag(leg, "us")
     raw.endpoint.respond(leg, 180, raw.now)
     raw.sent()
-    assert methods(raw.send(request("BYE", branch="z9hG4bK-bye", cseq=2, to_tag="us"))) == ["200", "487"]
+    answers = raw.send(request("BYE", branch="z9hG4bK-bye", cseq=2, to_tag="us"))
+    assert methods(answers) == ["200", "487"]
+    assert [answer.headers.first("To") for answer in answers] == ["<sip:bob@192.0.2.2>;tag=us"] * 2
     assert raw.kinds() == ["ByeReceived", "LegEnded"]
     raw.settle()
 
@@ -104,6 +104,53 @@ def test_our_bye_goes_out_once_when_the_ack_never_comes():
     out = [m for _, m in raw.wait(32.0) if methods([m]) == ["BYE"]]
     assert [bye.headers.first("Reason") for bye in out] == ["x"]
     assert raw.events() == [AckMissing(leg)]
+
+
+def test_a_provisional_response_to_our_bye_ends_nothing():
+    raw = Raw()
+    leg = raw.confirmed()
+    raw.endpoint.bye(leg, raw.now)
+    (bye,) = raw.sent()
+    raw.send(response(bye, 100))
+    assert raw.events() == []
+    raw.send(response(bye, 200))
+    assert raw.events() == [LegEnded(leg)]
+
+
+def test_while_our_bye_waits_for_the_ack_nothing_new_begins():
+    raw = Raw()
+    leg = raw.called(body="v=0")
+    raw.endpoint.set_local_tag(leg, "us")
+    raw.endpoint.respond(leg, 200, raw.now, body=b"v=0")
+    assert raw.endpoint.bye(leg, raw.now)
+    raw.sent()
+    assert not raw.endpoint.bye(leg, raw.now)
+    assert not raw.endpoint.request(leg, "INFO", raw.now)
+    assert not raw.endpoint.reinvite(leg, raw.now, b"v=0")
+    assert methods(raw.send(request("INVITE", branch="z9hG4bK-re", cseq=2, to_tag="us", body="v=0"))) == ["491"]
+    assert raw.events() == []
+
+
+def test_our_bye_waits_for_the_ack_of_every_2xx():
+    raw = Raw()
+    leg = raw.called(body="v=0")
+    raw.endpoint.set_local_tag(leg, "us")
+    raw.endpoint.respond(leg, 200, raw.now, body=b"v=0")
+    raw.send(request("INVITE", branch="z9hG4bK-re", cseq=2, to_tag="us", body="v=0"))
+    raw.endpoint.respond(leg, 200, raw.now, body=b"v=0")
+    raw.endpoint.bye(leg, raw.now)
+    raw.sent()
+    assert raw.send(request("ACK", branch="z9hG4bK-a2", cseq=2, to_tag="us")) == []
+    assert methods(raw.send(request("ACK", branch="z9hG4bK-a1", cseq=1, to_tag="us"))) == ["BYE"]
+
+
+def test_a_line_break_in_a_bye_is_told_at_once_and_the_call_stays():
+    raw = Raw()
+    leg = raw.called()
+    raw.endpoint.respond(leg, 200, raw.now)
+    with pytest.raises(ValueError):
+        raw.endpoint.bye(leg, raw.now, [("Reason", "x\r\nContact: y")])
+    assert raw.endpoint.bye(leg, raw.now)
 
 
 def test_two_byes_that_cross_are_both_answered_and_end_the_leg_once():
@@ -192,143 +239,3 @@ def test_an_update_moves_the_target_once_it_is_accepted():
         raw.endpoint.respond_request(event.request_id, status, raw.now)
         assert raw.endpoint.leg_info(leg).remote_target == target
     assert raw.sent()[-1].headers.first("Contact") == "<sip:192.0.2.2:5060>"
-
-
-# re-INVITE
-
-
-def reinvite(cseq=2, **kwargs):
-    return request("INVITE", branch=f"z9hG4bK-re{cseq}", cseq=cseq, to_tag="us", **kwargs)
-
-
-def test_a_reinvite_is_answered_by_the_user_and_its_2xx_waits_for_an_ack():
-    raw = Raw()
-    leg = raw.confirmed()
-    assert methods(raw.send(reinvite(body="v=0"))) == ["100"]
-    (event,) = raw.events()
-    assert isinstance(event, ReinviteReceived)
-    assert raw.endpoint.respond(leg, 200, raw.now, body=b"v=0")
-    (ok,) = raw.sent()
-    assert ok.headers.first("To") == "<sip:bob@192.0.2.2>;tag=us"
-    assert len(raw.wait(2.0)) == 2
-    raw.send(request("ACK", branch="z9hG4bK-ack2", cseq=2, to_tag="us"))
-    assert raw.kinds() == ["AckReceived"]
-    assert raw.wait(100.0) == []
-    assert raw.endpoint.leg_count == 1
-
-
-def test_a_refused_reinvite_leaves_the_call_and_its_target():
-    raw = Raw()
-    leg = raw.confirmed()
-    raw.send(reinvite(contact="<sip:alice@192.0.2.99>"))
-    raw.endpoint.respond(leg, 488, raw.now)
-    assert raw.kinds() == ["ReinviteReceived"]
-    assert raw.endpoint.leg_info(leg).remote_target == "sip:alice@192.0.2.1"
-    raw.send(request("ACK", branch="z9hG4bK-re2", cseq=2, to_tag="us"))
-    assert raw.endpoint.leg_count == 1
-
-
-def test_an_accepted_reinvite_moves_the_target():
-    raw = Raw()
-    leg = raw.confirmed()
-    raw.send(reinvite(contact="<sip:alice@192.0.2.99>"))
-    assert raw.endpoint.leg_info(leg).remote_target == "sip:alice@192.0.2.1"
-    raw.endpoint.respond(leg, 200, raw.now)
-    assert raw.endpoint.leg_info(leg).remote_target == "sip:alice@192.0.2.99"
-
-
-def test_a_reinvite_without_ack_hangs_up():
-    raw = Raw()
-    leg = raw.confirmed()
-    raw.send(reinvite())
-    raw.endpoint.respond(leg, 200, raw.now)
-    raw.events()
-    raw.wait(32.0)
-    assert raw.events() == [AckMissing(leg)]
-    raw.settle()
-
-
-def test_a_second_reinvite_before_the_answer_to_the_first_gets_500_with_retry_after():
-    raw = Raw()
-    leg = raw.confirmed()
-    raw.send(reinvite(2))
-    (refusal,) = raw.send(reinvite(3))
-    assert refusal.status == 500
-    assert 0 <= int(refusal.headers.first("Retry-After")) <= 10
-    # Repeated after the first is over, it is still the same refusal; its ACK goes to it.
-    raw.endpoint.respond(leg, 200, raw.now)
-    raw.sent()
-    assert methods(raw.send(reinvite(3))) == ["500"]
-    raw.send(request("ACK", branch="z9hG4bK-re3", cseq=3, to_tag="us"))
-    assert raw.kinds() == ["ReinviteReceived"]
-
-
-def test_a_reinvite_during_ours_gets_491():
-    raw = Raw()
-    leg = raw.confirmed()
-    assert raw.endpoint.reinvite(leg, raw.now, b"v=0")
-    raw.sent()
-    assert methods(raw.send(reinvite())) == ["491"]
-    assert raw.events() == []
-
-
-def test_a_reinvite_while_our_late_offer_is_unanswered_gets_491():
-    raw = Raw()
-    leg = raw.called()
-    raw.endpoint.set_local_tag(leg, "us")
-    raw.endpoint.respond(leg, 200, raw.now, body=b"v=0")
-    raw.sent()
-    raw.events()
-    assert methods(raw.send(reinvite())) == ["491"]
-
-
-def test_a_reinvite_before_the_ack_of_a_settled_offer_is_taken():
-    raw = Raw()
-    leg = raw.called(body="v=0")
-    raw.endpoint.set_local_tag(leg, "us")
-    raw.endpoint.respond(leg, 200, raw.now, body=b"v=0")
-    raw.sent()
-    assert methods(raw.send(reinvite(2, body="v=0"))) == ["100"]
-    raw.endpoint.respond(leg, 200, raw.now, body=b"v=0")
-    assert methods(raw.send(reinvite(3, body="v=0"))) == ["200", "491"]
-    for cseq in (1, 2):
-        raw.send(request("ACK", branch=f"z9hG4bK-a{cseq}", cseq=cseq, to_tag="us"))
-    assert raw.kinds() == ["ReinviteReceived", "AckReceived", "AckReceived"]
-    assert [m for _, m in raw.wait(100.0) if methods([m]) == ["200"]] == []
-
-
-def test_a_cancelled_reinvite_leaves_the_call():
-    raw = Raw()
-    leg = raw.confirmed()
-    raw.send(reinvite())
-    raw.events()
-    assert methods(raw.send(request("CANCEL", branch="z9hG4bK-re2", cseq=2, to_tag="us"))) == ["200", "487"]
-    (event,) = raw.events()
-    assert isinstance(event, ReinviteCancelled)
-    assert raw.endpoint.leg_count == 1
-    assert raw.endpoint.bye(leg, raw.now)
-
-
-def test_a_bye_during_a_reinvite_answers_both():
-    raw = Raw()
-    raw.confirmed()
-    raw.send(reinvite())
-    assert methods(raw.send(request("BYE", branch="z9hG4bK-b", cseq=3, to_tag="us"))) == ["200", "487"]
-    assert raw.kinds() == ["ReinviteReceived", "ByeReceived", "LegEnded"]
-    raw.settle()
-
-
-def test_our_bye_during_the_peers_reinvite_answers_it():
-    raw = Raw()
-    leg = raw.confirmed()
-    raw.send(reinvite())
-    raw.endpoint.bye(leg, raw.now)
-    assert methods(raw.sent()) == ["487", "BYE"]
-
-
-def test_a_reinvite_with_an_unusable_contact_gets_400_and_changes_nothing():
-    raw = Raw()
-    raw.confirmed()
-    assert methods(raw.send(reinvite(contact="<tel:+1415>"))) == ["400"]
-    assert raw.events() == []
-    assert methods(raw.send(reinvite(3))) == ["100"]
