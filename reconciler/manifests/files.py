@@ -20,6 +20,8 @@ STDIN_NAME = "<stdin>"
 FILES_MAX = 250_000
 FOLDERS_MAX = 50_000
 FOLDER_DEPTH_MAX = 64
+READ_BYTES = 64 * 1024
+"""One read; more would have the allocator map fresh pages for every small file."""
 
 Stamp = tuple[int, int, int, int]
 """Modification and status change time (ns), size and inode: what tells a changed file from an unchanged one."""
@@ -98,7 +100,7 @@ def read_stdin() -> bytes:
 
 def _chunks(handle: int) -> Iterator[bytes]:
     left = FILE_BYTES_MAX + 1
-    while left > 0 and (chunk := os.read(handle, min(left, 1 << 20))):
+    while left > 0 and (chunk := os.read(handle, min(left, READ_BYTES))):
         left -= len(chunk)
         yield chunk
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from reconciler.model.compile import number_row, rule_row, trunk_row
 from reconciler.model.complaints import complaint, of_broken, of_missing
 from reconciler.model.live import Live
-from reconciler.model.memo import Compiled, Memo
+from reconciler.model.memo import Compiled, Memo, Settled
 from reconciler.model.records import Verdict
 from reconciler.model.references import Landscape, TrunkSeen, resolve_number, resolve_rule
 from reconciler.model.sources import Key, Source
@@ -59,10 +59,11 @@ class Attempt:
             self.problems += of_broken(source, land)
 
     def put(self, key: Key, row: Row) -> None:
-        """Replace a row by one that differs in the age of its claim, and remember it for the next pass."""
-        template, _ = self.memo.final[key[0]][key[1]]
-        self.memo.final[key[0]][key[1]] = (template, row)
+        """Replace a row by one that differs in the age of its claim."""
         self.rows[key[0]][key[1]] = row
+        known = self.memo.settled[key[0]].get(key[1])
+        if known is not None:
+            self.memo.settled[key[0]][key[1]] = replace(known, row=row)
 
     def place_of(self, key: Key) -> str:
         """Where an object is declared, as far as it is known; of another owner's object, whose it is."""
@@ -84,37 +85,49 @@ class Attempt:
         return None
 
     def _settle_kind(self, kind: Kind, land: Landscape) -> None:
-        memo, rows, fresh = self.memo.compiled[kind], self.rows[kind], self.standings.fresh[kind]
-        careful = bool(self.refused or self.live.others)
+        settled, rows, fresh = self.memo.settled[kind], self.rows[kind], self.standings.fresh[kind]
+        live, moved = self.live.own(kind), self.moved
+        suspects = {id_ for other, id_ in (*self.refused, *self.live.others) if other is kind}
         for id_, source in fresh.items():
-            known = memo.get(id_)
-            if known is None or known.document is not source.document or not known.looked_at.isdisjoint(self.moved):
-                assert source.document is not None
-                known = memo[id_] = _compile(source.document, land)
-            if careful or not known.plain:
-                self._settle_with_care((kind, id_), source, known)
+            known = settled.get(id_)
+            if (
+                known is not None
+                and known.source is source
+                and known.row is live.get(id_)
+                and not (moved and not known.looked_at.isdisjoint(moved))
+                and not (suspects and id_ in suspects)
+            ):
+                rows[id_] = known.row
             else:
-                assert known.row is not None
-                rows[id_] = self._final(kind, id_, known.row)
+                self._settle_one((kind, id_), source, land)
         for key, document in self.standings.kept.items():
             if key[0] is kind:
                 self._settle_kept(key, document, land)
-        if len(memo) > len(fresh):
-            self.memo.forget(kind, memo.keys() - fresh.keys())
+        if len(self.memo.compiled[kind]) > len(fresh):
+            self.memo.forget(kind, self.memo.compiled[kind].keys() - fresh.keys())
 
-    def _settle_with_care(self, key: Key, source: Source, compiled: Compiled) -> None:
-        """An object with which something may be wrong, or that is refused."""
+    def _settle_one(self, key: Key, source: Source, land: Landscape) -> None:
+        """An object that is new or changed, whose references may have moved, or with which something is wrong."""
+        kind, id_ = key
+        compiled = self.memo.compiled[kind].get(id_)
+        self.memo.settled[kind].pop(id_, None)
+        stale = compiled is None or compiled.document is not source.document
+        if compiled is None or stale or not compiled.looked_at.isdisjoint(self.moved):
+            assert source.document is not None
+            compiled = self.memo.compiled[kind][id_] = _compile(source.document, land)
         verdict = self._verdict(key, source, compiled)
         if verdict is not None:
             self.verdicts[key] = verdict
             self._keep_live(key)
             return
+        assert compiled.row is not None
+        row = self.rows[kind][id_] = self._claimed(key, compiled.row)
         if compiled.nothing_selected:
             what, hint = "no trunk has these labels", "this rule takes no call until one has"
             problem = complaint(source, ("spec", "trunkSelector"), what, hint, "no-trunk-selected")
             self.problems.append(replace(problem, severity=Severity.WARNING))
-        assert compiled.row is not None
-        self.rows[key[0]][key[1]] = self._final(*key, compiled.row)
+        else:
+            self.memo.settled[kind][id_] = Settled(source, row, compiled.looked_at)
 
     def _verdict(self, key: Key, source: Source, compiled: Compiled) -> Verdict | None:
         """Why the present document is not put into force, and the complaints about it."""
@@ -140,24 +153,20 @@ class Attempt:
         if compiled is None or compiled.row is None or compiled.missing:
             self.rows[key[0]][key[1]] = live
         else:
-            self.rows[key[0]][key[1]] = self._final(*key, compiled.row)
+            self.rows[key[0]][key[1]] = self._claimed(key, compiled.row)
 
     def _keep_live(self, key: Key) -> None:
         row = self.live.own(key[0]).get(key[1])
         if row is not None:
             self.rows[key[0]][key[1]] = row
 
-    def _final(self, kind: Kind, id_: str, template: Row) -> Row:
+    def _claimed(self, key: Key, template: Row) -> Row:
         """The row with the claim that it has so far; the live row itself where nothing changes."""
-        known = self.memo.final[kind].get(id_)
-        live = self.live.own(kind).get(id_)
-        if known is not None and known[0] is template and known[1] is live:
-            return known[1]
-        row = template if live is None else replace(template, claimed_since=live.claimed_since)
-        if live is not None and row == live:
-            row = live
-        self.memo.final[kind][id_] = (template, row)
-        return row
+        live = self.live.own(key[0]).get(key[1])
+        if live is None:
+            return template
+        row = replace(template, claimed_since=live.claimed_since)
+        return live if row == live else row
 
     def _trunks_in_force(self) -> dict[str, TrunkSeen]:
         """The trunks that have a row, with what can be seen of them; of a row without a document only its name."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from reconciler.model.references import ANY_TRUNK, Missing, TrunkSeen, seen
-from reconciler.model.sources import Key
+from reconciler.model.sources import Key, Source
 from schemas.resources.documents import Document
 from schemas.resources.trunk import Trunk
 from schemas.tables.rows import Kind, Row
@@ -32,12 +32,21 @@ class Compiled:
         return self.row is not None and not self.missing and not self.nothing_selected
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Settled:
+    """A source whose document is in force as `row`, and nothing is to be said about it."""
+
+    source: Source
+    row: Row
+    looked_at: frozenset[Key]
+
+
 @dataclass(slots=True)
 class Memo:
-    """Compiled documents by kind and id, the final rows made from them, and the landscape they were resolved in."""
+    """What is known by kind and id, and the landscape in which it was resolved."""
 
     compiled: dict[Kind, dict[str, Compiled]] = field(default_factory=lambda: {kind: {} for kind in Kind})
-    final: dict[Kind, dict[str, tuple[Row, Row]]] = field(default_factory=lambda: {kind: {} for kind in Kind})
+    settled: dict[Kind, dict[str, Settled]] = field(default_factory=lambda: {kind: {} for kind in Kind})
     seen: dict[str, tuple[Trunk, TrunkSeen]] = field(default_factory=dict)
     trunks: dict[str, TrunkSeen] = field(default_factory=dict)
     rules: dict[str, None] = field(default_factory=dict)
@@ -68,6 +77,6 @@ class Memo:
         """Let go of objects that are no longer declared."""
         for id_ in ids:
             self.compiled[kind].pop(id_, None)
-            self.final[kind].pop(id_, None)
+            self.settled[kind].pop(id_, None)
             if kind is Kind.TRUNK:
                 self.seen.pop(id_, None)

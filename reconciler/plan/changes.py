@@ -112,15 +112,13 @@ def without_rows(rows: Rows, gone: Mapping[tuple[Kind, str], Any]) -> Rows:
 
 
 def _put(kind: Kind, before: Mapping[str, Row], after: Mapping[str, Row]) -> Iterator[Change]:
-    for id_, new in after.items():
+    for id_, new in [(id_, row) for id_, row in after.items() if before.get(id_) is not row]:
         assert kind_of(new) is kind
         old = before.get(id_)
-        if old is new or old == new:
-            continue
-        yield Change(Action.UPDATE if old is not None else Action.CREATE, kind, id_, old, new)
+        if old != new:
+            yield Change(Action.UPDATE if old is not None else Action.CREATE, kind, id_, old, new)
 
 
 def _deleted(kind: Kind, before: Mapping[str, Row], after: Mapping[str, Row]) -> Iterator[Change]:
-    for id_, old in before.items():
-        if id_ not in after:
-            yield Change(Action.DELETE, kind, id_, old, None)
+    for id_ in before.keys() - after.keys():
+        yield Change(Action.DELETE, kind, id_, before[id_], None)

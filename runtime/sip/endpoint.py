@@ -2,8 +2,8 @@
 
 The facade of this package. Its user calls one method, then drains `datagrams_to_send` and `next_event`, and calls
 `handle_timer` at `next_deadline`. Commands return False where the call has moved on meanwhile (the peer hung up or
-cancelled): that is an outcome and not a fault. Every message goes through `_receive_request` or `_receive_response`:
-first the transactions absorb repetitions (RFC 3261 section 17), then faults are answered (8.2), then dialogs (12.2.2).
+cancelled): that is an outcome and not a fault. `intake` is the way of a message in, `uas_*` and `uac_*` are the two
+sides of a call, `core` is what they share.
 """
 
 from __future__ import annotations

@@ -140,6 +140,7 @@ class Legs:
 
     def keep_dialog(self, leg: Leg, dialog: Dialog) -> None:
         """This one is the leg's; its other early dialogs are forgotten."""
+        self._drop_dialogs(leg)
         self.add_dialog(leg, dialog)
         leg.dialog = dialog
 

@@ -68,7 +68,7 @@ class Worker:
         self.switchboard.stop(_now())
         self._drain()
         deadline = time.monotonic() + grace_s
-        while self.endpoint.next_deadline() is not None and time.monotonic() < deadline:
+        while self.endpoint.leg_count and time.monotonic() < deadline:
             await asyncio.sleep(0.02)
             self._drain()
         self.clock.stop()

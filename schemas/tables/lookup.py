@@ -83,8 +83,11 @@ def read_call(tables: Tables, facts: CallFacts) -> Call:
 
 def find_trunk(tables: Tables, call: Call) -> TrunkEntry | None:
     """The trunk that takes the call: one with a PhoneNumber for it, else one that serves any called number."""
-    named = [entry for trunk_id in call.serving if (entry := tables.trunks.get(trunk_id)) is not None]
-    taking = [entry for entry in named if passed(TRUNK_PREDICATES, entry, call) == _ALL_TRUNK_PREDICATES]
+    taking: list[TrunkEntry] = []
+    for trunk_id in call.serving:
+        named = tables.trunks.get(trunk_id)
+        if named is not None and passed(TRUNK_PREDICATES, named, call) == _ALL_TRUNK_PREDICATES:
+            taking.append(named)
     if not taking:
         buckets = tables.source_index.any_called
         for network in tables.source_index.networks_holding(call.address):
@@ -123,9 +126,12 @@ def _find_rule(tables: Tables, dispatch: Dispatch) -> tuple[RuleEntry | None, bo
     best: RuleEntry | None = None
     best_order: tuple[int, bool, int, int, int, int, str] | None = None
     matched = False
-    pointed = tuple([entry for rule_id in call.pointing if (entry := tables.rules.get(rule_id)) is not None])
     candidates = tables.rule_index.candidates(dispatch.trunk_id, call.called, call.caller)
-    for first_is_best, bucket in ((False, pointed), *candidates):
+    for rule_id in call.pointing:
+        pointed = tables.rules.get(rule_id)
+        if pointed is not None:
+            candidates.append((True, (pointed,)))
+    for first_is_best, bucket in candidates:
         for entry in bucket:
             if passed(MATCH_PREDICATES, entry, dispatch) < _ALL_MATCH_PREDICATES:
                 continue

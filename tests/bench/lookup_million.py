@@ -116,9 +116,10 @@ def main() -> None:
         result = {"numbers": count, **timed(count), **{f"{k}_bytes": v for k, v in bytes_per_number(count).items()}}
         results.append({key: round(value, 3) for key, value in result.items()})
         print(
-            f"{count:>9,} numbers: decision {result['served_us']:.1f} µs served, {result['unserved_us']:.1f} not served, "
-            f"{result['stranger_us']:.1f} stranger (bare dict {result['bare_dict_us']:.2f}); load {result['load_s']:.2f} s; "
-            f"one row applied {result['one_row_applied_us']:.0f} µs; bytes per number {result['total_bytes']:.0f} "
+            f"{count:>9,} numbers: decision {result['served_us']:.1f} µs served, {result['unserved_us']:.1f} not "
+            f"served, {result['stranger_us']:.1f} stranger (bare dict {result['bare_dict_us']:.2f}); "
+            f"load {result['load_s']:.2f} s; one row applied {result['one_row_applied_us']:.0f} µs; "
+            f"bytes per number {result['total_bytes']:.0f} "
             f"(rows {result['rows_bytes']:.0f}, tables {result['tables_bytes']:.0f})"
         )
     print(json.dumps({"bench": "lookup_million", "results": results}))

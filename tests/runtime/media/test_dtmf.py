@@ -73,7 +73,7 @@ def test_a_marker_tells_a_new_press_however_close():
 
 def test_an_update_that_comes_after_the_end_does_not_take_the_end_back():
     one = press(1, 1000)
-    assert digits_of([*one, one[1], *press(1, 1000 + 8 * 120, marker=False)]) == "11"
+    assert digits_of([*one, one[3], *press(1, 1000 + 8 * 110, marker=False)]) == "11"
 
 
 def test_a_straggler_of_the_digit_before_is_no_new_digit():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from runtime.sip.endpoint import EndpointConfig
+from runtime.sip.endpoint import EndpointConfig, Path
 from runtime.sip.events import (
     AckMissing,
     AckReceived,
@@ -179,6 +179,22 @@ def test_the_last_provisional_response_can_be_sent_again():
     first = raw.sent()[-1]
     assert raw.endpoint.resend_provisional(leg)
     assert raw.sent() == [first]
+
+
+def test_a_call_over_ipv6():
+    raw = Raw()
+    path = Path("udp", ("2001:db8::2", 5060), ("2001:db8::1", 5060))
+    (trying,) = raw.send(request(sent_by="[2001:db8::1]:5060", contact="<sip:alice@[2001:db8::1]:5070>"), path)
+    assert trying.headers.first("Via") == "SIP/2.0/UDP [2001:db8::1]:5060;branch=z9hG4bK-1"
+    leg = raw.events()[0].leg
+    raw.endpoint.set_local_tag(leg, "us")
+    raw.endpoint.respond(leg, 200, raw.now)
+    assert raw.sent()[0].headers.first("Contact") == "<sip:[2001:db8::2]:5060>"
+    raw.send(request("ACK", branch="z9hG4bK-ack", to_tag="us"), path)
+    raw.endpoint.bye(leg, raw.now)
+    ((data, way),) = raw.endpoint.datagrams_to_send()
+    assert way.remote == ("2001:db8::1", 5070)
+    assert data.startswith(b"BYE sip:alice@[2001:db8::1]:5070 SIP/2.0\r\nVia: SIP/2.0/UDP [2001:db8::2]:5060;")
 
 
 # CANCEL

@@ -52,7 +52,7 @@ def test_what_is_taken_out_leaves_nothing_behind(steps):
     empty = tables.applied(Delta(delete=tuple(ids)))
     sources, rules, numbers = empty.source_index, empty.rule_index, empty.numbers
     maps = [empty.trunks, empty.rules, numbers.by_id, numbers.by_number, numbers.pointing]
-    maps += [sources.any_called, sources.declared_called, rules.places, rules.stages]
+    maps += [sources.any_called, sources.declared_called, rules.places, rules.to, rules.from_]
     assert [len(one) for one in maps] == [0] * len(maps)
     assert [sources.lengths4, sources.lengths6, rules.to_lengths, rules.from_lengths] == [{}] * 4
     assert rules.unindexed == 0

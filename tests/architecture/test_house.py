@@ -1,0 +1,63 @@
+"""Rules of the house that no linter knows: sizes, unfinished words, links that lead somewhere, help with examples."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import click
+import pytest
+
+from reconciler.cli import reconcile
+from runtime.cli import bridge
+
+ROOT = Path(__file__).resolve().parents[2]
+SOURCES = sorted(path for house in ("reconciler", "runtime", "schemas") for path in (ROOT / house).rglob("*.py"))
+PAGES = sorted(p for p in ROOT.rglob("*.md") if not any(part.startswith(".") for part in p.relative_to(ROOT).parts))
+FILE_LINES_MAX = 400
+FUNCTION_LINES_MAX = 60
+UNFINISHED = re.compile(r"\b(TODO|FIXME|XXX|HACK|NotImplementedError)\b")
+
+
+def named(path: Path) -> str:
+    """A path as a test's id."""
+    return str(path.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=named)
+def test_a_module_fits_a_head(path: Path) -> None:
+    text = path.read_text()
+    tree = ast.parse(text)
+    assert text.count("\n") <= FILE_LINES_MAX, "a layer is missing: find it"
+    assert ast.get_docstring(tree), "a module opens with the why"
+    assert not UNFINISHED.search(text), "what is not done is not claimed"
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            assert node.end_lineno is not None
+            assert node.end_lineno - node.lineno < FUNCTION_LINES_MAX, f"{node.name} does not fit a screen"
+
+
+@pytest.mark.parametrize("path", PAGES, ids=named)
+def test_links_between_pages_lead_somewhere(path: Path) -> None:
+    for target in re.findall(r"\]\(([^)#\s]+)", path.read_text()):
+        if "://" not in target:
+            assert (path.parent / target).exists(), f"{target} is not there"
+
+
+def test_architecture_is_a_map_not_a_book() -> None:
+    text = (ROOT / "ARCHITECTURE.md").read_text()
+    assert text.count("\n") <= 200
+    for house in ("reconciler", "runtime", "schemas"):
+        for room in (ROOT / house).iterdir():
+            if (room / "__init__.py").exists():
+                assert room.name in text, f"{house}/{room.name} is not on the map"
+
+
+@pytest.mark.parametrize("group", [reconcile, bridge], ids=["reconcile", "bridge"])
+def test_every_command_shows_an_example(group: click.Group) -> None:
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None
+        assert f"{group.name} {name}" in (command.help or ""), f"{name} --help has no example"

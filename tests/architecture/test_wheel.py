@@ -1,0 +1,46 @@
+"""What is shipped: three packages, their data, the first example, and nothing else."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def names(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
+    """The names in a wheel that is built now, without a network."""
+    folder = tmp_path_factory.mktemp("wheel")
+    subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)],
+        cwd=ROOT, check=True, capture_output=True,
+    )  # fmt: skip
+    [wheel] = folder.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        return set(archive.namelist())
+
+
+def test_the_wheel_holds_the_three_packages_and_nothing_else(names: set[str]) -> None:
+    tops = {name.partition("/")[0] for name in names}
+    assert {top for top in tops if not top.endswith(".dist-info")} == {"reconciler", "runtime", "schemas"}
+
+
+def test_the_wheel_holds_what_runs_without_a_checkout(names: set[str]) -> None:
+    for wanted in (
+        "runtime/py.typed", "reconciler/py.typed", "schemas/py.typed", "runtime/phone/speech.wav",
+        "schemas/published/json-schema/dialplane.json",
+    ):  # fmt: skip
+        assert wanted in names
+    assert any(name.startswith("runtime/first_example/") and name.endswith(".yaml") for name in names)
+    assert any(name.endswith("/LICENSE") for name in names)
+
+
+def test_every_module_of_the_checkout_is_in_the_wheel(names: set[str]) -> None:
+    for house in ("reconciler", "runtime", "schemas"):
+        for path in (ROOT / house).rglob("*.py"):
+            assert str(path.relative_to(ROOT)) in names
