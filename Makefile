@@ -55,7 +55,7 @@ generate: $(READY) ## write schemas/published anew from the models
 	$(BIN)/python -m schemas.publish
 
 bench: $(READY) ## measure, each figure beside its reference
-	@for b in tests/bench/*.py; do echo "== $$b"; $(BIN)/python $$b || exit 1; done
+	@for b in $(notdir $(basename $(wildcard tests/bench/*.py))); do echo "== $$b"; $(BIN)/python -m tests.bench.$$b || exit 1; done
 
 clean: ## remove .venv and what the tools left
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist

@@ -48,8 +48,14 @@ def stand(declared: Declared, records: Mapping[str, bytes]) -> Standings:
     standings = Standings()
     hiding: dict[str, str] = {problem.where.file: str(problem) for problem in declared.unread if problem.is_error}
     doubles: dict[Key, list[Source]] = {}
+    fresh = standings.fresh
     for file in declared.files.values():
-        if not _take(file, standings, doubles) or not file.whole:
+        whole = file.whole
+        for source in file.sources:
+            key = source.key
+            if key is None or source.document is None or fresh[key[0]].setdefault(key[1], source) is not source:
+                whole &= _take_irregular(source, standings, doubles)
+        if not whole:
             hiding[file.file] = _first_error(file)
     for source in standings.broken:
         if source.key is not None:
@@ -67,24 +73,19 @@ def stand(declared: Declared, records: Mapping[str, bytes]) -> Standings:
     return standings
 
 
-def _take(file: FileSources, standings: Standings, doubles: dict[Key, list[Source]]) -> bool:
-    """Sort one file's sources in. False: one of them is broken beyond its name, and may be any object."""
-    named = True
-    for source in file.sources:
-        if source.key is None:
-            if isinstance(source.document, RoutingTest):
-                standings.tests.append(source)
-            else:
-                standings.broken.append(source)
-                named = named and source.written("kind") == "RoutingTest"
-            continue
-        kind, id_ = source.key
-        known = standings.fresh[kind].setdefault(id_, source)
-        if known is not source:
-            doubles.setdefault(source.key, [known]).append(source)
-        if source.document is None:
-            standings.broken.append(source)
-    return named
+def _take_irregular(source: Source, standings: Standings, doubles: dict[Key, list[Source]]) -> bool:
+    """Sort in what is no plain object declared once. False: it is broken beyond its name, and may be any object."""
+    if isinstance(source.document, RoutingTest):
+        standings.tests.append(source)
+        return True
+    if source.document is None:
+        standings.broken.append(source)
+    if source.key is None:
+        return source.written("kind") == "RoutingTest"
+    known = standings.fresh[source.key[0]].setdefault(source.key[1], source)
+    if known is not source:
+        doubles.setdefault(source.key, [known]).append(source)
+    return True
 
 
 def _hold(key: Key, reason: Reason, message: str, standings: Standings) -> None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
 from reconciler.plan.words import Value, changed_words, set_words
 from schemas.tables.rows import Delta, Kind, Row, Rows, kind_of
@@ -103,12 +102,6 @@ def diff(live: Rows, wanted: Rows) -> Plan:
         found = [*_put(kind, before, after), *_deleted(kind, before, after)]
         changes += sorted(found, key=lambda change: change.id)
     return Plan(tuple(changes))
-
-
-def without_rows(rows: Rows, gone: Mapping[tuple[Kind, str], Any]) -> Rows:
-    """`rows` but for the ids in `gone`."""
-    kept = [{id_: row for id_, row in held.items() if (kind, id_) not in gone} for kind, held in by_kind(rows)]
-    return Rows(*kept)  # type: ignore[arg-type]  # the three maps come back in the order they went in
 
 
 def _put(kind: Kind, before: Mapping[str, Row], after: Mapping[str, Row]) -> Iterator[Change]:

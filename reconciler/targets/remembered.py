@@ -6,7 +6,7 @@ record is known to be in the store is not encoded again.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from reconciler.model.desired import Desired
@@ -25,15 +25,23 @@ class Remembered:
     written: dict[Kind, dict[str, Source]] = field(default_factory=lambda: {kind: {} for kind in Kind})
     """The sources whose records and places are in the store, without any verdict."""
 
-    def records_to_write(self, desired: Desired, blocked: Mapping[Key, Verdict]) -> dict[str, bytes | None]:
+    def unwritten(self, desired: Desired) -> list[tuple[Key, Source]]:
+        """The sources of which it is not known that the store has them as they are."""
+        return [
+            ((kind, id_), source)
+            for kind, sources in desired.sources.items()
+            for id_, source in unlike(sources, self.written[kind])
+        ]
+
+    def records_to_write(
+        self, desired: Desired, unwritten: Iterable[tuple[Key, Source]], blocked: Mapping[Key, Verdict]
+    ) -> dict[str, bytes | None]:
         """The records that differ from the store's; None = to be removed. `blocked` are verdicts of a refused plan."""
         verdicts = {**blocked, **desired.verdicts}
         out: dict[str, bytes | None] = {}
-        for kind, sources in desired.sources.items():
-            written = self.written[kind]
-            for id_, source in sources.items():
-                if written.get(id_) is not source and (kind, id_) not in verdicts:
-                    self._put((kind, id_), Record(source.place.file, source.data), out)
+        for key, source in unwritten:
+            if key not in verdicts:
+                self._put(key, Record(source.place.file, source.data), out)
         for key, verdict in verdicts.items():
             self._put(key, self._with_verdict(key, verdict, desired), out)
         if not blocked:  # the rows of a refused plan stay, and so do their records
@@ -42,16 +50,13 @@ class Remembered:
                 out |= dict.fromkeys(self._gone(desired))
         return out
 
-    def places_to_write(self, desired: Desired) -> dict[Key, Declared]:
-        """Where the objects with rows stand now, as far as that differs from the store's."""
+    def places_to_write(self, unwritten: Iterable[tuple[Key, Source]]) -> dict[Key, Declared]:
+        """Where these sources stand now, as far as that differs from the store's."""
         out: dict[Key, Declared] = {}
-        for kind, sources in desired.sources.items():
-            written = self.written[kind]
-            for id_, source in sources.items():
-                if written.get(id_) is not source:
-                    place = Declared(source.place.file, source.place.line, source.place.column)
-                    if self.places.get((kind, id_)) != place:
-                        out[(kind, id_)] = place
+        for key, source in unwritten:
+            place = Declared(source.place.file, source.place.line, source.place.column)
+            if self.places.get(key) != place:
+                out[key] = place
         return out
 
     def note_written(
@@ -93,3 +98,8 @@ class Remembered:
             if key[1] not in desired.sources[key[0]] and key not in desired.verdicts:
                 out.append(name)
         return out
+
+
+def unlike(these: Mapping[str, Source], others: Mapping[str, Source]) -> list[tuple[str, Source]]:
+    """The items of `these` that are not the same objects in `others`."""
+    return [(id_, source) for id_, source in these.items() if others.get(id_) is not source]

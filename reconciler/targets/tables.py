@@ -105,8 +105,9 @@ class TablesTarget:
 
     def _publish(self, planned: Planned, note: str) -> Planned:
         blocked = _blocked(planned)
-        records = self._remembered.records_to_write(planned.desired, blocked)
-        places = {} if blocked else self._remembered.places_to_write(planned.desired)
+        unwritten = self._remembered.unwritten(planned.desired)
+        records = self._remembered.records_to_write(planned.desired, unwritten, blocked)
+        places = {} if blocked else self._remembered.places_to_write(unwritten)
         delta = Delta() if blocked else planned.plan.delta
         if not (delta or records or places):
             return planned

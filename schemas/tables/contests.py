@@ -8,8 +8,9 @@ n claims to one thing are n - 1 clashes. Nothing here compares all pairs.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import product
 
 from schemas.tables.entries import (
     ANY_SOURCE,
@@ -97,43 +98,44 @@ def _dated(row: NumberRow, other_since: int, other: Key) -> Claim:
     return Claim(max(row.claimed_since, other_since), number, other if other_since > row.claimed_since else number)
 
 
-def overlapping(claims: Iterable[SourceClaim], called: str) -> Iterator[Meeting]:
+Spot = tuple[str, str, Network]
+"""Where source claims meet: caller pattern, region and network."""
+
+
+def overlapping(claims: Sequence[SourceClaim], called: str) -> Iterator[Meeting]:
     """Each claim that meets an older one on a network, a caller and a region, with the oldest such.
 
     From old to young, each claim first looks for older ones and is then put down: under its own networks, for those
     inside it to find, and under every network in use that holds one of its own.
     """
-    in_order = sorted(claims, key=lambda source: source.claim.order)
-    lengths = {(network.version, network.length) for source in in_order for network in source.networks}
-    regions = {region for source in in_order for region in source.regions}
-    exact: dict[tuple[str, str, Network], Claim] = {}
-    within: dict[tuple[str, str, Network], Claim] = {}
-    for source in in_order:
-        met: list[tuple[Claim, str]] = []
-        for caller in dict.fromkeys(source.callers):
-            for region in source.regions or (*regions, ""):
-                for network in source.networks:
-                    holding = [
-                        _widened(network, length) for version, length in lengths if _fits(network, version, length)
-                    ]
-                    olds = [exact.get((caller, region, wide)) for wide in holding]
-                    olds.append(within.get((caller, region, network)))
-                    words = _source_words(called, caller, network, region)
-                    met += [(old, words) for old in olds if old is not None and old is not source.claim]
-                    exact.setdefault((caller, region, network), source.claim)
-                    for wide in holding:
-                        within.setdefault((caller, region, wide), source.claim)
-        if met:
-            oldest, words = min(met, key=lambda one: one[0].order)
-            yield source.claim, oldest, words
+    if len(claims) < 2:
+        return
+    lengths = {(network.version, network.length) for source in claims for network in source.networks}
+    regions = {region for source in claims for region in source.regions}
+    exact: dict[Spot, Claim] = {}
+    within: dict[Spot, Claim] = {}
+    for source in sorted(claims, key=lambda source: source.claim.order):
+        oldest: Claim | None = None
+        where: Spot | None = None
+        for spot in product(dict.fromkeys(source.callers), source.regions or (*regions, ""), source.networks):
+            holding = [(*spot[:2], wide) for wide in _holding(spot[2], lengths)]
+            for old in (within.get(spot), *map(exact.get, holding)):
+                if old is not None and (oldest is None or old.order < oldest.order) and old is not source.claim:
+                    oldest, where = old, spot
+            exact.setdefault(spot, source.claim)
+            for wide in holding:
+                within.setdefault(wide, source.claim)
+        if oldest is not None and where is not None:
+            yield source.claim, oldest, _source_words(called, *where)
 
 
-def _fits(network: Network, version: int, length: int) -> bool:
-    return network.version == version and length <= network.length
-
-
-def _widened(network: Network, length: int) -> Network:
-    return Network(network.version, length, network.prefix >> (network.length - length))
+def _holding(network: Network, lengths: Iterable[tuple[int, int]]) -> list[Network]:
+    """The network itself and the wider ones that hold it, as far as such lengths are in use."""
+    return [
+        Network(version, length, network.prefix >> (network.length - length))
+        for version, length in lengths
+        if version == network.version and length <= network.length
+    ]
 
 
 def _source_words(called: str, caller: str, network: Network, region: str) -> str:
@@ -147,8 +149,11 @@ def _source_words(called: str, caller: str, network: Network, region: str) -> st
 
 def meetings_at(tables: Tables, place: Place) -> Iterator[Meeting]:
     """The rules that claim one place with one priority and one PIN: each younger one with the oldest."""
+    claims = list(_claims_at(tables, place))
+    if len(claims) < 2:
+        return
     groups: dict[tuple[int, str], dict[str, Claim]] = {}
-    for entry, claim in _claims_at(tables, place):
+    for entry, claim in claims:
         group = groups.setdefault((entry.priority, _pin_key(entry)), {})
         known = group.get(entry.row.id)
         if known is None or claim.order < known.order:
