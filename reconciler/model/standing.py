@@ -81,7 +81,7 @@ def _take_irregular(source: Source, standings: Standings, doubles: dict[Key, lis
     if source.document is None:
         standings.broken.append(source)
     if source.key is None:
-        return source.written("kind") == "RoutingTest"
+        return bool(source.written("kind") == "RoutingTest")
     known = standings.fresh[source.key[0]].setdefault(source.key[1], source)
     if known is not source:
         doubles.setdefault(source.key, [known]).append(source)

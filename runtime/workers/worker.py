@@ -61,7 +61,8 @@ class Worker:
     def use_tables(self, tables: Tables, revision: int) -> None:
         """Answer the next calls from these tables."""
         self.switchboard.use_tables(tables, revision)
-        self._log("tables", revision=revision)
+        if revision > 0:
+            self._log("calls are answered from new tables", revision=revision)
 
     async def stop(self, grace_s: float) -> None:
         """BYE to every call, wait for the answers up to `grace_s`, close the sockets."""

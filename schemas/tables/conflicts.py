@@ -11,7 +11,7 @@ A clash never fails a call: `lookup` orders whatever it finds.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from schemas.tables.contests import (
@@ -23,7 +23,7 @@ from schemas.tables.contests import (
     overlapping,
     trunk_claims,
 )
-from schemas.tables.entries import EVERY_TRUNK, UNINDEXED, Place, RuleEntry, places_of, serves_inbound
+from schemas.tables.entries import EVERY_TRUNK, Place, RuleEntry, is_indexed, places_of, serves_inbound
 from schemas.tables.patterns import ANY
 from schemas.tables.rows import Delta, Kind, NumberRow, Row, RuleRow, TrunkRow
 from schemas.tables.tables import Tables
@@ -81,9 +81,8 @@ def find_clashes(tables: Tables, delta: Delta) -> list[Clash]:
         _note(found, Kind.NUMBER, overlapping(number_claims(after, number), number))
     for place in _places_touched(after, rules, numbers):
         _note(found, Kind.RULE, meetings_at(after, place))
-    for rule_id in rules:
-        entry = after.rules.get(rule_id)
-        if entry is not None and _is_unindexed(entry):
+    for entry in rules:
+        if not is_indexed(entry):
             _note(found, Kind.RULE, meetings_of_unindexed(after, entry))
     return list(found.values())
 
@@ -94,53 +93,47 @@ def _note(found: dict[tuple[Key, Key], Clash], kind: Kind, meetings: Iterable[Me
         found.setdefault(pair, Clash(kind, *pair, why, both_new=newcomer.since == incumbent.since))
 
 
-def _rules_touched(before: Tables, after: Tables, delta: Delta) -> list[str]:
-    """Rules that are put, and those that a change of PhoneNumbers turns between some numbers and any."""
+def _rules_touched(before: Tables, after: Tables, delta: Delta) -> list[RuleEntry]:
+    """Rules that are put, and those that open to any number as their last PhoneNumber goes."""
     touched = [row.id for row in delta.put if isinstance(row, RuleRow)]
     for kind, row_id in delta.delete:
         old = before.number(row_id) if kind is Kind.NUMBER else None
         if old is not None and old.rule and after.numbers.pointing.get(old.rule) is None:
             touched.append(old.rule)
-    return list(dict.fromkeys(touched))
+    entries = (after.rules.get(rule_id) for rule_id in dict.fromkeys(touched))
+    return [entry for entry in entries if entry is not None]
 
 
-def _numbers_touched(after: Tables, delta: Delta, rules: list[str]) -> list[str]:
+def _numbers_touched(after: Tables, delta: Delta, rules: list[RuleEntry]) -> list[str]:
     """Numbers whose claim may have changed: of PhoneNumbers that are put, or that stand on a row that is.
 
     And those that a rule lists which is too wide to visit all its places: it is met from the other side.
     """
     touched = [row.number for row in delta.put if isinstance(row, NumberRow)]
     trunks = {row.id for row in delta.put if isinstance(row, TrunkRow)}
-    pointed = {rule_id for rule_id in rules if after.numbers.pointing.get(rule_id)}
+    pointed = {entry.row.id for entry in rules if after.numbers.pointing.get(entry.row.id)}
     if trunks or pointed:
         rows = after.numbers.by_id.values()
         touched += [row.number for row in rows if row.trunk in trunks or row.rule in pointed]
-    for rule_id in rules:
-        entry = after.rules.get(rule_id)
-        if entry is not None and _is_unindexed(entry):
-            touched += [pattern for pattern in entry.row.to if after.numbers.rows(pattern)]
+    wide = (entry for entry in rules if not is_indexed(entry))
+    touched += [pattern for entry in wide for pattern in entry.row.to if after.numbers.rows(pattern)]
     return list(dict.fromkeys(touched))
 
 
-def _places_touched(after: Tables, rules: list[str], numbers: list[str]) -> Iterator[Place]:
+def _places_touched(after: Tables, rules: list[RuleEntry], numbers: list[str]) -> Iterable[Place]:
     """The places in the rule index where a changed claim can meet another, each once."""
     places: dict[Place, None] = {}
-    for rule_id in rules:
-        entry = after.rules.get(rule_id)
-        if entry is not None and not _is_unindexed(entry):
+    for entry in rules:
+        if is_indexed(entry):
             places.update(dict.fromkeys(places_of(entry)))
     for number in numbers:
         for row in after.numbers.rows(number):
-            entry = after.rules.get(row.rule)
-            if entry is not None and serves_inbound(row):
-                places.update(dict.fromkeys(_pointed_places(entry, number)))
-    return iter(places)
+            pointed = after.rules.get(row.rule)
+            if pointed is not None and serves_inbound(row):
+                places.update(dict.fromkeys(_pointed_places(pointed, number)))
+    return places
 
 
 def _pointed_places(entry: RuleEntry, number: str) -> list[Place]:
     scopes = (EVERY_TRUNK,) if entry.row.trunks is None else entry.row.trunks
     return [(scope, number, from_) for scope in scopes for from_ in entry.row.from_ or (ANY,)]
-
-
-def _is_unindexed(entry: RuleEntry) -> bool:
-    return any(UNINDEXED in place for place in places_of(entry)[:1])

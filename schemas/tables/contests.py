@@ -126,7 +126,7 @@ def overlapping(claims: Sequence[SourceClaim], called: str) -> Iterator[Meeting]
             for wide in holding:
                 within.setdefault(wide, source.claim)
         if oldest is not None and where is not None:
-            yield source.claim, oldest, _source_words(called, *where)
+            yield source.claim, oldest, _source_words(called, where)
 
 
 def _holding(network: Network, lengths: Iterable[tuple[int, int]]) -> list[Network]:
@@ -138,7 +138,8 @@ def _holding(network: Network, lengths: Iterable[tuple[int, int]]) -> list[Netwo
     ]
 
 
-def _source_words(called: str, caller: str, network: Network, region: str) -> str:
+def _source_words(called: str, spot: Spot) -> str:
+    caller, region, network = spot
     if network == ANY_SOURCE:
         source = "by password"
     else:

@@ -107,6 +107,16 @@ def networks_of(entry: TrunkEntry) -> frozenset[Network]:
 
 def places_of(entry: RuleEntry) -> list[Place]:
     """Where the rule index keeps a rule; each place is listed once."""
+    return list(product(*_dimensions(entry)))
+
+
+def is_indexed(entry: RuleEntry) -> bool:
+    """Whether the rule stands at every place that its row spells out, and not at fewer with `UNINDEXED` in them."""
+    scopes, _, from_ = _dimensions(entry)
+    return UNINDEXED not in (scopes[:1] + from_[:1])
+
+
+def _dimensions(entry: RuleEntry) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
     row = entry.row
     scopes = (EVERY_TRUNK,) if row.trunks is None else tuple(dict.fromkeys(row.trunks))
     to = (ANY,) if entry.to.any else tuple(dict.fromkeys(row.to))
@@ -115,7 +125,7 @@ def places_of(entry: RuleEntry) -> list[Place]:
         from_ = (UNINDEXED,)
     if len(scopes) * len(to) * len(from_) > PLACES_MAX and len(to) > 1:
         scopes = (UNINDEXED,)
-    return list(product(scopes, to, from_))
+    return scopes, to, from_
 
 
 def serves_inbound(row: NumberRow) -> bool:

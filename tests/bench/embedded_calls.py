@@ -129,7 +129,7 @@ def main() -> int:
     found["bare_relay_percent_per_stream"] = round(relay_cost(chosen.calls, 8), 3)
     print(
         f"a call in an embedded room: {found['core_percent_per_call']} % of a core, {found['kib_per_call']} KiB; "
-        f"a bare relay: {found['bare_relay_percent_per_stream']} %; a call's set-up and end: {found['setup_cpu_ms']} ms CPU",
+        f"a bare relay: {found['bare_relay_percent_per_stream']} %; set-up and end: {found['setup_cpu_ms']} ms CPU",
         file=sys.stderr,
     )
     print(json.dumps(found))
