@@ -37,7 +37,7 @@ def main() -> None:
     """Entry point of the `bridge` script."""
     try:
         load_env_file()
-        bridge(standalone_mode=False)
+        sys.exit(bridge(standalone_mode=False) or 0)
     except click.exceptions.Abort:
         sys.exit(130)
     except click.ClickException as fault:

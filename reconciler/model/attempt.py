@@ -67,11 +67,10 @@ class Attempt:
 
     def place_of(self, key: Key) -> str:
         """Where an object is declared, as far as it is known; of another owner's object, whose it is."""
+        if (owner := self.live.others.get(key)) is not None:
+            return f"of the owner {owner}"
         source = self.standings.fresh[key[0]].get(key[1])
-        if source is not None:
-            return f"at {source.place}"
-        owner = self.live.others.get(key)
-        return f"of the owner {owner}" if owner is not None else ""
+        return f"at {source.place}" if source is not None else ""
 
     def rule_meant_by(self, key: Key) -> str | None:
         """The rule that a PhoneNumber without a row points at, as far as it can be read."""

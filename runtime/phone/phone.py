@@ -28,8 +28,11 @@ from runtime.workers.legs import PhoneLeg, PhoneLegs, new_session
 
 SILENCE = bytes(320)
 TAIL_S = 1.5
+NOBODY = "nobody answers at that address"
 RTP_PORTS = (20002, 39998)
 ANSWER_WITHIN_S = 40.0
+NO_SIGN_OF_LIFE_S = 5.0
+"""A SIP server says 100 at once; RFC 3261's own 32 s are too long for a person who mistyped a port."""
 
 
 @dataclass(slots=True)
@@ -66,6 +69,7 @@ class TestPhone:
         self._phone: PhoneLeg | None = None
         self._leg = 0
         self._played = 0
+        self._silent_until = float("inf")
         self._ends_at = float("inf")
         self._done = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
@@ -103,6 +107,7 @@ class TestPhone:
             to=f"<{target}>",
             body=self._offer_answer.offer(local),
         )
+        self._silent_until = time.monotonic() + NO_SIGN_OF_LIFE_S
         self._clock.start()
         self._drain()
         try:
@@ -116,6 +121,7 @@ class TestPhone:
     # -- signalling ------------------------------------------------------------------------------------------------
 
     def _received(self, data: bytes, path: Path) -> None:
+        self._silent_until = float("inf")
         self._endpoint.receive_datagram(data, path, time.monotonic())
         self._drain()
 
@@ -143,7 +149,7 @@ class TestPhone:
             case sip.Rejected():
                 self._note(event.response)
             case sip.InviteTimedOut():
-                self.outcome.reason = "nobody answers at that address"
+                self.outcome.reason = NOBODY
             case sip.ByeReceived():
                 self.outcome.ended_by_peer = True
             case sip.LegEnded():
@@ -180,6 +186,9 @@ class TestPhone:
     # -- media -----------------------------------------------------------------------------------------------------
 
     def _tick(self, now: float) -> None:
+        if now >= self._silent_until:
+            self.outcome.reason = NOBODY
+            self._done.set()
         phone = self._phone
         if phone is None or phone.session is None or self._done.is_set():
             return

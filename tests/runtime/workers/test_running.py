@@ -1,0 +1,48 @@
+"""How other commands find the running bridge, and the key of its API."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from runtime.errors import BridgeError
+from runtime.workers.running import FILE, RunningBridge, announce, api_key, find, state_folder, withdraw
+
+
+def test_a_bridge_is_found_while_its_process_lives(tmp_path: Path) -> None:
+    assert find(tmp_path) is None
+    bridge = RunningBridge(os.getpid(), "udp://127.0.0.1:5060", "http://127.0.0.1:8080")
+    announce(tmp_path, bridge)
+    assert find(tmp_path) == bridge
+    withdraw(tmp_path)
+    assert find(tmp_path) is None
+
+
+def test_a_dead_bridge_and_a_broken_file_are_none(tmp_path: Path) -> None:
+    announce(tmp_path, RunningBridge(2**22 + 1, "udp://127.0.0.1:5060", ""))
+    assert find(tmp_path) is None
+    for text in ("", "{}", "[]", '{"pid": "x"}', "\0"):
+        (tmp_path / FILE).write_text(text)
+        assert find(tmp_path) is None
+
+
+def test_a_bridge_does_not_withdraw_another_ones_file(tmp_path: Path) -> None:
+    announce(tmp_path, RunningBridge(1, "udp://127.0.0.1:5060", ""))
+    withdraw(tmp_path)
+    assert (tmp_path / FILE).exists()
+
+
+def test_the_key_is_made_once_and_for_this_user_alone(tmp_path: Path) -> None:
+    key = api_key(tmp_path)
+    assert len(key) >= 32
+    assert api_key(tmp_path) == key
+    assert stat.S_IMODE((tmp_path / "api.key").stat().st_mode) == 0o600
+
+
+def test_a_state_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(BridgeError, match="state folder"):
+        state_folder(tmp_path / "file" / "state")

@@ -1,0 +1,98 @@
+"""The thread that follows the tables: new revisions arrive, faults leave the last good ones."""
+
+from __future__ import annotations
+
+import queue
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from runtime.workers.tables_reader import TablesReader
+from schemas.stores import open_tables
+from schemas.stores.door import Store
+from schemas.tables.rows import Delta, RoomKind, RuleRow
+from schemas.tables.tables import Tables
+from tests.peers import wait_for
+
+
+class Followed:
+    """A reader on a store in a folder, and what it told."""
+
+    def __init__(self, folder: Path) -> None:
+        self.url = f"sqlite:///{folder}/tables.db"
+        self.store: Store = open_tables(self.url)
+        self.tables: queue.Queue[tuple[Tables, int]] = queue.Queue()
+        self.faults: queue.Queue[str] = queue.Queue()
+        self.reader = TablesReader(
+            lambda: open_tables(self.url),
+            lambda tables, revision: self.tables.put((tables, revision)),
+            self.faults.put,
+            "bridge-1",
+            "eu",
+        )
+        self.reader.start()
+
+    def publish(self, name: str) -> int:
+        """One more rule."""
+        delta = Delta(put=(RuleRow(f"default/{name}", RoomKind.DIRECT, name),))
+        return self.store.publish(self.store.head().digest, delta, owner="t", now=time.time())
+
+    def next(self) -> tuple[Tables, int]:
+        return self.tables.get(timeout=10)
+
+
+@pytest.fixture
+def followed(tmp_path: Path) -> Iterator[Followed]:
+    made = Followed(tmp_path)
+    yield made
+    made.reader.stop()
+    made.store.close()
+
+
+def test_each_revision_arrives_and_is_acknowledged(followed: Followed) -> None:
+    assert followed.next()[1] == 0
+    for name in ("a", "b"):
+        revision = followed.publish(name)
+        tables, seen = followed.next()
+        assert seen == revision
+        assert tables.rule(f"default/{name}") is not None
+        wait_for(
+            lambda revision=revision: [b.revision for b in followed.store.bridges(time.time())] == [revision], "the ack"
+        )
+    [bridge] = followed.store.bridges(time.time())
+    assert (bridge.name, bridge.region) == ("bridge-1", "eu")
+
+
+def test_a_store_that_breaks_is_told_once_and_the_last_tables_stay(followed: Followed, tmp_path: Path) -> None:
+    followed.next()
+    followed.publish("a")
+    followed.next()
+    for file in tmp_path.glob("tables.db*"):
+        file.unlink()
+    (tmp_path / "tables.db").write_bytes(b"this is no database, whatever its name says" * 100)
+    assert "calls go on with revision 1" in followed.faults.get(timeout=10)
+    assert followed.tables.empty()
+
+
+def test_removed_tables_are_not_taken_for_empty_ones(followed: Followed, tmp_path: Path) -> None:
+    followed.next()
+    followed.publish("a")
+    followed.next()
+    for file in tmp_path.glob("tables.db*"):
+        file.unlink()
+    with_fresh_file = open_tables(followed.url)
+    time.sleep(0.1)  # several polls: nothing may arrive
+    assert followed.tables.empty()
+    with_fresh_file.publish(
+        with_fresh_file.head().digest,
+        Delta(put=(RuleRow("default/z", RoomKind.DIRECT, "z"),)),
+        owner="t",
+        now=time.time(),
+    )
+    tables, revision = followed.next()
+    assert revision == 1
+    assert tables.rule("default/z") is not None
+    assert tables.rule("default/a") is None
+    with_fresh_file.close()
