@@ -45,6 +45,8 @@ class Loop:
         self._target = target
         self._say = say
         self._report = report
+        self._wrong: dict[str, list[Problem]] = {}
+        """What is wrong within files, by file; followed by what changes, not looked for in ten thousand files."""
         self._told: frozenset[Problem] = frozenset()
         self._told_trouble = ""
         self._told_refusal = ""
@@ -72,6 +74,7 @@ class Loop:
         if batch.trouble:
             self._tell_trouble(f"changes are seen only every few seconds: {batch.trouble}")
         reading = self._folder.refresh(batch.to_refresh)
+        self._follow_problems(reading)
         if not reading.found:
             self._report_problems(reading, ())
             return
@@ -119,9 +122,17 @@ class Loop:
             self._say(trouble)
             self._told_trouble = trouble
 
+    def _follow_problems(self, reading: Reading) -> None:
+        for name in reading.changed:
+            file = reading.files.get(name)
+            self._wrong.pop(name, None)
+            if file is not None and (found := file.problems):
+                self._wrong[name] = found
+
     def _report_problems(self, reading: Reading, between: tuple[Problem, ...]) -> None:
         """Report the problems that were not there at the last pass, and say when the last one is gone."""
-        problems = in_order([*reading.problems, *between])
+        within = (problem for found in self._wrong.values() for problem in found)
+        problems = in_order([*reading.problems_of_source, *within, *between])
         new = [problem for problem in problems if problem not in self._told]
         if new:
             self._report(reading, new)

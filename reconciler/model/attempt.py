@@ -7,7 +7,7 @@ something that will be in force.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from reconciler.model.compile import number_row, rule_row, trunk_row
@@ -83,7 +83,31 @@ class Attempt:
                 return f"{key[1].partition('/')[0]}/{name}" if isinstance(name, str) else None
         return None
 
+    def changeable(self, kind: Kind) -> Iterable[str] | None:
+        """The ids that may differ from what is live; None = any may."""
+        touched = self.standings.touched
+        if touched is None or self.refused or self.moved or self.memo.last is None:
+            return None
+        if self.memo.last.rows is not self.live.mine:  # somebody else's publish came between, or nothing came of ours
+            return None
+        return [id_ for other, id_ in touched if other is kind]
+
     def _settle_kind(self, kind: Kind, land: Landscape) -> None:
+        """Settle all objects of a kind, or, where nothing else can have changed, those that were touched."""
+        ids = self.changeable(kind)
+        if ids is None:
+            self._settle_all(kind, land)
+            return
+        fresh, rows = self.standings.fresh[kind], dict(self.live.own(kind))
+        self.rows[kind] = rows
+        for id_ in ids:
+            rows.pop(id_, None)
+            source = fresh.get(id_)
+            if source is not None:
+                self._settle_one((kind, id_), source, land)
+        self.memo.forget(kind, [id_ for id_ in ids if id_ not in fresh])
+
+    def _settle_all(self, kind: Kind, land: Landscape) -> None:
         settled, rows, fresh = self.memo.settled[kind], self.rows[kind], self.standings.fresh[kind]
         live, moved = self.live.own(kind), self.moved
         suspects = {id_ for other, id_ in (*self.refused, *self.live.others) if other is kind}
@@ -110,7 +134,8 @@ class Attempt:
         kind, id_ = key
         compiled = self.memo.compiled[kind].get(id_)
         self.memo.settled[kind].pop(id_, None)
-        stale = compiled is None or compiled.document is not source.document
+        # What is missing may have become something that waits, or the other way round: it is looked at anew.
+        stale = compiled is None or compiled.document is not source.document or bool(compiled.missing)
         if compiled is None or stale or not compiled.looked_at.isdisjoint(self.moved):
             assert source.document is not None
             compiled = self.memo.compiled[kind][id_] = _compile(source.document, land)
@@ -137,7 +162,9 @@ class Attempt:
             self.problems.append(complaint(source, (), what, "give this one another name", "other-owner"))
             return Verdict(ConditionType.ACCEPTED, Reason.CONFLICTED, what)
         if compiled.missing:
-            self.problems += [of_missing(source, missing) for missing in compiled.missing]
+            # Waiting for something is only worth a word where nothing else is wrong.
+            faults = [missing for missing in compiled.missing if not missing.held] or compiled.missing
+            self.problems += [of_missing(source, missing) for missing in faults]
             return Verdict(ConditionType.RESOLVED_REFS, Reason(compiled.missing[0].reason), compiled.missing[0].what)
         if compiled.row is None:
             return Verdict(ConditionType.ACCEPTED, Reason.UNSUPPORTED_BY_TARGET, _NOT_BOUGHT)

@@ -59,14 +59,17 @@ def _changed(attempt: Attempt) -> dict[Key, Row]:
     """The rows that are not live as they are."""
     out: dict[Key, Row] = {}
     for kind, rows in attempt.rows.items():
-        live = rows_of(attempt.live.mine, kind)
-        out |= {(kind, id_): row for id_, row in rows.items() if live.get(id_) is not row}
+        live, ids = rows_of(attempt.live.mine, kind), attempt.changeable(kind)
+        looked_at = rows.items() if ids is None else [(id_, rows[id_]) for id_ in ids if id_ in rows]
+        out |= {(kind, id_): row for id_, row in looked_at if live.get(id_) is not row}
     return out
 
 
 def _deleted(attempt: Attempt) -> Iterator[Key]:
     for kind, rows in attempt.rows.items():
-        for id_ in rows_of(attempt.live.mine, kind).keys() - rows.keys():
+        live, ids = rows_of(attempt.live.mine, kind), attempt.changeable(kind)
+        gone = live.keys() - rows.keys() if ids is None else [id_ for id_ in ids if id_ in live and id_ not in rows]
+        for id_ in gone:
             yield kind, id_
 
 

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from reconciler.model.attempt import Attempt
 from reconciler.model.claims import settle_claims
 from reconciler.model.live import Live
-from reconciler.model.memo import Memo
+from reconciler.model.memo import LastPass, Memo
 from reconciler.model.records import Verdict
 from reconciler.model.sources import Key, Source
-from reconciler.model.standing import Declared, stand
+from reconciler.model.standing import Declared, stand, stand_again
 from schemas.problems import Problem
 from schemas.tables.rows import Kind, Rows
 
@@ -39,7 +39,9 @@ class Desired:
 def desire(declared: Declared, live: Live, memo: Memo | None = None) -> Desired:
     """The desired state. `memo` of the last pass over the same folder makes it fast, and changes nothing else."""
     memo = memo if memo is not None else Memo()
-    standings = stand(declared, live.records)
+    last = memo.last
+    standings = stand_again(declared, last.files, last.standings) if last is not None else None
+    standings = standings or stand(declared, live.records)
     refused: dict[Key, Verdict] = {}
     problems: list[Problem] = []
     while True:
@@ -52,10 +54,7 @@ def desire(declared: Declared, live: Live, memo: Memo | None = None) -> Desired:
         refused |= {key: refusal.verdict for key, refusal in found.items()}
         problems += [refusal.problem for refusal in found.values() if refusal.problem is not None]
     rows = Rows(*(attempt.rows[kind] for kind in (Kind.TRUNK, Kind.RULE, Kind.NUMBER)))  # type: ignore[arg-type]  # by kind
-    return Desired(
-        rows,
-        (*standings.problems, *attempt.problems, *problems),
-        attempt.verdicts,
-        standings.fresh,
-        tuple(standings.tests),
-    )
+    told = (*standings.problems, *attempt.problems, *problems)
+    plain = standings.plain and not (attempt.verdicts or told)
+    memo.last = LastPass(declared.files, standings, rows) if plain else None
+    return Desired(rows, told, attempt.verdicts, standings.fresh, tuple(standings.tests))

@@ -6,13 +6,15 @@ handed out again as the same objects, so that comparing ten thousand unchanged r
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from reconciler.model.references import ANY_TRUNK, Missing, TrunkSeen, seen
-from reconciler.model.sources import Key, Source
+from reconciler.model.sources import FileSources, Key, Source
+from reconciler.model.standing import Standings
 from schemas.resources.documents import Document
 from schemas.resources.trunk import Trunk
-from schemas.tables.rows import Kind, Row
+from schemas.tables.rows import Kind, Row, Rows
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,6 +43,15 @@ class Settled:
     looked_at: frozenset[Key]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class LastPass:
+    """What the last pass looked at, and the rows that came of it; there is none where it had anything to complain."""
+
+    files: Mapping[str, FileSources]
+    standings: Standings
+    rows: Rows
+
+
 @dataclass(slots=True)
 class Memo:
     """What is known by kind and id, and the landscape in which it was resolved."""
@@ -50,6 +61,7 @@ class Memo:
     seen: dict[str, tuple[Trunk, TrunkSeen]] = field(default_factory=dict)
     trunks: dict[str, TrunkSeen] = field(default_factory=dict)
     rules: dict[str, None] = field(default_factory=dict)
+    last: LastPass | None = None
 
     def trunk_seen(self, id_: str, trunk: Trunk) -> TrunkSeen:
         """What others see of a trunk: the same object while the document is the same."""
@@ -73,7 +85,7 @@ class Memo:
             return set()
         return {(Kind.RULE, id_) for id_ in before.keys() ^ rules.keys()}
 
-    def forget(self, kind: Kind, ids: set[str]) -> None:
+    def forget(self, kind: Kind, ids: Iterable[str]) -> None:
         """Let go of objects that are no longer declared."""
         for id_ in ids:
             self.compiled[kind].pop(id_, None)

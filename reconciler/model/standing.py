@@ -41,6 +41,40 @@ class Standings:
     tests: list[Source] = field(default_factory=list)
     """The RoutingTests, which are no objects."""
     problems: list[Problem] = field(default_factory=list)
+    touched: frozenset[Key] | None = None
+    """The only objects that may differ from the last pass; None = any may."""
+
+    @property
+    def plain(self) -> bool:
+        """Whether every object is declared once, in a sound document."""
+        return not (self.held or self.broken or self.tests)
+
+
+def stand_again(declared: Declared, files: Mapping[str, FileSources], last: Standings) -> Standings | None:
+    """What `stand` gives, made from the last pass over `files` by looking at changed files alone.
+
+    None: it cannot be, because something is or was not plain.
+    """
+    if declared.unread or not last.plain:
+        return None
+    now = declared.files
+    come = [file for name, file in now.items() if files.get(name) is not file]
+    gone = [files[name] for name in files.keys() - now.keys()]
+    gone += [files[file.file] for file in come if file.file in files]
+    fresh = {kind: dict(sources) for kind, sources in last.fresh.items()}
+    touched: set[Key] = set()
+    for file in gone:
+        for source in file.sources:
+            assert source.key is not None
+            fresh[source.key[0]].pop(source.key[1])
+            touched.add(source.key)
+    for file in come:
+        for source in file.sources:
+            key = source.key
+            if key is None or source.document is None or fresh[key[0]].setdefault(key[1], source) is not source:
+                return None
+            touched.add(key)
+    return Standings(fresh, touched=frozenset(touched)) if all(file.whole for file in come) else None
 
 
 def stand(declared: Declared, records: Mapping[str, bytes]) -> Standings:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from reconciler.model.desired import Desired, desire
 from reconciler.model.live import Live
@@ -76,6 +76,8 @@ class TablesTarget:
         self._catch_up()
         desired = desire(declared, self._live, self._memo)
         plan = diff(self._live.mine, desired.rows)
+        if not plan:  # the same rows: the next pass finds the ones that the model made last
+            self._live = replace(self._live, mine=desired.rows)
         return Planned(plan, desired, refusals(plan, self._live.mine, self._live.tables, allowed), self._live.revision)
 
     def apply(self, declared: Declared, allowed: Allowances, note: str = "") -> Planned:

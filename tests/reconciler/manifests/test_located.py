@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from reconciler.manifests import text as text_module
 from reconciler.manifests.located import path_text, read_bytes
+from reconciler.manifests.scalars import resolve
 from reconciler.manifests.text import source_line
 
 KEYS = st.text(alphabet="abcdefgh", min_size=1, max_size=4)
@@ -81,26 +82,19 @@ def test_json_is_read_as_it_says(data):
     assert one(json.dumps(data, ensure_ascii=False)).data == data
 
 
-@given(DOCUMENTS, STYLES)
-def test_what_a_yaml_writer_writes_is_read_as_its_own_reader_reads_it(data, style):
-    text = yaml.safe_dump(data, allow_unicode=True, **style)
-    document = one(text)
+PLAIN_DOCUMENTS = DOCUMENTS.filter(lambda data: all(reads_alike(value) for _, value in leaves(data)))
+
+
+def reads_alike(value) -> bool:
+    """Whether a YAML 1.1 writer, which leaves `1e3` and `0o7` unquoted, writes what YAML 1.2 reads as the same."""
+    return not isinstance(value, str) or isinstance(resolve(value), str)
+
+
+@given(PLAIN_DOCUMENTS, STYLES)
+def test_what_a_yaml_writer_writes_is_read_as_it_was(data, style):
+    document = one(yaml.safe_dump(data, allow_unicode=True, **style))
     assert document.problems == ()
-    assert as_texts(document.data) == as_texts(yaml.load(text, Loader=yaml.CSafeLoader))
-
-
-def as_texts(value):
-    """Floats as YAML 1.1 and 1.2 spell them differ (1e-07): compare what both agree on."""
-    if isinstance(value, dict):
-        return {key: as_texts(child) for key, child in value.items()}
-    if isinstance(value, list):
-        return [as_texts(child) for child in value]
-    if isinstance(value, float | str):
-        try:
-            return float(value)
-        except ValueError:
-            return value
-    return value
+    assert document.data == data
 
 
 def leaves(value, path=()):

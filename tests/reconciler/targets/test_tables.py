@@ -82,6 +82,39 @@ def test_a_pass_with_a_memory_of_the_last_one_gives_what_a_pass_without_gives(fo
             assert sorted(map(str, planned.desired.problems)) == sorted(map(str, afresh.problems))
 
 
+US, EU = {"region": "us"}, {"region": "eu"}
+VARIANTS = {
+    "t1.yaml": [[trunk("a", 1, labels=US)], [trunk("a", 1, labels=EU)], [trunk("a", 1, metadata="x")], []],
+    "t2.yaml": [[trunk("b", 2, labels=US)], [trunk("b", 1, labels=US)], []],
+    "r1.yaml": [[rule("a", priority=1, trunkRefs=[ref("a")])], [rule("a", room="hall", priority=2)], []],
+    "r2.yaml": [[rule("b", priority=3, trunkSelector={"matchLabels": US})], [broken(rule("b"))], []],
+    "n1.yaml": [[number("a", trunkRef=ref("a"), dispatchRuleRef=ref("a"))], [number("a", direction="inbound")], []],
+    "n2.yaml": [[number("b", "+442071838750", trunkRef=ref("b"))], [number("a")], "kind: [unclosed", []],
+}
+"""Small edits, most of which leave nothing to complain about."""
+any_edit = st.sampled_from(sorted(VARIANTS)).flatmap(
+    lambda name: st.tuples(st.just(name), st.sampled_from(VARIANTS[name]))
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(any_edit, min_size=1, max_size=8))
+def test_a_small_edit_gives_what_a_pass_over_everything_gives(edits):
+    with fresh_store() as store:
+        watcher = target(store)
+        folder = {name: variants[0] for name, variants in VARIANTS.items()}
+        watcher.apply(declared(folder), FREELY)
+        for name, documents in edits:
+            folder[name] = documents
+            live = live_of(store.load(), "default", store.goods("default"))
+            afresh = desire(declared(folder), live, Memo())
+            planned = watcher.apply(declared(folder), FREELY)
+            assert planned.desired.rows == afresh.rows
+            assert planned.desired.verdicts == afresh.verdicts
+            assert sorted(map(str, planned.desired.problems)) == sorted(map(str, afresh.problems))
+            assert not target(store).plan(declared(folder), FREELY).plan
+
+
 @settings(max_examples=15, deadline=None)
 @given(st.lists(any_torn_folder, min_size=1, max_size=4))
 def test_the_same_inputs_in_the_same_order_make_the_same_tables(folders):

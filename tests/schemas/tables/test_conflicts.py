@@ -182,6 +182,18 @@ def test_a_rule_too_wide_for_the_index_meets_listed_and_pointed_numbers_alike():
     assert pairs(found) == {("wide", "listed"), ("wide", "n")}
 
 
+def test_a_trunk_or_rule_that_is_put_brings_the_numbers_that_stand_on_it():
+    before = [trunk("a", ["1.0.0.0/8"], declared=True), trunk("b", ["2.0.0.0/8"], declared=True)]
+    before += [number("x", N2, trunk="a"), number("y", N2, trunk="b")]
+    assert clashing(*before) == set()
+    moved = trunk("b", ["1.0.0.0/8"], declared=True, since=3)
+    assert pairs(find_clashes(tables_of(*before), Delta(put=(moved,)))) == {("b", "x")}
+    before = [rule("a", trunks=["t"]), rule("b", trunks=["u"]), number("x", N2, rule="a"), number("y", N2, rule="b")]
+    assert clashing(*before) == {("y", "x")}  # one number twice among the server's own
+    widened = rule("b", trunks=["t"], since=3)
+    assert ("b", "x") in pairs(find_clashes(tables_of(*before), Delta(put=(widened,))))
+
+
 # The age of a claim
 
 
@@ -281,7 +293,17 @@ def test_the_indexes_find_whom_comparing_all_pairs_finds(rows, places_max):
 
 
 @settings(max_examples=500, deadline=None)
-@given(universe.rows, universe.rows, st.sampled_from([4096, 2, 1]))
+@given(universe.open_trunks, universe.dispatched, st.sampled_from([4096, 8, 4, 2, 1]))
+def test_they_do_where_nearly_everything_meets(trunks, rows, places_max):
+    state = universe.rows_of([*trunks, *rows])
+    every = (*state.trunks.values(), *state.rules.values(), *state.numbers.values())
+    with patch.object(entries, "PLACES_MAX", places_max):
+        found = find_clashes(Tables(), Delta(put=every))
+    assert {clash.newcomer for clash in found} == newcomers_by_pairs(state)
+
+
+@settings(max_examples=500, deadline=None)
+@given(universe.rows | universe.dispatched, universe.rows | universe.dispatched, st.sampled_from([4096, 2, 1]))
 def test_a_delta_finds_every_clash_in_which_it_has_a_part(rows, more, places_max):
     put = universe.rows_of(more)
     delta = Delta(put=(*put.trunks.values(), *put.rules.values(), *put.numbers.values()))

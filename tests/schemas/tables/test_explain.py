@@ -116,6 +116,11 @@ def test_rules_that_fit_come_in_their_order_and_say_by_what():
     ]
 
 
+def test_what_decided_comes_first_then_the_trunks_that_missed():
+    rows = [trunk("a", ["9.9.9.9/32"]), trunk("t"), trunk("z", since=5), rule("r"), rule("other", to=[N3])]
+    assert [line.id[8:] for line in explain(tables_of(*rows), call()).trail] == ["t", "r", "other", "z", "a"]
+
+
 def test_the_nearest_misses_come_first_and_the_rest_is_counted():
     rows = [trunk(f"far{i}", ["9.9.9.9/32"]) for i in range(70)] + [
         trunk("near", callers=[N3]),

@@ -51,6 +51,14 @@ def test_decide_agrees_with_the_predicates_run_on_every_row(rows, facts, places_
         assert decide(tables, facts, opens_pin) == universe.decide_by_hand(state, facts)
 
 
+@settings(max_examples=1500, deadline=None)
+@given(universe.open_trunks, universe.dispatched, universe.dispatched_calls, st.sampled_from([4096, 8, 4, 2, 1]))
+def test_decide_agrees_where_nearly_every_rule_concerns_the_call(trunks, rows, facts, places_max):
+    state = universe.rows_of([*trunks, *rows])
+    with patch.object(entries, "PLACES_MAX", places_max):
+        assert decide(Tables.build(state), facts, opens_pin) == universe.decide_by_hand(state, facts)
+
+
 # Trunks
 
 
@@ -72,6 +80,26 @@ def test_a_phone_number_neither_narrows_nor_widens_an_any_trunk():
 
 def test_a_phone_number_of_a_trunk_beats_an_older_any_trunk():
     assert trunk_for(trunk("old"), trunk("new", declared=True, since=9), number("n", N2, trunk="new", since=9)) == "new"
+
+
+def test_the_claim_on_a_number_is_as_old_as_the_younger_of_number_and_trunk():
+    rows = [
+        trunk("early", declared=True, since=1),
+        number("late-number", N2, trunk="early", since=9),
+        trunk("late", declared=True, since=5),
+        number("early-number", N2, trunk="late", since=2),
+    ]
+    assert trunk_for(*rows) == "late"
+
+
+def test_of_two_phone_numbers_with_one_number_on_one_trunk_the_incumbent_stays():
+    for old, new in (("a", "b"), ("b", "a")):
+        pair = [number(old, N2, trunk="t", since=1), number(new, N2, trunk="t", since=2)]
+        for rows in (pair, pair[::-1]):
+            decision = decide(tables_of(T, rule("r", to=[N2]), *rows), call())
+            assert isinstance(decision, Admitted)
+            assert decision.number is not None
+            assert decision.number.id == f"default/{old}"
 
 
 def test_an_outbound_number_serves_no_call():
@@ -223,6 +251,15 @@ def test_a_rule_that_a_phone_number_points_at_is_no_longer_for_any_number():
 def test_not_even_when_the_phone_number_is_outbound():
     rows = [rule("r"), number("n", N2, rule="r", direction=Direction.OUTBOUND)]
     assert refusal(T, *rows).reason is Reason.NO_RULE
+
+
+@pytest.mark.parametrize("places_max", [4096, 4, 1])
+def test_of_rules_too_wide_for_the_index_the_best_is_found_not_the_first(places_max):
+    """By PIN, kind and name `first` stands before `best`; that its caller fits less well shows only in the lists."""
+    first = rule("first", to=[N2, N3], from_=["+1*", "+2*", "+3*"], pin="1")
+    best = rule("second", RoomKind.CALLEE, to=[N2, N3], from_=[N1, "+2*", "+3*"])
+    with patch.object(entries, "PLACES_MAX", places_max):
+        assert rule_for(first, best) == "second"
 
 
 def test_a_rule_that_is_pointed_at_must_still_serve_the_trunk_and_the_caller():

@@ -91,6 +91,40 @@ calls = st.builds(
 )
 
 
+lists = st.lists(st.sampled_from(["+1415", "+14155", "+14*", "+1415*", "+*"]), max_size=3, unique=True)
+meeting_rules = st.builds(
+    rule,
+    st.sampled_from(["a", "b", "c", "d", "e", "f"]),
+    st.sampled_from(list(RoomKind)),
+    trunks=st.sampled_from([None, ["a"], ["a", "b"]]),
+    to=lists,
+    from_=lists,
+    priority=st.sampled_from([None, None, 1]),
+    pin=st.sampled_from(["", "1", "2"]),
+    since=ages,
+)
+meeting_numbers = st.builds(
+    number,
+    st.sampled_from(NAMES),
+    st.sampled_from(["+1415", "+14155"]),
+    trunk=st.sampled_from(["", "a", "b"]),
+    rule=st.sampled_from(["", *NAMES]),
+    since=ages,
+)
+dispatched = st.lists(meeting_rules | meeting_rules | meeting_numbers, min_size=2, max_size=14)
+"""Rows that nearly all concern one call, on trunks that let everything in: what reaches the rules, and reaches deep."""
+open_trunks = st.builds(
+    lambda a, b: [trunk("a", ["10.0.0.0/8"], since=a), trunk("b", ["10.0.0.0/8"], declared=True, since=b)], ages, ages
+)
+dispatched_calls = st.builds(
+    CallFacts,
+    st.just("10.1.2.3"),
+    st.sampled_from(["+1415", "+14155", "+141550"]),
+    st.sampled_from(["+1415", "+14155", "+141550"]),
+    pin=st.sampled_from([None, "", "1", "2"]),
+)
+
+
 def rows_of(listed: list[Row]) -> Rows:
     """The rows by id; of two with one id the later stays."""
     made = Rows()

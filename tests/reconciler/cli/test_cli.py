@@ -1,0 +1,265 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from reconciler.cli import COMMANDS, run
+from schemas.stores import SqliteStore
+from tests.reconciler.declaring import broken, document, number, ref, rule, text, trunk
+
+CALL = ["--to", "+14155550100", "--from", "+14155550199"]
+
+
+@pytest.fixture(autouse=True)
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    for name in ("DIALPLANE_STATE", "DIALPLANE_TABLES", "DIALPLANE_OWNER"):
+        monkeypatch.delenv(name, raising=False)
+    (tmp_path / "m").mkdir()
+    write("a.yaml", trunk(), rule(), number(trunkRef=ref("carrier"), dispatchRuleRef=ref("support")))
+    return tmp_path
+
+
+def write(name: str, *documents) -> None:
+    (Path("m") / name).write_bytes(text(documents))
+
+
+def said(capsys, *arguments: str) -> tuple[int, str, str]:
+    code = run(arguments)
+    out, err = capsys.readouterr()
+    return code, out, err
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help_with_an_example(capsys, command):
+    code, out, _ = said(capsys, command, "--help")
+    assert code == 0
+    assert f"reconcile {command}" in out.partition("Example:")[2]
+
+
+def test_help_needs_none_of_the_heavy_parts():
+    script = "import sys, reconciler.cli as c; c.run(['--help']); sys.stderr.write(' '.join(sys.modules))"
+    root = Path(__file__).parents[3]
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONPATH": str(root)},
+    )
+    assert "watch" in done.stdout
+    assert not {"pydantic", "yaml", "rich", "asyncio", "sqlite3"} & set(done.stderr.split())
+
+
+def test_validate_is_zero_for_warnings_and_one_for_errors(capsys):
+    assert said(capsys, "validate", "m")[0] == 0
+    write("b.yaml", rule("other", priority=1, trunkRefs=[ref("carier")]))
+    code, out, _ = said(capsys, "validate", "m")
+    assert code == 1
+    assert "m/b.yaml:1:" in out
+    assert "did you mean carrier?" in out
+    assert "4 documents in 2 files: 1 error" in out
+
+
+def test_validate_speaks_json_and_github(capsys):
+    write("b.yaml", broken(rule("other", priority=1)))
+    report = json.loads(said(capsys, "validate", "m", "-o", "json")[1])
+    assert (report["formatVersion"], report["errors"]) == (1, 1)
+    assert said(capsys, "validate", "m", "-o", "github")[1].startswith("::error file=m/b.yaml,line=1,")
+
+
+def test_validate_reads_standard_input(capsys, monkeypatch):
+    class Piped:
+        buffer = open(Path("m") / "a.yaml", "rb")  # noqa: SIM115 - closed below
+
+    monkeypatch.setattr(sys, "stdin", Piped)
+    code, out, _ = said(capsys, "validate", "-")
+    Piped.buffer.close()
+    assert (code, out) == (0, out)
+    assert "3 documents in 1 file" in out
+
+
+def test_a_missing_folder_is_one_sentence_and_no_traceback(capsys):
+    for command in (["validate"], ["plan"], ["apply"], ["explain", *CALL, "--ip", "10.1.0.1"]):
+        code, out, err = said(capsys, *command, "nowhere")
+        assert code == 1
+        assert "nowhere" in out + err
+    assert not Path(".dialplane").exists(), "nothing was touched"
+
+
+def test_plan_changes_nothing_and_tells_by_its_exit_code_when_asked(capsys):
+    code, out, _ = said(capsys, "plan", "m")
+    assert code == 0
+    assert out.endswith("Plan: 3 to create, 0 to change, 0 to delete\n")
+    assert not Path(".dialplane").exists()
+    assert said(capsys, "plan", "m", "--detailed-exitcode")[0] == 2
+    said(capsys, "apply", "m")
+    code, out, _ = said(capsys, "plan", "m", "--detailed-exitcode")
+    assert (code, out) == (0, "No changes: the tables are as declared.\n")
+    (Path("m") / "a.yaml").write_text("")
+    assert said(capsys, "plan", "m", "--detailed-exitcode")[0] == 3
+    write("a.yaml", broken(trunk()))
+    assert said(capsys, "plan", "m", "--detailed-exitcode")[0] == 1
+
+
+def test_plan_json_is_for_machines(capsys):
+    report = json.loads(said(capsys, "plan", "m", "-o", "json")[1])
+    assert report["summary"] == {"create": 3, "update": 0, "delete": 0}
+    assert report["changes"][0]["file"] == "m/a.yaml"
+
+
+def test_apply_then_apply_again_is_one_revision(capsys):
+    assert said(capsys, "apply", "m")[1].endswith("Applied: revision 1 is live.\n")
+    assert said(capsys, "apply", "m")[1].endswith("Revision 1 stays.\n")
+
+
+def test_apply_of_a_broken_document_is_partial_and_one(capsys):
+    said(capsys, "apply", "m")
+    write(
+        "a.yaml", trunk(metadata="x"), broken(rule()), number(trunkRef=ref("carrier"), dispatchRuleRef=ref("support"))
+    )
+    code, out, err = said(capsys, "apply", "m")
+    assert code == 1
+    assert "~ Trunk default/carrier" in out
+    assert "nonsense" in err
+
+
+def test_apply_of_an_unsafe_change_is_three_and_names_the_flag(capsys):
+    said(capsys, "apply", "m")
+    (Path("m") / "a.yaml").write_text("")
+    code, out, _ = said(capsys, "apply", "m")
+    assert code == 3
+    assert "to allow it: --allow-deletes 3" in out
+    assert said(capsys, "apply", "m", "--allow-deletes", "3")[0] == 0
+
+
+def test_apply_lets_a_named_rule_open_to_any_number(capsys):
+    said(capsys, "apply", "m")
+    write("a.yaml", trunk(), rule(), number(trunkRef=ref("carrier")))
+    code, out, _ = said(capsys, "apply", "m", "-o", "json")
+    report = json.loads(out)
+    assert (code, report["applied"], report["refusals"][0]["code"]) == (3, False, "becomes-any")
+    flags = report["refusals"][0]["flags"].split()
+    assert said(capsys, "apply", "m", *flags)[0] == 0
+
+
+def test_settings_stand_before_or_behind_the_command_or_in_the_environment(capsys, monkeypatch):
+    said(capsys, "--state", "one", "apply", "m")
+    said(capsys, "apply", "m", "--state", "two")
+    monkeypatch.setenv("DIALPLANE_STATE", "three")
+    said(capsys, "apply", "m")
+    said(capsys, "apply", "m", "--tables", "sqlite:///four.db")
+    assert all(Path(file).exists() for file in ("one/tables.db", "two/tables.db", "three/tables.db", "four.db"))
+
+
+def test_a_store_that_cannot_be_opened_is_one_sentence(capsys):
+    Path("text.db").write_text("this is no database at all, but a text that is long enough to be read as one" * 20)
+    code, _, err = said(capsys, "apply", "m", "--tables", "sqlite:///text.db")
+    assert code == 1
+    assert err.startswith("reconcile: ")
+    assert len(err.splitlines()) == 1
+
+
+def test_explain_says_where_a_call_goes_by_manifests_and_by_the_live_tables(capsys):
+    offline = said(capsys, "explain", "m", *CALL, "--ip", "10.1.0.1")
+    assert offline[0] == 0
+    assert "room lobby by DispatchRule default/support on Trunk default/carrier" in offline[1]
+    said(capsys, "apply", "m")
+    assert said(capsys, "explain", "--tables", *CALL, "--ip", "10.1.0.1") == offline
+
+
+def test_explain_of_a_refused_call_is_a_decision_too(capsys):
+    code, out, _ = said(capsys, "explain", "m", *CALL, "--ip", "192.0.2.1", "-o", "json")
+    assert code == 0
+    assert json.loads(out)["decision"]["reason"] == "source-not-allowed"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["m", "--ip", "nonsense"],
+        ["--ip", "10.1.0.1"],
+        ["m", "--tables", "--ip", "10.1.0.1"],
+        ["--tables", "--ip", "::1"],
+    ],
+)
+def test_explain_says_what_it_lacks(capsys, arguments):
+    code, _, err = said(capsys, "explain", *CALL, *arguments)
+    assert code == 1
+    assert err.startswith("reconcile: ")
+
+
+def routing_test(**expect: str):
+    call = {"to": "+14155550100", "from": "+14155550199", "address": "10.1.0.1", "expect": expect}
+    return document("RoutingTest", "routes", {"calls": [call]})
+
+
+def test_routing_tests_hold_or_fail_with_the_trail(capsys):
+    write("t.yaml", routing_test(room="lobby", rule="support", trunk="carrier"))
+    assert said(capsys, "test", "m")[:2] == (0, "ok      routes: call to +14155550100 from +14155550199\n1 of 1 hold\n")
+    write("t.yaml", routing_test(room="hall"))
+    code, out, _ = said(capsys, "test", "m")
+    assert code == 1
+    assert "room is lobby, expected hall" in out
+    assert "Trunk default/carrier" in out
+
+
+def test_a_routing_test_may_expect_a_refusal(capsys):
+    write("t.yaml", routing_test(reason="no-rule"))
+    code, out, _ = said(capsys, "test", "m", "-o", "json")
+    assert code == 1
+    assert json.loads(out)["calls"][0]["faults"] == ["reason is none, expected no-rule"]
+
+
+def test_status_shows_conditions_places_and_bridges(capsys):
+    assert "Nothing is live" in said(capsys, "status")[1]
+    said(capsys, "apply", "m")
+    with SqliteStore(".dialplane/tables.db") as store:
+        import time
+
+        assert store.acknowledge("bridge-1", "", 1, time.time())
+    write("a.yaml", trunk(), broken(rule()), number(trunkRef=ref("carrier"), dispatchRuleRef=ref("support")))
+    said(capsys, "apply", "m")
+    code, out, _ = said(capsys, "status")
+    assert code == 0
+    lines = {line.split("  ")[0]: line for line in out.splitlines()}
+    assert "True" in lines["Trunk default/carrier"]
+    assert "Invalid: m/a.yaml:3:" in lines["DispatchRule default/support"]
+    assert "bridge-1 at revision 1" in out
+    report = json.loads(said(capsys, "status", "-o", "json")[1])
+    assert [c["type"] for c in report["objects"][0]["conditions"]] == [
+        "Accepted",
+        "ResolvedRefs",
+        "Programmed",
+        "Ready",
+    ]
+
+
+def test_schema_prints_the_published_schemas(capsys):
+    assert json.loads(said(capsys, "schema")[1])["title"] == "dialplane"
+    assert json.loads(said(capsys, "schema", "trunk")[1])["properties"]["kind"]["const"] == "Trunk"
+
+
+def test_a_wrong_command_or_option_is_one_and_not_two(capsys):
+    code, _, err = said(capsys, "aply", "m")
+    assert code == 1
+    assert "did you mean apply?" in err
+    assert said(capsys, "plan", "m", "--nonsense")[0] == 1
+    assert said(capsys, "plan")[0] == 1
+
+
+def test_nothing_asked_shows_the_help(capsys):
+    code, out, _ = said(capsys)
+    assert code == 0
+    assert "Commands:" in out
+
+
+def test_standard_input_cannot_be_watched(capsys):
+    code, _, err = said(capsys, "--watch", "-")
+    assert code == 1
+    assert "cannot be watched" in err

@@ -1,0 +1,169 @@
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from reconciler.loop import Loop
+from reconciler.manifests.folder import Folder
+from reconciler.manifests.quiet import Batch
+from reconciler.plan.gates import Allowances
+from reconciler.targets.tables import TablesTarget
+from schemas.stores import SqliteStore, StoreError
+from tests.reconciler.declaring import broken, declared, number, rule, text, trunk
+
+ALL = Batch(everything=True)
+SWEEP = Batch(everything=True, swept=True)
+
+
+class Watched:
+    """A loop over a folder, with what it says; times are left out."""
+
+    def __init__(self, place: Path, store: SqliteStore) -> None:
+        self.folder = place / "m"
+        self.folder.mkdir()
+        self.store = store
+        self.lines: list[str] = []
+        self.problems: list[str] = []
+        target = TablesTarget(store, "default", wall=lambda: 1000.0)
+        self.loop = Loop(Folder(str(self.folder)), target, self._say, self._report)
+
+    def _say(self, line: str) -> None:
+        self.lines.append(re.sub(r"in \d+ ms", "in 0 ms", line.replace(str(self.folder), "m")))
+
+    def _report(self, _reading, problems) -> None:
+        self.problems += [problem.code for problem in problems]
+
+    def write(self, name: str, *documents) -> None:
+        (self.folder / name).write_bytes(text(documents))
+
+    def edit(self, name: str, *documents) -> None:
+        self.write(name, *documents)
+        self.loop.one_pass(Batch(frozenset({str(self.folder / name)})))
+
+
+@pytest.fixture
+def watched(tmp_path: Path) -> Iterator[Watched]:
+    with SqliteStore(str(tmp_path / "tables.db")) as store:
+        made = Watched(tmp_path, store)
+        made.write("trunk.yaml", trunk())
+        made.write("rule.yaml", rule(room="lobby"))
+        yield made
+
+
+def test_the_first_line_says_what_is_watched(watched):
+    watched.loop.one_pass(ALL)
+    assert watched.lines == [
+        "watching m (2 documents), revision 1",
+        "revision 1: Trunk default/carrier created, live in 0 ms",
+        "revision 1: DispatchRule default/support created, live in 0 ms",
+    ]
+
+
+def test_an_edit_is_one_revision_and_one_line(watched):
+    watched.loop.one_pass(ALL)
+    watched.edit("rule.yaml", rule(room="hall"))
+    assert watched.lines[-1] == "revision 2: DispatchRule default/support changed (room: lobby -> hall), live in 0 ms"
+    assert watched.store.load().rows.rules["default/support"].room_name == "hall"
+
+
+def test_a_broken_edit_changes_nothing_but_the_message_which_is_told_once(watched):
+    watched.loop.one_pass(ALL)
+    said = len(watched.lines)
+    watched.edit("rule.yaml", broken(rule(room="hall")))
+    watched.edit("trunk.yaml", trunk(metadata="x"))
+    assert watched.problems.count("unknown-field") == 1
+    assert watched.store.load().rows.rules["default/support"].room_name == "lobby"
+    watched.edit("rule.yaml", rule(room="hall"))
+    assert watched.lines[-1] == "all errors are mended"
+    assert len(watched.lines) == said + 3
+
+
+def test_an_unsafe_change_keeps_the_tables_and_is_told_once_with_the_apply_that_allows_it(watched):
+    watched.loop.one_pass(ALL)
+    for file in watched.folder.iterdir():
+        file.unlink()
+    watched.loop.one_pass(ALL)
+    watched.write("note.yaml")
+    watched.loop.one_pass(ALL)
+    refusals = [line for line in watched.lines if "refused as unsafe" in line]
+    assert len(refusals) == 1
+    assert refusals[0].endswith("to allow it: reconcile apply m --allow-deletes 2")
+    assert watched.store.head().revision == 1
+
+
+def test_a_sweep_that_finds_nothing_does_nothing(watched):
+    watched.loop.one_pass(ALL)
+    before = watched.store.data_version(), list(watched.lines)
+    watched.loop.one_pass(SWEEP)
+    assert (watched.store.data_version(), watched.lines) == before
+
+
+def test_a_folder_that_is_gone_keeps_everything(watched):
+    watched.loop.one_pass(ALL)
+    watched.folder.rename(watched.folder.with_name("elsewhere"))
+    watched.loop.one_pass(ALL)
+    assert watched.store.head().revision == 1
+    assert watched.problems == ["no-such-folder"]
+
+
+def test_a_store_that_fails_is_told_once_and_tried_again_at_the_next_look(watched):
+    watched.loop.one_pass(ALL)
+    publish = watched.store.publish
+
+    def failing(*_args, **_kwargs):
+        raise StoreError("tables.db", "the disk is full")
+
+    watched.store.publish = failing
+    watched.edit("rule.yaml", rule(room="hall"))
+    watched.loop.one_pass(SWEEP)
+    assert watched.lines.count("tables.db: the disk is full") == 1
+    watched.store.publish = publish
+    watched.loop.one_pass(SWEEP)
+    assert watched.store.load().rows.rules["default/support"].room_name == "hall"
+
+
+def test_a_second_watcher_of_the_same_folder_does_no_harm(watched):
+    watched.loop.one_pass(ALL)
+    lines: list[str] = []
+    second = TablesTarget(watched.store, "default", wall=lambda: 1000.0)
+    other = Loop(Folder(str(watched.folder)), second, lines.append, lambda *_: None)
+    other.one_pass(ALL)
+    for room in ("hall", "attic"):
+        watched.edit("rule.yaml", rule(room=room))
+        other.one_pass(ALL)
+    assert watched.store.head().revision == 3
+    assert len(lines) == 1
+
+
+def test_what_somebody_else_applies_meanwhile_is_not_undone_by_an_edit_elsewhere(watched):
+    watched.loop.one_pass(ALL)
+    other = declared({"x.yaml": [number()]})
+    TablesTarget(watched.store, "team-b", wall=lambda: 1000.0).apply(other, Allowances())
+    watched.edit("rule.yaml", rule(room="hall"))
+    rows = watched.store.load().rows
+    assert rows.numbers
+    assert rows.rules["default/support"].room_name == "hall"
+
+
+def test_tables_that_somebody_removed_are_made_again(tmp_path):
+    path = tmp_path / "tables.db"
+    with SqliteStore(str(path)) as store:
+        watched = Watched(tmp_path, store)
+        watched.write("trunk.yaml", trunk())
+        watched.loop.one_pass(ALL)
+        for file in tmp_path.glob("tables.db*"):
+            file.unlink()
+        with SqliteStore(str(path)) as anew:
+            assert anew.head().revision == 0
+            store.data_version()
+            watched.loop.one_pass(SWEEP)
+            assert list(anew.load().rows.trunks) == ["default/carrier"]
+
+
+def test_very_many_changes_are_counted(watched):
+    watched.write("numbers.yaml", *(number(f"n{index}", f"+1415555{index:04}") for index in range(100)))
+    watched.loop.one_pass(ALL)
+    assert watched.lines[-1] == "revision 1: 52 more changes, live in 0 ms"
