@@ -1,5 +1,5 @@
 # Every target does the set-up it needs. `make help` lists them.
-# The newest python3.x >= 3.11 that can make a virtual environment is picked; PYTHON=… overrides.
+# The newest tested python3.x (3.11 to 3.13) that can make a virtual environment is picked; PYTHON=… overrides.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help setup run call test check bench generate clean
@@ -20,7 +20,7 @@ setup: $(READY) ## make .venv with everything that the other targets need
 
 $(READY): pyproject.toml
 	@py="$(PYTHON)"; \
-	if [ -z "$$py" ]; then for v in 3.15 3.14 3.13 3.12 3.11 3; do \
+	if [ -z "$$py" ]; then for v in 3.13 3.12 3.11 3; do \
 	  if python$$v -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then py=python$$v; break; fi; \
 	done; fi; \
 	if [ -z "$$py" ]; then \

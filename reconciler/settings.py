@@ -1,7 +1,7 @@
-"""Where the settings of a `reconcile` command come from: its options, else `DIALPLANE_*`, else `.env`, else defaults.
+"""Where the settings of a `reconcile` command come from: its options, else `DIALPLANE_*`, else defaults.
 
-Called once by `cli` with the environment and the text of `.env` (this module opens no file), so that
-everything below takes a `Settings` value and never looks at the environment itself.
+Made by each command from the environment, in which a `.env` file is by then (`schemas.environment`), so that everything
+below takes a `Settings` value and never looks at the environment itself.
 """
 
 from __future__ import annotations
@@ -15,10 +15,6 @@ from reconciler.errors import ReconcileError
 PREFIX = "DIALPLANE_"
 OWNER_CHARS_MAX = 63
 
-_ASSIGNMENT = re.compile(r"(?:export[ \t]+)?([A-Za-z_][A-Za-z0-9_]*)[ \t]*=[ \t]*(.*)")
-_QUOTED = re.compile(r"(?:\"((?:[^\"\\]|\\.)*)\"|'([^']*)')[ \t]*(?:#.*)?")
-_ESCAPE = re.compile(r"\\(.)")
-_ESCAPES = {"n": "\n", "t": "\t", "r": "\r"}
 _OWNER = re.compile(r"[a-z0-9]([-a-z0-9._]*[a-z0-9])?")
 
 
@@ -41,15 +37,14 @@ class Settings:
         return self.tables or f"sqlite:///{self.state.rstrip('/')}/tables.db"
 
 
-def settings_from(options: Mapping[str, str | None], environ: Mapping[str, str], dotenv: str = "") -> Settings:
-    """Settings from command line options (None = not given), the environment, and the text of a `.env` file."""
-    in_file = parse_dotenv(dotenv)
+def settings_from(options: Mapping[str, str | None], environ: Mapping[str, str]) -> Settings:
+    """Settings from command line options (None = not given) and the environment."""
     given: dict[str, str] = {}
     for name in (field.name for field in fields(Settings)):
         variable = PREFIX + name.upper()
         value = options.get(name)
         if value is None:
-            value = environ.get(variable, in_file.get(variable))
+            value = environ.get(variable)
         if value is not None:
             given[name] = value
     settings = Settings(**given)
@@ -59,19 +54,3 @@ def settings_from(options: Mapping[str, str | None], environ: Mapping[str, str],
         hint = f"use at most {OWNER_CHARS_MAX} lower-case letters, digits, dots, dashes"
         raise ReconcileError(f"{settings.owner[:OWNER_CHARS_MAX]!r} is no owner's name", hint)
     return settings
-
-
-def parse_dotenv(text: str) -> dict[str, str]:
-    """Variables of a `.env` file: `KEY=value` lines, `export`, quotes, `#` comments; other lines are passed over."""
-    found: dict[str, str] = {}
-    for line in text.removeprefix("\ufeff").splitlines():
-        assignment = _ASSIGNMENT.fullmatch(line.strip())
-        if assignment is None:
-            continue
-        name, raw = assignment.groups()
-        if quoted := _QUOTED.fullmatch(raw):
-            double, single = quoted.groups()
-            found[name] = single if double is None else _ESCAPE.sub(lambda m: _ESCAPES.get(m[1], m[1]), double)
-        else:
-            found[name] = re.split(r"(?:^|[ \t])#", raw, maxsplit=1)[0].rstrip()
-    return found

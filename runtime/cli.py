@@ -15,6 +15,7 @@ from runtime.commands.calls import calls
 from runtime.commands.serve import run, up
 from runtime.errors import BridgeError
 from schemas.environment import load_env_file
+from schemas.stores import StoreError
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -44,8 +45,15 @@ def main() -> None:
         fault.show()
         sys.exit(fault.exit_code)
     except BridgeError as fault:
-        click.echo(click.style("error: ", fg="red", bold=True) + str(fault), err=True)
+        _show_error(str(fault))
         sys.exit(fault.exit_code)
+    except StoreError as fault:
+        _show_error(f"{fault.where}: {fault.what}\n  {fault.hint}")
+        sys.exit(1)
+
+
+def _show_error(text: str) -> None:
+    click.echo(click.style("error: ", fg="red", bold=True) + text, err=True)
 
 
 if __name__ == "__main__":

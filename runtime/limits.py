@@ -11,9 +11,6 @@ CALLS_MAX = 2_000
 ROOM_MEMBERS_MAX = 100
 """Members of one embedded room. At the bound a caller gets 486."""
 
-ROOM_NAME_CHARS_MAX = 256
-"""LiveKit's own bound for a room name; a longer one gets 484, as it comes from the number dialled."""
-
 RETRY_AFTER_S = 5
 """What Retry-After says when the bridge is full."""
 
@@ -34,9 +31,6 @@ TICKS_CAUGHT_UP_MAX = 5
 
 PACKETS_PER_TICK_MAX = 64
 """Datagrams read from one media socket in one tick, so that a flood at one call cannot starve the rest."""
-
-TRAIL_LINES_MAX = 50
-"""Lines of reasons kept with one refused call."""
 
 RECENT_RECORDS_MAX = 200
 """Ended calls that `bridge calls` can still show."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from runtime.errors import BridgeError
+from schemas.ids import is_name
 
 LISTEN_DEFAULT = "udp://127.0.0.1:5060"
 RTP_PORTS_DEFAULT = "10000-20000"
@@ -37,19 +38,21 @@ class BridgeSettings:
     rtp_last: int
     region: str = ""
     api: tuple[str, int] | None = None
+    api_chosen: bool = False
+    """Whether somebody asked for this address: then no other will do."""
     records: Path | None = None
     play: Path | None = None
     record: Path | None = None
 
 
-def parse_listen(text: str) -> Listen:
+def parse_listen(text: str, option: str = "--listen") -> Listen:
     """`udp://127.0.0.1:5060`. BridgeError says what was wrong with it."""
     scheme, separator, rest = text.partition("://")
     if not separator:
         scheme, rest = "udp", text
     if scheme != "udp":
-        raise BridgeError(f"{text}: this version listens on udp only, not on {scheme!r}", f"write {LISTEN_DEFAULT}")
-    host, port = parse_host_port(rest, "--listen")
+        raise BridgeError(f"{option} {text}: this version speaks udp only, not {scheme!r}", f"write {LISTEN_DEFAULT}")
+    host, port = parse_host_port(rest, option)
     return Listen(scheme, host, port)
 
 
@@ -64,6 +67,13 @@ def parse_host_port(text: str, option: str) -> tuple[str, int]:
     if not separator or not host or not (port.isascii() and port.isdigit()) or int(port) > 65535:
         raise BridgeError(f"{option} {text}: not an IP address and a port", f"write it like {option} 127.0.0.1:5060")
     return host, int(port)
+
+
+def parse_region(text: str) -> str:
+    """A region's name, as `spec.regions` writes it; "" = none."""
+    if text and not is_name(text):
+        raise BridgeError(f"--region {text}: not a region's name", "use small letters, digits and dashes: us-east")
+    return text
 
 
 def parse_ports(text: str) -> tuple[int, int]:

@@ -13,22 +13,25 @@ STATE_DEFAULT = ".dialplane"
 ENV_FILE = ".env"
 ENV_FILE_BYTES_MAX = 1 << 20
 
-_LINE = re.compile(r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*?)\s*")
+_ASSIGNMENT = re.compile(r"(?:export[ \t]+)?([A-Za-z_][A-Za-z0-9_]*)[ \t]*=[ \t]*(.*)")
+_QUOTED = re.compile(r"(?:\"((?:[^\"\\]|\\.)*)\"|'([^']*)')[ \t]*(?:#.*)?")
+_ESCAPE = re.compile(r"\\(.)")
+_ESCAPES = {"n": "\n", "t": "\t", "r": "\r"}
 
 
 def parse_env(text: str) -> dict[str, str]:
-    """`NAME=value` lines: comments, `export`, and single or double quotes around a value are understood."""
+    """Variables of a `.env` file: `KEY=value` lines, `export`, quotes, `#` comments; other lines are passed over."""
     found: dict[str, str] = {}
-    for line in text.splitlines():
-        matched = _LINE.fullmatch(line)
-        if matched is None:
+    for line in text.removeprefix("\ufeff").splitlines():
+        assignment = _ASSIGNMENT.fullmatch(line.strip())
+        if assignment is None:
             continue
-        name, value = matched.groups()
-        if len(value) >= 2 and value[0] == value[-1] and value[0] in "\"'":
-            value = value[1:-1]
-        elif " #" in value:
-            value = value.partition(" #")[0].rstrip()
-        found[name] = value
+        name, raw = assignment.groups()
+        if quoted := _QUOTED.fullmatch(raw):
+            double, single = quoted.groups()
+            found[name] = single if double is None else _ESCAPE.sub(lambda m: _ESCAPES.get(m[1], m[1]), double)
+        else:
+            found[name] = re.split(r"(?:^|[ \t])#", raw, maxsplit=1)[0].rstrip()
     return found
 
 

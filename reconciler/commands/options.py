@@ -16,9 +16,6 @@ from reconciler.settings import Settings, settings_from
 P = ParamSpec("P")
 R = TypeVar("R")
 
-DOTENV = ".env"
-DOTENV_BYTES_MAX = 1 << 20
-
 
 @dataclass(frozen=True, slots=True)
 class Given:
@@ -38,9 +35,9 @@ class Given:
         )
 
     def settings(self) -> Settings:
-        """The settings: these options, else the environment, else `.env`. Raises ReconcileError."""
+        """The settings: these options, else the environment. Raises ReconcileError."""
         options = {field.name: getattr(self, field.name) for field in fields(self)}
-        return settings_from(options, os.environ, _dotenv())
+        return settings_from(options, os.environ)
 
 
 def settings_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -81,11 +78,3 @@ def is_colourful(*, err: bool = False) -> bool:
     """Whether colours go to a person at a terminal who did not say NO_COLOR."""
     stream = sys.stderr if err else sys.stdout
     return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-
-
-def _dotenv() -> str:
-    try:
-        with open(DOTENV, encoding="utf-8", errors="replace") as file:
-            return file.read(DOTENV_BYTES_MAX)
-    except OSError:
-        return ""

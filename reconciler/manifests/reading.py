@@ -107,7 +107,7 @@ def _entry(located: LocatedDocument, old: Entry | None) -> Entry:
     if old is not None:
         if old.located is located:
             return old
-        if old.source is not None and old.source.document is not None and not old.source.problems:
+        if old.source is not None and not old.source.problems:
             return Entry(located, _source(located, old.source.document, ()))
     if _is_foreign(located.data):
         what = f"{shown(located.data['apiVersion'])} is another API group than {GROUP}: this document is skipped"

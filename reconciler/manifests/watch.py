@@ -157,7 +157,8 @@ class _Watcher:
         """Take events in; None: something happened around the source, not in it."""
         named, everything = self._sieve.sift(events or ())
         if events is None or everything:
-            everything = await self._stand_again() or everything
+            # A folder that was removed and made again may have its old inode, so an event of its own settles it.
+            everything = await self._stand_again(by_force=self._target.real in (events or ())) or everything
         self._quiet.notice(named, self._clock(), everything=everything, locked=self._is_locked())
 
     async def _due(self) -> Batch | None:
@@ -171,11 +172,11 @@ class _Watcher:
             self._next_sweep = now + SWEEP_EVERY_S
         return batch
 
-    async def _stand_again(self) -> bool:
-        """Watch anew if the source leads elsewhere, or a watch broke down; whether it was so."""
+    async def _stand_again(self, *, by_force: bool = False) -> bool:
+        """Watch anew if the source leads elsewhere, or a watch broke down; whether it leads elsewhere."""
         broken = any(task.done() for task in self._tasks)
         moved = target_of(self._folder.source) != self._target
-        if broken or moved:
+        if broken or moved or by_force:
             await self.stand()
         return moved
 

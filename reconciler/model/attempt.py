@@ -138,7 +138,7 @@ class Attempt:
         stale = compiled is None or compiled.document is not source.document or bool(compiled.missing)
         if compiled is None or stale or not compiled.looked_at.isdisjoint(self.moved):
             assert source.document is not None
-            compiled = self.memo.compiled[kind][id_] = _compile(source.document, land)
+            compiled = self.memo.compiled[kind][id_] = _compile(source.document, land, self.live.revision + 1)
         verdict = self._verdict(key, source, compiled)
         if verdict is not None:
             self.verdicts[key] = verdict
@@ -175,7 +175,9 @@ class Attempt:
         live = self.live.own(key[0]).get(key[1])
         if live is None:
             return
-        compiled = _compile(document, land) if document is not None and key not in self.refused else None
+        compiled = (
+            _compile(document, land, live.claimed_since) if document is not None and key not in self.refused else None
+        )
         if compiled is None or compiled.row is None or compiled.missing:
             self.rows[key[0]][key[1]] = live
         else:
@@ -187,12 +189,11 @@ class Attempt:
             self.rows[key[0]][key[1]] = row
 
     def _claimed(self, key: Key, template: Row) -> Row:
-        """The row with the claim that it has so far; the live row itself where nothing changes."""
+        """The row with the claim that it has so far, or a new one; the live row itself where nothing changes."""
         live = self.live.own(key[0]).get(key[1])
-        if live is None:
-            return template
-        row = replace(template, claimed_since=live.claimed_since)
-        return live if row == live else row
+        since = live.claimed_since if live is not None else self.live.revision + 1
+        row = template if template.claimed_since == since else replace(template, claimed_since=since)
+        return live if live is not None and row == live else row
 
     def _trunks_in_force(self) -> dict[str, TrunkSeen]:
         """The trunks that have a row, with what can be seen of them; of a row without a document only its name."""
@@ -215,14 +216,14 @@ UNSEEN = TrunkSeen({}, "Same")
 """A trunk of which only its row is known: it has no labels, and its own namespace may refer to it."""
 
 
-def _compile(document: Document, land: Landscape) -> Compiled:
+def _compile(document: Document, land: Landscape, since: int) -> Compiled:
     if isinstance(document, Trunk):
-        return Compiled(document, trunk_row(document))
+        return Compiled(document, trunk_row(document, since))
     if isinstance(document, DispatchRule):
         resolved = resolve_rule(document, land)
-        row = rule_row(document, resolved)
+        row = rule_row(document, resolved, since)
         nothing_selected = document.spec.trunk_selector is not None and not row.trunks
         return Compiled(document, row, resolved.missing, resolved.looked_at, nothing_selected)
     assert isinstance(document, PhoneNumber)
     resolved = resolve_number(document, land)
-    return Compiled(document, number_row(document, resolved), resolved.missing, resolved.looked_at)
+    return Compiled(document, number_row(document, resolved, since), resolved.missing, resolved.looked_at)

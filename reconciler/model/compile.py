@@ -40,8 +40,8 @@ def object_id_of(document: trunk.Trunk | DispatchRule | PhoneNumber) -> str:
     return f"{document.metadata.namespace}/{document.metadata.name}"
 
 
-def trunk_row(declared: trunk.Trunk) -> TrunkRow:
-    """The row of a Trunk."""
+def trunk_row(declared: trunk.Trunk, since: int) -> TrunkRow:
+    """The row of a Trunk, with a claim that is new in revision `since`."""
     spec = declared.spec
     return TrunkRow(
         id=object_id_of(declared),
@@ -52,11 +52,12 @@ def trunk_row(declared: trunk.Trunk) -> TrunkRow:
         max_concurrent_calls=spec.limits.max_concurrent_calls if spec.limits else None,
         calls_per_second=spec.limits.calls_per_second if spec.limits else None,
         metadata=spec.metadata,
+        claimed_since=since,
     )
 
 
-def rule_row(declared: DispatchRule, resolved: Resolution) -> RuleRow:
-    """The row of a DispatchRule."""
+def rule_row(declared: DispatchRule, resolved: Resolution, since: int) -> RuleRow:
+    """The row of a DispatchRule, likewise."""
     spec = declared.spec
     kind, name, randomize = _room_choice(spec.rule)
     fallback = {"fallback_sip_code": spec.fallback.sip_code} if spec.fallback is not None else {}
@@ -77,12 +78,13 @@ def rule_row(declared: DispatchRule, resolved: Resolution) -> RuleRow:
         noise_cancellation=spec.noise_cancellation,
         media=_media(spec.media),
         answer=spec.answer,
+        claimed_since=since,
         **fallback,
     )
 
 
-def number_row(declared: PhoneNumber, resolved: Resolution) -> NumberRow | None:
-    """The row of a PhoneNumber; None while it has no number yet, because it is still to be bought."""
+def number_row(declared: PhoneNumber, resolved: Resolution, since: int) -> NumberRow | None:
+    """The row of a PhoneNumber, likewise; None while it has no number yet, because it is still to be bought."""
     if declared.spec.number is None:
         return None
     return NumberRow(
@@ -91,6 +93,7 @@ def number_row(declared: PhoneNumber, resolved: Resolution) -> NumberRow | None:
         trunk=resolved.trunks[0] if resolved.trunks else "",
         rule=resolved.rule,
         direction=Direction(declared.spec.direction),
+        claimed_since=since,
     )
 
 

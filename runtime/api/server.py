@@ -1,6 +1,6 @@
 """The bridge's own HTTP API: health for probes, and the calls for `bridge calls`.
 
-    GET /healthz     no key; 200 while the bridge takes calls
+    GET /healthz     no key; 200 while the bridge takes calls, else 503 (no tables yet, stopping)
     GET /v1/calls    Authorization: Bearer KEY; live calls, the newest ended ones, counters
 
 It listens on loopback by default; the key lies in the state folder. Answers are JSON with a `formatVersion`.
@@ -51,14 +51,15 @@ class Api:
     async def _guard(self, request: web.Request, handler: Callable[[web.Request], Any]) -> web.StreamResponse:
         if request.path != "/healthz":
             given = request.headers.get("Authorization", "")
-            if not hmac.compare_digest(given.encode(), f"Bearer {self._key}".encode()):
+            if not hmac.compare_digest(given.encode("utf-8", "surrogateescape"), f"Bearer {self._key}".encode()):
                 hint = "send `Authorization: Bearer KEY` with the key from the state folder's api.key"
                 return web.json_response({"error": "unauthorized", "hint": hint}, status=401)
         response: web.StreamResponse = await handler(request)
         return response
 
     async def _get_health(self, _request: web.Request) -> web.Response:
-        return web.json_response(self._health())
+        health = self._health()
+        return web.json_response(health, status=200 if health["status"] == "ok" else 503)
 
     async def _get_calls(self, _request: web.Request) -> web.Response:
         return web.json_response(self._calls())

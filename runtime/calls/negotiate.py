@@ -5,7 +5,7 @@ from __future__ import annotations
 from runtime.calls.commands import Ports
 from runtime.limits import MEDIA_TIMEOUT_INITIAL_S
 from runtime.media.session import StreamConfig
-from runtime.routing.route import CODECS, Admission
+from runtime.routing.route import LAWS, Admission
 from runtime.sip.offer_answer import LocalMedia, Negotiated
 
 
@@ -18,7 +18,7 @@ def stream_of(negotiated: Negotiated, timeout_s: float) -> StreamConfig:
     """How packets flow by this agreement. On hold nothing is sent, and nothing is missed."""
     codec = negotiated.codec
     return StreamConfig(
-        codec=CODECS[codec.name],
+        codec=LAWS[codec.name],
         payload_type_send=codec.payload_type_send,
         payload_type_receive=codec.payload_type_receive,
         dtmf_send=negotiated.dtmf_payload_type_send,

@@ -47,6 +47,8 @@ class CallRecord:
     """The same for people."""
     ended_by: EndedBy = EndedBy.BRIDGE
     trail: tuple[str, ...] = ()
+    hint: str = ""
+    """What to change in a manifest, for a call that the tables refused."""
     packets_received: int = 0
     packets_sent: int = 0
     packets_lost: int = 0
@@ -92,6 +94,7 @@ class CallRecord:
             "words": self.words,
             "endedBy": self.ended_by.value,
             "trail": list(self.trail),
+            "hint": self.hint,
             "media": {
                 "packetsReceived": self.packets_received,
                 "packetsSent": self.packets_sent,

@@ -15,6 +15,7 @@ from runtime.calls.arrival import read_arrival
 from runtime.calls.call import Call, State, Step
 from runtime.calls.commands import Command, EndCall, JoinRoom, PassDigit, Ports, StartMedia
 from runtime.calls.negotiate import local_media, stream_of
+from runtime.calls.reasons import EndReason
 from runtime.calls.record import CallRecord, EndedBy
 from runtime.limits import CALLS_MAX, RETRY_AFTER_S
 from runtime.media.session import DigitReceived, MediaTimedOut, RemoteBye, SourceLocked, StreamConfig
@@ -25,6 +26,7 @@ from runtime.sip.errors import SipSyntaxError
 from runtime.sip.offer_answer import LocalMedia, NegotiationFailure, OfferAnswer
 from runtime.sip.validate import validate_invite
 from schemas.ids import random_id, random_suffix
+from schemas.tables.naming import masked
 from schemas.tables.tables import Tables
 
 MediaEvent = DigitReceived | MediaTimedOut | RemoteBye | SourceLocked
@@ -82,16 +84,20 @@ class Switchboard:
             case sip.RequestReceived():
                 self._requested(event, now)
             case sip.ByeReceived():
-                self._end(event.leg, now, 200, "hangup", "the caller hung up", EndedBy.CALLER)
+                self._end(event.leg, now, 200, EndReason.HANGUP, "the caller hung up", EndedBy.CALLER)
             case sip.Cancelled():
-                self._end(event.leg, now, 487, "cancelled", "the caller gave up before the answer", EndedBy.CALLER)
+                self._end(
+                    event.leg, now, 487, EndReason.CANCELLED, "the caller gave up before the answer", EndedBy.CALLER
+                )
             case sip.InviteExpired():
-                self._end(event.leg, now, 487, "expired", "the INVITE expired before the answer", EndedBy.CALLER)
+                self._end(
+                    event.leg, now, 487, EndReason.EXPIRED, "the INVITE expired before the answer", EndedBy.CALLER
+                )
             case sip.AckMissing():
                 words = "the answer was never acknowledged"
-                self._end(event.leg, now, 200, "no-ack", words, EndedBy.NETWORK)
+                self._end(event.leg, now, 200, EndReason.NO_ACK, words, EndedBy.NETWORK)
             case sip.LegEnded():
-                self._end(event.leg, now, 481, "leg-lost", "the dialog ended", EndedBy.NETWORK)
+                self._end(event.leg, now, 481, EndReason.LEG_LOST, "the dialog ended", EndedBy.NETWORK)
             case _:
                 pass  # a bridge that only answers has no use for the events of calls that it would place
 
@@ -106,21 +112,22 @@ class Switchboard:
                 self._commands.append(PassDigit(call.id, event.digit))
             case MediaTimedOut():
                 words = f"no RTP came for {event.silent_s:.0f} s"
-                self.hang_up(call_id, now, "media-timeout", words, EndedBy.NETWORK)
+                self.hang_up(call_id, now, EndReason.MEDIA_TIMEOUT, words, EndedBy.NETWORK)
             case _:
                 pass  # a locked source and an RTCP BYE are the session's own business
 
-    def room_joined(self, call_id: str, now: Now) -> None:
-        """The room has the participant: answer the phone."""
+    def room_joined(self, call_id: str, now: Now) -> bool:
+        """The room has the participant: answer the phone. False when the caller gave up meanwhile."""
         call = self._by_id.get(call_id)
         if call is None or call.state is not State.ROUTED:
-            return
+            return False
         self._endpoint.respond(call.leg, 200, now.mono, body=call.body)
         call.advance(Step.ANSWER)
         call.ends_at = now.mono + call.admission.max_call_duration_s
         call.record = replace(call.record, answered_at=now.wall)
         if call.stream is not None:
             self._commands.append(StartMedia(call.id, call.stream))
+        return True
 
     def room_refused(self, call_id: str, sip_status: int, reason: str, words: str, now: Now) -> None:
         """The room cannot be had: the caller gets this status."""
@@ -145,13 +152,15 @@ class Switchboard:
         """End the calls that have lasted as long as their trunk allows."""
         for call in [c for c in self._by_id.values() if c.ends_at <= now.mono]:
             limit_s = call.admission.max_call_duration_s
-            self.hang_up(call.id, now, "max-duration", f"the longest allowed {limit_s:.0f} s are over", EndedBy.BRIDGE)
+            self.hang_up(
+                call.id, now, EndReason.MAX_DURATION, f"the longest allowed {limit_s:.0f} s are over", EndedBy.BRIDGE
+            )
 
     def stop(self, now: Now) -> None:
         """Hang up every call and refuse new ones: the bridge is going away."""
         self._draining = True
         for call_id in list(self._by_id):
-            self.hang_up(call_id, now, "shutdown", "the bridge is stopping", EndedBy.BRIDGE)
+            self.hang_up(call_id, now, EndReason.SHUTDOWN, "the bridge is stopping", EndedBy.BRIDGE)
 
     def next_command(self) -> Command | None:
         """The next thing to do, in order."""
@@ -160,6 +169,11 @@ class Switchboard:
     def live_calls(self) -> list[Call]:
         """The calls of this moment, the oldest first."""
         return list(self._by_id.values())
+
+    @property
+    def stopping(self) -> bool:
+        """Whether new calls are refused because the bridge is going away."""
+        return self._draining
 
     @property
     def revision(self) -> int:
@@ -182,17 +196,19 @@ class Switchboard:
         try:
             arrival = read_arrival(event.request, event.path)
         except SipSyntaxError as fault:
-            self._refuse(event.leg, record, Rejection(fault.status, "syntax", fault.reason), now)
+            self._refuse(event.leg, record, Rejection(fault.status, EndReason.SYNTAX, fault.reason), now)
             return
         record = replace(record, from_user=arrival.caller, to_user=arrival.called)
         unreadable = validate_invite(event.request)
         if unreadable is not None:
             words = f"the body cannot be taken: {unreadable.reason}"
-            self._refuse(event.leg, record, Rejection(unreadable.status, "body", words), now, unreadable.headers)
+            self._refuse(
+                event.leg, record, Rejection(unreadable.status, EndReason.BODY, words), now, unreadable.headers
+            )
             return
         full = self._full()
         if full:
-            self._refuse(event.leg, record, Rejection(503, "full", full), now)
+            self._refuse(event.leg, record, Rejection(503, EndReason.FULL, full), now)
             return
         suffix = random_suffix(self._entropy(ID_BYTES))
         verdict = route(self._tables, arrival, self._region, call_id, suffix)
@@ -220,7 +236,7 @@ class Switchboard:
         ports = self._reserve_ports(event.path.local[0])
         if ports is None:
             words = "no free RTP ports: widen --rtp-ports"
-            self._refuse(event.leg, record, Rejection(503, "no-ports", words), now)
+            self._refuse(event.leg, record, Rejection(503, EndReason.NO_PORTS, words), now)
             return
         local = local_media(admission, ports, int.from_bytes(self._entropy(SESSION_ID_BYTES)))
         offer_answer = OfferAnswer()
@@ -228,7 +244,7 @@ class Switchboard:
             body, stream = _describe(offer_answer, event.request.body, local, admission.media_timeout_s)
         except NegotiationFailure as fault:
             ports.close()
-            refusal = Rejection(fault.status, "media", f"no common media: {fault.text}", trunk=record.trunk)
+            refusal = Rejection(fault.status, EndReason.MEDIA, f"no common media: {fault.text}", trunk=record.trunk)
             self._refuse(event.leg, record, refusal, now)
             return
         record = replace(record, codec=stream.codec if stream else "")
@@ -253,7 +269,10 @@ class Switchboard:
             trunk=record.trunk or rejection.trunk,
             rule=record.rule or rejection.rule,
             trail=rejection.trail,
+            hint=rejection.hint,
         )
+        if rejection.hides_caller:
+            record = replace(record, from_user=masked(record.from_user))
         ended = record.ended(now.wall, rejection.sip_status, rejection.code, rejection.words, EndedBy.BRIDGE)
         self._commands.append(EndCall(ended, None))
 
@@ -275,7 +294,7 @@ class Switchboard:
             call.offer_answer.withdraw()
             if call.stream is None:  # it never had media: there is nothing to go on with
                 words = f"no common media in the ACK: {fault.text}"
-                self.hang_up(call.id, now, "media", words, EndedBy.BRIDGE)
+                self.hang_up(call.id, now, EndReason.MEDIA, words, EndedBy.BRIDGE)
             return
         self._stream_agreed(call, stream_of(negotiated, call.admission.media_timeout_s))
 

@@ -77,7 +77,7 @@ def call(
 
 
 def _own_bridge(state: Path, via: str | None) -> str:
-    listen = parse_listen(via) if via else None
+    listen = parse_listen(via, "--via") if via else None
     if listen is None:
         bridge = find(state)
         if bridge is None:
@@ -96,7 +96,7 @@ def _remote(target: str, via: str | None) -> tuple[str, int]:
     except SipSyntaxError as fault:
         raise BridgeError(f"{target}: {fault.reason}", "write it like sip:+15550100000@127.0.0.1:5060") from fault
     if via:
-        listen = parse_listen(via)
+        listen = parse_listen(via, "--via")
         return listen.host, listen.port
     if not isinstance(uri, Uri) or uri.scheme != "sip":
         raise BridgeError(

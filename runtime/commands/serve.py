@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import click
+import uvloop
 
 from runtime.commands.options import F, make_log, state_option
 from runtime.errors import BridgeError
@@ -20,6 +20,7 @@ from runtime.settings import (
     parse_host_port,
     parse_listen,
     parse_ports,
+    parse_region,
 )
 from runtime.workers.bridge import Bridge, serve
 from schemas.stores import default_url
@@ -104,20 +105,14 @@ def _serve(options: dict[str, Any], folder: Path | None) -> None:
     settings = _settings(options)
     log = make_log(options["log_form"])
 
-    def ready(bridge: Bridge) -> None:
-        click.echo(_welcome(bridge, settings, folder), err=True)
+    def ready(bridge: Bridge, has_tables: bool) -> None:
+        if not has_tables:
+            log("there are no tables yet: every call is refused until `reconcile apply DIR` publishes some")
+        if options["log_form"] == "text":
+            click.echo(_welcome(bridge, settings, folder), err=True)
 
-    with _runner() as runner:
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(serve(settings, folder, log, version("dialplane"), ready))
-
-
-def _runner() -> asyncio.Runner:
-    """Asyncio on uvloop, which costs a third per packet; on its own loop where uvloop is not to be had."""
-    if sys.platform == "win32":
-        return asyncio.Runner()
-    import uvloop  # not on Windows
-
-    return asyncio.Runner(loop_factory=uvloop.new_event_loop)
 
 
 def _settings(options: dict[str, Any]) -> BridgeSettings:
@@ -130,8 +125,9 @@ def _settings(options: dict[str, Any]) -> BridgeSettings:
         listen=parse_listen(options["listen"]),
         rtp_first=first,
         rtp_last=last,
-        region=options["region"],
+        region=parse_region(options["region"]),
         api=None if api == "off" else parse_host_port(api, "--api"),
+        api_chosen=api != API_DEFAULT,
         records=options["records"],
         play=options["play"],
         record=options["record"],

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from runtime.limits import PORT_TRIES_MAX
 
 RECEIVE_BUFFER_BYTES = 64 << 10
-SO_TIMESTAMPNS = getattr(socket, "SO_TIMESTAMPNS", 35)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +64,12 @@ def _bind_pair(address: str, port: int) -> tuple[socket.socket, socket.socket] |
 
 def _bind(address: str, port: int) -> socket.socket | None:
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    sock = socket.socket(family, socket.SOCK_DGRAM)
-    sock.setblocking(False)
     try:
+        sock = socket.socket(family, socket.SOCK_DGRAM)
+    except OSError:  # the process has all the descriptors that it may have
+        return None
+    try:
+        sock.setblocking(False)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
         sock.bind((address, port))
     except OSError:

@@ -7,6 +7,7 @@ into Contact and SDP: the routing table is asked once per peer and the answer re
 from __future__ import annotations
 
 import asyncio
+import errno
 import ipaddress
 import socket
 from collections.abc import Callable
@@ -89,21 +90,21 @@ class SipUdp(asyncio.DatagramProtocol):
 def _local_address_for(remote: str) -> str | None:
     """Our address on the way to `remote`, by the kernel's routing table; nothing is sent."""
     family = socket.AF_INET6 if ":" in remote else socket.AF_INET
-    with socket.socket(family, socket.SOCK_DGRAM) as probe:
-        try:
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
             probe.connect((remote, 9))
             return str(probe.getsockname()[0])
-        except OSError:
-            return None
+    except OSError:
+        return None
 
 
 def _bind_error(host: str, port: int, fault: OSError) -> BridgeError:
-    if fault.errno == 98 or "in use" in str(fault):
+    if fault.errno == errno.EADDRINUSE:
         free = f"udp://{host}:{port + 10}"
         return BridgeError(
             f"port {port} on {host} is taken by another program (a second bridge? another SIP server?)",
             f"stop it, or listen elsewhere: bridge up --listen {free}   (make run LISTEN={free})",
         )
-    if fault.errno == 13:
+    if fault.errno == errno.EACCES:
         return BridgeError(f"this user may not listen on port {port}", "take a port from 1024 upward, e.g. 5060")
     return BridgeError(f"cannot listen on {host}:{port}: {fault.strerror}", "use an address of this machine")

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from runtime.calls.negotiate import stream_of
 from runtime.errors import BridgeError
 from runtime.media.codecs import g711
-from runtime.media.session import MediaSession
+from runtime.media.session import DigitReceived, MediaSession
 from runtime.net.rtp_ports import RtpPortRange, RtpPorts
 from runtime.net.sip_udp import SipUdp
 from runtime.sip import events as sip
@@ -113,10 +113,18 @@ class TestPhone:
         try:
             await asyncio.wait_for(self._done.wait(), ANSWER_WITHIN_S + self._seconds + len(self._frames) / 50)
         except TimeoutError:
-            self._endpoint.cancel(self._leg, time.monotonic())
-            self._drain()
-        self._legs.remove("phone")
+            pass
+        finally:
+            self._hang_up()
+            self._legs.remove("phone")
         return self.outcome
+
+    def _hang_up(self) -> None:
+        """Leave no call behind: BYE, or CANCEL before an answer; one that is over already is no matter."""
+        if not self._done.is_set():
+            end = self._endpoint.bye if self.outcome.answered else self._endpoint.cancel
+            end(self._leg, time.monotonic())
+            self._drain()
 
     # -- signalling ------------------------------------------------------------------------------------------------
 
@@ -205,7 +213,8 @@ class TestPhone:
         frame = phone.pull(now)
         self.outcome.heard += SILENCE if frame is None else g711.decode(phone.law, frame)
         while (event := session.next_event()) is not None:
-            self.outcome.digits += getattr(event, "digit", "")
+            if isinstance(event, DigitReceived):
+                self.outcome.digits += event.digit
         self.outcome.packets_received = session.stats.received
         self.outcome.packets_lost = session.stats.lost
 

@@ -1,25 +1,25 @@
 """From an INVITE to an admission or a refusal: the matcher's decision, completed with names, attributes and media.
 
 The switchboard calls `route` once per INVITE with the tables revision that the call will keep. What matches is decided
-by `schemas.tables.lookup` alone; this adds what the winning rows order, and refuses what this bridge cannot honour
-yet, always with a reason that a person can read.
+by `schemas.tables.lookup` alone; this adds what the winning rows order.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from runtime.limits import MEDIA_TIMEOUT_S, ROOM_NAME_CHARS_MAX, TRAIL_LINES_MAX
+from runtime.limits import MEDIA_TIMEOUT_S
 from runtime.media.codecs.g711 import Law
 from schemas.ids import derived_id
 from schemas.tables.explain import explain
 from schemas.tables.lookup import Admitted, CallFacts, Challenged, Decision, PinNeeded, Refused, decide
+from schemas.tables.media import codecs_of, merged_media
 from schemas.tables.naming import display_name, identity, masked, participant_attributes, room_name
-from schemas.tables.rows import Media, Pairs, RuleRow, TrunkRow
+from schemas.tables.rows import Pairs, RuleRow, TrunkRow
 from schemas.tables.tables import Tables
 
-CODECS: dict[str, Law] = {"pcmu": "pcmu", "pcma": "pcma"}
-"""What this bridge speaks on the phone leg, in its own order of preference."""
+LAWS: dict[str, Law] = {"pcmu": "pcmu", "pcma": "pcma"}
+"""The codecs by their names in manifests and SDP."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +62,12 @@ class Rejection:
     code: str
     words: str
     trail: tuple[str, ...] = ()
+    hint: str = ""
+    """What to change in a manifest."""
     trunk: str = ""
     rule: str = ""
+    hides_caller: bool = False
+    """The rule that would have taken the call hides numbers: records must too."""
 
 
 def route(tables: Tables, arrival: Arrival, region: str, call_id: str, suffix: str) -> Admission | Rejection:
@@ -75,27 +79,11 @@ def route(tables: Tables, arrival: Arrival, region: str, call_id: str, suffix: s
     return _reject(tables, facts, decision)
 
 
-def merged_media(trunk: Media, rule: Media) -> Media:
-    """Trunk, then rule, as LiveKit merges: the later one wins, but cannot switch off the trunk's encryption."""
-    encryption = rule.encryption if rule.encryption not in (None, "disable") else trunk.encryption or rule.encryption
-    return Media(
-        codecs=rule.codecs or trunk.codecs,
-        encryption=encryption,
-        room_codec=rule.room_codec or trunk.room_codec,
-        dtmf=rule.dtmf or trunk.dtmf,
-        timeout_ms=trunk.timeout_ms if rule.timeout_ms is None else rule.timeout_ms,
-    )
-
-
-def _admit(found: Admitted, arrival: Arrival, call_id: str, suffix: str) -> Admission | Rejection:
+def _admit(found: Admitted, arrival: Arrival, call_id: str, suffix: str) -> Admission:
     trunk, rule = found.trunk, found.rule
     media = merged_media(trunk.media, rule.media)
-    codecs = tuple(CODECS[name] for name in media.codecs or CODECS if name in CODECS)
+    codecs = tuple(LAWS[name] for name in codecs_of(media))
     room = room_name(rule, arrival.caller, arrival.called, suffix)
-    refusal = _not_honoured(media, codecs, room)
-    if refusal is not None:
-        status, code, words = refusal
-        return Rejection(status, code, words, trunk=trunk.id, rule=rule.id)
     inbound = trunk.inbound
     assert inbound is not None, "only inbound trunks match calls"
     return Admission(
@@ -112,20 +100,6 @@ def _admit(found: Admitted, arrival: Arrival, call_id: str, suffix: str) -> Admi
         media_timeout_s=MEDIA_TIMEOUT_S if not media.timeout_ms else media.timeout_ms / 1000,
         max_call_duration_s=inbound.max_call_duration_ms / 1000,
     )
-
-
-def _not_honoured(media: Media, codecs: tuple[Law, ...], room: str) -> tuple[int, str, str] | None:
-    if media.encryption == "require":
-        return 488, "encryption-not-in-effect", "the trunk or rule requires encrypted media, which is not in effect yet"
-    if not codecs:
-        return 488, "no-codec", f"none of the declared codecs ({', '.join(media.codecs)}) is in effect yet"
-    if not 0 < len(room) <= ROOM_NAME_CHARS_MAX:
-        return (
-            484,
-            "room-name",
-            f"the room name would have {len(room)} characters; 1 to {ROOM_NAME_CHARS_MAX} are allowed",
-        )
-    return None
 
 
 def _attributes(trunk: TrunkRow, rule: RuleRow, arrival: Arrival, call_id: str) -> Pairs:
@@ -154,8 +128,20 @@ def _reject(tables: Tables, facts: CallFacts, decision: Decision) -> Rejection:
         return Rejection(403, "auth-not-in-effect", words, trunk=decision.trunk.id)
     if isinstance(decision, PinNeeded):
         words = "the rule asks for a PIN, which is not in effect yet"
-        return Rejection(403, "pin-not-in-effect", words, trunk=decision.trunk.id)
+        asks = decision.rule
+        return Rejection(
+            403, "pin-not-in-effect", words, trunk=decision.trunk.id, rule=asks.id, hides_caller=asks.hide_phone_number
+        )
     assert isinstance(decision, Refused)
-    trail = tuple(str(line) for line in explain(tables, facts).trail[:TRAIL_LINES_MAX])
-    trunk = decision.trunk.id if decision.trunk else ""
-    return Rejection(decision.sip_status, decision.reason.value, decision.sentence, trail, trunk)
+    trail = tuple(str(line) for line in explain(tables, facts).trail)
+    rule = decision.rule
+    return Rejection(
+        decision.sip_status,
+        decision.reason.value,
+        decision.sentence,
+        trail,
+        decision.hint,
+        trunk=decision.trunk.id if decision.trunk else "",
+        rule=rule.id if rule else "",
+        hides_caller=rule is not None and rule.hide_phone_number,
+    )

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import os
 import signal
 import socket
 from collections import Counter, deque
 from collections.abc import Callable
-from functools import cache
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -20,13 +21,17 @@ from runtime.limits import RECENT_RECORDS_MAX, SHUTDOWN_GRACE_S
 from runtime.net.rtp_ports import RtpPortRange
 from runtime.rooms.embedded import EmbeddedRooms
 from runtime.rooms.files import load_frames, recorder_in
+from runtime.routing.route import LAWS
 from runtime.settings import BridgeSettings, Listen
 from runtime.workers.reconciler_child import ReconcilerChild
-from runtime.workers.running import RunningBridge, announce, api_key, find, state_folder, withdraw
+from runtime.workers.running import RunningBridge, announce, api_key, find, own_folder, withdraw
 from runtime.workers.tables_reader import TablesReader
 from runtime.workers.worker import Worker
 from schemas.stores import open_tables
 from schemas.tables.tables import Tables
+
+FIRST_TABLES_WITHIN_S = 10.0
+"""How long the first word to the user waits for tables."""
 
 
 class Bridge:
@@ -54,13 +59,14 @@ class Bridge:
     async def start(self) -> None:
         """Listen and follow the tables. BridgeError says what cannot be had."""
         settings = self._settings
-        state_folder(settings.state)
+        own_folder(settings.state, "--state")
         other = find(settings.state)
         if other is not None and other.pid != os.getpid():
             raise BridgeError(
                 f"a bridge runs on {settings.state} already (process {other.pid}, {other.listen})",
                 "stop it, or give this one a state folder of its own: --state DIR",
             )
+        open_tables(settings.tables).close()  # a wrong address is said now, not at the first call
         self._records = _open_records(settings.records or settings.state / "records.jsonl")
         await self._worker.start(settings.listen.host, settings.listen.port)
         try:
@@ -102,10 +108,10 @@ class Bridge:
         play, record = self._settings.play, self._settings.record
         options: dict[str, Any] = {}
         if play is not None:
-            load_frames(play, "pcmu")  # a bad file is said now, not at the first call
-            options["greeting"] = cache(lambda law: load_frames(play, law))
+            greetings = {law: load_frames(play, law) for law in LAWS.values()}
+            options["greeting"] = greetings.__getitem__
         if record is not None:
-            state_folder(record)
+            own_folder(record, "--record")
             options["record"] = recorder_in(record, lambda words: self._log(words))
         return EmbeddedRooms(self._worker, **options)
 
@@ -116,9 +122,12 @@ class Bridge:
         self._api = Api(api_key(self._settings.state), self._calls_json, self._health_json)
         try:
             bound = await self._api.start(host, port)
-        except OSError:
+        except OSError as fault:
+            if self._settings.api_chosen or fault.errno != errno.EADDRINUSE:
+                hint = "choose another: --api 127.0.0.1:8090, or --api off"
+                raise BridgeError(f"the API cannot listen on {host}:{port}: {fault.strerror}", hint) from fault
             bound = await self._api.start(host, 0)
-            self._log(f"port {port} is taken: the API listens on {host}:{bound[1]} instead", choose="--api HOST:PORT")
+            self._log("the API's default port is taken, it listens on another", address=f"{host}:{bound[1]}")
         shown = f"[{bound[0]}]" if ":" in bound[0] else bound[0]
         self.api_url = f"http://{shown}:{bound[1]}"
 
@@ -140,8 +149,9 @@ class Bridge:
 
     def _on_record(self, record: CallRecord) -> None:
         self._log(record.line(), call=record.call_id)
-        for line in record.trail:
-            self._log(f"  {line}", call=record.call_id)
+        for line in (*record.trail, record.hint):
+            if line:
+                self._log(f"  {line}", call=record.call_id)
         as_json = record.as_json()
         self._recent.append(as_json)
         self._reasons[record.reason] += 1
@@ -150,12 +160,13 @@ class Bridge:
                 self._records.write(json.dumps(as_json, ensure_ascii=False) + "\n")
                 self._records.flush()
             except OSError as fault:
-                self._log(f"call records are not written any more: {fault.strerror}")
+                self._log("call records are not written any more", fault=fault.strerror)
                 self._records = None
 
     def _health_json(self) -> dict[str, Any]:
-        calls = len(self._worker.switchboard.live_calls())
-        return {"status": "ok", "calls": calls, "revision": self._worker.switchboard.revision}
+        switchboard = self._worker.switchboard
+        status = "stopping" if switchboard.stopping else "ok" if switchboard.revision > 0 else "no-tables"
+        return {"status": status, "calls": len(switchboard.live_calls()), "revision": switchboard.revision}
 
     def _calls_json(self) -> dict[str, Any]:
         switchboard = self._worker.switchboard
@@ -169,6 +180,7 @@ class Bridge:
             "refused": switchboard.refused,
             "reasons": dict(self._reasons),
             "dropped": dict(self._worker.dropped),
+            "turnedAway": asdict(self._worker.endpoint.counts),
             "ticksLost": self._worker.clock.ticks_lost,
         }
 
@@ -178,9 +190,9 @@ async def serve(
     folder: Path | None,
     log: Callable[..., None],
     version: str,
-    ready: Callable[[Bridge], None],
+    ready: Callable[[Bridge, bool], None],
 ) -> None:
-    """Run a bridge until SIGINT or SIGTERM; with `folder`, a reconciler beside it. `ready` speaks to the user once."""
+    """Run a bridge until SIGINT or SIGTERM, and a reconciler beside it on `folder`; `ready(bridge, has_tables)` once."""
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -191,11 +203,13 @@ async def serve(
     try:
         if child is not None:
             child.start()
-        waiting = asyncio.create_task(bridge.first_tables(10.0))
-        await asyncio.wait([waiting, asyncio.create_task(stopping.wait())], return_when=asyncio.FIRST_COMPLETED)
-        if not stopping.is_set():
-            ready(bridge)
-        await stopping.wait()
+        waiting = asyncio.create_task(bridge.first_tables(FIRST_TABLES_WITHIN_S))
+        stopped = asyncio.create_task(stopping.wait())
+        await asyncio.wait([waiting, stopped], return_when=asyncio.FIRST_COMPLETED)
+        if waiting.done():
+            ready(bridge, waiting.result())
+        waiting.cancel()
+        await stopped
         log("stopping: live calls are hung up")
     finally:
         if child is not None:

@@ -131,7 +131,7 @@ class PhoneLegs:
 
 def _read_rtp(leg: PhoneLeg, now: float, wall: float) -> None:
     try:
-        data, ancillary, _flags, address = leg.ports.rtp.recvmsg(DATAGRAM_BYTES_MAX, _ANCILLARY_BYTES)
+        data, ancillary, _flags, address = leg.ports.rtp.recvmsg(DATAGRAM_BYTES_MAX + 1, _ANCILLARY_BYTES)
     except OSError:  # an ICMP error of an earlier packet, or nothing there after all
         return
     if leg.session is None:
@@ -145,7 +145,7 @@ def _read_rtp(leg: PhoneLeg, now: float, wall: float) -> None:
 
 def _read_rtcp(leg: PhoneLeg, now: float, wall: float) -> None:
     try:
-        data, address = leg.ports.rtcp.recvfrom(DATAGRAM_BYTES_MAX)
+        data, address = leg.ports.rtcp.recvfrom(DATAGRAM_BYTES_MAX + 1)
     except OSError:
         return
     if leg.session is not None:

@@ -24,14 +24,12 @@ class RunningBridge:
     api: str
 
 
-def state_folder(path: Path) -> Path:
-    """The folder, made for this user alone when it is not there."""
+def own_folder(path: Path, option: str) -> Path:
+    """The folder that an option names, made for this user alone when it is not there."""
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as fault:
-        raise BridgeError(
-            f"cannot make the state folder {path}: {fault.strerror}", "name another: --state DIR"
-        ) from fault
+        raise BridgeError(f"cannot make the folder {path}: {fault.strerror}", f"name another: {option} DIR") from fault
     return path
 
 

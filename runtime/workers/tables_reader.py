@@ -1,7 +1,7 @@
 """Follows the live tables: a thread polls the store every 10 ms and hands each new revision to the event loop.
 
 The thread builds the new `Tables` itself, so that a reload of thousands of rows delays no media tick. It acknowledges
-each revision once the loop has taken it, and again every few seconds as a sign of life. When the store cannot be read
+each revision once it has handed it over, and again every few seconds as a sign of life. When the store cannot be read
 the bridge goes on with the last good tables, says so once, and tries again.
 """
 
@@ -60,11 +60,16 @@ class TablesReader:
                     self._follow(store)
                 finally:
                     store.close()
-            except StoreError as fault:
+            except Exception as fault:
                 if not self._faulty:
                     self._faulty = True
-                    self._on_fault(f"the tables cannot be read, calls go on with revision {self._revision}: {fault}")
+                    self._on_fault(self._told(fault))
                 self._stopping.wait(RETRY_S)
+
+    def _told(self, fault: Exception) -> str:
+        what = str(fault) if isinstance(fault, StoreError) else f"{type(fault).__name__}: {fault}"
+        meanwhile = f"calls go on with revision {self._revision}" if self._revision > 0 else "every call is refused"
+        return f"the tables cannot be read, {meanwhile}: {what}"
 
     def _follow(self, store: Reader) -> None:
         seen: int | None = None

@@ -82,8 +82,8 @@ class Worker:
 
     def joined(self, call_id: str) -> None:
         """The room has the call: its phone is answered."""
-        self.switchboard.room_joined(call_id, _now())
-        self._log("answered", call=call_id)
+        if self.switchboard.room_joined(call_id, _now()):
+            self._log("call answered", call=call_id)
 
     def refused(self, call_id: str, sip_status: int, reason: str, words: str) -> None:
         """The room cannot be had."""

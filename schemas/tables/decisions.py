@@ -45,6 +45,9 @@ class Reason(StrEnum):
     NO_RULE = "no-rule"
     PIN_REQUIRED = "pin-required"
     WRONG_PIN = "wrong-pin"
+    ENCRYPTION_NOT_IN_EFFECT = "encryption-not-in-effect"
+    NO_CODEC = "no-codec"
+    ROOM_NAME = "room-name"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +87,8 @@ class Refused:
     """Which manifest field to change."""
     stranger: bool = False
     """No trunk names the source, and it has not authenticated: it may be met with silence."""
+    rule: RuleRow | None = None
+    """The rule that would have taken the call."""
 
 
 Decision = Admitted | PinNeeded | Challenged | Refused
@@ -100,11 +105,20 @@ STATUS = {
     Reason.NO_RULE: 404,
     Reason.PIN_REQUIRED: 403,
     Reason.WRONG_PIN: 403,
+    Reason.ENCRYPTION_NOT_IN_EFFECT: 488,
+    Reason.NO_CODEC: 488,
+    Reason.ROOM_NAME: 484,
 }
 
 
 def refused(
-    reason: Reason, sentence: str, hint: str, *, trunk: TrunkRow | None = None, stranger: bool = False
+    reason: Reason,
+    sentence: str,
+    hint: str,
+    *,
+    trunk: TrunkRow | None = None,
+    rule: RuleRow | None = None,
+    stranger: bool = False,
 ) -> Refused:
     """A refusal with the status of its reason; a stranger gets the one status of strangers."""
-    return Refused(reason, STRANGER_STATUS if stranger else STATUS[reason], trunk, sentence, hint, stranger)
+    return Refused(reason, STRANGER_STATUS if stranger else STATUS[reason], trunk, sentence, hint, stranger, rule)

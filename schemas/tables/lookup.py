@@ -22,6 +22,7 @@ from schemas.tables.decisions import (
 )
 from schemas.tables.entries import ANY_SOURCE, RuleEntry, TrunkEntry, serves_inbound
 from schemas.tables.index_sources import TrunkBucket
+from schemas.tables.media import not_honoured
 from schemas.tables.networks import Network, parse_address
 from schemas.tables.patterns import received_number
 from schemas.tables.predicates import (
@@ -155,7 +156,8 @@ def rule_decision(dispatch: Dispatch, trunk: TrunkEntry, rule: RuleEntry | None,
     number = call.serving.get(trunk.row.id) or call.pointing.get(rule.row.id)
     if rule.row.pin is not None and call.facts.pin is None:
         return PinNeeded(trunk.row, rule.row, number)
-    return Admitted(trunk.row, rule.row, number)
+    facts = call.facts
+    return not_honoured(trunk.row, rule.row, facts.caller, facts.called) or Admitted(trunk.row, rule.row, number)
 
 
 def _rule_refused(dispatch: Dispatch, trunk: TrunkEntry, *, matched: bool) -> Refused:

@@ -10,7 +10,9 @@ import click
 import pytest
 
 from reconciler.cli import reconcile
+from runtime.calls.reasons import EndReason
 from runtime.cli import bridge
+from schemas.tables.decisions import Reason
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = sorted(path for house in ("reconciler", "runtime", "schemas") for path in (ROOT / house).rglob("*.py"))
@@ -43,6 +45,14 @@ def test_links_between_pages_lead_somewhere(path: Path) -> None:
     for target in re.findall(r"\]\(([^)#\s]+)", path.read_text()):
         if "://" not in target:
             assert (path.parent / target).exists(), f"{target} is not there"
+
+
+def test_every_reason_of_a_record_is_explained() -> None:
+    page = (ROOT / "runtime" / "docs.md").read_text()
+    table = page.partition("| reason | SIP | meaning |")[2].partition("\n\n")[0]
+    cells = [row.split("|")[1] for row in table.splitlines() if row.startswith("|")]
+    explained = {code for cell in cells for code in re.findall(r"`([a-z-]+)`", cell)}
+    assert explained == {reason.value for reason in (*EndReason, *Reason)}
 
 
 def test_architecture_is_a_map_not_a_book() -> None:

@@ -52,9 +52,11 @@ def document(index: int, version: int = 0) -> str:
         return f"{head}kind: Trunk\nmetadata: {{name: trunk-{index}}}\nspec: {spec}\n"
     if index % RULES_EVERY == 0:
         spec = f"  trunkRefs: [{{name: trunk-{index % TRUNKS}}}]\n  match: {{to: ['+1999{index:07}']}}\n"
-        return f"{head}kind: DispatchRule\nmetadata: {{name: rule-{index}}}\nspec:\n{spec}  rule: {{direct: {{room: room-{version}}}}}\n"
+        spec += f"  rule: {{direct: {{room: room-{version}}}}}\n"
+        return f"{head}kind: DispatchRule\nmetadata: {{name: rule-{index}}}\nspec:\n{spec}"
     rule = max(RULES_EVERY, index - index % RULES_EVERY)
-    spec = f"  number: '+1415{index:07}'\n  trunkRef: {{name: trunk-{index % TRUNKS}}}\n  dispatchRuleRef: {{name: rule-{rule}}}\n"
+    spec = f"  number: '+1415{index:07}'\n  trunkRef: {{name: trunk-{index % TRUNKS}}}\n"
+    spec += f"  dispatchRuleRef: {{name: rule-{rule}}}\n"
     return f"{head}kind: PhoneNumber\nmetadata: {{name: number-{index}}}\nspec:\n{spec}"
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import pytest
 
 from runtime.calls.record import EndedBy
-from runtime.limits import CALLS_MAX
+from runtime.limits import CALLS_MAX, ROOM_MEMBERS_MAX
 from runtime.media.codecs.g711 import SILENCE
 from runtime.sip.offer_answer import Negotiated, OfferAnswer
-from schemas.tables.rows import Inbound, Media, NumberRow, RoomKind, Rows, RuleRow, Secret, TrunkRow
+from runtime.sip.path import Path
+from schemas.tables.media import merged_media
+from schemas.tables.rows import Auth, Inbound, Media, NumberRow, RoomKind, Rows, RuleRow, Secret, TrunkRow
 from schemas.tables.tables import Tables
-from tests.flow.memory import World
+from tests.flow.memory import BRIDGE, World
 
 HOME = "198.51.100.0/24"
 LOBBY = RuleRow("default/lobby", RoomKind.DIRECT, "lobby")
@@ -199,13 +201,58 @@ def test_an_offerless_invite_gets_our_offer_and_hangs_up_when_the_ack_brings_no_
 
 def test_what_is_not_in_effect_is_refused_never_let_through() -> None:
     pin = RuleRow("default/p", RoomKind.DIRECT, "p", pin=Secret("env:PIN"))
-    world = World(tables(pin))
-    assert world.caller().dial("+15550100000").status == 403
-    world = World(tables(media=Media(encryption="require")))
-    assert world.caller().dial("+15550100000").status == 488
-    world = World(tables(media=Media(codecs=("opus",))))
-    assert world.caller().dial("+15550100000").status == 488
-    assert [r.reason for r in world.records] == ["no-codec"]
+    auth = Auth("acme", Secret("env:PASSWORD"))
+    cases = [
+        (tables(pin), 403, "pin-not-in-effect"),
+        (tables(auth=auth), 403, "auth-not-in-effect"),
+        (tables(media=Media(encryption="require")), 488, "encryption-not-in-effect"),
+        (tables(media=Media(codecs=("opus",))), 488, "no-codec"),
+        (tables(RuleRow("default/l", RoomKind.DIRECT, "x" * 257)), 484, "room-name"),
+    ]
+    for declared, status, reason in cases:
+        world = World(declared)
+        assert world.caller().dial("+15550100000").status == status
+        assert [(r.status, r.reason) for r in world.records] == [(status, reason)]
+
+
+def test_a_hidden_number_is_masked_when_its_call_is_refused_too() -> None:
+    rule = RuleRow("default/h", RoomKind.DIRECT, "h", hide_phone_number=True, media=Media(codecs=("opus",)))
+    world = World(tables(rule))
+    world.caller(number="+15550109876").dial("+15550100000")
+    assert world.records[0].from_user == "9876"
+
+
+def test_a_body_that_is_no_session_description_is_refused_before_routing() -> None:
+    world = World(tables())
+    caller = world.caller()
+    caller.endpoint.invite(
+        f"sip:+15550100000@{BRIDGE[0]}", Path("udp", caller.address, BRIDGE), world.now,
+        from_="<sip:x@198.51.100.7>", to="<sip:+15550100000@192.0.2.1>", body=b"{}", content_type="application/json",
+    )  # fmt: skip
+    world.settle()
+    assert caller.status == 415
+    assert world.records[0].reason == "body"
+
+
+def test_no_free_port_is_a_503_with_a_reason() -> None:
+    world = World(tables())
+    world.switchboard._reserve_ports = lambda _address: None
+    assert world.caller().dial("+15550100000").status == 503
+    assert world.records[0].reason == "no-ports"
+
+
+def test_a_full_room_refuses_with_486() -> None:
+    world = World(tables())
+    for n in range(ROOM_MEMBERS_MAX):
+        assert world.caller(number=f"+1555010{n:04}").dial("+15550100000").status == 200
+    assert world.caller(number="+15559999999").dial("+15550100000").status == 486
+    assert world.records[0].reason == "room-full"
+
+
+def test_a_rule_cannot_switch_off_the_encryption_of_its_trunk() -> None:
+    merged = merged_media(Media(encryption="require", timeout_ms=1), Media(encryption="disable", codecs=("pcma",)))
+    assert merged == Media(encryption="require", codecs=("pcma",), timeout_ms=1)
+    assert merged_media(Media(encryption="disable"), Media(encryption="allow")).encryption == "allow"
 
 
 def test_a_hidden_number_is_masked_in_room_and_record() -> None:

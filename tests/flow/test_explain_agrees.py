@@ -24,6 +24,7 @@ NUMBERS = ["+15550100000", "+15550100001", "+15550200000", "+442071234567"]
 PATTERNS = [*NUMBERS, "+1555*", "+1555010*", "+44*"]
 SPELLED = [*NUMBERS, "15550100000", "+1 555-010-0001", "anonymous"]
 REGIONS = ["eu", "us"]
+MEDIA = [{"encryption": "require"}, {"codecs": ["opus"]}, {"codecs": ["pcma", "opus"]}]
 
 
 def some(random: Random, values: list[str], share: float) -> list[str]:
@@ -65,6 +66,10 @@ def manifests(random: Random) -> list[dict[str, Any]]:
             spec["priority"] = random.randint(1, 3)
         if random.random() < 0.2:
             spec["hidePhoneNumber"] = True
+        if random.random() < 0.1:
+            spec["media"] = random.choice(
+                [{"encryption": "require"}, {"codecs": ["opus"]}, {"codecs": ["pcma", "opus"]}]
+            )
         out.append(document("DispatchRule", name, spec))
     for number in some(random, NUMBERS, 0.5):
         spec = {"number": number, "trunkRef": {"name": random.choice(trunks)}}

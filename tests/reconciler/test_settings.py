@@ -1,11 +1,9 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from reconciler.errors import EXIT_ERROR, EXIT_UNSAFE, ReconcileError
-from reconciler.settings import Settings, parse_dotenv, settings_from
+from reconciler.settings import Settings, settings_from
 
 
 def test_defaults_need_nothing():
@@ -14,11 +12,10 @@ def test_defaults_need_nothing():
     assert settings.tables_url == "sqlite:///.dialplane/tables.db"
 
 
-def test_an_option_beats_the_environment_which_beats_the_file():
-    dotenv = "DIALPLANE_OWNER=file\nDIALPLANE_STATE=/from/file\nDIALPLANE_SECRETS=s\n"
+def test_an_option_beats_the_environment():
     environ = {"DIALPLANE_OWNER": "environ", "DIALPLANE_STATE": "/from/environ", "HOME": "/x"}
-    settings = settings_from({"owner": "option", "state": None, "tables": None}, environ, dotenv)
-    assert settings == Settings(state="/from/environ", owner="option", secrets="s")
+    settings = settings_from({"owner": "option", "state": None, "tables": None}, environ)
+    assert settings == Settings(state="/from/environ", owner="option")
     assert settings.tables_url == "sqlite:////from/environ/tables.db"
 
 
@@ -37,36 +34,6 @@ def test_an_owner_is_a_name(owner):
 def test_an_empty_state_folder_is_refused():
     with pytest.raises(ReconcileError):
         settings_from({"state": ""}, {})
-
-
-def test_a_dotenv_file_is_read_as_people_write_it():
-    text = """\ufeff
-# a comment
-A=1
- export B = two words   # behind
-C="quoted # not a comment\\n" # comment
-D='single \\n $x'
-E=
-F=a#b
-G="unclosed
-no assignment
-1X=no
-A=2
-"""
-    assert parse_dotenv(text) == {
-        "A": "2",
-        "B": "two words",
-        "C": "quoted # not a comment\n",
-        "D": "single \\n $x",
-        "E": "",
-        "F": "a#b",
-        "G": '"unclosed',
-    }
-
-
-@given(st.text(max_size=200))
-def test_any_text_is_a_dotenv_file(text):
-    assert all(isinstance(value, str) for value in parse_dotenv(text).values())
 
 
 def test_an_error_carries_its_hint_and_exit_code():

@@ -6,8 +6,10 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from schemas.environment import load_env_file
+from schemas.environment import load_env_file, parse_env
 
 
 def test_the_environment_wins_over_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -24,3 +26,33 @@ def test_the_environment_wins_over_the_file(tmp_path: Path, monkeypatch: pytest.
 
 def test_a_missing_file_is_fine(tmp_path: Path) -> None:
     load_env_file(tmp_path / ".env")
+
+
+def test_a_file_is_read_as_people_write_it() -> None:
+    text = """\ufeff
+# a comment
+A=1
+ export B = two words   # behind
+C="quoted # not a comment\\n" # comment
+D='single \\n $x'
+E=
+F=a#b
+G="unclosed
+no assignment
+1X=no
+A=2
+"""
+    assert parse_env(text) == {
+        "A": "2",
+        "B": "two words",
+        "C": "quoted # not a comment\n",
+        "D": "single \\n $x",
+        "E": "",
+        "F": "a#b",
+        "G": '"unclosed',
+    }
+
+
+@given(st.text(max_size=200))
+def test_any_text_is_a_file(text: str) -> None:
+    assert all(isinstance(value, str) for value in parse_env(text).values())

@@ -149,7 +149,14 @@ def test_a_document_that_only_moved_keeps_its_value_at_its_new_place():
     assert str(after.sources.sources[1].where(("kind",))) == "f.yaml:7:7"
 
 
+def test_a_document_that_moved_keeps_its_warnings_at_their_new_place():
+    text = number("a", direction="outbound")
+    after = read("# above\n---\n" + text, read("---\n" + text))
+    assert [(p.code, p.where.line) for p in after.problems] == [("not-in-effect", 9)]
+
+
 FRAGMENTS = [
+    number("w", direction="outbound"),
     number("a"),
     number("b"),
     number("a", colour="red"),

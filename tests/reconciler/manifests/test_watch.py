@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+from dataclasses import replace
 
 import pytest
 
@@ -125,6 +126,40 @@ def test_a_folder_removed_and_made_again_is_followed(tmp_path):
     asyncio.run(scene())
 
 
+def test_a_folder_exchanged_for_another_in_one_go_is_followed(tmp_path):
+    async def scene():
+        home = tmp_path / "home"
+        write(home, a=number("a"))
+        write(tmp_path / "new", a=number("a2"))
+        async with Watching(home) as watching:
+            os.rename(home, tmp_path / "old")
+            os.rename(tmp_path / "new", home)
+            await watching.until(declares("a2"))
+            write(home, a=number("a3"))
+            await watching.until(declares("a3"))
+
+    asyncio.run(scene())
+
+
+@pytest.mark.parametrize("same_inode", [True, False])
+def test_a_folder_made_again_before_anyone_looked_is_followed(tmp_path, monkeypatch, same_inode):
+    if same_inode:
+        genuine = module.target_of
+        monkeypatch.setattr(module, "target_of", lambda source: replace(genuine(source), identity=(0, 0)))
+
+    async def scene():
+        home = tmp_path / "home"
+        write(home, a=number("a"))
+        async with Watching(home) as watching:
+            shutil.rmtree(home)
+            write(home, a=number("a2"))
+            await watching.until(declares("a2"))
+            write(home, a=number("a3"))
+            await watching.until(declares("a3"))
+
+    asyncio.run(scene())
+
+
 def test_a_folder_that_is_not_there_yet_is_waited_for(tmp_path):
     async def scene():
         async with Watching(tmp_path / "later") as watching:
@@ -219,6 +254,16 @@ def test_a_watch_that_breaks_down_is_told_and_set_up_again(tmp_path, monkeypatch
         assert len(attempts) >= 4
 
     asyncio.run(scene())
+
+
+def test_a_target_tells_a_folder_from_another_of_the_same_name(tmp_path):
+    (tmp_path / "home").mkdir()
+    (tmp_path / "new").mkdir()
+    before = target_of(f"{tmp_path}/home")
+    assert target_of(f"{tmp_path}/home") == before
+    os.rename(tmp_path / "home", tmp_path / "old")
+    os.rename(tmp_path / "new", tmp_path / "home")
+    assert target_of(f"{tmp_path}/home") != before
 
 
 def sieve(folder: Folder) -> Sieve:

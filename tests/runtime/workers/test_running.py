@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from runtime.errors import BridgeError
-from runtime.workers.running import FILE, RunningBridge, announce, api_key, find, state_folder, withdraw
+from runtime.workers.running import FILE, RunningBridge, announce, api_key, find, own_folder, withdraw
 
 
 def test_a_bridge_is_found_while_its_process_lives(tmp_path: Path) -> None:
@@ -44,5 +44,5 @@ def test_the_key_is_made_once_and_for_this_user_alone(tmp_path: Path) -> None:
 
 def test_a_state_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(BridgeError, match="state folder"):
-        state_folder(tmp_path / "file" / "state")
+    with pytest.raises(BridgeError, match="cannot make the folder"):
+        own_folder(tmp_path / "file" / "state", "--state")

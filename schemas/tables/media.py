@@ -1,0 +1,52 @@
+"""What the media wishes of a trunk and a rule come to for one call, and whether this version can honour them.
+
+Part of the decision, so that `explain` refuses what the bridge would refuse: a call whose winning rows ask for what is
+not in effect is turned away, never let through without it.
+"""
+
+from __future__ import annotations
+
+from schemas.tables.decisions import Reason, Refused, refused
+from schemas.tables.naming import room_pattern
+from schemas.tables.rows import Media, RuleRow, TrunkRow
+
+CODECS = ("pcmu", "pcma")
+"""What the bridge speaks on the phone leg, in its own order of preference."""
+
+ROOM_NAME_CHARS_MAX = 256
+"""LiveKit's bound for a room name, which may come from the number that a caller dialled."""
+
+
+def merged_media(trunk: Media, rule: Media) -> Media:
+    """Trunk, then rule, as LiveKit merges: the later one wins, but cannot switch off the trunk's encryption."""
+    encryption = rule.encryption if rule.encryption not in (None, "disable") else trunk.encryption or rule.encryption
+    return Media(
+        codecs=rule.codecs or trunk.codecs,
+        encryption=encryption,
+        room_codec=rule.room_codec or trunk.room_codec,
+        dtmf=rule.dtmf or trunk.dtmf,
+        timeout_ms=trunk.timeout_ms if rule.timeout_ms is None else rule.timeout_ms,
+    )
+
+
+def codecs_of(media: Media) -> tuple[str, ...]:
+    """The codecs that a call may use, best first: the declared ones that are in effect, else all."""
+    return tuple(name for name in media.codecs or CODECS if name in CODECS)
+
+
+def not_honoured(trunk: TrunkRow, rule: RuleRow, caller: str, called: str) -> Refused | None:
+    """Why a call that these rows admit is refused all the same, or None."""
+    media = merged_media(trunk.media, rule.media)
+    if media.encryption == "require":
+        sentence = f"Trunk {trunk.id} or DispatchRule {rule.id} requires encrypted media, which is not in effect yet"
+        hint = "take spec.media.encryption: require out until encryption is in effect"
+        return refused(Reason.ENCRYPTION_NOT_IN_EFFECT, sentence, hint, trunk=trunk, rule=rule)
+    if not codecs_of(media):
+        sentence = f"none of the declared codecs ({', '.join(media.codecs)}) is in effect yet"
+        return refused(Reason.NO_CODEC, sentence, "add pcmu or pcma to spec.media.codecs", trunk=trunk, rule=rule)
+    room = room_pattern(rule, caller, called)
+    if not 0 < len(room) <= ROOM_NAME_CHARS_MAX:
+        sentence = f"the room's name would have {len(room)} characters, 1 to {ROOM_NAME_CHARS_MAX} are allowed"
+        hint = f"give DispatchRule {rule.id} a roomPrefix, or a direct room"
+        return refused(Reason.ROOM_NAME, sentence, hint, trunk=trunk, rule=rule)
+    return None
