@@ -192,7 +192,7 @@ async def serve(
     version: str,
     ready: Callable[[Bridge, bool], None],
 ) -> None:
-    """Run a bridge until SIGINT or SIGTERM, and a reconciler beside it on `folder`; `ready(bridge, has_tables)` once."""
+    """Run a bridge until SIGINT or SIGTERM, with a reconciler on `folder`; `ready` is told whether there are tables."""
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):

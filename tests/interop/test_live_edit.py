@@ -75,13 +75,33 @@ def test_an_edit_moves_the_next_call_and_disturbs_none_of_those_that_are_up(
         assert record["revision"] == before
 
 
-def test_losing_the_reconciler_touches_no_call_and_it_comes_back(bridge: BridgeProcess, tmp_path: Path) -> None:
-    children = Path(f"/proc/{bridge.process.pid}/task/{bridge.process.pid}/children").read_text().split()
-    assert len(children) == 1
-    subprocess.run(["kill", "-9", children[0]], check=True)
-    assert dial(bridge, tmp_path / "meanwhile", 1, 300).returncode == 0, "the last good tables answer"
-    wait_for(lambda: "the reconciler ended" in bridge.log(), "a message")
-    edit(bridge, "direct: {room: lobby}", "direct: {room: hall}")
-    wait_for(lambda: bridge.calls()["revision"] >= 2, "the reconciler to be back and to take the edit")
-    assert dial(bridge, tmp_path / "after", 1, 300).returncode == 0
-    assert bridge.records()[-1]["room"] == "hall"
+def test_losing_reconciler_and_tables_touches_no_call_and_new_ones_go_on(bridge: BridgeProcess, tmp_path: Path) -> None:
+    done: list[subprocess.CompletedProcess[str]] = []
+    talking = threading.Thread(target=lambda: done.append(dial(bridge, tmp_path / "long", 1, TALK_MS)))
+    talking.start()
+    try:
+        wait_for(lambda: rooms(bridge) == ["lobby"], "the long call")
+        subprocess.run(["kill", "-9", child_of(bridge)], check=True)
+        for file in bridge.state.glob("tables.db*"):
+            file.unlink()
+        assert dial(bridge, tmp_path / "meanwhile", 1, 300).returncode == 0, "the last good tables answer"
+        wait_for(lambda: "the reconciler ended" in bridge.log(), "a message")
+        edit(bridge, "direct: {room: lobby}", "direct: {room: hall}")
+        wait_for(lambda: dial(bridge, tmp_path / "after", 1, 200).returncode == 0 and in_hall(bridge), "the edit, live")
+        assert rooms(bridge) == ["lobby"]
+    finally:
+        talking.join()
+    assert done[0].returncode == 0, done[0].stdout[-2000:]
+    [record] = [record for record in bridge.records() if record["endedAt"] - record["answeredAt"] > TALK_MS / 2000]
+    assert record["media"]["packetsSent"] > 48 * (record["endedAt"] - record["answeredAt"])
+
+
+def child_of(bridge: BridgeProcess) -> str:
+    """The process id of the reconciler that `bridge up` keeps."""
+    [child] = Path(f"/proc/{bridge.process.pid}/task/{bridge.process.pid}/children").read_text().split()
+    return child
+
+
+def in_hall(bridge: BridgeProcess) -> bool:
+    """Whether the newest ended call was in the new room."""
+    return bool(bridge.records()[-1]["room"] == "hall")
