@@ -40,6 +40,8 @@ class BridgeSettings:
     api: tuple[str, int] | None = None
     api_chosen: bool = False
     """Whether somebody asked for this address: then no other will do."""
+    drain_s: float = 0.0
+    """How long a stopping bridge lets live calls go on."""
     records: Path | None = None
     play: Path | None = None
     record: Path | None = None

@@ -16,7 +16,7 @@ ID_CHARS = 12
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _E164 = re.compile(r"\+[1-9][0-9]{1,14}")
-_NUMBER_LIKE = re.compile(r"\+?[0-9 \-()]*[0-9][0-9 \-()]*")
+_NUMBER_LIKE = re.compile(r"\+?[ \-()]*[0-9][0-9 \-()]*")
 _SEPARATORS = str.maketrans("", "", " -()")
 
 

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+QUOTED_CHARS_MAX = 200
+"""How much of a sentence a header carries."""
+
 
 class EndReason(StrEnum):
     """What the bridge, a peer, a room or the network did."""
@@ -27,3 +30,21 @@ class EndReason(StrEnum):
     ROOM_FULL = "room-full"
     NO_PORTS = "no-ports"
     FULL = "full"
+    TRUNK_CALLS = "trunk-calls"
+    TRUNK_RATE = "trunk-rate"
+
+
+Q850_NORMAL = 16
+Q850_CAUSES = {EndReason.SHUTDOWN: 41, EndReason.MEDIA_TIMEOUT: 102, EndReason.MEDIA: 88}
+"""ITU-T Q.850: temporary failure, recovery on timer expiry, incompatible destination; all else is normal clearing."""
+
+
+def reason_header(reason: str, words: str) -> str:
+    """The Reason header of a BYE of ours (RFC 3326), with the words for people in it."""
+    cause = next((cause for known, cause in Q850_CAUSES.items() if known == reason), Q850_NORMAL)
+    return f'Q.850;cause={cause};text="{quotable(words)}"'
+
+
+def quotable(words: str) -> str:
+    """`words` for the quoted text of a header: a peer's text may be inside."""
+    return "".join(c if c.isascii() and c.isprintable() and c not in '"\\' else "'" for c in words)[:QUOTED_CHARS_MAX]

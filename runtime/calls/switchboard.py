@@ -15,8 +15,9 @@ from runtime.calls.arrival import read_arrival
 from runtime.calls.call import Call, State, Step
 from runtime.calls.commands import Command, EndCall, JoinRoom, PassDigit, Ports, StartMedia
 from runtime.calls.negotiate import local_media, stream_of
-from runtime.calls.reasons import EndReason
+from runtime.calls.reasons import EndReason, quotable, reason_header
 from runtime.calls.record import CallRecord, EndedBy
+from runtime.gate.trunks import TrunkGate
 from runtime.limits import CALLS_MAX, RETRY_AFTER_S
 from runtime.media.session import DigitReceived, MediaTimedOut, RemoteBye, SourceLocked, StreamConfig
 from runtime.routing.route import Admission, Rejection, route
@@ -27,6 +28,7 @@ from runtime.sip.offer_answer import LocalMedia, NegotiationFailure, OfferAnswer
 from runtime.sip.validate import validate_invite
 from schemas.ids import random_id, random_suffix
 from schemas.tables.naming import masked
+from schemas.tables.networks import parse_address
 from schemas.tables.tables import Tables
 
 MediaEvent = DigitReceived | MediaTimedOut | RemoteBye | SourceLocked
@@ -63,6 +65,7 @@ class Switchboard:
         self._by_id: dict[str, Call] = {}
         self._commands: deque[Command] = deque()
         self._draining = False
+        self._trunks = TrunkGate()
         self.refused = 0
         self.admitted = 0
 
@@ -145,7 +148,7 @@ class Switchboard:
             self._endpoint.respond(call.leg, 480, now.mono)
             self._end(call.leg, now, 480, reason, words, by)
         else:
-            self._endpoint.bye(call.leg, now.mono)
+            self._endpoint.bye(call.leg, now.mono, [("Reason", reason_header(reason, words))])
             self._end(call.leg, now, 200, reason, words, by)
 
     def handle_timer(self, now: Now) -> None:
@@ -156,15 +159,23 @@ class Switchboard:
                 call.id, now, EndReason.MAX_DURATION, f"the longest allowed {limit_s:.0f} s are over", EndedBy.BRIDGE
             )
 
+    def drain(self) -> None:
+        """Refuse new calls from now on; those that are up go on."""
+        self._draining = True
+
     def stop(self, now: Now) -> None:
         """Hang up every call and refuse new ones: the bridge is going away."""
-        self._draining = True
+        self.drain()
         for call_id in list(self._by_id):
             self.hang_up(call_id, now, EndReason.SHUTDOWN, "the bridge is stopping", EndedBy.BRIDGE)
 
     def next_command(self) -> Command | None:
         """The next thing to do, in order."""
         return self._commands.popleft() if self._commands else None
+
+    def knows(self, address: str) -> bool:
+        """Whether a trunk of the live tables names this source address."""
+        return self._tables.source_index.names(parse_address(address))
 
     def live_calls(self) -> list[Call]:
         """The calls of this moment, the oldest first."""
@@ -227,14 +238,19 @@ class Switchboard:
     def _admit(self, event: sip.InviteReceived, record: CallRecord, admission: Admission, now: Now) -> None:
         record = replace(
             record,
-            trunk=admission.trunk,
+            trunk=admission.trunk.id,
             rule=admission.rule,
             room=admission.room,
             identity=admission.identity,
             from_user=admission.caller,
         )
+        limited = self._trunks.admit(admission.trunk, now.mono)
+        if limited is not None:
+            self._refuse(event.leg, record, Rejection(503, limited.code, limited.words, trunk=record.trunk), now)
+            return
         ports = self._reserve_ports(event.path.local[0])
         if ports is None:
+            self._trunks.left(record.trunk)
             words = "no free RTP ports: widen --rtp-ports"
             self._refuse(event.leg, record, Rejection(503, EndReason.NO_PORTS, words), now)
             return
@@ -244,6 +260,7 @@ class Switchboard:
             body, stream = _describe(offer_answer, event.request.body, local, admission.media_timeout_s)
         except NegotiationFailure as fault:
             ports.close()
+            self._trunks.left(record.trunk)
             refusal = Rejection(fault.status, EndReason.MEDIA, f"no common media: {fault.text}", trunk=record.trunk)
             self._refuse(event.leg, record, refusal, now)
             return
@@ -261,7 +278,7 @@ class Switchboard:
         if rejection.sip_status == 503:
             headers.append(("Retry-After", str(RETRY_AFTER_S)))
         if rejection.trunk:  # a stranger is told nothing about what is declared here
-            headers.append(("Warning", f'399 dialplane "{_quotable(rejection.words)}"'))
+            headers.append(("Warning", f'399 dialplane "{quotable(rejection.words)}"'))
         self._endpoint.respond(leg, rejection.sip_status, now.mono, headers=headers)
         self.refused += 1
         record = replace(
@@ -340,6 +357,7 @@ class Switchboard:
             return
         del self._by_id[call.id]
         call.advance(Step.END)
+        self._trunks.left(call.record.trunk)
         self._commands.append(EndCall(call.record.ended(now.wall, status, reason, words, by), call.ports))
 
 
@@ -351,8 +369,3 @@ def _describe(
         return offer_answer.offer(local), None
     body, negotiated = offer_answer.answer(offer, local)
     return body, stream_of(negotiated, timeout_s)
-
-
-def _quotable(words: str) -> str:
-    """`words` for the quoted text of a Warning header: a peer's text may be inside."""
-    return "".join(c if c.isascii() and c.isprintable() and c not in '"\\' else "'" for c in words)[:200]

@@ -39,7 +39,7 @@ class Arrival:
 class Admission:
     """A call that may come in, and how. Times are seconds."""
 
-    trunk: str
+    trunk: TrunkRow
     rule: str
     room: str
     caller: str
@@ -87,7 +87,7 @@ def _admit(found: Admitted, arrival: Arrival, call_id: str, suffix: str) -> Admi
     inbound = trunk.inbound
     assert inbound is not None, "only inbound trunks match calls"
     return Admission(
-        trunk=trunk.id,
+        trunk=trunk,
         rule=rule.id,
         room=room,
         caller=masked(arrival.caller) if rule.hide_phone_number else arrival.caller,

@@ -90,6 +90,13 @@ class Bridge:
             return False
         return True
 
+    async def drain(self, hurry: asyncio.Event) -> None:
+        """Take no new call, and wait for those that are up as long as `--drain` says, or until a second signal."""
+        calls, within_s = len(self._worker.switchboard.live_calls()), self._settings.drain_s
+        if calls and within_s:
+            self._log("no new calls; waiting for those that are up, a second signal ends them", calls=calls)
+            await self._worker.drain(within_s, hurry)
+
     async def stop(self) -> None:
         """Hang up, say why, close everything."""
         if self._reader is not None:
@@ -210,6 +217,8 @@ async def serve(
             ready(bridge, waiting.result())
         waiting.cancel()
         await stopped
+        stopping.clear()
+        await bridge.drain(stopping)
         log("stopping: live calls are hung up")
     finally:
         if child is not None:

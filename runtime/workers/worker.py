@@ -8,6 +8,7 @@ store    -> tables reader (thread) -> switchboard.use_tables
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import time
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from dataclasses import replace
 from runtime.calls.commands import Command, EndCall, JoinRoom, PassDigit, StartMedia
 from runtime.calls.record import CallRecord
 from runtime.calls.switchboard import Now, Switchboard
+from runtime.gate.sources import SourceGate
 from runtime.net.rtp_ports import RtpPortRange, RtpPorts
 from runtime.net.sip_udp import SipUdp
 from runtime.rooms.adapter import Participant, Rooms
@@ -27,6 +29,7 @@ from runtime.workers.legs import PhoneLeg, PhoneLegs, new_session
 from schemas.tables.tables import Tables
 
 SLOW_WORK_EVERY_S = 0.5
+DRAIN_LOOK_S = 0.05
 
 
 class Worker:
@@ -46,6 +49,7 @@ class Worker:
         self.clock = MediaClock(self._tick)
         self.sip = SipUdp(self._received)
         self.dropped: dict[str, int] = {}
+        self._gate = SourceGate(self.switchboard.knows)
         self.rooms: Rooms | None = None
         self._on_record = on_record
         self._log = log
@@ -61,8 +65,17 @@ class Worker:
     def use_tables(self, tables: Tables, revision: int) -> None:
         """Answer the next calls from these tables."""
         self.switchboard.use_tables(tables, revision)
+        self._gate.forget()
         if revision > 0:
             self._log("calls are answered from new tables", revision=revision)
+
+    async def drain(self, within_s: float, hurry: asyncio.Event) -> None:
+        """Refuse new calls, and let those that are up end by themselves, for so long or until `hurry`."""
+        self.switchboard.drain()
+        deadline = time.monotonic() + within_s
+        while self.switchboard.live_calls() and time.monotonic() < deadline and not hurry.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(hurry.wait(), DRAIN_LOOK_S)
 
     async def stop(self, grace_s: float) -> None:
         """BYE to every call, wait for the answers up to `grace_s`, close the sockets."""
@@ -92,8 +105,15 @@ class Worker:
     # -- signalling ------------------------------------------------------------------------------------------------
 
     def _received(self, data: bytes, path: Path) -> None:
+        refusal = self._gate.refuses(data, path.remote[0], time.monotonic())
+        if refusal is not None:
+            self._count_dropped(refusal)
+            return
         self.endpoint.receive_datagram(data, path, time.monotonic())
         self._drain()
+
+    def _count_dropped(self, why: str) -> None:
+        self.dropped[why] = self.dropped.get(why, 0) + 1
 
     def _on_timer(self) -> None:
         self._timer = None
@@ -106,7 +126,7 @@ class Worker:
             event = self.endpoint.next_event()
             if event is not None:
                 if isinstance(event, MessageDropped):
-                    self.dropped[event.why] = self.dropped.get(event.why, 0) + 1
+                    self._count_dropped(event.why)
                 else:
                     self.switchboard.handle_sip(event, _now())
                 continue

@@ -40,8 +40,6 @@ NOT_YET: dict[str, dict[str, str]] = {
         "spec.inbound.ringingTimeout": "a call does not ring, its room is ready at once",
         "spec.inbound.noiseCancellation": "the caller's audio is passed on as it is",
         "spec.outbound": "the bridge takes calls, and places none on trunks",
-        "spec.limits.maxConcurrentCalls": "calls are taken without this limit",
-        "spec.limits.callsPerSecond": "calls are taken without this limit",
         "spec.metadata": "it is kept, and shown nowhere",
     },
     "DispatchRule": {
@@ -88,6 +86,7 @@ HONOURED: dict[str, frozenset[str]] = {
         "spec.inbound.maxCallDuration",
         "spec.media.timeout",
         "spec.regions",
+        "spec.limits",
         "spec.allowedNamespaces",
         "spec.deletionPolicy",
     },

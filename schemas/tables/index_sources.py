@@ -32,6 +32,14 @@ class SourceIndex:
             return [ANY_SOURCE]
         return [*supernets(address, self.lengths4 if address.version == 4 else self.lengths6), ANY_SOURCE]
 
+    def names(self, address: Address | None) -> bool:
+        """Whether a trunk names this source, or takes calls from any source that can authenticate."""
+        return any(
+            buckets.get(network) is not None
+            for network in self.networks_holding(address)
+            for buckets in (self.any_called, self.declared_called)
+        )
+
     def updated(self, removed: Iterable[TrunkEntry], added: Iterable[TrunkEntry]) -> SourceIndex:
         """The index without some entries and with others."""
         any_called, declared_called = BucketEdit(self.any_called), BucketEdit(self.declared_called)

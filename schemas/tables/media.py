@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from schemas.tables.decisions import Reason, Refused, refused
 from schemas.tables.naming import room_pattern
-from schemas.tables.rows import Media, RuleRow, TrunkRow
+from schemas.tables.rows import NO_WISHES, Media, RuleRow, TrunkRow
 
 CODECS = ("pcmu", "pcma")
 """What the bridge speaks on the phone leg, in its own order of preference."""
@@ -36,6 +36,19 @@ def codecs_of(media: Media) -> tuple[str, ...]:
 
 def not_honoured(trunk: TrunkRow, rule: RuleRow, caller: str, called: str) -> Refused | None:
     """Why a call that these rows admit is refused all the same, or None."""
+    if trunk.media is not NO_WISHES or rule.media is not NO_WISHES:
+        refusal = _media_refusal(trunk, rule)
+        if refusal is not None:
+            return refusal
+    room = room_pattern(rule, caller, called)
+    if not 0 < len(room) <= ROOM_NAME_CHARS_MAX:
+        sentence = f"the room's name would have {len(room)} characters, 1 to {ROOM_NAME_CHARS_MAX} are allowed"
+        hint = f"give DispatchRule {rule.id} a roomPrefix, or a direct room"
+        return refused(Reason.ROOM_NAME, sentence, hint, trunk=trunk, rule=rule)
+    return None
+
+
+def _media_refusal(trunk: TrunkRow, rule: RuleRow) -> Refused | None:
     media = merged_media(trunk.media, rule.media)
     if media.encryption == "require":
         sentence = f"Trunk {trunk.id} or DispatchRule {rule.id} requires encrypted media, which is not in effect yet"
@@ -44,9 +57,4 @@ def not_honoured(trunk: TrunkRow, rule: RuleRow, caller: str, called: str) -> Re
     if not codecs_of(media):
         sentence = f"none of the declared codecs ({', '.join(media.codecs)}) is in effect yet"
         return refused(Reason.NO_CODEC, sentence, "add pcmu or pcma to spec.media.codecs", trunk=trunk, rule=rule)
-    room = room_pattern(rule, caller, called)
-    if not 0 < len(room) <= ROOM_NAME_CHARS_MAX:
-        sentence = f"the room's name would have {len(room)} characters, 1 to {ROOM_NAME_CHARS_MAX} are allowed"
-        hint = f"give DispatchRule {rule.id} a roomPrefix, or a direct room"
-        return refused(Reason.ROOM_NAME, sentence, hint, trunk=trunk, rule=rule)
     return None

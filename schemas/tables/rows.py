@@ -77,6 +77,10 @@ class Media:
     timeout_ms: int | None = None
 
 
+NO_WISHES = Media()
+"""What most rows hold: nothing said about media."""
+
+
 @dataclass(frozen=True, slots=True)
 class Inbound:
     """The inbound half of a trunk. `networks` are canonical CIDRs of allowed packet sources."""
@@ -123,7 +127,7 @@ class TrunkRow:
     id: str
     inbound: Inbound | None = None
     outbound: Outbound | None = None
-    media: Media = Media()
+    media: Media = NO_WISHES
     regions: tuple[str, ...] = ()
     max_concurrent_calls: int | None = None
     calls_per_second: int | None = None
@@ -173,7 +177,7 @@ class RuleRow:
     metadata: str = ""
     hide_phone_number: bool = False
     noise_cancellation: bool = False
-    media: Media = Media()
+    media: Media = NO_WISHES
     answer: str = "whenRoomReady"
     fallback_sip_code: int = 480
     claimed_since: int = 0

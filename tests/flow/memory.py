@@ -202,6 +202,7 @@ class Caller:
     says: bytes | None = None
     status: int = 0
     warning: str = ""
+    bye_reason: str = ""
     ended: bool = False
     heard: list[bytes | None] = field(default_factory=list)
     digits: str = ""
@@ -279,7 +280,10 @@ class Caller:
             case sip.ReinviteRejected():
                 self.status = event.response.status if event.response else 408
                 self.offer_answer.withdraw()
-            case sip.ByeReceived() | sip.LegEnded():
+            case sip.ByeReceived():
+                self.ended = True
+                self.bye_reason = event.request.headers.first("Reason") or ""
+            case sip.LegEnded():
                 self.ended = True
             case _:
                 pass

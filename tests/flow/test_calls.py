@@ -302,3 +302,31 @@ def test_silence_is_sent_when_nobody_speaks() -> None:
     assert caller.heard[-1] in (None, SILENCE["pcmu"])
     assert caller.session is not None
     assert caller.session.stats.received > 40
+
+
+def test_a_trunks_limits_are_answered_with_503_and_given_back_with_the_call() -> None:
+    trunk = TrunkRow("default/home", inbound=Inbound(networks=(HOME,)), max_concurrent_calls=1)
+    world = World(Tables.build(Rows({trunk.id: trunk}, {LOBBY.id: LOBBY})))
+    first = world.caller().dial("+15550100000")
+    second = world.caller(number="+15550102222").dial("+15550100000")
+    assert (first.status, second.status) == (200, 503)
+    assert "maxConcurrentCalls" in second.warning
+    first.hang_up()
+    assert world.caller(number="+15550103333").dial("+15550100000").status == 200
+    assert [r.reason for r in world.records] == ["trunk-calls", "hangup"]
+
+
+def test_a_call_that_finds_no_media_does_not_keep_its_place_on_the_trunk() -> None:
+    trunk = TrunkRow("default/home", inbound=Inbound(networks=(HOME,)), max_concurrent_calls=1)
+    world = World(Tables.build(Rows({trunk.id: trunk}, {LOBBY.id: LOBBY})))
+    sdp = b"v=0\r\no=- 1 9 IN IP4 198.51.100.7\r\ns=-\r\nc=IN IP4 198.51.100.7\r\nt=0 0\r\nm=audio 4000 RTP/AVP 18\r\n"
+    assert world.caller().dial("+15550100000", body=sdp).status == 488
+    assert world.caller().dial("+15550100000").status == 200
+
+
+def test_our_bye_says_why() -> None:
+    world = World(tables())
+    caller = world.caller().dial("+15550100000")
+    world.switchboard.stop(world.moment)
+    world.settle()
+    assert caller.bye_reason == 'Q.850;cause=41;text="the bridge is stopping"'

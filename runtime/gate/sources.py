@@ -1,0 +1,99 @@
+"""The first door: what a source may send before anybody parses it.
+
+The worker asks it for every datagram. A source that some trunk names may send `KNOWN_PER_S`. A stranger may send far
+less, and is met with silence but for a few INVITEs a minute, which are answered and explained, so that somebody who
+mistyped an address in a manifest is told. Tools that call themselves scanners are never answered. What is turned away
+is counted under a word that `bridge calls` shows.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import OrderedDict
+from collections.abc import Callable
+
+from runtime.gate.bucket import TokenBucket
+
+KNOWN_PER_S = 2_000.0
+KNOWN_BURST = 4_000.0
+"""Messages of one carrier's address: some hundred call set-ups per second."""
+
+STRANGER_PER_S = 10.0
+STRANGER_BURST = 30.0
+"""Messages of an address that no trunk names."""
+
+STRANGER_INVITES_PER_S = 3 / 60
+STRANGER_INVITES_BURST = 3.0
+"""INVITEs of a stranger that are answered with a reason; the others meet silence."""
+
+SOURCES_MAX = 10_000
+"""Addresses remembered; beyond that the one that was quiet longest is forgotten."""
+
+HEAD_BYTES = 4_096
+"""How much of a message is looked at for its method, its dialog and its sender's name."""
+
+_SCANNER = re.compile(
+    rb"^(?:User-Agent|Server)[ \t]*:[^\r\n]*"
+    rb"(?:friendly-scanner|friendly-request|sipvicious|sipcli|sip-scan|sipsak|sundayddr|iwar|VaxSIPUserAgent|pplsip)",
+    re.IGNORECASE | re.MULTILINE,
+)
+_IN_DIALOG = re.compile(rb"^(?:To|t)[ \t]*:[^\r\n]*;[ \t]*tag[ \t]*=", re.IGNORECASE | re.MULTILINE)
+
+
+class SourceGate:
+    """One per bridge. `is_known(address)` says whether a trunk names the address; asked anew after `forget`."""
+
+    def __init__(self, is_known: Callable[[str], bool]) -> None:
+        self._is_known = is_known
+        self._sources: OrderedDict[str, _Source] = OrderedDict()
+
+    def forget(self) -> None:
+        """The tables changed: who is known may have changed with them. Rates are remembered."""
+        for address, source in self._sources.items():
+            source.known = self._is_known(address)
+
+    def refuses(self, data: bytes, address: str, now: float) -> str | None:
+        """Why this datagram is dropped, as a word for counters; None when it may go on."""
+        source = self._source(address, now)
+        if source.known:
+            return None if source.messages(now) else "source-rate"
+        if not source.messages(now):
+            return "stranger-rate"
+        return self._refuses_stranger(data[:HEAD_BYTES], source, now)
+
+    def _refuses_stranger(self, head: bytes, source: _Source, now: float) -> str | None:
+        if head.startswith(b"SIP/2.0 "):
+            return None  # an answer to something of ours, or the endpoint drops it
+        if _SCANNER.search(head):
+            return "scanner"
+        if _IN_DIALOG.search(head) or head.startswith((b"ACK ", b"CANCEL ")):
+            return None  # a carrier may go on from another address; the dialog's tags are its proof
+        if not head.startswith(b"INVITE "):
+            return "stranger"
+        return None if source.invites.take(now) else "stranger-invite"
+
+    def _source(self, address: str, now: float) -> _Source:
+        found = self._sources.get(address)
+        if found is None:
+            if len(self._sources) >= SOURCES_MAX:
+                self._sources.popitem(last=False)
+            found = self._sources[address] = _Source(self._is_known(address), now)
+        else:
+            self._sources.move_to_end(address)
+        return found
+
+
+class _Source:
+    """What is remembered of one address."""
+
+    __slots__ = ("_known_rate", "_stranger_rate", "invites", "known")
+
+    def __init__(self, known: bool, now: float) -> None:
+        self.known = known
+        self._known_rate = TokenBucket(KNOWN_PER_S, KNOWN_BURST, now)
+        self._stranger_rate = TokenBucket(STRANGER_PER_S, STRANGER_BURST, now)
+        self.invites = TokenBucket(STRANGER_INVITES_PER_S, STRANGER_INVITES_BURST, now)
+
+    def messages(self, now: float) -> bool:
+        """Whether one more message is within the rate."""
+        return (self._known_rate if self.known else self._stranger_rate).take(now)

@@ -1,0 +1,102 @@
+"""The first door, in virtual time: who is heard, how much of it, and what is said of the rest."""
+
+from __future__ import annotations
+
+from random import Random
+
+from runtime.gate.sources import (
+    KNOWN_BURST,
+    SOURCES_MAX,
+    STRANGER_BURST,
+    STRANGER_INVITES_BURST,
+    STRANGER_PER_S,
+    SourceGate,
+)
+
+HOME, AWAY = "198.51.100.7", "203.0.113.9"
+INVITE = b"INVITE sip:1@h SIP/2.0\r\nTo: <sip:1@h>\r\nUser-Agent: PBX\r\n\r\n"
+OPTIONS = INVITE.replace(b"INVITE", b"OPTIONS")
+BYE = b"BYE sip:1@h SIP/2.0\r\nTo: <sip:1@h>;tag=x\r\n\r\n"
+
+
+def gate() -> SourceGate:
+    return SourceGate(lambda address: address == HOME)
+
+
+def test_a_known_source_is_heard_up_to_its_rate() -> None:
+    door = gate()
+    heard = sum(door.refuses(OPTIONS, HOME, 0.0) is None for _ in range(int(KNOWN_BURST) + 100))
+    assert heard == KNOWN_BURST
+    assert door.refuses(OPTIONS, HOME, 0.0) == "source-rate"
+    assert door.refuses(OPTIONS, HOME, 1.0) is None
+
+
+def test_a_stranger_gets_a_few_answers_a_minute_and_then_silence() -> None:
+    door = gate()
+    told = [door.refuses(INVITE, AWAY, n * 0.5) for n in range(10)]
+    assert told.count(None) == STRANGER_INVITES_BURST
+    assert set(told[3:]) == {"stranger-invite"}
+    assert door.refuses(INVITE, AWAY, 60.0) is None, "the next minute it is told again"
+
+
+def test_a_stranger_that_asks_for_anything_else_meets_silence() -> None:
+    door = gate()
+    assert door.refuses(OPTIONS, AWAY, 0.0) == "stranger"
+    assert door.refuses(b"REGISTER sip:h SIP/2.0\r\n\r\n", AWAY, 0.0) == "stranger"
+    assert door.refuses(b"\x00\x01garbage", AWAY, 0.0) == "stranger"
+    assert door.refuses(b"", AWAY, 0.0) == "stranger"
+
+
+def test_a_dialog_goes_on_from_another_address() -> None:
+    door = gate()
+    assert door.refuses(BYE, AWAY, 0.0) is None
+    assert door.refuses(BYE.replace(b"To:", b"t :"), AWAY, 0.0) is None
+    assert door.refuses(b"ACK sip:1@h SIP/2.0\r\n\r\n", AWAY, 0.0) is None
+    assert door.refuses(b"SIP/2.0 200 OK\r\n\r\n", AWAY, 0.0) is None
+
+
+def test_a_scanner_is_never_answered() -> None:
+    door = gate()
+    for name in (b"friendly-scanner", b"sipcli/v1.8", b"SIPVicious"):
+        assert door.refuses(INVITE.replace(b"PBX", name), AWAY, 0.0) == "scanner"
+
+
+def test_a_flood_of_a_stranger_is_cut_before_it_is_looked_at() -> None:
+    door = gate()
+    told = [door.refuses(BYE, AWAY, 0.0) for _ in range(1000)]
+    assert told.count(None) == STRANGER_BURST
+    assert told[-1] == "stranger-rate"
+    assert door.refuses(BYE, AWAY, 1.5 / STRANGER_PER_S) is None
+
+
+def test_a_flood_of_one_source_costs_another_nothing() -> None:
+    door = gate()
+    for _ in range(5000):
+        door.refuses(INVITE, AWAY, 0.0)
+    assert door.refuses(INVITE, HOME, 0.0) is None
+    assert door.refuses(INVITE, "203.0.113.10", 0.0) is None
+
+
+def test_an_edit_of_the_tables_makes_strangers_known_and_known_ones_strangers() -> None:
+    home = {HOME}
+    door = SourceGate(lambda address: address in home)
+    assert door.refuses(OPTIONS, AWAY, 0.0) == "stranger"
+    home.add(AWAY)
+    home.remove(HOME)
+    door.refuses(OPTIONS, HOME, 0.0)
+    door.forget()
+    assert door.refuses(OPTIONS, AWAY, 0.0) is None
+    assert door.refuses(OPTIONS, HOME, 0.0) == "stranger"
+
+
+def test_the_memory_of_sources_is_bounded() -> None:
+    door = gate()
+    for n in range(SOURCES_MAX + 500):
+        door.refuses(INVITE, f"10.{n >> 16}.{n >> 8 & 255}.{n & 255}", 0.0)
+    assert len(door._sources) == SOURCES_MAX
+
+
+def test_whatever_is_sent_is_judged_and_never_raises() -> None:
+    door, random = gate(), Random(1)
+    for n in range(2000):
+        assert door.refuses(random.randbytes(random.randrange(200)), AWAY, n) in (None, "stranger", "stranger-rate")
