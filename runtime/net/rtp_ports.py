@@ -7,12 +7,14 @@ port that somebody else holds is passed over; when `PORT_TRIES_MAX` pairs in a r
 from __future__ import annotations
 
 import random
+import resource
 import socket
 from dataclasses import dataclass
 
 from runtime.limits import PORT_TRIES_MAX
 
 RECEIVE_BUFFER_BYTES = 64 << 10
+DESCRIPTORS_SPARE = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,19 @@ class RtpPortRange:
             if pair is not None:
                 return RtpPorts(address, port, *pair)
         return None
+
+
+def descriptors_for(calls: int) -> int:
+    """Raise this process's limit of open files towards what so many calls need; how many calls then fit.
+
+    Each call holds two sockets; `DESCRIPTORS_SPARE` are for everything else.
+    """
+    wanted = 2 * calls + DESCRIPTORS_SPARE
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return calls if soft == resource.RLIM_INFINITY else min(calls, (soft - DESCRIPTORS_SPARE) // 2)
 
 
 def _bind_pair(address: str, port: int) -> tuple[socket.socket, socket.socket] | None:

@@ -17,8 +17,8 @@ from typing import Any, TextIO
 from runtime.api.server import Api
 from runtime.calls.record import CallRecord
 from runtime.errors import BridgeError
-from runtime.limits import RECENT_RECORDS_MAX, SHUTDOWN_GRACE_S
-from runtime.net.rtp_ports import RtpPortRange
+from runtime.limits import CALLS_MAX, RECENT_RECORDS_MAX, SHUTDOWN_GRACE_S
+from runtime.net.rtp_ports import RtpPortRange, descriptors_for
 from runtime.rooms.embedded import EmbeddedRooms
 from runtime.rooms.files import load_frames, recorder_in
 from runtime.routing.route import LAWS
@@ -67,6 +67,9 @@ class Bridge:
                 "stop it, or give this one a state folder of its own: --state DIR",
             )
         open_tables(settings.tables).close()  # a wrong address is said now, not at the first call
+        fit = descriptors_for(CALLS_MAX)
+        if fit < CALLS_MAX:
+            self._log("the limit of open files leaves room for fewer calls: raise it with ulimit -n", calls=fit)
         self._records = _open_records(settings.records or settings.state / "records.jsonl")
         await self._worker.start(settings.listen.host, settings.listen.port)
         try:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+import resource
 import socket
 
-from runtime.net.rtp_ports import RtpPortRange
+import pytest
+
+from runtime.net.rtp_ports import RtpPortRange, descriptors_for
 from tests.peers import free_port
 
 
@@ -31,6 +35,25 @@ def test_a_pair_whose_second_port_is_taken_is_passed_over_and_none_left_is_none(
         port = other.getsockname()[1]
         even = port & ~1
         assert RtpPortRange(even, even + 1).reserve("127.0.0.1") is None
+
+
+def test_no_descriptor_left_is_none_and_no_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    def none_left(*_: object) -> socket.socket:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr("runtime.net.rtp_ports.socket.socket", none_left)
+    assert RtpPortRange(10000, 10100).reserve("127.0.0.1") is None
+
+
+def test_the_limit_of_open_files_is_raised_and_what_fits_is_told() -> None:
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        assert descriptors_for(50) == 50
+        resource.setrlimit(resource.RLIMIT_NOFILE, (256, before[1]))
+        assert descriptors_for(100) == 100
+        assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] >= 400
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
 def test_an_odd_start_begins_at_the_next_even_port() -> None:
