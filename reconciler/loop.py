@@ -103,10 +103,10 @@ class Loop:
         self._told_refusal = ""
         changes = planned.plan.changes
         for change in changes[:LINES_PER_PASS_MAX]:
-            self._say(f"revision {planned.revision}: {brief(change)}, live in {took_ms:.0f} ms")
+            self._say(f"revision {planned.revision}: {brief(change)}, published in {took_ms:.0f} ms")
         if len(changes) > LINES_PER_PASS_MAX:
             more = len(changes) - LINES_PER_PASS_MAX
-            self._say(f"revision {planned.revision}: {more:,} more changes, live in {took_ms:.0f} ms")
+            self._say(f"revision {planned.revision}: {more:,} more changes, published in {took_ms:.0f} ms")
 
     def _tell_refusal(self, planned: Planned) -> None:
         flags = " ".join(dict.fromkeys(refusal.flags for refusal in planned.refused))

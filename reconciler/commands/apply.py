@@ -70,4 +70,6 @@ def command(
 def _done(planned: Planned) -> str:
     if planned.refused:
         return f"Nothing was changed: revision {planned.revision} stays."
-    return f"Applied: revision {planned.revision} is live." if planned.plan else f"Revision {planned.revision} stays."
+    return (
+        f"Applied: revision {planned.revision} is published." if planned.plan else f"Revision {planned.revision} stays."
+    )

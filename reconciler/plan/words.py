@@ -12,12 +12,12 @@ from dataclasses import MISSING, Field, fields, is_dataclass
 from functools import cache
 from typing import Any
 
+from schemas.resources.values import duration_text
 from schemas.tables.rows import Row, RuleRow, Secret
 
 Value = str | int | bool | list[Any] | dict[str, Any] | None
 """What a field holds, as JSON can say it; None = left out."""
 
-_UNITS = ((3_600_000, "h"), (60_000, "m"), (1_000, "s"))
 _HIDDEN = {"id", "claimed_since"}
 """Identity is the change's own; `claimed_since` is bookkeeping and follows from the fields."""
 
@@ -98,17 +98,6 @@ def show(value: Value) -> str:
     return str(value)
 
 
-def duration(milliseconds: int) -> str:
-    """Milliseconds as people write them: `90s` is `1m30s`, `500` is `500ms`."""
-    if milliseconds % 1_000 or milliseconds == 0:
-        return f"{milliseconds}ms" if milliseconds else "0s"
-    text = ""
-    for unit_ms, letter in _UNITS:
-        count, milliseconds = divmod(milliseconds, unit_ms)
-        text += f"{count}{letter}" if count else ""
-    return text
-
-
 def _leaves(value: Any, prefix: str, *, defaults: bool = True) -> Iterator[tuple[str, Any]]:
     """Every field below `value` that is no record itself, as (path, raw value)."""
     if isinstance(value, RuleRow):
@@ -158,7 +147,7 @@ def _say(path: str, value: Any) -> Value:
     if last == "calledNumbers":
         return "declared" if value else "any"
     if isinstance(value, int) and not isinstance(value, bool) and last in _DURATIONS:
-        return duration(value)
+        return duration_text(value)
     if isinstance(value, tuple):
         return _say_many(last, value)
     return value if isinstance(value, str | int | bool) else str(value)

@@ -167,10 +167,6 @@ class MediaSession:
         if config.receive and not before.receive:
             self._last_heard = now
 
-    def expect_media(self, now: float) -> None:
-        """The call was answered: the time-out counts from here, not from when the session was made."""
-        self._last_heard = now
-
     # -- in ------------------------------------------------------------------------------------------------------------
 
     def receive_rtp(self, data: bytes, address: Address, now: float) -> None:

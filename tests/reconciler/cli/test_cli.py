@@ -114,7 +114,7 @@ def test_plan_json_is_for_machines(capsys):
 
 
 def test_apply_then_apply_again_is_one_revision(capsys):
-    assert said(capsys, "apply", "m")[1].endswith("Applied: revision 1 is live.\n")
+    assert said(capsys, "apply", "m")[1].endswith("Applied: revision 1 is published.\n")
     assert said(capsys, "apply", "m")[1].endswith("Revision 1 stays.\n")
 
 

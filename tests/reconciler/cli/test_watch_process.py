@@ -55,7 +55,7 @@ def test_it_follows_an_edit_and_ends_on_a_signal(watcher, folder):
     assert "DispatchRule default/support created" in next_line(watcher)
     (folder / "a.yaml").write_bytes(text([trunk(), rule(room="hall")]))
     assert next_line(watcher).startswith(
-        "revision 2: DispatchRule default/support changed (room: lobby -> hall), live in "
+        "revision 2: DispatchRule default/support changed (room: lobby -> hall), published in "
     )
     watcher.send_signal(signal.SIGTERM)
     assert watcher.wait(WAIT_S) == 0

@@ -57,15 +57,17 @@ def test_the_first_line_says_what_is_watched(watched):
     watched.loop.one_pass(ALL)
     assert watched.lines == [
         "watching m (2 documents), revision 1",
-        "revision 1: Trunk default/carrier created, live in 0 ms",
-        "revision 1: DispatchRule default/support created, live in 0 ms",
+        "revision 1: Trunk default/carrier created, published in 0 ms",
+        "revision 1: DispatchRule default/support created, published in 0 ms",
     ]
 
 
 def test_an_edit_is_one_revision_and_one_line(watched):
     watched.loop.one_pass(ALL)
     watched.edit("rule.yaml", rule(room="hall"))
-    assert watched.lines[-1] == "revision 2: DispatchRule default/support changed (room: lobby -> hall), live in 0 ms"
+    assert (
+        watched.lines[-1] == "revision 2: DispatchRule default/support changed (room: lobby -> hall), published in 0 ms"
+    )
     assert watched.store.load().rows.rules["default/support"].room_name == "hall"
 
 
@@ -166,4 +168,4 @@ def test_tables_that_somebody_removed_are_made_again(tmp_path):
 def test_very_many_changes_are_counted(watched):
     watched.write("numbers.yaml", *(number(f"n{index}", f"+1415555{index:04}") for index in range(100)))
     watched.loop.one_pass(ALL)
-    assert watched.lines[-1] == "revision 1: 52 more changes, live in 0 ms"
+    assert watched.lines[-1] == "revision 1: 52 more changes, published in 0 ms"

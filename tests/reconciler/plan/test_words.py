@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.plan.words import changed_words, duration, set_words, show, words
+from reconciler.plan.words import changed_words, set_words, show, words
 from schemas.tables.rows import Inbound, Kind, RoomKind, RuleRow, Secret, TrunkRow
 from tests.any_rows import any_row
 
@@ -50,14 +50,6 @@ def test_fields_are_called_as_in_the_manifest():
 def test_durations_are_told_as_people_write_them():
     inbound = replace(TRUNK.inbound, ringing_timeout_ms=90_000)
     assert changed_words(TRUNK, replace(TRUNK, inbound=inbound)) == [("inbound.ringingTimeout", "3m", "1m30s")]
-
-
-@pytest.mark.parametrize(
-    ("milliseconds", "said"),
-    [(0, "0s"), (500, "500ms"), (1_500, "1500ms"), (30_000, "30s"), (5_400_000, "1h30m"), (86_400_000, "24h")],
-)
-def test_a_duration_has_its_shortest_form(milliseconds, said):
-    assert duration(milliseconds) == said
 
 
 def test_a_secret_is_told_by_its_place_and_a_new_value_as_changed():
