@@ -57,7 +57,7 @@ class BridgeProcess:
 
     def __enter__(self) -> BridgeProcess:
         try:
-            wait_for(lambda: "answers calls on" in self.log(), f"the bridge to be ready; it said: {self.log()}")
+            wait_for(lambda: "bridge answers calls" in self.log(), f"the bridge to be ready; it said: {self.log()}")
         except AssertionError:
             self.stop()
             raise AssertionError(f"the bridge did not come up:\n{self.log()}") from None
