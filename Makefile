@@ -2,7 +2,7 @@
 # The newest tested python3.x (3.11 to 3.13) that can make a virtual environment is picked; PYTHON=… overrides.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup run call test check bench generate clean
+.PHONY: help setup run call test check bench fuzz generate clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -11,6 +11,7 @@ LISTEN ?=
 API ?=
 PEERS ?= optional
 WORKERS ?= auto
+MINUTES ?= 10
 ARGS ?=
 
 help: ## this list
@@ -57,5 +58,9 @@ generate: $(READY) ## write schemas/published anew from the models
 bench: $(READY) ## measure, each figure beside its reference
 	@for b in $(notdir $(basename $(wildcard tests/bench/*.py))); do echo "== $$b"; $(BIN)/python -m tests.bench.$$b || exit 1; done
 
+fuzz: $(READY) ## every parser under Atheris, MINUTES=10 each (ARGS="sdp rtp": only these)
+	@$(BIN)/python -m pip install --quiet --group fuzz
+	@nice -n 15 $(BIN)/python -m tests.fuzz.run --minutes $(MINUTES) $(ARGS)
+
 clean: ## remove .venv and what the tools left
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
+	rm -rf $(VENV) .fuzz .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist

@@ -7,6 +7,7 @@ rightly, and its own as far as they can be read. Documents of other API groups a
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import SequenceMatcher
@@ -63,10 +64,11 @@ class FileReading:
 
     def line(self, number: int) -> str:
         """Line `number` (from 1) as it is written, "" when it is not known."""
-        for entry in reversed(self.entries):
-            if entry.located.line <= number:
-                return source_line(entry.located.text, number - entry.located.line + 1)
-        return ""
+        at = bisect_right(self.entries, number, key=lambda entry: entry.located.line) - 1
+        if at < 0:
+            return ""
+        located = self.entries[at].located
+        return source_line(located.text, number - located.line + 1)
 
 
 def read_file(data: bytes, file: str, before: FileReading | None = None) -> FileReading:
@@ -100,7 +102,8 @@ def _identity(data: Any) -> tuple[str, str] | None:
         return None
     if kind not in KINDS or not 0 < len(name) <= NAME_CHARS_MAX or not 0 < len(namespace) <= NAME_CHARS_MAX:
         return None
-    return kind, f"{namespace}/{name}"
+    id_ = f"{namespace}/{name}"
+    return (kind, id_) if id_.isprintable() else None  # messages repeat it, and must not steer a terminal
 
 
 def _entry(located: LocatedDocument, old: Entry | None) -> Entry:

@@ -108,6 +108,8 @@ def explain_syntax(text: str, error: MarkedYAMLError | None) -> Fault:
         )
     if "cannot start any token" in said:
         sign = source_line(text, line)[column - 1 : column]
+        if sign == "\t":
+            return Fault(line, column, "a tab stands where YAML allows only spaces", "indent with spaces", "tab")
         return Fault(line, column, f"a value cannot begin with `{sign}`", "put it in quotes")
     if "mapping values" in said or "expected ':'" in said:
         for number in (line, line - 1):

@@ -7,13 +7,14 @@ reach it.
 from __future__ import annotations
 
 import hashlib
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from runtime.sip.config import DROPPED_HEAD_BYTES, EndpointConfig
 from runtime.sip.dialog import Dialog
 from runtime.sip.events import Event, LegEnded, MessageDropped
+from runtime.sip.fate import Fate
 from runtime.sip.incoming import IncomingRequest
 from runtime.sip.legs import Leg, Legs
 from runtime.sip.message import Request
@@ -35,10 +36,10 @@ CALL_ID_BYTES = 16
 
 @dataclass(slots=True)
 class Counts:
-    """What happened without an event. `refused_full`: 503 for want of room; `dropped_full`: not even that."""
+    """What became of every datagram, and how many requests got 503 for want of room."""
 
+    fates: Counter[Fate] = field(default_factory=Counter)
     refused_full: int = 0
-    dropped_full: int = 0
 
 
 @dataclass(slots=True)
@@ -109,12 +110,12 @@ class Core:
         limits = self.config.limits
         return len(self.transactions) >= 2 * limits.transactions_max or len(self.events) >= 2 * limits.events_max
 
-    def drop(self, path: Path, why: str, data: bytes = b"") -> None:
+    def drop(self, path: Path, why: str, data: bytes) -> Fate:
         """Tell of a datagram that was good for nothing, as long as somebody reads such news."""
-        if len(self.events) < self.config.limits.events_max:
-            self.events.append(MessageDropped(path, why, data[:DROPPED_HEAD_BYTES]))
-        else:
-            self.counts.dropped_full += 1
+        if len(self.events) >= self.config.limits.events_max:
+            return Fate.DROPPED_FULL
+        self.events.append(MessageDropped(path, why, data[:DROPPED_HEAD_BYTES]))
+        return Fate.DROPPED
 
     def stateless_tag(self, request: Request) -> str:
         """A To tag for a response without a transaction: the same for every repetition (section 8.2.7)."""

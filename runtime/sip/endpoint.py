@@ -195,5 +195,5 @@ class Endpoint:
 
     @property
     def counts(self) -> Counts:
-        """What was turned away for want of room."""
+        """What became of every datagram, by fate, and what was turned away for want of room."""
         return self._core.counts

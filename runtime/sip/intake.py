@@ -2,7 +2,7 @@
 
 The order is RFC 3261's: transactions absorb repetitions (section 17), then broken and unserved requests are answered
 without keeping anything of them (8.2), then the request finds its dialog or begins one (12.2.2). What can be neither
-used nor answered is told as `MessageDropped`.
+used nor answered is told as `MessageDropped`. Every datagram has exactly one `Fate`, and each is counted.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from runtime.sip.core import Core
 from runtime.sip.dialog import TARGET_REFRESH, check_dialog_fields
 from runtime.sip.errors import SipSyntaxError
+from runtime.sip.fate import Fate
 from runtime.sip.incoming import IncomingRequest, answerable, read_request, read_response
 from runtime.sip.message import Request, Response
 from runtime.sip.parser import parse_message
@@ -49,57 +50,54 @@ class Intake:
 
     def receive(self, data: bytes, path: Path, now: float) -> None:
         """One datagram. Never raises."""
+        self._core.counts.fates[self._fate(data, path, now)] += 1
+
+    def _fate(self, data: bytes, path: Path, now: float) -> Fate:
         if not data.strip(KEEP_ALIVE):
-            return
+            return Fate.KEEP_ALIVE
         try:
             message = parse_message(data)
         except SipSyntaxError as fault:
             if fault.partial is None:
-                self._core.drop(path, fault.reason, data)
-            else:
-                self._reject(fault.partial, path, fault.status, fault.reason, data)
-            return
+                return self._core.drop(path, fault.reason, data)
+            return self._reject(fault.partial, path, fault.status, fault.reason, data)
         if isinstance(message, Response):
-            self._receive_response(message, path, data, now)
-        else:
-            self._receive_request(message, path, data, now)
+            return self._receive_response(message, path, data, now)
+        return self._receive_request(message, path, data, now)
 
-    def _receive_response(self, response: Response, path: Path, data: bytes, now: float) -> None:
+    def _receive_response(self, response: Response, path: Path, data: bytes, now: float) -> Fate:
         try:
             incoming = read_response(response, path)
             if 100 < response.status < 300 and incoming.cseq.method in TARGET_REFRESH:
                 check_dialog_fields(response.headers)
         except SipSyntaxError as fault:
-            self._core.drop(path, f"broken response: {fault.reason}", data)
-            return
+            return self._core.drop(path, f"broken response: {fault.reason}", data)
         transaction = self._core.transactions.find_client(incoming)
         if transaction is None or not transaction.is_answered_by(incoming):
-            self._core.drop(path, "response to no request of ours", data)
-        elif self._core.is_overfull:
-            self._core.counts.dropped_full += 1
-        else:
-            transaction.receive(incoming, now)
+            return self._core.drop(path, "response to no request of ours", data)
+        if self._core.is_overfull:
+            return Fate.DROPPED_FULL
+        transaction.receive(incoming, now)
+        return Fate.TAKEN
 
-    def _receive_request(self, request: Request, path: Path, data: bytes, now: float) -> None:
+    def _receive_request(self, request: Request, path: Path, data: bytes, now: float) -> Fate:
         try:
             incoming = read_request(request, path)
         except SipSyntaxError as fault:
-            self._reject(request, path, fault.status, fault.reason, data)
-            return
+            return self._reject(request, path, fault.status, fault.reason, data)
         if self._absorbed(incoming, now):
-            return
+            return Fate.REPEATED
         rejection = validate_request(incoming.request, self._core.config.supported)
         if rejection is not None:
-            self._reject(request, path, rejection.status, rejection.reason, data, rejection.headers)
-            return
+            return self._reject(request, path, rejection.status, rejection.reason, data, rejection.headers)
         if request.method == "ACK":
-            if not self._invites.receive_ack(incoming, now) and not self._is_stateless_ack(incoming):
-                self._core.drop(path, "ACK of no call", data)
-            return
+            if self._invites.receive_ack(incoming, now) or self._is_stateless_ack(incoming):
+                return Fate.TAKEN
+            return self._core.drop(path, "ACK of no call", data)
         try:
-            self._serve(incoming, now)
+            return self._serve(incoming, now)
         except SipSyntaxError as fault:
-            self._refuse(incoming, fault.status, reason=fault.reason)
+            return self._refuse(incoming, fault.status, reason=fault.reason)
 
     def _absorbed(self, incoming: IncomingRequest, now: float) -> bool:
         """Whether a transaction that is running has taken the request."""
@@ -114,57 +112,59 @@ class Intake:
         taken = transaction.feed(Input.ACK, now)
         return not (taken and transaction.state is State.ACCEPTED)
 
-    def _serve(self, incoming: IncomingRequest, now: float) -> None:
+    def _serve(self, incoming: IncomingRequest, now: float) -> Fate:
         """A new, sound request that is not ACK."""
         method = incoming.request.method
         if self._core.is_overfull:
-            self._core.counts.dropped_full += 1
-        elif method == "CANCEL":
-            self._cancel(incoming, now)
-        elif method not in self._core.config.allow:
-            self._refuse(incoming, 405 if method in METHODS_KNOWN else 501, (("Allow", self._core.allow),))
-        elif incoming.to_tag is not None:
-            self._serve_in_dialog(incoming, now)
-        elif method in METHODS_IN_DIALOG:
-            self._refuse(incoming, 481)
-        elif self._core.transactions.is_merged(incoming):
-            self._refuse(incoming, 482)
-        elif self._core.is_full:
+            return Fate.DROPPED_FULL
+        if method == "CANCEL":
+            return self._cancel(incoming, now)
+        if method not in self._core.config.allow:
+            return self._refuse(incoming, 405 if method in METHODS_KNOWN else 501, (("Allow", self._core.allow),))
+        if incoming.to_tag is not None:
+            return self._serve_in_dialog(incoming, now)
+        if method in METHODS_IN_DIALOG:
+            return self._refuse(incoming, 481)
+        if self._core.transactions.is_merged(incoming):
+            return self._refuse(incoming, 482)
+        if self._core.is_full:
             self._core.counts.refused_full += 1
-            self._refuse(incoming, 503, (("Retry-After", str(self._core.config.limits.retry_after_s)),))
-        elif method == "INVITE":
+            return self._refuse(incoming, 503, (("Retry-After", str(self._core.config.limits.retry_after_s)),))
+        if method == "INVITE":
             self._invites.receive_invite(incoming, now)
         else:
             self._requests.receive_other(None, None, incoming, now)
+        return Fate.TAKEN
 
-    def _serve_in_dialog(self, incoming: IncomingRequest, now: float) -> None:
+    def _serve_in_dialog(self, incoming: IncomingRequest, now: float) -> Fate:
         method = incoming.request.method
         found = self._core.legs.find((incoming.call_id, incoming.to_tag or "", incoming.from_tag))
         if found is None or (found[0].is_leaving and method != "BYE"):
-            self._refuse(incoming, 481)
-            return
+            return self._refuse(incoming, 481)
         leg, dialog = found
         if not dialog.is_in_order(incoming.cseq):
-            self._refuse(incoming, 500, reason="CSeq Out Of Order")
-        elif method == "INVITE":
+            return self._refuse(incoming, 500, reason="CSeq Out Of Order")
+        if method == "INVITE":
             self._invites.receive_reinvite(leg, dialog, incoming, now)
         elif method == "BYE":
             self._requests.receive_bye(leg, incoming, now)
         else:
             self._requests.receive_other(leg, dialog, incoming, now)
+        return Fate.TAKEN
 
-    def _cancel(self, incoming: IncomingRequest, now: float) -> None:
+    def _cancel(self, incoming: IncomingRequest, now: float) -> Fate:
         invite = self._core.transactions.find_server(incoming, "INVITE")
         if invite is None:
-            self._refuse(incoming, 481)
-        else:
-            self._invites.receive_cancel(incoming, invite, now)
+            return self._refuse(incoming, 481)
+        self._invites.receive_cancel(incoming, invite, now)
+        return Fate.TAKEN
 
     def _refuse(
         self, incoming: IncomingRequest, status: int, extra: tuple[tuple[str, str], ...] = (), reason: str = ""
-    ) -> None:
+    ) -> Fate:
         has_tag = incoming.to_tag is not None
         self._core.refuse(incoming.request, incoming.response_path, status, has_tag=has_tag, reason=reason, extra=extra)
+        return Fate.REFUSED
 
     def _reject(
         self,
@@ -174,14 +174,14 @@ class Intake:
         reason: str,
         data: bytes,
         extra: tuple[tuple[str, str], ...] = (),
-    ) -> None:
+    ) -> Fate:
         """Answer a request that has a fault, as far as it can be answered. An ACK never is (section 17)."""
         back = answerable(request, path)
         if request.method == "ACK" or back is None:
-            self._core.drop(path, reason, data)
-            return
+            return self._core.drop(path, reason, data)
         stamped, response_path, has_tag = back
         self._core.refuse(stamped, response_path, status, has_tag=has_tag, reason=reason, extra=extra)
+        return Fate.REFUSED
 
     def _is_stateless_ack(self, incoming: IncomingRequest) -> bool:
         """Whether an ACK answers a refusal that we kept nothing of."""

@@ -189,6 +189,7 @@ class Bridge:
             "admitted": switchboard.admitted,
             "refused": switchboard.refused,
             "reasons": dict(self._reasons),
+            "datagrams": dict(self._worker.endpoint.counts.fates),
             "dropped": dict(self._worker.dropped),
             "turnedAway": asdict(self._worker.endpoint.counts),
             "ticksLost": self._worker.clock.ticks_lost,

@@ -35,7 +35,7 @@ def field_name(path: Path) -> str:
     indexes = ""
     for step in reversed(path):
         if isinstance(step, str):
-            return f"`{step}{indexes}`"
+            return shown(f"{step}{indexes}")  # a map's key is the writer's, and may hold anything
         indexes = f"[{step}]{indexes}"
     return "this"
 

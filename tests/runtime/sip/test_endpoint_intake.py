@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from runtime.sip.endpoint import EndpointConfig, EndpointLimits, Path
 from runtime.sip.events import InviteReceived, MessageDropped, RequestReceived
+from runtime.sip.fate import Fate
 from tests.runtime.sip.raw import ALLOW, PATH, PEER, US, Raw, methods, request, response
 
 
@@ -195,6 +196,30 @@ def test_further_vias_go_back_untouched_and_in_order():
     )
 
 
+# Every datagram has one fate
+
+
+def test_every_datagram_is_counted_by_what_became_of_it():
+    raw = Raw()
+    broken = request(branch="z9hG4bK-x").replace(b"CSeq: 1 INVITE", b"CSeq: one INVITE")
+    for data in (
+        b"\r\n\r\n",
+        b"noise",
+        broken,
+        request(),
+        request(),
+        request("ACK", branch="z9hG4bK-a", to_tag="nobody"),
+    ):
+        raw.send(data)
+    assert raw.endpoint.counts.fates == {
+        Fate.KEEP_ALIVE: 1,
+        Fate.DROPPED: 2,
+        Fate.REFUSED: 1,
+        Fate.TAKEN: 1,
+        Fate.REPEATED: 1,
+    }
+
+
 # Full
 
 
@@ -223,7 +248,7 @@ def test_transactions_are_bounded_and_those_of_calls_have_room_of_their_own():
     for number in range(10):
         raw.send(request("INFO", branch=f"z9hG4bK-i{number}", cseq=2 + number, to_tag="us"))
     assert raw.endpoint.transaction_count == 8
-    assert raw.endpoint.counts.dropped_full == 6
+    assert raw.endpoint.counts.fates[Fate.DROPPED_FULL] == 6
 
 
 def test_events_that_nobody_reads_are_bounded():
@@ -232,7 +257,7 @@ def test_events_that_nobody_reads_are_bounded():
         raw.send(b"noise")
         raw.send(request("OPTIONS", branch=f"z9hG4bK-o{number}", call_id=str(number)))
     assert len(raw.events()) == 10
-    assert raw.endpoint.counts.dropped_full + raw.endpoint.counts.refused_full == 90
+    assert raw.endpoint.counts.fates[Fate.DROPPED_FULL] + raw.endpoint.counts.refused_full == 90
 
 
 # RFC 4475, section by section: what the endpoint alone makes of each message

@@ -1,0 +1,38 @@
+"""The table of everything that is fuzzed: one line for each door that bytes of a stranger or a person come in by.
+
+A new parser belongs here the day it is written: a function `fuzz_…(data)` that asserts the laws, seeds to begin from,
+and words that a fuzzer would hardly guess. `make fuzz` runs each under Atheris, `make test` on its seeds, on seeded
+mutants and on what Hypothesis makes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tests.fuzz import manifests, media, signalling
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One door. `fuzz_one` raises for a broken law; `bytes_max` is the longest input that a fuzzer tries."""
+
+    fuzz_one: Callable[[bytes], None]
+    seeds: Callable[[], list[bytes]]
+    words: tuple[bytes, ...] = ()
+    bytes_max: int = 4096
+
+
+TARGETS: dict[str, Target] = {
+    # SIP
+    "message": Target(signalling.fuzz_message, signalling.message_seeds, signalling.WORDS),
+    "call": Target(signalling.fuzz_call, signalling.call_seeds, signalling.WORDS),
+    "sdp": Target(signalling.fuzz_sdp, signalling.sdp_seeds, signalling.WORDS),
+    "address": Target(signalling.fuzz_address, signalling.address_seeds, signalling.WORDS, 512),
+    # media
+    "rtp": Target(media.fuzz_rtp, media.rtp_seeds, media.RTP_WORDS, 2048),
+    "rtcp": Target(media.fuzz_rtcp, media.rtcp_seeds, media.RTCP_WORDS, 2048),
+    "wav": Target(media.fuzz_wav, media.wav_seeds, media.WAV_WORDS),
+    # what people write
+    "manifest": Target(manifests.fuzz_manifest, manifests.manifest_seeds, manifests.WORDS),
+}
