@@ -107,10 +107,7 @@ def explain_syntax(text: str, error: MarkedYAMLError | None) -> Fault:
             start.line + 1, start.column + 1, "the quote that opens here is never closed", "add the closing quote"
         )
     if "cannot start any token" in said:
-        sign = source_line(text, line)[column - 1 : column]
-        if sign == "\t":
-            return Fault(line, column, "a tab stands where YAML allows only spaces", "indent with spaces", "tab")
-        return Fault(line, column, f"a value cannot begin with `{sign}`", "put it in quotes")
+        return _strange_sign(source_line(text, line)[column - 1 : column], line, column)
     if "mapping values" in said or "expected ':'" in said:
         for number in (line, line - 1):
             if glued := _GLUED.match(source_line(text, number)):
@@ -121,6 +118,12 @@ def explain_syntax(text: str, error: MarkedYAMLError | None) -> Fault:
         if phrase in said:
             return Fault(line, column, what, hint)
     return Fault(line, column, f"this is not YAML: {said}", "")
+
+
+def _strange_sign(sign: str, line: int, column: int) -> Fault:
+    if sign == "\t":
+        return Fault(line, column, "a tab stands where YAML allows only spaces", "indent with spaces", "tab")
+    return Fault(line, column, f"a value cannot begin with `{sign}`", "put it in quotes")
 
 
 def _place(text: str, problem: Mark, opening: Mark | None) -> tuple[int, int]:

@@ -28,6 +28,7 @@ def read_arrival(request: Request, path: Path) -> Arrival:
 
 
 def _user_and_host(address: NameAddr) -> tuple[str, str]:
+    """The user names a room and an identity and is written into logs: one that could steer a terminal is refused."""
     try:
         uri = parse_uri(address.uri)
     except SipSyntaxError as fault:
@@ -37,4 +38,7 @@ def _user_and_host(address: NameAddr) -> tuple[str, str]:
     if isinstance(uri, TelUri):
         return uri.user, ""
     # RFC 3261 section 19.1.6: telephone parameters may hide in the user part (`+1555;phone-context=…`).
-    return (uri.user or "").partition(";")[0], uri.host
+    user = (uri.user or "").partition(";")[0]
+    if not user.isprintable():
+        raise SipSyntaxError(400, "Unprintable Character In User")
+    return user, uri.host

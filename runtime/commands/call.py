@@ -126,7 +126,7 @@ def _report(target: str, outcome: Outcome, heard: Heard, record: Path | None, ou
     if not outcome.answered:
         status = f"{outcome.status} {outcome.reason}" if outcome.status else outcome.reason or "no answer"
         why = f": {outcome.warning}" if outcome.warning else ""
-        click.echo(click.style(f"not answered, {status}{why}", fg="red"))
+        click.echo(click.style(f"not answered, {_plain(status + why)}", fg="red"))
         return
     saved = f", saved to {record}" if record is not None else ""
     click.echo(click.style(f"{heard.words}{saved}", fg="green" if heard.delay_s is not None else None))
@@ -134,6 +134,11 @@ def _report(target: str, outcome: Outcome, heard: Heard, record: Path | None, ou
         click.echo(f"digits received: {outcome.digits}")
     if outcome.ended_by_peer:
         click.echo("the other side hung up")
+
+
+def _plain(text: str) -> str:
+    """A peer's words without what could steer a terminal."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 def _as_json(target: str, outcome: Outcome, heard: Heard, record: Path | None) -> dict[str, Any]:

@@ -60,7 +60,7 @@ def _ask(state: Path) -> dict[str, Any]:
 
 
 def _show(found: dict[str, Any]) -> None:
-    console = Console()
+    console = Console(markup=False, emoji=False)  # a caller's name is no markup, whatever it looks like
     live = Table("call", "from", "to", "room", "since", title=f"live calls: {len(found['live'])}", title_justify="left")
     for record in found["live"]:
         since = f"{max(0.0, time.time() - record['answeredAt']):.0f} s" if record["answeredAt"] else record["state"]

@@ -111,6 +111,18 @@ def test_a_refused_call_gets_a_status_and_a_trail(
     assert ("dialplane" in caller.warning) is (reason != "source-not-allowed"), "strangers are told nothing"
 
 
+@pytest.mark.parametrize("escaped", ["%1b%5b2J", "%0d%0aforged", "%00", "%e2%80%ae"])
+@pytest.mark.parametrize("whose", ["caller", "called"])
+def test_a_user_that_could_steer_a_terminal_is_refused_and_not_repeated(escaped: str, whose: str) -> None:
+    world = World(tables())
+    caller = world.caller(number=f"bob{escaped}" if whose == "caller" else "bob")
+    caller.dial(f"room{escaped}" if whose == "called" else "room")
+    assert caller.status == 400
+    [record] = world.records
+    assert (record.reason, record.from_user, record.room) == ("syntax", "", "")
+    assert record.line().isprintable()
+
+
 def test_hold_is_answered_truly_and_is_no_media_timeout() -> None:
     world = World(tables(media=Media(timeout_ms=5000)))
     caller = world.caller()

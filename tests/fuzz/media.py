@@ -20,8 +20,11 @@ SPEECH = Path(wav.__file__).parents[1] / "phone" / "speech.wav"
 
 RTP_WORDS = (b"\x80\x00", b"\x80\x80", b"\x80\x65", b"\x90\x00\xbe\xde\x00\x01", b"\xa0\x00", b"\xff\xff", b"\x7f\xff")
 RTCP_WORDS = (b"\x80\xc8\x00\x06", b"\x81\xc9\x00\x07", b"\x81\xca\x00\x03", b"\x81\xcb\x00\x01", b"\x00\x00\x12\x34")
-WAV_WORDS = (b"RIFF", b"WAVE", b"fmt ", b"data", b"LIST", b"\x01\x00", b"\x02\x00", b"\x06\x00", b"\x07\x00",
-             b"\xfe\xff", b"\x40\x1f\x00\x00", b"\x80\xbb\x00\x00", b"\x44\xac\x00\x00", b"\x10\x00", b"\x08\x00")  # fmt: skip
+WAV_WORDS = (
+    *(b"RIFF", b"WAVE", b"fmt ", b"data", b"LIST"),
+    *(b"\x01\x00", b"\x02\x00", b"\x06\x00", b"\x07\x00", b"\xfe\xff", b"\x10\x00", b"\x08\x00"),
+    *(b"\x40\x1f\x00\x00", b"\x80\xbb\x00\x00", b"\x44\xac\x00\x00"),
+)
 
 
 class Bytes:
@@ -195,8 +198,7 @@ def fuzz_wav(data: bytes) -> None:
     for law in LAWS:
         try:
             frames = wav.read_frames(data, law)
-        except wav.WavError as error:
-            assert str(error).isprintable()
+        except wav.WavError:
             continue
         assert all(len(frame) == FRAME_BYTES for frame in frames)
         assert len(frames) * FRAME_BYTES <= len(data) + FRAME_BYTES, "no rate is below ours: nothing grows"

@@ -1,4 +1,4 @@
-"""The fuzz targets on inputs that need no fuzzer, so that they cannot rot: seeds, kept findings, mutants, Hypothesis."""
+"""The fuzz targets without a fuzzer, so that they cannot rot: on seeds, kept findings, mutants, and by Hypothesis."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from tests.fuzz.mutation import mutants
 from tests.fuzz.targets import TARGETS
 
 CORPUS = Path(__file__).parent / "corpus"
-MUTANTS = 1_000
+MUTANTS = 2_000
 """Of each target."""
-EXAMPLES = 300
+EXAMPLES = 500
 
 
 def test_every_kept_input_belongs_to_a_target() -> None:

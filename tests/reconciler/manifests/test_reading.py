@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -115,6 +117,32 @@ def test_a_complaint_about_a_secret_does_not_repeat_it():
         words = " ".join(f"{p} {p.where.path}" for p in problems)
         assert "hunter2" not in words
         assert "4711" not in words
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        number('"a\\e[2Jb"'),
+        number("a", namespace='"x\\tb"'),
+        number("a", **{'"col\\e[31mour"': "red"}),
+        number("a").replace("spec:", 'metadata2: {"\\e]0;x": {"\\a": 1}}\nspec:'),
+        'apiVersion: "x\\ey/v1"\nkind: Trunk\n',
+    ],
+)
+def test_nothing_that_a_file_says_can_steer_a_terminal(text):
+    reading = read(text)
+    told = [*reading.problems, *reading.notes]
+    assert told
+    assert all((str(problem) + problem.object_id).isprintable() for problem in told)
+
+
+def test_the_lines_of_a_long_file_are_found_at_once():
+    documents = 20_000
+    reading = read("kind: Nothing\n---\n" * documents)
+    began = time.process_time()
+    lines = {reading.line(problem.where.line) for problem in reading.problems}
+    assert lines == {"kind: Nothing"}
+    assert time.process_time() - began < 1.0, "a search through all documents for each would take many"
 
 
 def test_a_field_without_effect_is_a_warning_at_its_key():

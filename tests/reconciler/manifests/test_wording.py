@@ -18,6 +18,7 @@ GOLDENS = {
     "a:\n  b: [1,\n\n": "2:8: a value is missing, the brackets may not be closed",
     "to: [*]": '1:7: a value begins with `*` or `&`, which YAML keeps for aliases, quote it: "*"',
     "x: @foo": "1:4: a value cannot begin with `@`, put it in quotes",
+    "- \ta: 1": "1:3: a tab stands where YAML allows only spaces, indent with spaces",
     "x: %foo": "1:4: a value cannot begin with `%`, put it in quotes",
     'a: "\\d"': "1:5: a backslash in double quotes begins an escape that YAML does not know, "
     "write `\\\\`, or use single quotes",
