@@ -52,6 +52,8 @@ class CallRecord:
     packets_received: int = 0
     packets_sent: int = 0
     packets_lost: int = 0
+    packets_rejected: int = 0
+    """Of other sources than the one that is heard, or no RTP or RTCP at all."""
     jitter_ms: float = 0.0
     digits: int = 0
     """How many digits came in; which ones is nobody's business here."""
@@ -99,6 +101,7 @@ class CallRecord:
                 "packetsReceived": self.packets_received,
                 "packetsSent": self.packets_sent,
                 "packetsLost": self.packets_lost,
+                "packetsRejected": self.packets_rejected,
                 "jitterMs": round(self.jitter_ms, 2),
                 "digits": self.digits,
             },

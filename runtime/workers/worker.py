@@ -185,6 +185,7 @@ class Worker:
                     packets_received=stats.received,
                     packets_sent=stats.packets_sent,
                     packets_lost=stats.lost,
+                    packets_rejected=stats.rejected_source + stats.malformed,
                     jitter_ms=stats.jitter_ms,
                 )
         elif command.ports is not None:
