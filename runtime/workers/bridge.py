@@ -10,7 +10,6 @@ import signal
 import socket
 from collections import Counter, deque
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -189,9 +188,9 @@ class Bridge:
             "admitted": switchboard.admitted,
             "refused": switchboard.refused,
             "reasons": dict(self._reasons),
-            "datagrams": dict(self._worker.endpoint.counts.fates),
+            "datagrams": self._worker.datagrams,
             "dropped": dict(self._worker.dropped),
-            "turnedAway": asdict(self._worker.endpoint.counts),
+            "refusedFull": self._worker.endpoint.counts.refused_full,
             "ticksLost": self._worker.clock.ticks_lost,
         }
 

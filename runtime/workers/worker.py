@@ -49,6 +49,7 @@ class Worker:
         self.clock = MediaClock(self._tick)
         self.sip = SipUdp(self._received)
         self.dropped: dict[str, int] = {}
+        self._turned_away = 0
         self._gate = SourceGate(self.switchboard.knows)
         self.rooms: Rooms | None = None
         self._on_record = on_record
@@ -107,10 +108,16 @@ class Worker:
     def _received(self, data: bytes, path: Path) -> None:
         refusal = self._gate.refuses(data, path.remote[0], time.monotonic())
         if refusal is not None:
+            self._turned_away += 1
             self._count_dropped(refusal)
             return
         self.endpoint.receive_datagram(data, path, time.monotonic())
         self._drain()
+
+    @property
+    def datagrams(self) -> dict[str, int]:
+        """How many datagrams came, by what became of them: `turned-away` at the gate, the rest by their `Fate`."""
+        return {"turned-away": self._turned_away, **self.endpoint.counts.fates}
 
     def _count_dropped(self, why: str) -> None:
         self.dropped[why] = self.dropped.get(why, 0) + 1
