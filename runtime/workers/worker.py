@@ -117,7 +117,8 @@ class Worker:
     @property
     def datagrams(self) -> dict[str, int]:
         """How many datagrams came, by what became of them: `turned-away` at the gate, the rest by their `Fate`."""
-        return {"turned-away": self._turned_away, **self.endpoint.counts.fates}
+        fates = {fate.value: count for fate, count in self.endpoint.counts.fates.items()}
+        return {"turned-away": self._turned_away, **fates}
 
     def _count_dropped(self, why: str) -> None:
         self.dropped[why] = self.dropped.get(why, 0) + 1
