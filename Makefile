@@ -20,9 +20,11 @@ help: ## this list
 setup: $(READY) ## make .venv with everything that the other targets need
 
 $(READY): pyproject.toml
-	@py="$(PYTHON)"; \
-	if [ -z "$$py" ]; then for v in 3.13 3.12 3.11 3; do \
-	  if python$$v -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then py=python$$v; break; fi; \
+	@py="$(PYTHON)"; usable='import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))'; \
+	if [ -n "$$py" ]; then "$$py" -c "$$usable" 2>/dev/null || { \
+	  echo "PYTHON=$$py cannot be used: dialplane needs Python >= 3.11 with its venv module."; exit 1; }; \
+	else for v in 3.13 3.12 3.11 3; do \
+	  if python$$v -c "$$usable" 2>/dev/null; then py=python$$v; break; fi; \
 	done; fi; \
 	if [ -z "$$py" ]; then \
 	  echo "dialplane needs Python >= 3.11 with its venv module, and none was found."; \
@@ -30,9 +32,10 @@ $(READY): pyproject.toml
 	  echo "  Fedora:          sudo dnf install python3"; \
 	  echo "  macOS:           brew install python"; \
 	  echo "Or name one:       make setup PYTHON=/path/to/python3.11"; exit 1; fi; \
-	if [ -x $(BIN)/python ] && ! $(BIN)/python -c '' 2>/dev/null; then rm -rf $(VENV); fi; \
-	echo "setting up $(VENV) with $$($$py --version)"; \
-	[ -x $(BIN)/python ] || $$py -m venv $(VENV) || exit 1; \
+	: "a leftover of an interrupted or older set-up is made anew"; \
+	$(BIN)/python -c 'import sys, pip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || rm -rf $(VENV); \
+	[ -x $(BIN)/python ] || "$$py" -m venv $(VENV) || exit 1; \
+	echo "setting up $(VENV) with $$($(BIN)/python --version), about half a minute"; \
 	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1' && \
 	$(BIN)/python -m pip install --quiet --editable . --group dev && touch $(READY)
 

@@ -36,15 +36,21 @@ def declared_by(reading: Reading) -> Declared:
 
 
 class Loop:
-    """Keeps one owner's tables as one source declares them. `say` gets finished lines."""
+    """Keeps one owner's tables as a source declares them. `say` gets lines, `apply` is the command to name in them."""
 
     def __init__(
-        self, folder: Folder, target: TablesTarget, say: Say, report: Callable[[Reading, list[Problem]], None]
+        self,
+        folder: Folder,
+        target: TablesTarget,
+        say: Say,
+        report: Callable[[Reading, list[Problem]], None],
+        apply: str = "reconcile apply DIR",
     ):
         self._folder = folder
         self._target = target
         self._say = say
         self._report = report
+        self._apply = apply
         self._wrong: dict[str, list[Problem]] = {}
         """What is wrong within files, by file; followed by what changes, not looked for in ten thousand files."""
         self._told: frozenset[Problem] = frozenset()
@@ -111,7 +117,7 @@ class Loop:
     def _tell_refusal(self, planned: Planned) -> None:
         flags = " ".join(dict.fromkeys(refusal.flags for refusal in planned.refused))
         lines = [f"refused as unsafe, revision {planned.revision} stays: {refusal}" for refusal in planned.refused]
-        lines.append(f"  to allow it: reconcile apply {self._folder.source} {flags}")
+        lines.append(f"  to allow it: {self._apply} {flags}")
         if (told := "\n".join(lines)) != self._told_refusal:
             self._say(told)
             self._told_refusal = told

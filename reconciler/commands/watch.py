@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shlex
 import signal
 import sys
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from reconciler.errors import ReconcileError
 from reconciler.loop import Loop
 from reconciler.manifests.files import STDIN
 from reconciler.manifests.folder import Folder, Reading
+from reconciler.settings import Settings
 from reconciler.targets.tables import TablesTarget
 from schemas.problems import Problem
 
@@ -38,11 +40,24 @@ def command(source: str, exit_with_parent: bool, given: Given) -> None:
       reconcile watch manifests/
     """
     settings = given.settings()
+    if source.startswith("-") and source != STDIN:
+        raise ReconcileError(f"{source} is no folder", "write: reconcile watch DIR")
     if source == STDIN:
         raise ReconcileError("standard input cannot be watched", "give a folder or a file")
     with opened(settings) as store:
-        loop = Loop(Folder(source), TablesTarget(store, settings.owner), _say, _report)
+        loop = Loop(Folder(source), TablesTarget(store, settings.owner), _say, _report, _apply(source, settings))
         asyncio.run(_run(loop, exit_with_parent=exit_with_parent))
+
+
+def _apply(source: str, settings: Settings) -> str:
+    """The command that applies this source to these tables, ready to be pasted into a shell."""
+    usual = Settings()
+    said = [("--state", settings.state, usual.state), ("--tables", settings.tables, usual.tables)]
+    said.append(("--owner", settings.owner, usual.owner))
+    words = ["reconcile", "apply", source]
+    for option, value, default in said:
+        words += [option, value] if value != default else []
+    return shlex.join(words)
 
 
 async def _run(loop: Loop, *, exit_with_parent: bool) -> None:

@@ -128,8 +128,6 @@ class Switchboard:
         call.advance(Step.ANSWER)
         call.ends_at = now.mono + call.admission.max_call_duration_s
         call.record = replace(call.record, answered_at=now.wall)
-        if call.stream is not None:
-            self._commands.append(StartMedia(call.id, call.stream))
         return True
 
     def room_refused(self, call_id: str, sip_status: int, reason: str, words: str, now: Now) -> None:
@@ -301,6 +299,9 @@ class Switchboard:
             return
         if call.state is State.ANSWERED:
             call.advance(Step.ACKNOWLEDGE)
+            if call.stream is not None:
+                # Not before: who forged an INVITE cannot acknowledge, and nobody may be flooded in another's name.
+                self._commands.append(StartMedia(call.id, call.stream))
         if call.offer_answer.awaits_answer:
             self._late_answer(call, event.request.body, now)
 

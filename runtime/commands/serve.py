@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -105,6 +106,7 @@ def _nearest(path: Path) -> Path:
 
 def _serve(options: dict[str, Any], folder: Path | None) -> None:
     settings = _settings(options)
+    os.umask(0o077)  # recordings and call records are this user's alone
     log = make_log(options["log_form"])
 
     def ready(bridge: Bridge, has_tables: bool) -> None:

@@ -26,6 +26,10 @@ STRANGER_INVITES_PER_S = 3 / 60
 STRANGER_INVITES_BURST = 3.0
 """INVITEs of a stranger that are answered with a reason; the others meet silence."""
 
+STRANGERS_INVITES_PER_S = 20.0
+STRANGERS_INVITES_BURST = 40.0
+"""The same for all strangers together: addresses are cheap to forge."""
+
 SOURCES_MAX = 10_000
 """Addresses remembered; beyond that the one that was quiet longest is forgotten."""
 
@@ -46,6 +50,7 @@ class SourceGate:
     def __init__(self, is_known: Callable[[str], bool]) -> None:
         self._is_known = is_known
         self._sources: OrderedDict[str, _Source] = OrderedDict()
+        self._strangers = TokenBucket(STRANGERS_INVITES_PER_S, STRANGERS_INVITES_BURST, 0.0)
 
     def forget(self) -> None:
         """The tables changed: who is known may have changed with them. Rates are remembered."""
@@ -70,7 +75,7 @@ class SourceGate:
             return None  # a carrier may go on from another address; the dialog's tags are its proof
         if not head.startswith(b"INVITE "):
             return "stranger"
-        return None if source.invites.take(now) else "stranger-invite"
+        return None if source.invites.take(now) and self._strangers.take(now) else "stranger-invite"
 
     def _source(self, address: str, now: float) -> _Source:
         found = self._sources.get(address)

@@ -31,6 +31,7 @@ from runtime.media.source import Address, SourceLock
 from runtime.media.stats import Stats
 
 EVENTS_MAX: Final = 64
+PORT_MAX: Final = 65_535
 COMFORT_NOISE: Final = 13
 """RFC 3389: what to play while the peer is silent. Our silence is silent, so it is only a sign of life."""
 
@@ -294,7 +295,7 @@ class MediaSession:
             return self._rtcp_from
         if self._to == self._config.remote:
             return self._config.remote_rtcp
-        return self._to[0], self._to[1] + 1
+        return self._to[0], min(self._to[1] + 1, PORT_MAX)
 
     # -- clock and events ----------------------------------------------------------------------------------------------
 

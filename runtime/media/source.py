@@ -79,7 +79,11 @@ class SourceLock:
             if not self._learn(source, now):
                 return REJECTED
         elif source != self.locked:
-            return REJECTED
+            if source != self._expected:
+                return REJECTED
+            # Whoever spoke first may be a stranger; the address that signalling named is the peer, however late.
+            self._change_leader(source)
+            self._lock(source)
         return self._judge_stream(ssrc)
 
     def _judge_stream(self, ssrc: int) -> int:
@@ -104,7 +108,10 @@ class SourceLock:
         if self._opened_at is None:
             self._opened_at = now
         if source not in self._candidates and len(self._candidates) >= CANDIDATES_MAX:
-            return False
+            weakest = min(self._candidates, key=self._rank)
+            if self._rank(weakest) >= (source[0] == self._expected[0], 1) and self._candidates[weakest] > 1:
+                return False
+            del self._candidates[weakest]
         self._candidates[source] = self._candidates.get(source, 0) + 1
         if self._leader is None or self._rank(source) > self._rank(self._leader):
             self._change_leader(source)

@@ -7,6 +7,7 @@ into Contact and SDP: the routing table is asked once per peer and the answer re
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import ipaddress
 import socket
@@ -69,7 +70,9 @@ class SipUdp(asyncio.DatagramProtocol):
     def send(self, data: bytes, path: Path) -> None:
         """Send one datagram."""
         if self._transport is not None and not self._transport.is_closing():
-            self._transport.sendto(data, path.remote)
+            # An address that no socket takes is a peer's fault and one lost datagram, never the end of the rest.
+            with contextlib.suppress(OSError, ValueError):
+                self._transport.sendto(data, path.remote)
 
     def close(self) -> None:
         """Stop listening."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from runtime.gate.bucket import TokenBucket
 from runtime.limits import ROOM_MEMBERS_MAX
 from runtime.media.codecs.g711 import Law
 from runtime.media.echo import EchoLine
@@ -23,12 +24,18 @@ ECHO_DELAY_MS = 400
 """Long enough that a person hears it as an echo, short enough to talk on."""
 
 
+DIGITS_PER_S = 2.0
+DIGITS_BURST = 20.0
+"""Keys of one member that the others are played: no more than fit, or they would hear keys instead of speech."""
+
+
 @dataclass(slots=True)
 class _Member:
     participant: Participant
     leg: Leg
     echo: EchoLine
     greeting: Sequence[bytes]
+    digits: TokenBucket
     played: int = 0
 
 
@@ -66,7 +73,9 @@ class EmbeddedRooms:
             words = f"room {room} has all the {ROOM_MEMBERS_MAX} members that it takes"
             self._events.refused(participant.call_id, 486, "room-full", words)
             return
-        found.members[participant.call_id] = _Member(participant, leg, EchoLine(ECHO_DELAY_MS), self._greeting(leg.law))
+        digits = TokenBucket(DIGITS_PER_S, DIGITS_BURST, now)
+        echo = EchoLine(ECHO_DELAY_MS)
+        found.members[participant.call_id] = _Member(participant, leg, echo, self._greeting(leg.law), digits)
         self._room_of[participant.call_id] = found
         self._events.joined(participant.call_id)
 
@@ -84,7 +93,7 @@ class EmbeddedRooms:
     def digit(self, call_id: str, digit: str, now: float) -> None:
         """Play a digit to the other phones of the room."""
         room = self._room_of.get(call_id)
-        if room is None:
+        if room is None or not room.members[call_id].digits.take(now):
             return
         for other, member in room.members.items():
             if other != call_id:

@@ -110,7 +110,7 @@ class Dialog:
         """
         uri = self.route_set[0].uri if self.route_set else self.remote_target
         address = _address_of(uri)
-        if address is None or address[0] == self.nat_host:
+        if address is None or address[0] == self.nat_host or not _is_reachable(address[0], self.peer.local[0]):
             return self.peer
         return replace(self.peer, remote=address)
 
@@ -196,6 +196,14 @@ def _address_of(text: str) -> Address | None:
     except ValueError:
         return None
     return host, uri.port or PORT_DEFAULT
+
+
+def _is_reachable(host: str, local: str) -> bool:
+    """Whether one peer can be spoken to at `host` from our address: of its family, and nobody else's or everybody's."""
+    address, ours = ipaddress.ip_address(host), ipaddress.ip_address(local)
+    if address.version != ours.version or address.is_multicast or address.is_unspecified or address.is_reserved:
+        return False
+    return isinstance(address, ipaddress.IPv4Address) or address.scope_id is None
 
 
 def _sip_uri(text: str) -> Uri | None:

@@ -72,12 +72,13 @@ class PhoneLeg:
 
     def close(self, now: float, wall: float) -> Stats | None:
         """Say goodbye by RTCP, give the ports back, and tell what was counted."""
-        stats = None
-        if self.session is not None:
+        try:
+            if self.session is None:
+                return None
             _send(self.ports.rtcp, *self.session.close(now, wall))
-            stats = self.session.stats
-        self.ports.close()
-        return stats
+            return self.session.stats
+        finally:
+            self.ports.close()
 
 
 class PhoneLegs:
@@ -155,8 +156,8 @@ def _read_rtcp(leg: PhoneLeg, now: float, wall: float) -> None:
 def _send(sock: socket.socket, data: bytes, address: tuple[str, int]) -> None:
     try:
         sock.sendto(data, address)
-    except OSError:
-        pass  # a full buffer or an unreachable peer: one lost packet, as on any network
+    except (OSError, OverflowError):
+        pass  # a full buffer, an unreachable peer or no port at all: one lost packet, as on any network
 
 
 def new_session(stream: StreamConfig) -> MediaSession:

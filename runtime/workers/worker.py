@@ -142,9 +142,11 @@ class Worker:
             if command is None:
                 break
             self._carry_out(command)
-        for data, path in self.endpoint.datagrams_to_send():
-            self.sip.send(data, path)
-        self._set_timer()
+        try:
+            for data, path in self.endpoint.datagrams_to_send():
+                self.sip.send(data, path)
+        finally:
+            self._set_timer()
 
     def _set_timer(self) -> None:
         deadline = self.endpoint.next_deadline()

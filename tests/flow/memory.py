@@ -5,6 +5,7 @@ Time moves only by `step`; every datagram arrives at once. Callers are the same 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from random import Random
@@ -215,13 +216,20 @@ class Caller:
         self.local = LocalMedia(*self.media_address, ("pcmu", "pcma"), dtmf=True, session_id=1)
         self.leg = 0
 
-    def dial(self, called: str, codecs: tuple[str, ...] = ("pcmu", "pcma"), *, body: bytes | None = None) -> Caller:
+    def dial(
+        self,
+        called: str,
+        codecs: tuple[str, ...] = ("pcmu", "pcma"),
+        *,
+        body: bytes | None = None,
+        headers: Sequence[tuple[str, str]] = (),
+    ) -> Caller:
         """Call a number, and let the answer come."""
         self.local = LocalMedia(*self.media_address, codecs, dtmf=True, session_id=1)
         self.leg = self.endpoint.invite(
             f"sip:{called}@{BRIDGE[0]}", Path("udp", self.address, BRIDGE), self.world.now,
             from_=f"<sip:{self.number}@{self.address[0]}>", to=f"<sip:{called}@{BRIDGE[0]}>",
-            body=self.offer_answer.offer(self.local) if body is None else body,
+            body=self.offer_answer.offer(self.local) if body is None else body, headers=headers,
         )  # fmt: skip
         self.world.settle()
         return self

@@ -336,6 +336,40 @@ def test_a_call_that_finds_no_media_does_not_keep_its_place_on_the_trunk() -> No
     assert world.caller().dial("+15550100000").status == 200
 
 
+def test_no_packet_goes_out_before_the_answer_is_acknowledged() -> None:
+    world = World(tables())
+    caller = world.caller()
+    drop_acks = caller.endpoint.datagrams_to_send
+    caller.endpoint.datagrams_to_send = lambda: [d for d in drop_acks() if not d[0].startswith(b"ACK ")]
+    caller.dial("+15550100000")
+    world.step(1)
+    assert caller.status == 200
+    assert caller.session is not None
+    assert caller.session.stats.received == 0
+
+
+def test_a_contact_of_another_family_is_reached_where_the_call_came_from() -> None:
+    world = World(tables())
+    caller = world.caller()
+    caller.dial("+15550100000", headers=[("Contact", "<sip:x@[2001:db8::1]:5060>")])
+    world.switchboard.stop(world.moment)
+    world.settle()
+    assert caller.ended
+
+
+def test_a_burst_of_keys_does_not_drown_the_speech_of_a_room() -> None:
+    world = World(tables())
+    one, other = world.caller(), world.caller(number="+15550102222")
+    one.dial("+15550100000")
+    other.dial("+15550100000")
+    call_id = next(iter(world.legs))
+    for _ in range(250):
+        world.rooms.digit(call_id, "5", world.now)
+    world.step(15)
+    assert 1 <= len(other.digits) <= 21
+    assert not world.legs[list(world.legs)[1]].session.digits_pending  # type: ignore[union-attr]
+
+
 def test_our_bye_says_why() -> None:
     world = World(tables())
     caller = world.caller().dial("+15550100000")

@@ -92,7 +92,7 @@ def test_an_unsafe_change_keeps_the_tables_and_is_told_once_with_the_apply_that_
     watched.loop.one_pass(ALL)
     refusals = [line for line in watched.lines if "refused as unsafe" in line]
     assert len(refusals) == 1
-    assert refusals[0].endswith("to allow it: reconcile apply m --allow-deletes 2")
+    assert refusals[0].endswith("to allow it: reconcile apply DIR --allow-deletes 2")
     assert watched.store.head().revision == 1
 
 

@@ -10,6 +10,7 @@ from runtime.gate.sources import (
     STRANGER_BURST,
     STRANGER_INVITES_BURST,
     STRANGER_PER_S,
+    STRANGERS_INVITES_BURST,
     SourceGate,
 )
 
@@ -87,6 +88,13 @@ def test_an_edit_of_the_tables_makes_strangers_known_and_known_ones_strangers() 
     door.forget()
     assert door.refuses(OPTIONS, AWAY, 0.0) is None
     assert door.refuses(OPTIONS, HOME, 0.0) == "stranger"
+
+
+def test_many_strangers_together_get_few_answers_too() -> None:
+    door = gate()
+    told = [door.refuses(INVITE, f"203.0.113.{n}", 0.0) for n in range(200)]
+    assert told.count(None) == STRANGERS_INVITES_BURST
+    assert door.refuses(INVITE, HOME, 0.0) is None
 
 
 def test_the_memory_of_sources_is_bounded() -> None:

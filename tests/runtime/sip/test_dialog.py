@@ -85,7 +85,9 @@ def test_a_strict_router_gets_itself_as_request_uri_and_the_target_as_last_route
         ("<sip:alice@198.51.100.7:5080;ob>", ("198.51.100.7", 5080)),
         ("<sip:alice@pbx.example.com:5080>", PATH.remote),
         ("<sip:alice@pbx.example.com;maddr=198.51.100.8>", ("198.51.100.8", 5060)),
-        ("<sip:alice@[2001:db8::1]:5070>", ("2001:db8::1", 5070)),
+        ("<sip:alice@[2001:db8::1]:5070>", PATH.remote),
+        ("<sip:alice@239.0.0.1>", PATH.remote),
+        ("<sip:alice@0.0.0.0>", PATH.remote),
     ],
 )
 def test_requests_go_to_the_contact_or_where_a_name_cannot_be_reached_the_way_the_peer_came(contact, remote):
