@@ -66,7 +66,7 @@ def _no_literal(value: Any) -> Any:
 
 
 class SecretKeyRef(Part):
-    """A key of a Secret: in a cluster a Kubernetes Secret, in a folder `DIR/<name>/<key>` of `--secrets DIR`."""
+    """A key of a Kubernetes Secret."""
 
     name: Annotated[str, PlainValidator(_secret_name), WithJsonSchema(NAME_SCHEMA)] = Field(
         description="The Secret's name."

@@ -25,7 +25,7 @@ from schemas.resources.telephone import AreaCode, Country, Number
 
 
 class Purchase(Part):
-    """A number to buy. Billable: apply needs `--allow-purchases`."""
+    """A number to buy: billable, so it will never happen without being allowed by name."""
 
     from_: Literal["livekit"] = Field(alias="from", description="Who sells it.")
     country_code: Country = Field(description="The country, two letters.")
