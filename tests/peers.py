@@ -29,6 +29,18 @@ def free_port(kind: int = socket.SOCK_DGRAM) -> int:
         return int(probe.getsockname()[1])
 
 
+def free_sip_port() -> int:
+    """A port of loopback that nobody uses now, neither by UDP nor by TCP."""
+    while True:
+        port = free_port()
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+
+
 def wait_for(what: Callable[[], Any], why: str, within_s: float = 20.0) -> Any:
     """The first true value of `what()`; AssertionError with `why` when none came in time."""
     deadline = time.monotonic() + within_s
@@ -46,12 +58,13 @@ class BridgeProcess:
     def __init__(self, manifests: Path, work: Path, *options: str) -> None:
         self.manifests = manifests
         self.state = work / "state"
-        self.port = free_port()
+        self.port = free_sip_port()
         self.log_path = work / "bridge.log"
         self._log = self.log_path.open("w")
         command = [
             sys.executable, "-m", "runtime.cli", "up", str(manifests), "--state", str(self.state),
-            "--listen", f"udp://127.0.0.1:{self.port}", "--api", "127.0.0.1:0", *options,
+            "--listen", f"udp://127.0.0.1:{self.port}", "--listen", f"tcp://127.0.0.1:{self.port}",
+            "--api", "127.0.0.1:0", *options,
         ]  # fmt: skip
         self.process = subprocess.Popen(command, cwd=ROOT, stdout=self._log, stderr=subprocess.STDOUT)
 

@@ -18,7 +18,7 @@ from runtime.settings import (
     RTP_PORTS_DEFAULT,
     BridgeSettings,
     parse_host_port,
-    parse_listen,
+    parse_listens,
     parse_ports,
     parse_region,
 )
@@ -33,8 +33,8 @@ def _serving_options(command: F) -> F:
     folder = click.Path(path_type=Path, file_okay=False)
     for option in reversed(
         [
-            click.option("--listen", default=LISTEN_DEFAULT, show_default=True, envvar="DIALPLANE_LISTEN",
-                         help="Where SIP is heard."),
+            click.option("--listen", multiple=True, default=LISTEN_DEFAULT, show_default=True,
+                         envvar="DIALPLANE_LISTEN", help="Where SIP is heard, udp:// or tcp://; may be given again."),
             click.option("--rtp-ports", default=RTP_PORTS_DEFAULT, show_default=True, envvar="DIALPLANE_RTP_PORTS",
                          help="UDP ports for media, two per call."),
             click.option("--tables", default=None, envvar="DIALPLANE_TABLES",
@@ -67,7 +67,7 @@ def up(folder: Path | None, **options: Any) -> None:
 
     \b
     Example:
-      bridge up my-manifests/ --listen udp://127.0.0.1:5070
+      bridge up my-manifests/ --listen udp://127.0.0.1:5070 --listen tcp://127.0.0.1:5070
     """
     chosen = first_example() if folder is None else folder
     if not chosen.exists():
@@ -83,7 +83,7 @@ def run(**options: Any) -> None:
     \b
     Example:
       reconcile --watch my-manifests/ &
-      bridge run --listen udp://0.0.0.0:5060
+      bridge run --listen udp://0.0.0.0:5060 --listen tcp://0.0.0.0:5060
     """
     _serve(options, None)
 
@@ -126,7 +126,7 @@ def _settings(options: dict[str, Any]) -> BridgeSettings:
     return BridgeSettings(
         state=state,
         tables=options["tables"] or default_url(str(state)),
-        listen=parse_listen(options["listen"]),
+        listen=parse_listens(options["listen"]),
         rtp_first=first,
         rtp_last=last,
         region=parse_region(options["region"]),
@@ -143,7 +143,7 @@ def _welcome(bridge: Bridge, settings: BridgeSettings, folder: Path | None) -> s
     state = "" if str(settings.state) == ".dialplane" else f" --state {settings.state}"
     lines = [
         "",
-        click.style(f"The bridge answers calls on {bridge.listen}", bold=True)
+        click.style(f"The bridge answers calls on {' and '.join(map(str, bridge.listening))}", bold=True)
         + (f", by the manifests in {folder}" if folder else ", by the live tables"),
         "  try it, in a second terminal:",
         f"    make call            or: bridge call{state}",
