@@ -50,7 +50,7 @@ def test_a_connection_that_is_cut_in_a_call_ends_nothing():
 def test_one_that_is_cut_before_the_answer_ends_the_call_of_the_caller():
     wire = call(cut_at=[0.5])
     assert [e.response.status for e in wire.alice.of(Rejected)] == [503]
-    assert wire.alice.kinds()[:2] == ["Rejected", "LegEnded"]
+    assert wire.alice.kinds()[:3] == ["Ringing", "Rejected", "LegEnded"]
     wire.settle()
     assert wire.alice.is_idle()
     assert wire.bob.is_idle()
