@@ -47,6 +47,12 @@ TCP_CONNECTIONS_MAX = 4_096
 TCP_CONNECTIONS_PER_ADDRESS_MAX = 1_024
 """SIP connections with one address. At the bound a new one is closed at once."""
 
+TCP_STRANGERS_MAX = 1_024
+"""SIP connections with addresses that no trunk names, together: carriers always find a place."""
+
+TCP_CONNECTIONS_PER_STRANGER_MAX = 16
+"""SIP connections with one such address."""
+
 TCP_BACKLOG = 1_024
 """Connections that the kernel keeps until they are accepted."""
 
@@ -57,7 +63,7 @@ TCP_IDLE_S = 600.0
 """A connection on which nothing came for so long is closed, unless a live call needs it."""
 
 TCP_FIRST_MESSAGE_S = 30.0
-"""The same for one on which no whole message or ping has come at all."""
+"""The same for a stranger's, and for one on which no whole message or ping has come at all."""
 
 TCP_LINGER_S = 1.0
 """How long the last answer on a connection may take to be sent and read before it is cut off."""

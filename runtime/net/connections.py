@@ -2,8 +2,8 @@
 
 A stranger can make any number of connections, send half a message, or never read an answer. So there is a bound on
 connections, on those with one address, on the time to a first message and to a whole one, on idleness, on what waits
-to be sent, and on the messages that one connection may have handled in one turn of the loop. One sweep a second looks
-after all of them; no connection has a timer of its own.
+to be sent, and on the messages that one connection may have handled in one turn of the loop. Strangers have fewer of
+all. One sweep a second looks after all of them; no connection has a timer of its own.
 """
 
 from __future__ import annotations
@@ -15,10 +15,12 @@ from collections import Counter
 from runtime.limits import (
     TCP_CONNECTIONS_MAX,
     TCP_CONNECTIONS_PER_ADDRESS_MAX,
+    TCP_CONNECTIONS_PER_STRANGER_MAX,
     TCP_FIRST_MESSAGE_S,
     TCP_IDLE_S,
     TCP_LINGER_S,
     TCP_MESSAGES_PER_TURN_MAX,
+    TCP_STRANGERS_MAX,
     TCP_UNSENT_BYTES_MAX,
 )
 from runtime.net.sip_transport import SipUser
@@ -26,6 +28,8 @@ from runtime.sip.framing import PONG, Framed, Ping, StreamSplitter
 from runtime.sip.path import Path
 
 SWEEP_S = 1.0
+REST_S_MIN = 0.01
+"""A stream that has used up its rate rests at least so long: one wake-up for some messages, not one for each."""
 
 
 class Connection(asyncio.Protocol):
@@ -39,6 +43,7 @@ class Connection(asyncio.Protocol):
         self.why = "Connection Closed"
         self.heard_at = time.monotonic()
         self.has_spoken = False
+        self.is_stranger = False
         self._table = table
         self._name = transport_name
         self._splitter = StreamSplitter()
@@ -50,7 +55,7 @@ class Connection(asyncio.Protocol):
     @property
     def idle_s_max(self) -> float:
         """How long nothing may come from it."""
-        return TCP_IDLE_S if self.has_spoken else TCP_FIRST_MESSAGE_S
+        return TCP_IDLE_S if self.has_spoken and not self.is_stranger else TCP_FIRST_MESSAGE_S
 
     # -- asyncio.Protocol ------------------------------------------------------------------------------------------
 
@@ -142,7 +147,13 @@ class Connection(asyncio.Protocol):
 
     def _read_on(self) -> None:
         """Handle what is here, some messages at a time: between two times the loop may tick and hear others."""
+        assert self.path is not None, "data comes from a connection that was made"
         for _ in range(TCP_MESSAGES_PER_TURN_MAX):
+            rest_s = self._table.user.rest_s(self.path.remote[0])
+            if rest_s > 0 and self._over_at is None:
+                self._pause(True)
+                asyncio.get_running_loop().call_later(max(rest_s, REST_S_MIN), self._read_on)
+                return
             item = self._splitter.next_item(time.monotonic()) if self._over_at is None else None
             if item is None:
                 self._pause(False)
@@ -192,6 +203,7 @@ class Connections:
         self._all: set[Connection] = set()
         self._by_path: dict[Path, Connection] = {}
         self._by_address: Counter[str] = Counter()
+        self._strangers = 0
         self._sweeping: asyncio.TimerHandle | None = None
         self._is_closed = False
 
@@ -207,16 +219,23 @@ class Connections:
         path = connection.path
         assert path is not None, "a connection has a path before it has a place"
         address = path.remote[0]
-        is_full = len(self._all) >= TCP_CONNECTIONS_MAX
-        if is_full or self._by_address[address] >= TCP_CONNECTIONS_PER_ADDRESS_MAX or self._is_closed:
+        connection.is_stranger = not self.user.knows(address)
+        if self._is_closed or not self._has_room(address, connection.is_stranger):
             self.ended["Too Many Connections"] += 1
             return False
         self._all.add(connection)
+        self._strangers += connection.is_stranger
         self._by_path[path] = connection
         self._by_address[address] += 1
         if self._sweeping is None:
             self._sweeping = asyncio.get_running_loop().call_later(SWEEP_S, self._sweep)
         return True
+
+    def _has_room(self, address: str, is_stranger: bool) -> bool:
+        with_it = self._by_address[address]
+        if is_stranger and (with_it >= TCP_CONNECTIONS_PER_STRANGER_MAX or self._strangers >= TCP_STRANGERS_MAX):
+            return False
+        return with_it < TCP_CONNECTIONS_PER_ADDRESS_MAX and len(self._all) < TCP_CONNECTIONS_MAX
 
     def unlist(self, connection: Connection) -> None:
         """Nothing is sent along it any more: who waits for an answer by it is told."""
@@ -232,6 +251,7 @@ class Connections:
             return
         self.unlist(connection)
         self._all.remove(connection)
+        self._strangers -= connection.is_stranger
         self.ended[connection.why] += 1
         assert connection.path is not None, "it had a place"
         address = connection.path.remote[0]

@@ -28,6 +28,12 @@ class SipUser(Protocol):
     def connection_failed(self, path: Path, why: str) -> None:
         """A connection could not be made, or has closed; `why` is a reason phrase."""
 
+    def knows(self, address: str) -> bool:
+        """Whether a trunk names this address; a stranger is given few connections."""
+
+    def rest_s(self, address: str) -> float:
+        """How long the streams of this address are not read before their next message; 0 for not at all."""
+
     def connections_needed(self) -> Collection[Path]:
         """The connections that may not be closed for being idle."""
 

@@ -142,6 +142,14 @@ class TestPhone:
         self._endpoint.connection_failed(path, why, time.monotonic())
         self._drain()
 
+    def knows(self, address: str) -> bool:
+        """The phone has called whoever speaks to it."""
+        return True
+
+    def rest_s(self, address: str) -> float:
+        """One call is no burst."""
+        return 0.0
+
     def connections_needed(self) -> Collection[Path]:
         """The connection of the call."""
         return self._endpoint.connections()

@@ -122,6 +122,14 @@ class Worker:
         self.endpoint.connection_failed(path, why, time.monotonic())
         self._drain()
 
+    def knows(self, address: str) -> bool:
+        """Whether a trunk names this address."""
+        return self._gate.knows(address, time.monotonic())
+
+    def rest_s(self, address: str) -> float:
+        """How long the streams of this address are not read: as long as it has used up its rate."""
+        return self._gate.rest_s(address, time.monotonic())
+
     def connections_needed(self) -> Collection[Path]:
         """The connections of live calls and transactions."""
         return self.endpoint.connections()

@@ -43,6 +43,8 @@ class User:
         self.faults: list[Fault] = []
         self.failures: list[tuple[Path, str]] = []
         self.needed: set[Path] = set()
+        self.known = True
+        self.rests: list[float] = []
         self.answer: Callable[[bytes, Path], None] | None = None
         self.sockets = SipSockets(self)
 
@@ -55,6 +57,12 @@ class User:
 
     def connection_failed(self, path: Path, why: str) -> None:
         self.failures.append((path, why))
+
+    def knows(self, address: str) -> bool:
+        return self.known
+
+    def rest_s(self, address: str) -> float:
+        return self.rests.pop() if self.rests else 0.0
 
     def connections_needed(self) -> set[Path]:
         return self.needed

@@ -74,7 +74,32 @@ def test_a_burst_leaves_the_loop_its_turns() -> None:
     run(test)
 
 
-@pytest.mark.parametrize("limit", ["TCP_CONNECTIONS_MAX", "TCP_CONNECTIONS_PER_ADDRESS_MAX"])
+def test_a_peer_over_its_rate_is_made_to_wait_and_nothing_is_lost() -> None:
+    async def test() -> None:
+        with users() as (user,):
+            await user.open()
+            user.rests = [0.0, 0.0, 0.1, 0.0, 0.0]
+            client = await Client.to(user)
+            began = time.monotonic()
+            client.send(OPTIONS * 2)
+            await asyncio.sleep(0)
+            client.send(OPTIONS * 200)
+            await until(lambda: len(user.messages) == 202)
+            assert time.monotonic() - began >= 0.1
+            client.close()
+
+    run(test)
+
+
+@pytest.mark.parametrize(
+    "limit",
+    [
+        "TCP_CONNECTIONS_MAX",
+        "TCP_CONNECTIONS_PER_ADDRESS_MAX",
+        "TCP_STRANGERS_MAX",
+        "TCP_CONNECTIONS_PER_STRANGER_MAX",
+    ],
+)
 def test_one_connection_too_many_is_closed_at_once_and_the_others_stay(
     monkeypatch: pytest.MonkeyPatch, limit: str
 ) -> None:
@@ -83,6 +108,7 @@ def test_one_connection_too_many_is_closed_at_once_and_the_others_stay(
     async def test() -> None:
         with users() as (user,):
             await user.open()
+            user.known = "STRANGER" not in limit
             clients = [await Client.to(user) for _ in range(3)]
             await until(lambda: len(user.sockets.connections) == 3)
             refused = await Client.to(user)
@@ -220,6 +246,31 @@ def test_an_idle_connection_is_closed_unless_a_call_needs_it(monkeypatch: pytest
             user.needed.clear()
             assert await needed.ended() == b""
             for client in (needed, idle):
+                client.close()
+
+    run(test)
+
+
+def test_strangers_take_no_place_of_a_carrier(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "TCP_STRANGERS_MAX", 2)
+    monkeypatch.setattr(connections, "TCP_FIRST_MESSAGE_S", 0.2)
+
+    async def test() -> None:
+        with users() as (user,):
+            await user.open()
+            user.known = False
+            strangers = [await Client.to(user) for _ in range(3)]
+            await until(lambda: user.sockets.connections.ended["Too Many Connections"] == 1)
+            user.known = True
+            carriers = [await Client.to(user) for _ in range(3)]
+            for client in carriers:
+                client.send(OPTIONS)
+            await until(lambda: len(user.messages) == 3)
+            strangers[0].send(OPTIONS)
+            for client in strangers:
+                assert await client.ended() == b"", "a stranger is idle sooner, whatever it has said"
+            assert len(user.sockets.connections) == 3
+            for client in (*strangers, *carriers):
                 client.close()
 
     run(test)
