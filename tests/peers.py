@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -99,6 +100,14 @@ class BridgeProcess:
         """What `bridge calls -o json` says."""
         return self.command("calls", "-o", "json")
 
+    def counters(self) -> dict[str, Any]:
+        """The same, straight from the API: for tests that ask often."""
+        api = json.loads((self.state / "bridge.json").read_text())["api"]
+        key = (self.state / "api.key").read_text().strip()
+        request = urllib.request.Request(f"{api}/v1/calls", headers={"Authorization": f"Bearer {key}"})
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return dict(json.loads(answer.read()))
+
     def command(self, *words: str) -> dict[str, Any]:
         """A `bridge` command on this bridge's state folder, its JSON."""
         done = subprocess.run(
@@ -125,10 +134,15 @@ class BridgeProcess:
         self._log.close()
 
 
+def sipp_command(target: str, work: Path, *options: str) -> list[str]:
+    """SIPp against `target`, as words of a command line."""
+    return ["sipp", target, "-i", "127.0.0.1", "-mi", "127.0.0.1", "-p", str(free_sip_port()), "-nostdin",
+            "-max_socket", "5000", "-trace_err", "-error_file", str(work / "sipp-errors.log"), *options]  # fmt: skip
+
+
 def sipp(target: str, work: Path, *options: str, timeout_s: float = 60) -> subprocess.CompletedProcess[str]:
     """SIPp against `target`; its exit code is 0 when every call went as its scenario says."""
-    command = ["sipp", target, "-i", "127.0.0.1", "-mi", "127.0.0.1", "-p", str(free_port()), "-nostdin",
-               "-trace_err", "-error_file", str(work / "sipp-errors.log"), *options]  # fmt: skip
+    command = sipp_command(target, work, *options)
     return subprocess.run(command, cwd=work, capture_output=True, text=True, timeout=timeout_s, check=False)
 
 
