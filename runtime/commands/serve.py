@@ -113,7 +113,7 @@ def _serve(options: dict[str, Any], folder: Path | None) -> None:
         if options["log_form"] == "text":
             click.echo(_welcome(bridge, settings, folder), err=True)
         else:
-            log("the bridge answers calls", listen=str(bridge.listen), api=bridge.api_url)
+            log("the bridge answers calls", listen=[str(listen) for listen in bridge.listening], api=bridge.api_url)
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(serve(settings, folder, log, version("dialplane"), ready))
