@@ -39,11 +39,11 @@ $(READY): pyproject.toml
 	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1' && \
 	$(BIN)/python -m pip install --quiet --editable . --group dev && touch $(READY)
 
-run: $(READY) ## answer calls on this machine by the first example (LISTEN=udp://127.0.0.1:5070 for another port)
-	@$(BIN)/bridge up $(if $(LISTEN),--listen $(LISTEN)) $(if $(API),--api $(API)) $(ARGS)
+run: $(READY) ## answer calls on this machine by the first example (LISTEN="udp://127.0.0.1:5070 tcp://127.0.0.1:5070" for another port)
+	@$(BIN)/bridge up $(foreach listener,$(LISTEN),--listen $(listener)) $(if $(API),--api $(API)) $(ARGS)
 
 call: $(READY) ## place a test call to `make run` and say in words what was heard
-	@$(BIN)/bridge call $(if $(LISTEN),--via $(LISTEN)) $(ARGS)
+	@$(BIN)/bridge call $(if $(LISTEN),--via $(firstword $(LISTEN))) $(ARGS)
 
 test: $(READY) ## all tests; PEERS=required makes a missing peer a failure
 	PEERS=$(PEERS) $(BIN)/python -m pytest -q -n $(WORKERS) --dist loadgroup $(ARGS)

@@ -40,3 +40,36 @@ SHUTDOWN_GRACE_S = 2.0
 
 WAV_BYTES_MAX = 64 << 20
 """A file to be played: larger ones are refused."""
+
+TCP_CONNECTIONS_MAX = 4_096
+"""SIP connections, accepted and made, together. At the bound a new one is closed at once."""
+
+TCP_CONNECTIONS_PER_ADDRESS_MAX = 1_024
+"""SIP connections with one address. At the bound a new one is closed at once."""
+
+TCP_STRANGERS_MAX = 1_024
+"""SIP connections with addresses that no trunk names, together: carriers always find a place."""
+
+TCP_CONNECTIONS_PER_STRANGER_MAX = 16
+"""SIP connections with one such address."""
+
+TCP_BACKLOG = 1_024
+"""Connections that the kernel keeps until they are accepted."""
+
+TCP_CONNECT_S = 5.0
+"""How long a connection of ours may take to be made; then the requests that wait for it end with 503."""
+
+TCP_IDLE_S = 600.0
+"""A connection on which nothing came for so long is closed, unless a live call needs it."""
+
+TCP_FIRST_MESSAGE_S = 30.0
+"""The same for a stranger's, and for one on which no whole message or ping has come at all."""
+
+TCP_LINGER_S = 1.0
+"""How long the last answer on a connection may take to be sent and read before it is cut off."""
+
+TCP_UNSENT_BYTES_MAX = 256 << 10
+"""What waits for a peer that does not read, or is being connected to. At the bound the connection is closed."""
+
+TCP_MESSAGES_PER_TURN_MAX = 16
+"""Messages of one connection handled in one turn of the event loop, so that a burst cannot hold up media."""

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from runtime.errors import BridgeError
 from schemas.ids import is_name
 
-LISTEN_DEFAULT = "udp://127.0.0.1:5060"
+LISTEN_DEFAULT = ("udp://127.0.0.1:5060", "tcp://127.0.0.1:5060")
+TRANSPORTS = ("udp", "tcp")
 RTP_PORTS_DEFAULT = "10000-20000"
 API_DEFAULT = "127.0.0.1:8080"
 
 
 @dataclass(frozen=True, slots=True)
 class Listen:
-    """One SIP listener. `host` is an IP address, without brackets."""
+    """One SIP listener, or where one is reached. `host` is an IP address, without brackets."""
 
     transport: str
     host: str
@@ -33,7 +35,7 @@ class BridgeSettings:
 
     state: Path
     tables: str
-    listen: Listen
+    listen: tuple[Listen, ...]
     rtp_first: int
     rtp_last: int
     region: str = ""
@@ -48,14 +50,26 @@ class BridgeSettings:
 
 
 def parse_listen(text: str, option: str = "--listen") -> Listen:
-    """`udp://127.0.0.1:5060`. BridgeError says what was wrong with it."""
+    """`udp://127.0.0.1:5060` or `tcp://…`. BridgeError says what was wrong with it."""
     scheme, separator, rest = text.partition("://")
     if not separator:
-        scheme, rest = "udp", text
-    if scheme != "udp":
-        raise BridgeError(f"{option} {text}: this version speaks udp only, not {scheme!r}", f"write {LISTEN_DEFAULT}")
+        scheme, rest = TRANSPORTS[0], text
+    if scheme not in TRANSPORTS:
+        raise BridgeError(
+            f"{option} {text}: this version speaks SIP over {' and '.join(TRANSPORTS)}, not over {scheme!r}",
+            f"write it like {option} {LISTEN_DEFAULT[0]} or {option} {LISTEN_DEFAULT[1]}",
+        )
     host, port = parse_host_port(rest, option)
     return Listen(scheme, host, port)
+
+
+def parse_listens(texts: Sequence[str]) -> tuple[Listen, ...]:
+    """All listeners of one bridge; the same one twice is an error."""
+    listens = tuple(parse_listen(text) for text in texts)
+    for listen in listens:
+        if listen.port and listens.count(listen) > 1:
+            raise BridgeError(f"--listen {listen} is given twice", "name each listener once")
+    return listens
 
 
 def parse_host_port(text: str, option: str) -> tuple[str, int]:

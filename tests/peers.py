@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,6 +28,18 @@ def free_port(kind: int = socket.SOCK_DGRAM) -> int:
     with socket.socket(socket.AF_INET, kind) as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def free_sip_port() -> int:
+    """A port of loopback that nobody uses now, neither by UDP nor by TCP."""
+    while True:
+        port = free_port()
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
 
 
 def wait_for(what: Callable[[], Any], why: str, within_s: float = 20.0) -> Any:
@@ -46,12 +59,13 @@ class BridgeProcess:
     def __init__(self, manifests: Path, work: Path, *options: str) -> None:
         self.manifests = manifests
         self.state = work / "state"
-        self.port = free_port()
+        self.port = free_sip_port()
         self.log_path = work / "bridge.log"
         self._log = self.log_path.open("w")
         command = [
             sys.executable, "-m", "runtime.cli", "up", str(manifests), "--state", str(self.state),
-            "--listen", f"udp://127.0.0.1:{self.port}", "--api", "127.0.0.1:0", *options,
+            "--listen", f"udp://127.0.0.1:{self.port}", "--listen", f"tcp://127.0.0.1:{self.port}",
+            "--api", "127.0.0.1:0", *options,
         ]  # fmt: skip
         self.process = subprocess.Popen(command, cwd=ROOT, stdout=self._log, stderr=subprocess.STDOUT)
 
@@ -86,6 +100,14 @@ class BridgeProcess:
         """What `bridge calls -o json` says."""
         return self.command("calls", "-o", "json")
 
+    def counters(self) -> dict[str, Any]:
+        """The same, straight from the API: for tests that ask often."""
+        api = json.loads((self.state / "bridge.json").read_text())["api"]
+        key = (self.state / "api.key").read_text().strip()
+        request = urllib.request.Request(f"{api}/v1/calls", headers={"Authorization": f"Bearer {key}"})
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return dict(json.loads(answer.read()))
+
     def command(self, *words: str) -> dict[str, Any]:
         """A `bridge` command on this bridge's state folder, its JSON."""
         done = subprocess.run(
@@ -112,10 +134,15 @@ class BridgeProcess:
         self._log.close()
 
 
+def sipp_command(target: str, work: Path, *options: str) -> list[str]:
+    """SIPp against `target`, as words of a command line."""
+    return ["sipp", target, "-i", "127.0.0.1", "-mi", "127.0.0.1", "-p", str(free_sip_port()), "-nostdin",
+            "-max_socket", "5000", "-trace_err", "-error_file", str(work / "sipp-errors.log"), *options]  # fmt: skip
+
+
 def sipp(target: str, work: Path, *options: str, timeout_s: float = 60) -> subprocess.CompletedProcess[str]:
     """SIPp against `target`; its exit code is 0 when every call went as its scenario says."""
-    command = ["sipp", target, "-i", "127.0.0.1", "-mi", "127.0.0.1", "-p", str(free_port()), "-nostdin",
-               "-trace_err", "-error_file", str(work / "sipp-errors.log"), *options]  # fmt: skip
+    command = sipp_command(target, work, *options)
     return subprocess.run(command, cwd=work, capture_output=True, text=True, timeout=timeout_s, check=False)
 
 

@@ -17,9 +17,9 @@ from runtime.media.codecs import g711
 from runtime.phone.heard import Heard, compare
 from runtime.phone.phone import Outcome, TestPhone
 from runtime.rooms.files import WavWriter, load_frames
-from runtime.settings import parse_listen
+from runtime.settings import TRANSPORTS, Listen, parse_listen
 from runtime.sip.errors import SipSyntaxError
-from runtime.sip.path import PORT_DEFAULT
+from runtime.sip.path import PORT_DEFAULT, TRANSPORT_DEFAULT
 from runtime.sip.uri import Uri, parse_uri
 from runtime.workers.running import find
 
@@ -38,7 +38,7 @@ DIGITS = frozenset("0123456789*#ABCDabcdw")
 @click.option(
     "--seconds", type=click.FloatRange(0, 3600), default=0.0, help="Hang up after so long.  [default: when done]"
 )
-@click.option("--via", default=None, help="Send to this address, e.g. udp://127.0.0.1:5070.  [default: the URI's host]")
+@click.option("--via", default=None, help="Send to this address, e.g. tcp://127.0.0.1:5070.  [default: the URI's host]")
 @state_option
 @output_option
 def call(
@@ -57,6 +57,7 @@ def call(
     \b
     Example:
       bridge call sip:+15550100000@127.0.0.1 --play hello.wav --record heard.wav --dtmf 123#
+      bridge call "sip:+15550100000@127.0.0.1;transport=tcp"
     """
     if uri is None and record is None:
         record = Path("echo.wav")
@@ -85,29 +86,32 @@ def _own_bridge(state: Path, via: str | None) -> str:
                 f"no bridge runs on the state folder {state}",
                 "start one in another terminal: make run   (bridge up), or name a URI: sip:+15550100000@127.0.0.1",
             )
-        listen = parse_listen(bridge.listen)
+        listen = parse_listen(bridge.listen[0])
     host = "127.0.0.1" if ipaddress.ip_address(listen.host).is_unspecified else listen.host
-    return str(Uri("sip", TEST_NUMBER, None, host, listen.port))
+    params = () if listen.transport == TRANSPORT_DEFAULT else (("transport", listen.transport),)
+    return str(Uri("sip", TEST_NUMBER, None, host, listen.port, params))
 
 
-def _remote(target: str, via: str | None) -> tuple[str, int]:
+def _remote(target: str, via: str | None) -> Listen:
+    """Where to send the call: `--via`, else the URI's host by the URI's transport."""
     try:
         uri = parse_uri(target)
     except SipSyntaxError as fault:
         raise BridgeError(f"{target}: {fault.reason}", "write it like sip:+15550100000@127.0.0.1:5060") from fault
     if via:
-        listen = parse_listen(via, "--via")
-        return listen.host, listen.port
-    if not isinstance(uri, Uri) or uri.scheme != "sip":
+        return parse_listen(via, "--via")
+    transport = (uri.param("transport") or TRANSPORT_DEFAULT).lower()
+    if not isinstance(uri, Uri) or uri.scheme != "sip" or transport not in TRANSPORTS:
         raise BridgeError(
-            f"{target}: only sip: over UDP can be called", "write it like sip:+15550100000@127.0.0.1:5060"
+            f"{target}: only sip: over {' and '.join(TRANSPORTS)} can be called",
+            "write it like sip:+15550100000@127.0.0.1:5060 or sip:+15550100000@127.0.0.1:5060;transport=tcp",
         )
     try:
-        found = socket.getaddrinfo(uri.host, uri.port or PORT_DEFAULT, type=socket.SOCK_DGRAM)
+        found = socket.getaddrinfo(uri.host, uri.port or PORT_DEFAULT, type=socket.SOCK_STREAM)
     except OSError as fault:
         raise BridgeError(f"{uri.host} has no address: {fault}", "name an IP address, e.g. 127.0.0.1") from fault
     host, port = found[0][4][:2]
-    return str(host), int(port)
+    return Listen(transport, str(host), int(port))
 
 
 def _save(path: Path, pcm: bytes) -> None:

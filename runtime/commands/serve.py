@@ -19,7 +19,7 @@ from runtime.settings import (
     RTP_PORTS_DEFAULT,
     BridgeSettings,
     parse_host_port,
-    parse_listen,
+    parse_listens,
     parse_ports,
     parse_region,
 )
@@ -34,8 +34,8 @@ def _serving_options(command: F) -> F:
     folder = click.Path(path_type=Path, file_okay=False)
     for option in reversed(
         [
-            click.option("--listen", default=LISTEN_DEFAULT, show_default=True, envvar="DIALPLANE_LISTEN",
-                         help="Where SIP is heard."),
+            click.option("--listen", multiple=True, default=LISTEN_DEFAULT, show_default=True,
+                         envvar="DIALPLANE_LISTEN", help="Where SIP is heard, udp:// or tcp://; may be given again."),
             click.option("--rtp-ports", default=RTP_PORTS_DEFAULT, show_default=True, envvar="DIALPLANE_RTP_PORTS",
                          help="UDP ports for media, two per call."),
             click.option("--tables", default=None, envvar="DIALPLANE_TABLES",
@@ -68,7 +68,7 @@ def up(folder: Path | None, **options: Any) -> None:
 
     \b
     Example:
-      bridge up my-manifests/ --listen udp://127.0.0.1:5070
+      bridge up my-manifests/ --listen udp://127.0.0.1:5070 --listen tcp://127.0.0.1:5070
     """
     chosen = first_example() if folder is None else folder
     if not chosen.exists():
@@ -84,7 +84,7 @@ def run(**options: Any) -> None:
     \b
     Example:
       reconcile --watch my-manifests/ &
-      bridge run --listen udp://0.0.0.0:5060
+      bridge run --listen udp://0.0.0.0:5060 --listen tcp://0.0.0.0:5060
     """
     _serve(options, None)
 
@@ -115,7 +115,7 @@ def _serve(options: dict[str, Any], folder: Path | None) -> None:
         if options["log_form"] == "text":
             click.echo(_welcome(bridge, settings, folder), err=True)
         else:
-            log("the bridge answers calls", listen=str(bridge.listen), api=bridge.api_url)
+            log("the bridge answers calls", listen=[str(listen) for listen in bridge.listening], api=bridge.api_url)
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(serve(settings, folder, log, version("dialplane"), ready))
@@ -128,7 +128,7 @@ def _settings(options: dict[str, Any]) -> BridgeSettings:
     return BridgeSettings(
         state=state,
         tables=options["tables"] or default_url(str(state)),
-        listen=parse_listen(options["listen"]),
+        listen=parse_listens(options["listen"]),
         rtp_first=first,
         rtp_last=last,
         region=parse_region(options["region"]),
@@ -145,7 +145,7 @@ def _welcome(bridge: Bridge, settings: BridgeSettings, folder: Path | None) -> s
     state = "" if str(settings.state) == ".dialplane" else f" --state {settings.state}"
     lines = [
         "",
-        click.style(f"The bridge answers calls on {bridge.listen}", bold=True)
+        click.style(f"The bridge answers calls on {' and '.join(map(str, bridge.listening))}", bold=True)
         + (f", by the manifests in {folder}" if folder else ", by the live tables"),
         "  try it, in a second terminal:",
         f"    make call            or: bridge call{state}",

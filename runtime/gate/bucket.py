@@ -15,12 +15,16 @@ class TokenBucket:
 
     def take(self, now: float) -> bool:
         """Take one token; False when there is none."""
-        self._tokens = min(self._burst, self._tokens + (now - self._at) * self._per_s)
-        self._at = now
-        if self._tokens < 1:
+        if self.wait_s(now) > 0:
             return False
         self._tokens -= 1
         return True
+
+    def wait_s(self, now: float) -> float:
+        """How long until there is a token; 0 when there is one."""
+        self._tokens = min(self._burst, self._tokens + (now - self._at) * self._per_s)
+        self._at = now
+        return max(0.0, (1 - self._tokens) / self._per_s)
 
     @property
     def fits(self) -> tuple[float, float]:

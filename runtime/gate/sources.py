@@ -1,6 +1,6 @@
 """The first door: what a source may send before anybody parses it.
 
-The worker asks it for every datagram. A source that some trunk names may send `KNOWN_PER_S`. A stranger may send far
+The worker asks it for every message. A source that some trunk names may send `KNOWN_PER_S`. A stranger may send far
 less, and is met with silence but for a few INVITEs a minute, which are answered and explained, so that somebody who
 mistyped an address in a manifest is told. Tools that call themselves scanners are never answered. What is turned away
 is counted under a word that `bridge calls` shows.
@@ -57,8 +57,19 @@ class SourceGate:
         for address, source in self._sources.items():
             source.known = self._is_known(address)
 
+    def knows(self, address: str, now: float) -> bool:
+        """Whether a trunk names the address."""
+        return self._source(address, now).known
+
+    def rest_s(self, address: str, now: float) -> float:
+        """How long a stream of this address is not read, so that nothing of it need be dropped for its rate.
+
+        On a stream nobody repeats what was dropped, but its sender can be made to wait. A stranger is not waited for.
+        """
+        return self._source(address, now).rest_s(now)
+
     def refuses(self, data: bytes, address: str, now: float) -> str | None:
-        """Why this datagram is dropped, as a word for counters; None when it may go on."""
+        """Why this message is dropped, as a word for counters; None when it may go on."""
         source = self._source(address, now)
         if source.known:
             return None if source.messages(now) else "source-rate"
@@ -102,3 +113,7 @@ class _Source:
     def messages(self, now: float) -> bool:
         """Whether one more message is within the rate."""
         return (self._known_rate if self.known else self._stranger_rate).take(now)
+
+    def rest_s(self, now: float) -> float:
+        """How long until one more message is."""
+        return self._known_rate.wait_s(now) if self.known else 0.0

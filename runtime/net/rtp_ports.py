@@ -11,7 +11,7 @@ import resource
 import socket
 from dataclasses import dataclass
 
-from runtime.limits import PORT_TRIES_MAX
+from runtime.limits import PORT_TRIES_MAX, TCP_CONNECTIONS_MAX
 
 RECEIVE_BUFFER_BYTES = 64 << 10
 DESCRIPTORS_SPARE = 200
@@ -56,9 +56,10 @@ class RtpPortRange:
 def descriptors_for(calls: int) -> int:
     """Raise this process's limit of open files towards what so many calls need; how many calls then fit.
 
-    Each call holds two sockets; `DESCRIPTORS_SPARE` are for everything else.
+    Each call holds two sockets; `DESCRIPTORS_SPARE` are for everything else. SIP connections get theirs on top as far
+    as the hard limit allows.
     """
-    wanted = 2 * calls + DESCRIPTORS_SPARE
+    wanted = 2 * calls + DESCRIPTORS_SPARE + TCP_CONNECTIONS_MAX
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != resource.RLIM_INFINITY and soft < wanted:
         soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)

@@ -1,7 +1,7 @@
 """One outgoing call of the test phone: the same SIP and media cores as the bridge's, on an ephemeral port.
 
 It plays frames, keeps what it hears, sends digits, hangs up when it is done, and leaves an `Outcome`. It is no
-softphone: one call, G.711, UDP.
+softphone: one call, G.711, by UDP or TCP.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from runtime.calls.negotiate import stream_of
@@ -17,9 +17,11 @@ from runtime.errors import BridgeError
 from runtime.media.codecs import g711
 from runtime.media.session import DigitReceived, MediaSession
 from runtime.net.rtp_ports import RtpPortRange, RtpPorts
-from runtime.net.sip_udp import SipUdp
+from runtime.net.sip_sockets import SipSockets
+from runtime.settings import Listen
 from runtime.sip import events as sip
 from runtime.sip.endpoint import Endpoint, EndpointConfig
+from runtime.sip.errors import Fault
 from runtime.sip.message import Response
 from runtime.sip.offer_answer import LocalMedia, NegotiationFailure, OfferAnswer
 from runtime.sip.path import Path
@@ -61,8 +63,8 @@ class TestPhone:
         self._frames = frames
         self._digits = digits
         self._seconds = seconds
-        self._endpoint = Endpoint(EndpointConfig(user_agent="dialplane-test-phone"), os.urandom)
-        self._sip = SipUdp(self._received)
+        self._sip = SipSockets(self)
+        self._endpoint = Endpoint(EndpointConfig(user_agent="dialplane-test-phone"), os.urandom, self._sip)
         self._legs = PhoneLegs()
         self._clock = MediaClock(self._tick)
         self._offer_answer = OfferAnswer()
@@ -75,11 +77,12 @@ class TestPhone:
         self._timer: asyncio.TimerHandle | None = None
         self.outcome = Outcome()
 
-    async def call(self, target: str, caller: str, remote: tuple[str, int]) -> Outcome:
-        """Call `target` (a SIP URI) through `remote`; returns when it is over. BridgeError when no port is free."""
-        probe = ("::" if ":" in remote[0] else "0.0.0.0", 0)  # noqa: S104 - an ephemeral port on the way to the peer
-        await self._sip.open(*probe)
-        path = self._sip.path_to(remote)
+    async def call(self, target: str, caller: str, via: Listen) -> Outcome:
+        """Call `target` (a SIP URI) through `via`; returns when it is over. BridgeError when no port is free."""
+        any_host = "::" if ":" in via.host else "0.0.0.0"  # noqa: S104 - an ephemeral port on the way to the peer
+        await self._sip.open([Listen(via.transport, any_host, 0)])
+        path = self._sip.path_to(via.transport, (via.host, via.port))
+        assert path is not None, "the listener is of the peer's own kind"
         ports = RtpPortRange(*RTP_PORTS).reserve(path.local[0])
         if ports is None:
             self._sip.close()
@@ -126,12 +129,32 @@ class TestPhone:
             end(self._leg, time.monotonic())
             self._drain()
 
-    # -- signalling ------------------------------------------------------------------------------------------------
+    # -- SipUser ---------------------------------------------------------------------------------------------------
 
-    def _received(self, data: bytes, path: Path) -> None:
+    def received(self, data: bytes, path: Path, framing_fault: Fault | None = None) -> None:
+        """A message for the endpoint."""
         self._silent_until = float("inf")
-        self._endpoint.receive_datagram(data, path, time.monotonic())
+        self._endpoint.receive_datagram(data, path, time.monotonic(), framing_fault)
         self._drain()
+
+    def connection_failed(self, path: Path, why: str) -> None:
+        """The connection could not be made, or has closed."""
+        self._endpoint.connection_failed(path, why, time.monotonic())
+        self._drain()
+
+    def knows(self, address: str) -> bool:
+        """The phone has called whoever speaks to it."""
+        return True
+
+    def rest_s(self, address: str) -> float:
+        """One call is no burst."""
+        return 0.0
+
+    def connections_needed(self) -> Collection[Path]:
+        """The connection of the call."""
+        return self._endpoint.connections()
+
+    # -- signalling ------------------------------------------------------------------------------------------------
 
     def _drain(self) -> None:
         while (event := self._endpoint.next_event()) is not None:

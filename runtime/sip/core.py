@@ -15,16 +15,18 @@ from runtime.sip.config import DROPPED_HEAD_BYTES, EndpointConfig
 from runtime.sip.dialog import Dialog
 from runtime.sip.events import Event, LegEnded, MessageDropped
 from runtime.sip.fate import Fate
-from runtime.sip.incoming import IncomingRequest
+from runtime.sip.incoming import IncomingRequest, IncomingResponse
 from runtime.sip.legs import Leg, Legs
+from runtime.sip.limits import UDP_REQUEST_BYTES_MAX
 from runtime.sip.message import Request
 from runtime.sip.path import Path
-from runtime.sip.requests import contact_of
+from runtime.sip.requests import Outgoing, contact_of
 from runtime.sip.responses import build_response
 from runtime.sip.timers import Alarm, Alarms
 from runtime.sip.transactions.layer import TransactionLayer
 from runtime.sip.transactions.matching import MAGIC_COOKIE
-from runtime.sip.transactions.transaction import ServerTransaction
+from runtime.sip.transactions.transaction import ClientTransaction, ServerTransaction
+from runtime.sip.ways import SameWay, Ways, current
 from runtime.sip.writer import write_message
 
 Entropy = Callable[[int], bytes]
@@ -59,6 +61,7 @@ class Core:
 
     config: EndpointConfig
     entropy: Entropy
+    ways: Ways = field(default_factory=SameWay)
     alarms: Alarms = field(default_factory=Alarms)
     legs: Legs = field(default_factory=Legs)
     events: deque[Event] = field(default_factory=deque)
@@ -75,8 +78,30 @@ class Core:
         self._tag_key = self.entropy(16)
 
     def send(self, data: bytes, path: Path) -> None:
-        """Put a datagram into the outbox."""
-        self.outbox.append((data, path))
+        """Put a message into the outbox: along its path, or to where its peer is reached when that is gone."""
+        self.outbox.append((data, current(path, self.ways)))
+
+    def ask(
+        self,
+        outgoing: Outgoing,
+        now: float,
+        *,
+        on_response: Callable[[IncomingResponse, float], None],
+        on_timeout: Callable[[float], None],
+    ) -> ClientTransaction:
+        """Send a request of ours. One that is too large for UDP goes by TCP, and by UDP where the peer has no TCP."""
+        first, second = outgoing, None
+        path = outgoing.path
+        if path.transport == "udp" and len(outgoing.data) > UDP_REQUEST_BYTES_MAX:
+            local = self.ways.local_for("tcp", path.remote)
+            if local is not None:
+                first = outgoing.moved(Path("tcp", local, path.remote), self.config.contact_host)
+                second = outgoing
+        return self.transactions.open_client(first, now, on_response=on_response, on_timeout=on_timeout, second=second)
+
+    def connections(self) -> set[Path]:
+        """The connections that somebody still needs: live calls, and transactions that are running."""
+        return self.legs.connections() | self.transactions.connections()
 
     def new_tag(self) -> str:
         """A dialog tag of ours (RFC 3261 section 19.3: at least 32 random bits)."""

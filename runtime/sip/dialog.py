@@ -17,6 +17,7 @@ from runtime.sip.message import Headers, Request
 from runtime.sip.path import PORT_DEFAULT, Address, Path
 from runtime.sip.requests import build_request
 from runtime.sip.uri import Uri, parse_uri
+from runtime.sip.ways import Ways, current
 
 DialogId = tuple[str, str, str]
 """Call-ID, our tag, the peer's tag ("" from an RFC 2543 peer)."""
@@ -30,7 +31,8 @@ class Dialog:
     """The state of one dialog. `local` and `remote` are From and To as text, with their tags once these are known.
 
     `nat_host` is an address in the peer's Contact that is only its own: what goes there is sent to `peer`, where its
-    messages really come from.
+    messages really come from. On a stream `peer` is a connection, and what goes to the peer goes along it while it is
+    open (as RFC 5923 has it, but for this dialog alone: what came by it has shown to whom it belongs).
     """
 
     call_id: str
@@ -103,16 +105,30 @@ class Dialog:
             content_type=content_type,
         )
 
-    def next_path(self) -> Path:
+    def next_path(self, ways: Ways) -> Path:
         """Where the next request goes: the first Route or the target, where that is an IP address and not behind NAT.
 
-        A host name, and an address that the peer's network hides, is reached the way its own messages came.
+        A host name, an address that the peer's network hides, and a transport that we do not speak are reached the way
+        its own messages came. Without a transport in the URI it is the one of the call: a peer that has come by a
+        stream is not left for UDP (RFC 3263 section 4.1 would, and firewalls punish it).
         """
-        uri = self.route_set[0].uri if self.route_set else self.remote_target
-        address = _address_of(uri)
-        if address is None or address[0] == self.nat_host or not _is_reachable(address[0], self.peer.local[0]):
-            return self.peer
-        return replace(self.peer, remote=address)
+        peer = current(self.peer, ways)
+        uri = _sip_uri(self.route_set[0].uri if self.route_set else self.remote_target)
+        address = None if uri is None else _address_of(uri)
+        if uri is None or address is None or address[0] == self.nat_host:
+            return peer
+        if not _is_reachable(address[0], peer.local[0]):
+            return peer
+        transport = _transport_of(uri) or peer.transport
+        if transport == peer.transport:
+            return peer if address == self.peer.again else replace(peer, remote=address, again=None)
+        local = ways.local_for(transport, address)
+        return peer if local is None else Path(transport, local, address)
+
+    def follow(self, path: Path, ways: Ways) -> None:
+        """The peer has come by this way: where its old connection is gone, it is reached by the new one from now on."""
+        if path.reliable and not ways.is_open(self.peer):
+            self.peer = path
 
 
 def dialog_of_request(incoming: IncomingRequest) -> Dialog:
@@ -185,11 +201,8 @@ def _as_request_uri(text: str) -> str:
     return str(replace(uri, params=tuple(p for p in uri.params if p[0].lower() != "method"), headers=()))
 
 
-def _address_of(text: str) -> Address | None:
+def _address_of(uri: Uri) -> Address | None:
     """The IP address and port that a URI names (maddr before host), or None when it names something else."""
-    uri = _sip_uri(text)
-    if uri is None:
-        return None
     host = uri.param("maddr") or uri.host
     try:
         ipaddress.ip_address(host)
@@ -204,6 +217,11 @@ def _is_reachable(host: str, local: str) -> bool:
     if address.version != ours.version or address.is_multicast or address.is_unspecified or address.is_reserved:
         return False
     return isinstance(address, ipaddress.IPv4Address) or address.scope_id is None
+
+
+def _transport_of(uri: Uri) -> str:
+    """The transport that a URI asks for, "" for none; `sips` is TLS (RFC 3261 section 26.2.2)."""
+    return "tls" if uri.scheme == "sips" else (uri.param("transport") or "").lower()
 
 
 def _sip_uri(text: str) -> Uri | None:

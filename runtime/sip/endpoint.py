@@ -1,4 +1,4 @@
-"""The SIP endpoint: datagrams and time go in, events and datagrams come out; no socket, clock or entropy of its own.
+"""The SIP endpoint: messages and time go in, events and messages come out; no socket, clock or entropy of its own.
 
 The facade of this package. Its user calls one method, then drains `datagrams_to_send` and `next_event`, and calls
 `handle_timer` at `next_deadline`. Commands return False where the call has moved on meanwhile (the peer hung up or
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from runtime.sip.config import EndpointConfig, EndpointLimits
 from runtime.sip.core import Core, Counts, Entropy
+from runtime.sip.errors import Fault
 from runtime.sip.events import Event
 from runtime.sip.intake import Intake
 from runtime.sip.legs import LegInfo, info_of
@@ -19,15 +20,19 @@ from runtime.sip.uac_invite import UacInvite
 from runtime.sip.uac_requests import UacRequests
 from runtime.sip.uas_invite import UasInvite
 from runtime.sip.uas_requests import UasRequests
+from runtime.sip.ways import SameWay, Ways
 
 __all__ = ["Endpoint", "EndpointConfig", "EndpointLimits", "LegInfo", "Path"]
 
 
 class Endpoint:
-    """One SIP user agent, called and calling. `entropy(n)` gives n unpredictable bytes; `now` is monotonic seconds."""
+    """One SIP user agent, called and calling. `entropy(n)` gives n unpredictable bytes; `now` is monotonic seconds.
 
-    def __init__(self, config: EndpointConfig, entropy: Entropy) -> None:
-        self._core = Core(config, entropy)
+    `ways` says which transports and connections there are; None: one transport, without connections.
+    """
+
+    def __init__(self, config: EndpointConfig, entropy: Entropy, ways: Ways | None = None) -> None:
+        self._core = Core(config, entropy, ways or SameWay())
         self._uac_requests = UacRequests(self._core)
         self._uac_invite = UacInvite(self._core, self._uac_requests)
         self._uas_invite = UasInvite(self._core, self._uac_requests.send_bye)
@@ -36,9 +41,20 @@ class Endpoint:
 
     # In and out
 
-    def receive_datagram(self, data: bytes, path: Path, now: float) -> None:
-        """Take one datagram. Never raises, whatever is in it."""
-        self._intake.receive(data, path, now)
+    def receive_datagram(self, data: bytes, path: Path, now: float, framing_fault: Fault | None = None) -> None:
+        """Take one datagram, or one message of a stream. Never raises, whatever is in it.
+
+        `framing_fault`: the message is where its stream ends, it gets this answer and no other attention.
+        """
+        self._intake.receive(data, path, now, framing_fault)
+
+    def connection_failed(self, path: Path, why: str, now: float) -> None:
+        """A connection could not be made, or has closed; `why` is the reason phrase that its requests end with.
+
+        Requests of ours on it are answered with a 503 of our own making (RFC 3261 section 8.1.3.1). No call ends by
+        it: the next request or response of a call makes a new connection.
+        """
+        self._core.transactions.fail(path, why, now)
 
     def handle_timer(self, now: float) -> None:
         """Do everything that is due by `now`."""
@@ -53,7 +69,7 @@ class Endpoint:
         return self._core.events.popleft() if self._core.events else None
 
     def datagrams_to_send(self) -> list[tuple[bytes, Path]]:
-        """What is to be sent now, in order; the caller has it from here on."""
+        """What is to be sent now, in order, each by its path; the caller has it from here on."""
         out, self._core.outbox = self._core.outbox, []
         return out
 
@@ -172,6 +188,10 @@ class Endpoint:
         return found is not None and self._uac_requests.request(found, method, now, headers, body, content_type)
 
     # What is known
+
+    def connections(self) -> set[Path]:
+        """The connections that live calls and transactions need; any other may be closed when it is idle."""
+        return self._core.connections()
 
     def leg_info(self, leg: int) -> LegInfo | None:
         """Who talks to whom on a leg; None once it has ended."""

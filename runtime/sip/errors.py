@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from runtime.sip.message import Request
 
+Fault = tuple[int, str]
+"""The status and reason to answer with."""
+
 
 class SipSyntaxError(Exception):
     """Text that is not SIP.

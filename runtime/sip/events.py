@@ -107,7 +107,10 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """A final response 300 to 699 to our INVITE; ACK is sent. `LegEnded` follows."""
+    """A final response 300 to 699 to our INVITE; ACK is sent. `LegEnded` follows.
+
+    A 503 may be of our own making: the connection could not be made, or closed (section 8.1.3.1); so with the others.
+    """
 
     leg: int
     response: Response
@@ -157,7 +160,7 @@ class LegEnded:
 
 @dataclass(frozen=True, slots=True)
 class MessageDropped:
-    """A datagram that could be neither used nor answered. `head` is its first bytes (64 at most)."""
+    """A message that could be neither used nor answered. `head` is its first bytes (64 at most)."""
 
     path: Path
     why: str

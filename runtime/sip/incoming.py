@@ -17,7 +17,10 @@ from runtime.sip.path import PORT_DEFAULT, Path
 
 @dataclass(frozen=True, slots=True)
 class IncomingRequest:
-    """A request with stamped top Via; `via` is that Via as the peer wrote it. `from_tag` is "" where there is none."""
+    """A request with stamped top Via; `via` is that Via as the peer wrote it. `from_tag` is "" where there is none.
+
+    `path` is the way that it came, and on a stream also says where its peer is reached again.
+    """
 
     request: Request
     path: Path
@@ -52,10 +55,11 @@ def read_request(request: Request, path: Path) -> IncomingRequest:
     via, others = top_via(request.headers)
     headers = request.headers
     to = parse_name_addr(_needed(headers, "To"), "To")
+    back = response_path(via, path)
     return IncomingRequest(
         replace(request, headers=stamped(headers, via, others, path)),
-        path,
-        response_path(via, path),
+        back if path.reliable else path,
+        back,
         via,
         _needed(headers, "Call-ID"),
         parse_name_addr(_needed(headers, "From"), "From").tag or "",
@@ -126,12 +130,14 @@ def stamped(headers: Headers, via: Via, others: str, path: Path) -> Headers:
 def response_path(via: Via, path: Path) -> Path:
     """Where the response goes (RFC 3261 section 18.2.2): where the request came from, at the port the Via names.
 
-    With rport at the port it came from (RFC 3581). `maddr` is not followed: it would let a stranger aim our responses
-    at anybody, and we serve no multicast.
+    With rport at the port it came from (RFC 3581). On the connection that it came by; once that is gone, the port in
+    the Via is where a new one is tried. `maddr` is not followed: it would let a stranger aim our responses at anybody,
+    and we serve no multicast.
     """
-    if path.reliable or via.param("rport") is not None:
-        return path
-    return Path(path.transport, path.local, (path.remote[0], via.port or PORT_DEFAULT))
+    named = path.remote[0], via.port or PORT_DEFAULT
+    if path.reliable:
+        return replace(path, again=named)
+    return path if via.param("rport") is not None else replace(path, remote=named)
 
 
 def _needed(headers: Headers, name: str) -> str:

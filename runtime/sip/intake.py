@@ -1,4 +1,4 @@
-"""The door: what becomes of a datagram before a call sees it.
+"""The door: what becomes of a message before a call sees it.
 
 The order is RFC 3261's: transactions absorb repetitions (section 17), then broken and unserved requests are answered
 without keeping anything of them (8.2), then the request finds its dialog or begins one (12.2.2). What can be neither
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from runtime.sip.core import Core
 from runtime.sip.dialog import TARGET_REFRESH, check_dialog_fields
-from runtime.sip.errors import SipSyntaxError
+from runtime.sip.errors import Fault, SipSyntaxError
 from runtime.sip.fate import Fate
 from runtime.sip.incoming import IncomingRequest, answerable, read_request, read_response
 from runtime.sip.message import Request, Response
@@ -41,26 +41,32 @@ METHODS_KNOWN = METHODS_IN_DIALOG | {
 
 
 class Intake:
-    """Takes every datagram of one endpoint."""
+    """Takes every message of one endpoint."""
 
     def __init__(self, core: Core, invites: UasInvite, requests: UasRequests) -> None:
         self._core = core
         self._invites = invites
         self._requests = requests
 
-    def receive(self, data: bytes, path: Path, now: float) -> None:
-        """One datagram. Never raises."""
-        self._core.counts.fates[self._fate(data, path, now)] += 1
+    def receive(self, data: bytes, path: Path, now: float, framing_fault: Fault | None) -> None:
+        """One datagram, or one message of a stream. Never raises.
 
-    def _fate(self, data: bytes, path: Path, now: float) -> Fate:
+        `framing_fault` is why a stream ends with this message: it is answered as far as it can be, and never used.
+        """
+        self._core.counts.fates[self._fate(data, path, now, framing_fault)] += 1
+
+    def _fate(self, data: bytes, path: Path, now: float, framing_fault: Fault | None) -> Fate:
         if not data.strip(KEEP_ALIVE):
             return Fate.KEEP_ALIVE
         try:
             message = parse_message(data)
-        except SipSyntaxError as fault:
-            if fault.partial is None:
-                return self._core.drop(path, fault.reason, data)
-            return self._reject(fault.partial, path, fault.status, fault.reason, data)
+            if framing_fault is not None:
+                raise SipSyntaxError(*framing_fault, message if isinstance(message, Request) else None)
+        except SipSyntaxError as error:
+            status, reason = framing_fault or (error.status, error.reason)
+            if error.partial is None:
+                return self._core.drop(path, reason, data)
+            return self._reject(error.partial, path, status, reason, data)
         if isinstance(message, Response):
             return self._receive_response(message, path, data, now)
         return self._receive_request(message, path, data, now)
@@ -144,6 +150,7 @@ class Intake:
         leg, dialog = found
         if not dialog.is_in_order(incoming.cseq):
             return self._refuse(incoming, 500, reason="CSeq Out Of Order")
+        dialog.follow(incoming.path, self._core.ways)
         if method == "INVITE":
             self._invites.receive_reinvite(leg, dialog, incoming, now)
         elif method == "BYE":

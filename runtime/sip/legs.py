@@ -133,6 +133,11 @@ class Legs:
         leg = self._by_dialog.get(dialog_id)
         return None if leg is None else (leg, leg.dialogs[dialog_id])
 
+    def connections(self) -> set[Path]:
+        """The connections by which the peers of live calls are reached."""
+        peers = (leg.path if leg.dialog is None else leg.dialog.peer for leg in self._by_handle.values())
+        return {peer for peer in peers if peer.reliable}
+
     def add_dialog(self, leg: Leg, dialog: Dialog) -> None:
         """From now on requests of this dialog find the leg."""
         leg.dialogs[dialog.id] = dialog

@@ -8,6 +8,18 @@ from __future__ import annotations
 MESSAGE_BYTES_MAX = 65_536
 """One whole message; more is 513. A UDP datagram cannot hold more."""
 
+STREAM_HEAD_BYTES_MAX = 32_768
+"""Start line and headers of one message on a stream, the empty line included; more is 513, and the connection ends."""
+
+STREAM_BODY_BYTES_MAX = 32_768
+"""Content-Length of one message on a stream; more is 513, and the connection ends. With the head: one whole message."""
+
+MESSAGE_WITHIN_S = 10.0
+"""From the first byte of a message on a stream to its last; one that takes longer is 400, and the connection ends."""
+
+UDP_REQUEST_BYTES_MAX = 1_300
+"""RFC 3261 section 18.1.1: a larger request of ours is sent over TCP, as the MTU of the way is not known."""
+
 HEADERS_MAX = 128
 """Header lines in one message; more is 513."""
 

@@ -1,4 +1,4 @@
-"""Bytes of one datagram -> one message (RFC 3261 sections 7 and 18.3).
+"""Bytes of one datagram, or of one message of a stream (`framing`) -> one message (RFC 3261 sections 7 and 18.3).
 
 Called by the endpoint for everything that arrives. Only framing is done here: start line, header lines, body; fields
 stay text until `fields` reads them. Line ends are CRLF and nothing else: a header that one side sees and the other
@@ -9,16 +9,13 @@ from __future__ import annotations
 
 import re
 
-from runtime.sip.errors import SipSyntaxError
+from runtime.sip.errors import Fault, SipSyntaxError
 from runtime.sip.grammar import TOKEN, has_illegal_control, is_token
 from runtime.sip.limits import HEADER_CHARS_MAX, HEADERS_MAX, MESSAGE_BYTES_MAX, URI_CHARS_MAX
 from runtime.sip.message import CANONICAL, Headers, Message, Request, Response, canonical_name
 from runtime.sip.validate import response_fault
 
 __all__ = ["SipSyntaxError", "parse_message"]
-
-_Fault = tuple[int, str]
-"""The status and reason to answer with."""
 
 _request_line = re.compile(rf"({TOKEN}) ([!-~]+) [sS][iI][pP]/2\.0")
 _status_line = re.compile(r"[sS][iI][pP]/2\.0 ([1-6][0-9]{2})(?: (.*))?", re.DOTALL)
@@ -35,7 +32,7 @@ def parse_message(data: bytes) -> Message:
     Raises SipSyntaxError: with a partial request where somebody waits for an answer, without one where the datagram is
     to be dropped (a response, a keep-alive, noise).
     """
-    fault: _Fault | None = None
+    fault: Fault | None = None
     if len(data) > MESSAGE_BYTES_MAX:
         fault = 513, "Message Too Large"
         data = data[:MESSAGE_BYTES_MAX]
@@ -59,7 +56,7 @@ def parse_message(data: bytes) -> Message:
     raise _unreadable_start(start, headers, fault)
 
 
-def _request(found: re.Match[str], headers: Headers, body: bytes, fault: _Fault | None) -> Request:
+def _request(found: re.Match[str], headers: Headers, body: bytes, fault: Fault | None) -> Request:
     if len(found[2]) > URI_CHARS_MAX:
         fault = fault or (414, "Request-URI Too Long")
     request = Request(found[1], found[2], headers, body)
@@ -68,7 +65,7 @@ def _request(found: re.Match[str], headers: Headers, body: bytes, fault: _Fault 
     return request
 
 
-def _response(found: re.Match[str], headers: Headers, body: bytes, fault: _Fault | None) -> Response:
+def _response(found: re.Match[str], headers: Headers, body: bytes, fault: Fault | None) -> Response:
     """A response that has all its fields: with a fault in it there is nobody to tell (section 18.3)."""
     reason = found[2] or ""
     if has_illegal_control(reason):
@@ -80,7 +77,7 @@ def _response(found: re.Match[str], headers: Headers, body: bytes, fault: _Fault
     return response
 
 
-def _unreadable_start(start: str, headers: Headers, fault: _Fault | None) -> SipSyntaxError:
+def _unreadable_start(start: str, headers: Headers, fault: Fault | None) -> SipSyntaxError:
     """The fault of a start line that is neither: a request of another version or with odd spaces is answered."""
     found = _any_request_line.fullmatch(start)
     if found is None:
@@ -90,7 +87,7 @@ def _unreadable_start(start: str, headers: Headers, fault: _Fault | None) -> Sip
     return _answerable(fault or (400, "Malformed Request Line"), Request(found[1], found[2].strip(), headers))
 
 
-def _answerable(fault: _Fault, request: Request) -> SipSyntaxError:
+def _answerable(fault: Fault, request: Request) -> SipSyntaxError:
     """The fault with the request to answer; without a Via nobody waits for an answer."""
     return SipSyntaxError(*fault, request if "Via" in request.headers else None)
 
@@ -108,19 +105,20 @@ def _unfolded(text: str) -> str:
     return _fold.sub(" ", text) if "\r\n " in text or "\r\n\t" in text else text
 
 
-def _header_lines(text: str) -> tuple[list[tuple[str, str]], list[str], _Fault | None]:
+def _header_lines(text: str) -> tuple[list[tuple[str, str]], list[str], Fault | None]:
     """All readable (canonical name, value) pairs, the Content-Length values apart, and the first fault met."""
     items: list[tuple[str, str]] = []
     lengths: list[str] = []
-    fault: _Fault | None = None
+    fault: Fault | None = None
     lines = text.split("\r\n") if text else []
     if len(lines) > HEADERS_MAX:
         fault = 513, "Too Many Header Lines"
         del lines[HEADERS_MAX:]
     for line in lines:
-        name, _, value = line.partition(":")
+        name, colon, value = line.partition(":")
         value = value.strip(" \t")
-        if (known := CANONICAL.get(name)) is None or len(line) > HEADER_CHARS_MAX or not value.isprintable():
+        known = CANONICAL.get(name) if colon else None
+        if known is None or len(line) > HEADER_CHARS_MAX or not value.isprintable():
             complaint = _line_fault(line, name, value)
             if complaint is not None:
                 fault = fault or complaint
@@ -133,7 +131,7 @@ def _header_lines(text: str) -> tuple[list[tuple[str, str]], list[str], _Fault |
     return items, lengths, fault
 
 
-def _line_fault(line: str, name: str, value: str) -> _Fault | None:
+def _line_fault(line: str, name: str, value: str) -> Fault | None:
     """What is wrong with a header line that is not plainly right."""
     if ":" not in line or not is_token(name.rstrip(" \t")):
         return 400, "Malformed Header Line"
@@ -144,7 +142,7 @@ def _line_fault(line: str, name: str, value: str) -> _Fault | None:
     return None
 
 
-def _body(rest: bytes, lengths: list[str]) -> tuple[bytes, _Fault | None]:
+def _body(rest: bytes, lengths: list[str]) -> tuple[bytes, Fault | None]:
     """The body by its Content-Length; without one, all there is (section 18.3)."""
     if not lengths:
         return rest, None

@@ -1,11 +1,11 @@
 """Where a message came from or goes to: transport, our address, the peer's address.
 
-Made by the socket edge for every datagram that arrives, handed back by the endpoint with every datagram to send.
+Made by the socket edge for everything that arrives, handed back by the endpoint with everything to send.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 Address = tuple[str, int]
 """IP address as text (IPv6 without brackets) and port."""
@@ -13,16 +13,25 @@ Address = tuple[str, int]
 PORT_DEFAULT = 5060
 """RFC 3261 section 19.1.2: the port of `sip:` where none is written."""
 
+TRANSPORT_DEFAULT = "udp"
+"""RFC 3263 section 4.1: the transport of `sip:` where none is written."""
+
 RELIABLE_TRANSPORTS = frozenset({"tcp", "tls", "ws", "wss", "sctp"})
 
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """One way between us (`local`) and a peer (`remote`). `transport` in small letters; only "udp" is served now."""
+    """One way between us (`local`) and a peer (`remote`). `transport` in small letters.
+
+    On a reliable transport it names one connection; `local` is then where we listen, whoever connected. `again` is
+    where a new connection to the same peer is made once that one is gone (RFC 3261 section 18.2.2); it says nothing
+    about which connection this is, and so does not count when paths are compared.
+    """
 
     transport: str
     local: Address
     remote: Address
+    again: Address | None = field(default=None, compare=False)
 
     @property
     def reliable(self) -> bool:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from runtime.sip.grammar import write_host_port
 from runtime.sip.message import Headers, Request, canonical_name
-from runtime.sip.path import Path
+from runtime.sip.path import TRANSPORT_DEFAULT, Path
+from runtime.sip.writer import write_message
 
 MAX_FORWARDS = "70"
 
@@ -23,6 +24,12 @@ class Outgoing:
     branch: str
     path: Path
 
+    def moved(self, path: Path, host: str | None) -> Outgoing:
+        """The same request by another way: only its own Via changes (RFC 3261 section 18.1.1)."""
+        vias = via_of(path, host, self.branch), *self.request.headers.all("Via")[1:]
+        request = replace(self.request, headers=self.request.headers.replaced("Via", *vias))
+        return Outgoing(request, write_message(request), self.branch, path)
+
 
 def via_of(path: Path, host: str | None, branch: str) -> str:
     """Our Via; `rport` asks for the response where the request comes from (RFC 3581 section 3)."""
@@ -31,8 +38,9 @@ def via_of(path: Path, host: str | None, branch: str) -> str:
 
 
 def contact_of(path: Path, host: str | None) -> str:
-    """Our Contact: where requests of a dialog are to come."""
-    return f"<sip:{write_host_port(host or path.local[0], path.local[1])}>"
+    """Our Contact: where requests of a dialog are to come, and by which transport where it is not the default one."""
+    transport = "" if path.transport == TRANSPORT_DEFAULT else f";transport={path.transport}"
+    return f"<sip:{write_host_port(host or path.local[0], path.local[1])}{transport}>"
 
 
 def build_request(

@@ -6,7 +6,6 @@ after CANCEL, gets ACK and BYE.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 
 from runtime.sip.config import FORKS_MAX
@@ -196,7 +195,7 @@ class UacInvite:
 
     def _start(self, leg: Leg, own: OwnInvite, now: float) -> None:
         leg.own_invite = own
-        own.transaction = self._core.transactions.open_client(
+        own.transaction = self._core.ask(
             own.outgoing,
             now,
             on_response=partial(self._answered, leg, own),
@@ -218,8 +217,9 @@ class UacInvite:
     def _send_cancel(self, leg: Leg, own: OwnInvite, now: float) -> None:
         if own.give_up is not None or own.transaction is None:
             return
-        cancel = cancel_of(own.outgoing.request)
-        outgoing = replace(own.outgoing, request=cancel, data=write_message(cancel))
+        # Section 9.1: to where the INVITE has gone, with the Via that it had there.
+        cancel = cancel_of(own.transaction.request)
+        outgoing = Outgoing(cancel, write_message(cancel), own.outgoing.branch, own.transaction.path)
         self._core.transactions.open_client(outgoing, now, on_response=ignore_response, on_timeout=ignore_timeout)
         # Section 9.1: without a final response by then the INVITE counts as cancelled.
         deadline = now + self._core.config.timers.give_up_s

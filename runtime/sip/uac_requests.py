@@ -33,7 +33,7 @@ class UacRequests:
         content_type: str = "",
     ) -> Outgoing:
         """A request of a dialog, with a new branch. ValueError for line breaks in any text."""
-        path, branch = dialog.next_path(), self._core.new_branch()
+        path, branch = dialog.next_path(self._core.ways), self._core.new_branch()
         extra = [("Contact", self._core.contact(path))] if method in WITH_CONTACT else []
         if method in ("INVITE", "UPDATE"):
             extra.append(("Allow", self._core.allow))
@@ -62,14 +62,12 @@ class UacRequests:
         leg.held_bye = None
         self._core.terminate_open(leg, now)
         left = partial(self._left, leg)
-        self._core.transactions.open_client(
-            outgoing, now, on_response=partial(self._bye_answered, leg), on_timeout=left
-        )
+        self._core.ask(outgoing, now, on_response=partial(self._bye_answered, leg), on_timeout=left)
 
     def hang_up_fork(self, dialog: Dialog, now: float) -> None:
         """BYE for a dialog that no leg has: a second answer to one INVITE."""
         outgoing = self.build(dialog, "BYE", dialog.next_cseq())
-        self._core.transactions.open_client(outgoing, now, on_response=ignore_response, on_timeout=ignore_timeout)
+        self._core.ask(outgoing, now, on_response=ignore_response, on_timeout=ignore_timeout)
 
     def request(self, leg: Leg, method: str, now: float, headers: Pairs, body: bytes, content_type: str) -> bool:
         """INFO, UPDATE, OPTIONS, … within the dialog; False where there is none."""
@@ -78,7 +76,7 @@ class UacRequests:
         if dialog is None or not dialog.local_tag or leg.is_leaving or leg.held_bye is not None:
             return False
         outgoing = self.build(dialog, method, dialog.next_cseq(), headers=headers, body=body, content_type=content_type)
-        self._core.transactions.open_client(
+        self._core.ask(
             outgoing,
             now,
             on_response=partial(self._answered, leg, dialog, method),

@@ -68,7 +68,8 @@ class UasInvite:
         found = self._core.legs.find((incoming.call_id, incoming.to_tag or "", incoming.from_tag))
         if found is None:
             return False
-        leg = found[0]
+        leg, dialog = found
+        dialog.follow(incoming.path, self._core.ways)
         unacked = leg.unacked.pop(incoming.cseq, None)
         if unacked is None:
             return True

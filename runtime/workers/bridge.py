@@ -62,7 +62,7 @@ class Bridge:
         other = find(settings.state)
         if other is not None and other.pid != os.getpid():
             raise BridgeError(
-                f"a bridge runs on {settings.state} already (process {other.pid}, {other.listen})",
+                f"a bridge runs on {settings.state} already (process {other.pid}, {' '.join(other.listen)})",
                 "stop it, or give this one a state folder of its own: --state DIR",
             )
         open_tables(settings.tables).close()  # a wrong address is said now, not at the first call
@@ -70,19 +70,20 @@ class Bridge:
         if fit < CALLS_MAX:
             self._log("the limit of open files leaves room for fewer calls: raise it with ulimit -n", calls=fit)
         self._records = _open_records(settings.records or settings.state / "records.jsonl")
-        await self._worker.start(settings.listen.host, settings.listen.port)
+        await self._worker.start(settings.listen)
         try:
             await self._start_api()
         except BaseException:
             await self._worker.stop(0)
             raise
         self._start_reader()
-        announce(settings.state, RunningBridge(os.getpid(), str(self.listen), self.api_url))
+        listening = tuple(str(listen) for listen in self.listening)
+        announce(settings.state, RunningBridge(os.getpid(), listening, self.api_url))
 
     @property
-    def listen(self) -> Listen:
+    def listening(self) -> tuple[Listen, ...]:
         """Where SIP is heard."""
-        return Listen("udp", *self._worker.sip.address)
+        return self._worker.sip.listening
 
     async def first_tables(self, timeout_s: float) -> bool:
         """Wait until there are tables with anything in them; False when none came in time."""
@@ -178,7 +179,7 @@ class Bridge:
         return {"status": status, "calls": len(switchboard.live_calls()), "revision": switchboard.revision}
 
     def _calls_json(self) -> dict[str, Any]:
-        switchboard = self._worker.switchboard
+        switchboard, connections = self._worker.switchboard, self._worker.sip.connections
         live = [{**call.record.as_json(), "state": call.state.value} for call in switchboard.live_calls()]
         return {
             "formatVersion": 1,
@@ -191,6 +192,7 @@ class Bridge:
             "datagrams": self._worker.datagrams,
             "dropped": dict(self._worker.dropped),
             "refusedFull": self._worker.endpoint.counts.refused_full,
+            "connections": {"open": len(connections), "ended": dict(connections.ended)},
             "ticksLost": self._worker.clock.ticks_lost,
         }
 

@@ -17,10 +17,10 @@ KEY_BYTES = 32
 
 @dataclass(frozen=True, slots=True)
 class RunningBridge:
-    """What a bridge says of itself. `api` is `http://host:port`, or "" when it has none."""
+    """What a bridge says of itself: all its SIP listeners; `api` is `http://host:port`, or "" when it has none."""
 
     pid: int
-    listen: str
+    listen: tuple[str, ...]
     api: str
 
 
@@ -71,7 +71,10 @@ def api_key(state: Path) -> str:
 
 def _read(state: Path) -> RunningBridge:
     found = json.loads((state / FILE).read_text())
-    return RunningBridge(int(found["pid"]), str(found["listen"]), str(found["api"]))
+    listen = found["listen"]
+    if not isinstance(listen, list):
+        raise TypeError("listen is a list of listeners")
+    return RunningBridge(int(found["pid"]), tuple(map(str, listen)), str(found["api"]))
 
 
 def _is_alive(pid: int) -> bool:

@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 
 from runtime.calls.commands import Command, EndCall, JoinRoom, PassDigit, StartMedia
@@ -19,9 +19,11 @@ from runtime.calls.record import CallRecord
 from runtime.calls.switchboard import Now, Switchboard
 from runtime.gate.sources import SourceGate
 from runtime.net.rtp_ports import RtpPortRange, RtpPorts
-from runtime.net.sip_udp import SipUdp
+from runtime.net.sip_sockets import SipSockets
 from runtime.rooms.adapter import Participant, Rooms
+from runtime.settings import Listen
 from runtime.sip.endpoint import Endpoint, EndpointConfig
+from runtime.sip.errors import Fault
 from runtime.sip.events import MessageDropped
 from runtime.sip.path import Path
 from runtime.workers.clock import MediaClock
@@ -43,11 +45,11 @@ class Worker:
         log: Callable[..., None],
         user_agent: str,
     ) -> None:
-        self.endpoint = Endpoint(EndpointConfig(user_agent=user_agent), os.urandom)
+        self.sip = SipSockets(self)
+        self.endpoint = Endpoint(EndpointConfig(user_agent=user_agent), os.urandom, self.sip)
         self.switchboard = Switchboard(self.endpoint, ports.reserve, os.urandom, region)
         self.legs = PhoneLegs()
         self.clock = MediaClock(self._tick)
-        self.sip = SipUdp(self._received)
         self.dropped: dict[str, int] = {}
         self._turned_away = 0
         self._gate = SourceGate(self.switchboard.knows)
@@ -57,10 +59,10 @@ class Worker:
         self._timer: asyncio.TimerHandle | None = None
         self._slow_at = 0.0
 
-    async def start(self, host: str, port: int) -> None:
+    async def start(self, listens: Sequence[Listen]) -> None:
         """Listen, and start the clock."""
         assert self.rooms is not None, "rooms are attached before the first call"
-        await self.sip.open(host, port)
+        await self.sip.open(listens)
         self.clock.start()
 
     def use_tables(self, tables: Tables, revision: int) -> None:
@@ -103,16 +105,36 @@ class Worker:
         """The room cannot be had."""
         self.switchboard.room_refused(call_id, sip_status, reason, words, _now())
 
-    # -- signalling ------------------------------------------------------------------------------------------------
+    # -- SipUser ---------------------------------------------------------------------------------------------------
 
-    def _received(self, data: bytes, path: Path) -> None:
+    def received(self, data: bytes, path: Path, framing_fault: Fault | None = None) -> None:
+        """A message: for the endpoint, if the gate lets it through."""
         refusal = self._gate.refuses(data, path.remote[0], time.monotonic())
         if refusal is not None:
             self._turned_away += 1
             self._count_dropped(refusal)
             return
-        self.endpoint.receive_datagram(data, path, time.monotonic())
+        self.endpoint.receive_datagram(data, path, time.monotonic(), framing_fault)
         self._drain()
+
+    def connection_failed(self, path: Path, why: str) -> None:
+        """A connection could not be made, or has closed: requests that wait on it end, calls do not."""
+        self.endpoint.connection_failed(path, why, time.monotonic())
+        self._drain()
+
+    def knows(self, address: str) -> bool:
+        """Whether a trunk names this address."""
+        return self._gate.knows(address, time.monotonic())
+
+    def rest_s(self, address: str) -> float:
+        """How long the streams of this address are not read: as long as it has used up its rate."""
+        return self._gate.rest_s(address, time.monotonic())
+
+    def connections_needed(self) -> Collection[Path]:
+        """The connections of live calls and transactions."""
+        return self.endpoint.connections()
+
+    # -- signalling ------------------------------------------------------------------------------------------------
 
     @property
     def datagrams(self) -> dict[str, int]:

@@ -17,11 +17,13 @@ GOOD_FIT = 0.6
 LOBBY = "+15550100000"
 
 
-def test_a_lone_caller_hears_itself(shared_bridge: BridgeProcess, tmp_path: Path) -> None:
+@pytest.mark.parametrize("transport", ["", ";transport=tcp"])
+def test_a_lone_caller_hears_itself(shared_bridge: BridgeProcess, tmp_path: Path, transport: str) -> None:
     said = speech(tmp_path / "said.wav", FILE_S)
     with Baresip(tmp_path / "a", "+15550101111", said) as caller:
-        caller.do("dial", f"sip:+16660000009@{shared_bridge.target}")
+        caller.do("dial", f"sip:+16660000009@{shared_bridge.target}{transport}")
         wait_for(lambda: "Call established" in caller.log(), f"an answer: {caller.log()}")
+        assert (shared_bridge.counters()["connections"]["open"] > 0) is bool(transport)
         time.sleep(TALK_S)  # real speech takes its time
         caller.do("hangup")
         wait_for(lambda: "terminated" in caller.log().lower(), "the end of the call")

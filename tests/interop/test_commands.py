@@ -9,7 +9,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.peers import ROOT, BridgeProcess, free_port, wait_for
+import pytest
+
+from tests.peers import ROOT, BridgeProcess, free_port, free_sip_port, wait_for
 from tests.sound import fit, speech
 
 
@@ -30,6 +32,34 @@ def test_the_test_phone_hears_itself_and_says_so(shared_bridge: BridgeProcess, t
     assert fit(said, heard) > 0.6
     record = wait_for(shared_bridge.records, "the record")[-1]
     assert (record["reason"], record["media"]["digits"]) == ("hangup", 2)
+
+
+@pytest.mark.parametrize("how", ["uri", "via"])
+def test_the_test_phone_calls_over_tcp(shared_bridge: BridgeProcess, how: str) -> None:
+    before = shared_bridge.calls()["connections"]["ended"].get("Connection Closed", 0)
+    words = {
+        "uri": [f"sip:+15550100000@{shared_bridge.target};transport=tcp"],
+        "via": ["sip:+15550100000@example.com", "--via", f"tcp://{shared_bridge.target}"],
+    }[how]
+    told = shared_bridge.command("call", *words, "-o", "json")
+    assert told["answered"]
+    assert told["fit"] > 0.6
+    wait_for(
+        lambda: shared_bridge.calls()["connections"] == {"open": 0, "ended": {"Connection Closed": before + 1}},
+        "its one connection to end",
+    )
+
+
+def test_a_phone_that_nobody_listens_to_says_so_at_once() -> None:
+    done = bridge_command("call", f"sip:1@127.0.0.1:{free_sip_port()};transport=tcp")
+    assert done.returncode == 1
+    assert "not answered, 503 Connection Refused" in done.stdout
+
+
+def test_the_running_bridge_says_all_that_it_listens_on(shared_bridge: BridgeProcess) -> None:
+    listeners = [f"{transport}://{shared_bridge.target}" for transport in ("udp", "tcp")]
+    assert json.loads((shared_bridge.state / "bridge.json").read_text())["listen"] == listeners
+    assert " and ".join(listeners) in shared_bridge.log()
 
 
 def test_without_a_uri_the_running_bridge_is_called_and_the_echo_saved(
@@ -55,13 +85,18 @@ def test_no_running_bridge_is_said_with_what_to_do(tmp_path: Path) -> None:
         assert "bridge up" in done.stderr
 
 
-def test_a_taken_port_is_said_with_another_one(tmp_path: Path) -> None:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+def test_a_taken_port_is_said_with_its_transport_and_another_one(tmp_path: Path, transport: str) -> None:
+    kind = socket.SOCK_DGRAM if transport == "udp" else socket.SOCK_STREAM
+    with socket.socket(socket.AF_INET, kind) as other:
         other.bind(("127.0.0.1", 0))
+        if transport == "tcp":
+            other.listen()
         port = other.getsockname()[1]
-        done = bridge_command("up", "--state", str(tmp_path), "--listen", f"udp://127.0.0.1:{port}", "--api", "off")
+        listen = [f"--listen={both}://127.0.0.1:{port}" for both in ("udp", "tcp")]
+        done = bridge_command("up", "--state", str(tmp_path), *listen, "--api", "off")
     assert done.returncode == 1
-    assert f"port {port} on 127.0.0.1 is taken" in done.stderr
+    assert f"{transport} port {port} on 127.0.0.1 is taken" in done.stderr
     assert f"make run LISTEN=udp://127.0.0.1:{port + 10}" in done.stderr
     assert "Traceback" not in done.stderr
 

@@ -11,6 +11,8 @@ from tests.sound import SPEECH_PCMU
 
 pytestmark = [pytest.mark.peer("sipp"), pytest.mark.xdist_group("sipp")]
 SCENARIOS = Path(__file__).parent / "scenarios"
+both = pytest.mark.parametrize("transport", ["u1", "t1"])
+"""SIPp's words for UDP, and for one TCP connection."""
 
 
 def run(bridge: BridgeProcess, work: Path, name: str, *options: str, called: str = "+16660000001") -> None:
@@ -47,32 +49,41 @@ def test_g711_calls_with_media_are_answered_and_heard(shared_bridge: BridgeProce
         assert media["packetsSent"] > 100, "the caller heard something"
 
 
-def test_hold_resume_and_a_changed_codec_are_answered_truly(shared_bridge: BridgeProcess, tmp_path: Path) -> None:
-    run(shared_bridge, tmp_path, "hold")
+@both
+def test_hold_resume_and_a_changed_codec_are_answered_truly(
+    shared_bridge: BridgeProcess, tmp_path: Path, transport: str
+) -> None:
+    run(shared_bridge, tmp_path, "hold", "-t", transport)
 
 
+@both
 def test_an_invite_without_an_offer_gets_ours_and_the_answer_in_the_ack(
-    shared_bridge: BridgeProcess, tmp_path: Path
+    shared_bridge: BridgeProcess, tmp_path: Path, transport: str
 ) -> None:
     before = len(shared_bridge.records())
-    run(shared_bridge, tmp_path, "late-offer")
+    run(shared_bridge, tmp_path, "late-offer", "-t", transport)
     record = record_of(shared_bridge, before)
     assert (record["audioCodec"], record["reason"]) == ("pcmu", "hangup")
 
 
+@both
 def test_every_media_line_is_answered_and_what_cannot_be_taken_gets_port_zero(
-    shared_bridge: BridgeProcess, tmp_path: Path
+    shared_bridge: BridgeProcess, tmp_path: Path, transport: str
 ) -> None:
-    run(shared_bridge, tmp_path, "many-lines")
+    run(shared_bridge, tmp_path, "many-lines", "-t", transport)
 
 
-def test_options_tells_what_is_allowed(shared_bridge: BridgeProcess, tmp_path: Path) -> None:
-    run(shared_bridge, tmp_path, "options")
+@both
+def test_options_tells_what_is_allowed(shared_bridge: BridgeProcess, tmp_path: Path, transport: str) -> None:
+    run(shared_bridge, tmp_path, "options", "-t", transport)
 
 
-def test_a_codec_that_nobody_speaks_is_refused_with_a_reason(shared_bridge: BridgeProcess, tmp_path: Path) -> None:
+@both
+def test_a_codec_that_nobody_speaks_is_refused_with_a_reason(
+    shared_bridge: BridgeProcess, tmp_path: Path, transport: str
+) -> None:
     before = len(shared_bridge.records())
-    run(shared_bridge, tmp_path, "refused-488")
+    run(shared_bridge, tmp_path, "refused-488", "-t", transport)
     record = record_of(shared_bridge, before)
     assert (record["sipStatus"], record["reason"]) == (488, "media")
     assert "not answered, SIP 488" in shared_bridge.log()

@@ -5,18 +5,27 @@ from __future__ import annotations
 import pytest
 
 from runtime.errors import BridgeError
-from runtime.settings import Listen, parse_host_port, parse_listen, parse_ports
+from runtime.settings import LISTEN_DEFAULT, Listen, parse_host_port, parse_listen, parse_listens, parse_ports
 
 
 def test_listeners_are_read_and_written() -> None:
     assert parse_listen("udp://127.0.0.1:5060") == Listen("udp", "127.0.0.1", 5060)
-    assert str(parse_listen("udp://[::1]:5070")) == "udp://[::1]:5070"
+    assert str(parse_listen("tcp://[::1]:5070")) == "tcp://[::1]:5070"
+    assert parse_listen("127.0.0.1:5060").transport == "udp"
+    assert [listen.transport for listen in parse_listens(LISTEN_DEFAULT)] == ["udp", "tcp"]
+
+
+def test_the_same_listener_twice_is_refused_and_ports_of_the_kernels_choice_are_not() -> None:
+    with pytest.raises(BridgeError, match=r"tcp://127\.0\.0\.1:5060 is given twice"):
+        parse_listens(["tcp://127.0.0.1:5060", "udp://127.0.0.1:5060", "tcp://127.0.0.1:5060"])
+    assert len(parse_listens(["tcp://127.0.0.1:0", "tcp://127.0.0.1:0"])) == 2
 
 
 @pytest.mark.parametrize(
     "text",
     [
-        "tcp://127.0.0.1:5060",
+        "tls://127.0.0.1:5060",
+        "tcp://localhost:5060",
         "udp://localhost:5060",
         "udp://127.0.0.1",
         "udp://127.0.0.1:x",

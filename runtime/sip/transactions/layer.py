@@ -33,6 +33,7 @@ class TransactionLayer:
         self._servers: dict[Key, ServerTransaction] = {}
         self._clients: dict[Key, ClientTransaction] = {}
         self._merge_keys: dict[Key, ServerTransaction] = {}
+        self._by_connection: dict[Path, set[Transaction]] = {}
 
     def __len__(self) -> int:
         return len(self._servers) + len(self._clients)
@@ -41,8 +42,15 @@ class TransactionLayer:
         """Put a datagram on its way."""
         self._send(data, path)
 
+    def move(self, transaction: Transaction, path: Path) -> None:
+        """From now on a transaction goes along another path."""
+        self._leave(transaction)
+        transaction.path = path
+        self._join(transaction)
+
     def forget(self, transaction: Transaction) -> None:
         """Take a terminated transaction out of the tables."""
+        self._leave(transaction)
         if isinstance(transaction, ServerTransaction):
             del self._servers[transaction.key]
             if transaction.merge_key is not None:
@@ -78,6 +86,7 @@ class TransactionLayer:
         )
         assert opened.key not in self._servers, "a retransmission was taken for a new request"
         self._servers[opened.key] = opened
+        self._join(opened)
         if merge is not None:
             assert merge not in self._merge_keys, "a merged request is refused before"
             self._merge_keys[merge] = opened
@@ -90,17 +99,39 @@ class TransactionLayer:
         *,
         on_response: Callable[[IncomingResponse, float], None],
         on_timeout: Callable[[float], None],
+        second: Outgoing | None = None,
     ) -> ClientTransaction:
-        """Send a request of ours, repeated until answered."""
-        request = outgoing.request
-        table = INVITE_CLIENT if request.method == "INVITE" else NON_INVITE_CLIENT
-        key = client_key(outgoing.branch, request.method)
-        opened = ClientTransaction(self, key, table, outgoing.path, request, on_response, on_timeout)
+        """Send a request of ours, repeated until answered; by the `second` way where the first fails."""
+        method = outgoing.request.method
+        table = INVITE_CLIENT if method == "INVITE" else NON_INVITE_CLIENT
+        key = client_key(outgoing.branch, method)
+        opened = ClientTransaction(self, key, table, outgoing, second, on_response, on_timeout)
         assert key not in self._clients, "a branch is used once"
         self._clients[key] = opened
+        self._join(opened)
         opened.feed(Input.START, now, outgoing.data)
         return opened
 
     def find_client(self, incoming: IncomingResponse) -> ClientTransaction | None:
         """The request of ours that this response answers, if any."""
         return self._clients.get(response_key(incoming))
+
+    def connections(self) -> set[Path]:
+        """The connections that live transactions use."""
+        return set(self._by_connection)
+
+    def fail(self, path: Path, why: str, now: float) -> None:
+        """A connection could not be made, or has closed: all transactions that use it are told."""
+        for transaction in tuple(self._by_connection.get(path, ())):
+            transaction.fail(why, now)
+
+    def _join(self, transaction: Transaction) -> None:
+        if transaction.path.reliable:
+            self._by_connection.setdefault(transaction.path, set()).add(transaction)
+
+    def _leave(self, transaction: Transaction) -> None:
+        others = self._by_connection.get(transaction.path)
+        if others is not None:
+            others.discard(transaction)
+            if not others:
+                del self._by_connection[transaction.path]

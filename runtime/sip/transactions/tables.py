@@ -3,6 +3,11 @@
 RFC 3261 figures 5 to 8, with RFC 6026 figures 2 and 3 in place of the INVITE ones (states Accepted, timers L and M).
 A pair that is not in a table changes nothing and does nothing: that is how a machine absorbs. Only `transaction` runs
 these tables; every line of them has a test.
+
+A transport error is a connection that could not be made, or that closed. A client that waits for a final response is
+told so at once, while ringing too (figure 5 has that arrow for Calling only, because nothing is sent later; but nobody
+closes a connection that he means to answer on, section 18). A server goes on where its answer is still to come, since
+that may take a new connection (section 18.2.2), and ends where it has answered.
 """
 
 from __future__ import annotations
@@ -35,6 +40,7 @@ class Input(StrEnum):
     PROVISIONAL = "1xx"
     SUCCESS = "2xx"
     FAILURE = "3xx-6xx"
+    TRANSPORT_ERROR = "transport error"
 
 
 class Action(StrEnum):
@@ -77,15 +83,18 @@ INVITE_CLIENT: Table = {
     (_NEW, Input.START): Step(_CALLING, _SEND, start=(Timer.A, Timer.B)),
     (_CALLING, Timer.A): Step(_CALLING, _RESEND, again=(Timer.A, Pace.DOUBLE)),
     (_CALLING, Timer.B): Step(_TERMINATED, _TIMED_OUT),
+    (_CALLING, Input.TRANSPORT_ERROR): Step(_TERMINATED, _DELIVER),
     (_CALLING, Input.PROVISIONAL): Step(_PROCEEDING, _DELIVER, stop=(Timer.A, Timer.B)),
     (_CALLING, Input.SUCCESS): Step(_ACCEPTED, _DELIVER, start=(Timer.M,), stop=(Timer.A, Timer.B)),
     (_CALLING, Input.FAILURE): Step(_COMPLETED, _SEND_ACK + _DELIVER, start=(Timer.D,), stop=(Timer.A, Timer.B)),
     (_PROCEEDING, Input.PROVISIONAL): Step(_PROCEEDING, _DELIVER),
     (_PROCEEDING, Input.SUCCESS): Step(_ACCEPTED, _DELIVER, start=(Timer.M,)),
     (_PROCEEDING, Input.FAILURE): Step(_COMPLETED, _SEND_ACK + _DELIVER, start=(Timer.D,)),
+    (_PROCEEDING, Input.TRANSPORT_ERROR): Step(_TERMINATED, _DELIVER),
     (_ACCEPTED, Input.SUCCESS): Step(_ACCEPTED, _DELIVER),
     (_ACCEPTED, Timer.M): Step(_TERMINATED),
     (_COMPLETED, Input.FAILURE): Step(_COMPLETED, _SEND_ACK),
+    (_COMPLETED, Input.TRANSPORT_ERROR): Step(_TERMINATED),
     (_COMPLETED, Timer.D): Step(_TERMINATED),
 }
 
@@ -93,11 +102,13 @@ NON_INVITE_CLIENT: Table = {
     (_NEW, Input.START): Step(_TRYING, _SEND, start=(Timer.E, Timer.F)),
     (_TRYING, Timer.E): Step(_TRYING, _RESEND, again=(Timer.E, Pace.DOUBLE_TO_T2)),
     (_TRYING, Timer.F): Step(_TERMINATED, _TIMED_OUT),
+    (_TRYING, Input.TRANSPORT_ERROR): Step(_TERMINATED, _DELIVER),
     (_TRYING, Input.PROVISIONAL): Step(_PROCEEDING, _DELIVER),
     (_TRYING, Input.SUCCESS): Step(_COMPLETED, _DELIVER, start=(Timer.K,), stop=(Timer.E, Timer.F)),
     (_TRYING, Input.FAILURE): Step(_COMPLETED, _DELIVER, start=(Timer.K,), stop=(Timer.E, Timer.F)),
     (_PROCEEDING, Timer.E): Step(_PROCEEDING, _RESEND, again=(Timer.E, Pace.T2)),
     (_PROCEEDING, Timer.F): Step(_TERMINATED, _TIMED_OUT),
+    (_PROCEEDING, Input.TRANSPORT_ERROR): Step(_TERMINATED, _DELIVER),
     (_PROCEEDING, Input.PROVISIONAL): Step(_PROCEEDING, _DELIVER),
     (_PROCEEDING, Input.SUCCESS): Step(_COMPLETED, _DELIVER, start=(Timer.K,), stop=(Timer.E, Timer.F)),
     (_PROCEEDING, Input.FAILURE): Step(_COMPLETED, _DELIVER, start=(Timer.K,), stop=(Timer.E, Timer.F)),
@@ -115,6 +126,7 @@ INVITE_SERVER: Table = {
     (_COMPLETED, Input.REQUEST): Step(_COMPLETED, _RESEND),
     (_COMPLETED, Timer.G): Step(_COMPLETED, _RESEND, again=(Timer.G, Pace.DOUBLE_TO_T2)),
     (_COMPLETED, Timer.H): Step(_TERMINATED),
+    (_COMPLETED, Input.TRANSPORT_ERROR): Step(_TERMINATED),
     (_COMPLETED, Input.ACK): Step(_CONFIRMED, start=(Timer.I,), stop=(Timer.G, Timer.H)),
     (_CONFIRMED, Timer.I): Step(_TERMINATED),
 }
@@ -129,6 +141,7 @@ NON_INVITE_SERVER: Table = {
     (_PROCEEDING, Input.FAILURE): Step(_COMPLETED, _SEND, start=(Timer.J,)),
     (_COMPLETED, Input.REQUEST): Step(_COMPLETED, _RESEND),
     (_COMPLETED, Timer.J): Step(_TERMINATED),
+    (_COMPLETED, Input.TRANSPORT_ERROR): Step(_TERMINATED),
 }
 
 

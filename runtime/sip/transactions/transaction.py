@@ -11,9 +11,10 @@ from collections.abc import Callable
 from functools import partial
 from typing import Protocol
 
-from runtime.sip.incoming import IncomingResponse
-from runtime.sip.message import Request
+from runtime.sip.incoming import IncomingResponse, read_response
 from runtime.sip.path import Path
+from runtime.sip.requests import Outgoing
+from runtime.sip.responses import build_response
 from runtime.sip.timers import RULES, Alarm, Alarms, OnReliable, Timer, TimerValues
 from runtime.sip.transactions.derived import ack_of_failure
 from runtime.sip.transactions.matching import Key
@@ -32,6 +33,9 @@ class Host(Protocol):
 
     def forget(self, transaction: Transaction) -> None:
         """Take a terminated transaction out of all tables."""
+
+    def move(self, transaction: Transaction, path: Path) -> None:
+        """From now on it goes along another path."""
 
 
 class Transaction:
@@ -67,6 +71,10 @@ class Transaction:
             self._act(action, message, now)
         return True
 
+    def fail(self, why: str, now: float) -> None:
+        """The connection that it uses could not be made, or has closed; `why` is a reason phrase."""
+        self.feed(Input.TRANSPORT_ERROR, now)
+
     def abandon(self) -> None:
         """Forget it at once, with all its timers; the user is not told."""
         if self.state is not State.TERMINATED:
@@ -74,10 +82,13 @@ class Transaction:
             self._close()
 
     def _close(self) -> None:
+        self._stop_all()
+        self._host.forget(self)
+
+    def _stop_all(self) -> None:
         for alarm in self._alarms.values():
             self._host.alarms.stop(alarm)
         self._alarms.clear()
-        self._host.forget(self)
 
     def _act(self, action: Action, message: bytes | IncomingResponse, now: float) -> None:
         if action is Action.SEND:
@@ -145,22 +156,27 @@ class ServerTransaction(Transaction):
 
 
 class ClientTransaction(Transaction):
-    """A request of ours. `on_response` gets every response that a step passes, `on_timeout` is called once at most."""
+    """A request of ours. `on_response` gets every response that a step passes, `on_timeout` is called once at most.
 
-    __slots__ = ("_on_response", "_on_timeout", "request")
+    A transport error is passed on as a 503 of our own making (RFC 3261 section 8.1.3.1), unless there is a `second`
+    way to try before anybody has answered.
+    """
+
+    __slots__ = ("_on_response", "_on_timeout", "_second", "request")
 
     def __init__(
         self,
         host: Host,
         key: Key,
         table: Table,
-        path: Path,
-        request: Request,
+        first: Outgoing,
+        second: Outgoing | None,
         on_response: Callable[[IncomingResponse, float], None],
         on_timeout: Callable[[float], None],
     ) -> None:
-        super().__init__(host, key, table, State.NEW, path)
-        self.request = request
+        super().__init__(host, key, table, State.NEW, first.path)
+        self.request = first.request
+        self._second = second
         self._on_response = on_response
         self._on_timeout = on_timeout
 
@@ -172,6 +188,18 @@ class ClientTransaction(Transaction):
     def receive(self, incoming: IncomingResponse, now: float) -> None:
         """A response to this request."""
         self.feed(input_of(incoming.status), now, incoming)
+
+    def fail(self, why: str, now: float) -> None:
+        """Try the second way if there is one (section 18.1.1), else tell the user."""
+        second, self._second = self._second, None
+        if second is not None and self.state in (State.CALLING, State.TRYING):
+            self._stop_all()
+            self._host.move(self, second.path)
+            self.request, self.state = second.request, State.NEW
+            self.feed(Input.START, now, second.data)
+            return
+        failure = build_response(self.request, 503, to_tag=None, reason=why)
+        self.feed(Input.TRANSPORT_ERROR, now, read_response(failure, self.path))
 
     def _act(self, action: Action, message: bytes | IncomingResponse, now: float) -> None:
         if action is Action.TIMED_OUT:

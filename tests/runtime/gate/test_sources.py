@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from random import Random
 
+import pytest
+
 from runtime.gate.sources import (
     KNOWN_BURST,
+    KNOWN_PER_S,
     SOURCES_MAX,
     STRANGER_BURST,
     STRANGER_INVITES_BURST,
@@ -108,3 +111,19 @@ def test_whatever_is_sent_is_judged_and_never_raises() -> None:
     door, random = gate(), Random(1)
     for n in range(2000):
         assert door.refuses(random.randbytes(random.randrange(200)), AWAY, n) in (None, "stranger", "stranger-rate")
+
+
+def test_a_stream_of_a_known_source_rests_until_its_rate_allows_more_and_a_strangers_does_not() -> None:
+    door = gate()
+    assert door.knows(HOME, 0.0)
+    assert not door.knows(AWAY, 0.0)
+    for _ in range(int(KNOWN_BURST)):
+        assert door.rest_s(HOME, 0.0) == 0.0
+        assert door.refuses(INVITE, HOME, 0.0) is None
+    rest_s = door.rest_s(HOME, 0.0)
+    assert rest_s == pytest.approx(1 / KNOWN_PER_S)
+    assert door.rest_s(HOME, 2 * rest_s) == 0.0
+    assert door.refuses(INVITE, HOME, 2 * rest_s) is None
+    for _ in range(1_000):
+        door.refuses(INVITE, AWAY, 0.0)
+    assert door.rest_s(AWAY, 0.0) == 0.0

@@ -28,13 +28,15 @@ class Bench:
         self.path = path
         self.layer = TransactionLayer(self.alarms, TimerValues(), lambda data, _path: self.sent.append(data))
 
-    def client(self, method):
+    def client(self, method, second=None):
         message = parse_message(request(method, branch="z9hG4bKown"))
+        first = Outgoing(message, write_message(message), "z9hG4bKown", self.path)
         return self.layer.open_client(
-            Outgoing(message, write_message(message), "z9hG4bKown", self.path),
+            first,
             0.0,
             on_response=lambda incoming, now: self.heard.append((now, incoming.status)),
             on_timeout=lambda now: self.heard.append((now, "timeout")),
+            second=None if second is None else first.moved(second, None),
         )
 
     def answer(self, transaction, status, now=0.0):

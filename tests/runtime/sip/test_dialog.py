@@ -9,6 +9,7 @@ from runtime.sip.errors import SipSyntaxError
 from runtime.sip.incoming import read_request, read_response
 from runtime.sip.parser import parse_message
 from runtime.sip.path import Path
+from runtime.sip.ways import SameWay
 from tests.runtime.sip.raw import PATH, US, request, response
 
 
@@ -75,7 +76,7 @@ def test_a_strict_router_gets_itself_as_request_uri_and_the_target_as_last_route
     bye = next_request(dialog)
     assert bye.uri == "sip:198.51.100.1;x=1"
     assert bye.headers.all("Route") == ("<sip:198.51.100.2;lr>", "<sip:alice@192.0.2.1>")
-    assert dialog.next_path().remote == ("198.51.100.1", 5060)
+    assert dialog.next_path(SameWay()).remote == ("198.51.100.1", 5060)
 
 
 @pytest.mark.parametrize(
@@ -91,21 +92,21 @@ def test_a_strict_router_gets_itself_as_request_uri_and_the_target_as_last_route
     ],
 )
 def test_requests_go_to_the_contact_or_where_a_name_cannot_be_reached_the_way_the_peer_came(contact, remote):
-    path = called(contact=contact).next_path()
+    path = called(contact=contact).next_path(SameWay())
     assert (path.remote, path.local, path.transport) == (remote, US, "udp")
 
 
 def test_the_first_route_is_the_next_hop():
     dialog = called(extra=("Record-Route: <sip:198.51.100.1:5070;lr>",))
-    assert dialog.next_path().remote == ("198.51.100.1", 5070)
+    assert dialog.next_path(SameWay()).remote == ("198.51.100.1", 5070)
 
 
 def test_a_peer_behind_nat_is_reached_where_it_came_from_and_not_at_its_private_contact():
     outside = Path("udp", US, ("203.0.113.9", 40_000))
     hidden = called(outside, sent_by="10.0.0.5:5060", contact="<sip:alice@10.0.0.5:5060>")
-    assert hidden.next_path() == outside
+    assert hidden.next_path(SameWay()) == outside
     open_ = called(outside, sent_by="10.0.0.5:5060", contact="<sip:alice@198.51.100.7>")
-    assert open_.next_path().remote == ("198.51.100.7", 5060)
+    assert open_.next_path(SameWay()).remote == ("198.51.100.7", 5060)
 
 
 def test_an_old_peer_without_contact_and_tag_is_called_back_at_its_from():

@@ -15,40 +15,8 @@ from runtime.sip.events import (
     InviteReceived,
     LegEnded,
     MessageDropped,
-    ReinviteReceived,
-    RequestReceived,
 )
-from tests.runtime.sip.wire import Wire
-
-
-def answering(wire, *, ring_s=0.0, answer_s=1.0, status=200):
-    """An app that rings, answers everything, and hangs up after a minute as a media timeout would."""
-
-    def app(side, event, now):
-        endpoint = side.endpoint
-        if isinstance(event, InviteReceived):
-            leg = event.leg
-            wire.at(now + ring_s, lambda: endpoint.respond(leg, 180, wire.now))
-            wire.at(now + answer_s, lambda: endpoint.respond(leg, status, wire.now, body=b"v=0\r\n"))
-            wire.at(now + 60.0, lambda: endpoint.bye(leg, wire.now))
-        elif isinstance(event, ReinviteReceived):
-            endpoint.respond(event.leg, 200, now, body=b"v=0\r\n")
-        elif isinstance(event, RequestReceived):
-            endpoint.respond_request(event.request_id, 200, now)
-
-    return app
-
-
-def calling(wire, *, talk_s=5.0):
-    """An app that hangs up some time after the answer, and answers what it is asked meanwhile."""
-    others = answering(wire)
-
-    def app(side, event, now):
-        if isinstance(event, Answered):
-            wire.at(now + talk_s, lambda: side.endpoint.bye(event.leg, wire.now))
-        others(side, event, now)
-
-    return app
+from tests.runtime.sip.wire import Wire, answering, calling
 
 
 def losing(*lost):

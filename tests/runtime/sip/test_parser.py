@@ -110,6 +110,8 @@ def test_keep_alives_and_noise_are_dropped(data):
     ("lines", "reason"),
     [
         (b"no colon\r\n", "Malformed Header Line"),
+        (b"Subject\r\n", "Malformed Header Line"),
+        (b"l\r\n", "Malformed Header Line"),
         (b"Bad Name: x\r\n", "Malformed Header Line"),
         (b"X-\x01: x\r\n", "Malformed Header Line"),
         (b": x\r\n", "Malformed Header Line"),

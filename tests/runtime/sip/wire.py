@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from runtime.sip.endpoint import Endpoint, EndpointConfig, Path
-from runtime.sip.events import Event
+from runtime.sip.events import Answered, Event, InviteReceived, ReinviteReceived, RequestReceived
 from runtime.sip.message import Message
 from runtime.sip.parser import parse_message
 
@@ -73,10 +73,12 @@ class Wire:
         fate: Fate = at_once,
         config: EndpointConfig | None = None,
         bob_config: EndpointConfig | None = None,
+        transport: str = "udp",
     ) -> None:
         config = config or EndpointConfig("test", allow=("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "INFO", "UPDATE"))
         self.now = 0.0
         self.fate = fate
+        self.transport = transport
         self.alice = Side("alice", ALICE, Endpoint(config, seeded("alice")))
         self.bob = Side("bob", BOB, Endpoint(bob_config or config, seeded("bob")))
         self.sides = {side.address: side for side in (self.alice, self.bob)}
@@ -88,7 +90,7 @@ class Wire:
     def path(self, side: Side) -> Path:
         """The way from this side to the other one."""
         other = self.bob if side is self.alice else self.alice
-        return Path("udp", side.address, other.address)
+        return Path(self.transport, side.address, other.address)
 
     def call(self, **kwargs: object) -> int:
         """Alice calls Bob."""
@@ -128,7 +130,7 @@ class Wire:
             while self._flying and self._flying[0][0] <= self.now:
                 _, _, data, source, target = heapq.heappop(self._flying)
                 side = self.sides[target]
-                side.endpoint.receive_datagram(data, Path("udp", target, source), self.now)
+                side.endpoint.receive_datagram(data, Path(self.transport, target, source), self.now)
                 self.drain()
             for side in self.sides.values():
                 side.endpoint.handle_timer(self.now)
@@ -137,6 +139,13 @@ class Wire:
                 heapq.heappop(self._planned)[2]()
                 self.drain()
         self.now = end
+
+    def cut(self) -> None:
+        """The connection between the two closes: what was under way is lost, and the next message makes a new one."""
+        self._flying.clear()
+        for side in self.sides.values():
+            side.endpoint.connection_failed(self.path(side), "Connection Closed", self.now)
+        self.drain()
 
     def settle(self) -> None:
         """Let so much time pass that every timer of a finished call has rung."""
@@ -155,3 +164,33 @@ class Wire:
         for delay in self.fate(self.count, data):
             heapq.heappush(self._flying, (self.now + delay, self.count, data, side.address, path.remote))
         self.count += 1
+
+
+def answering(wire, *, ring_s=0.0, answer_s=1.0, status=200):
+    """An app that rings, answers everything, and hangs up after a minute as a media timeout would."""
+
+    def app(side, event, now):
+        endpoint = side.endpoint
+        if isinstance(event, InviteReceived):
+            leg = event.leg
+            wire.at(now + ring_s, lambda: endpoint.respond(leg, 180, wire.now))
+            wire.at(now + answer_s, lambda: endpoint.respond(leg, status, wire.now, body=b"v=0\r\n"))
+            wire.at(now + 60.0, lambda: endpoint.bye(leg, wire.now))
+        elif isinstance(event, ReinviteReceived):
+            endpoint.respond(event.leg, 200, now, body=b"v=0\r\n")
+        elif isinstance(event, RequestReceived):
+            endpoint.respond_request(event.request_id, 200, now)
+
+    return app
+
+
+def calling(wire, *, talk_s=5.0):
+    """An app that hangs up some time after the answer, and answers what it is asked meanwhile."""
+    others = answering(wire)
+
+    def app(side, event, now):
+        if isinstance(event, Answered):
+            wire.at(now + talk_s, lambda: side.endpoint.bye(event.leg, wire.now))
+        others(side, event, now)
+
+    return app

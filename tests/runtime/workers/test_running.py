@@ -14,7 +14,7 @@ from runtime.workers.running import FILE, RunningBridge, announce, api_key, find
 
 def test_a_bridge_is_found_while_its_process_lives(tmp_path: Path) -> None:
     assert find(tmp_path) is None
-    bridge = RunningBridge(os.getpid(), "udp://127.0.0.1:5060", "http://127.0.0.1:8080")
+    bridge = RunningBridge(os.getpid(), ("udp://127.0.0.1:5060", "tcp://127.0.0.1:5060"), "http://127.0.0.1:8080")
     announce(tmp_path, bridge)
     assert find(tmp_path) == bridge
     withdraw(tmp_path)
@@ -22,15 +22,15 @@ def test_a_bridge_is_found_while_its_process_lives(tmp_path: Path) -> None:
 
 
 def test_a_dead_bridge_and_a_broken_file_are_none(tmp_path: Path) -> None:
-    announce(tmp_path, RunningBridge(2**22 + 1, "udp://127.0.0.1:5060", ""))
+    announce(tmp_path, RunningBridge(2**22 + 1, ("udp://127.0.0.1:5060",), ""))
     assert find(tmp_path) is None
-    for text in ("", "{}", "[]", '{"pid": "x"}', "\0"):
+    for text in ("", "{}", "[]", '{"pid": "x"}', '{"pid": 1, "listen": "udp://h:1", "api": ""}', "\0"):
         (tmp_path / FILE).write_text(text)
         assert find(tmp_path) is None
 
 
 def test_a_bridge_does_not_withdraw_another_ones_file(tmp_path: Path) -> None:
-    announce(tmp_path, RunningBridge(1, "udp://127.0.0.1:5060", ""))
+    announce(tmp_path, RunningBridge(1, ("udp://127.0.0.1:5060",), ""))
     withdraw(tmp_path)
     assert (tmp_path / FILE).exists()
 

@@ -1,0 +1,86 @@
+"""All SIP listeners of one endpoint: what comes in by any of them, and which of them a message goes out by."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from runtime.net.connections import Connections
+from runtime.net.sip_tcp import SipTcp
+from runtime.net.sip_transport import SipTransport, SipUser
+from runtime.net.sip_udp import SipUdp
+from runtime.settings import Listen
+from runtime.sip.path import Address, Path
+
+
+class SipSockets:
+    """The transports of one endpoint, and its `Ways` (`runtime.sip.ways`)."""
+
+    def __init__(self, user: SipUser) -> None:
+        self._user = user
+        self._transports: list[SipTransport] = []
+        self._by_local: dict[tuple[str, Address], SipTransport] = {}
+        self.connections = Connections(user)
+
+    @property
+    def listening(self) -> tuple[Listen, ...]:
+        """Where SIP is heard, in the order that was asked for."""
+        return tuple(transport.listen for transport in self._transports)
+
+    async def open(self, listens: Sequence[Listen]) -> None:
+        """Listen on all of them, or on none: BridgeError names the one that cannot be had."""
+        try:
+            for listen in listens:
+                transport = self._made(listen)
+                await transport.open()
+                self._transports.append(transport)
+        except BaseException:
+            self.close()
+            raise
+
+    def path_to(self, transport: str, remote: Address) -> Path | None:
+        """The path for a request of ours; None where no listener of this transport can reach such an address."""
+        for found in self._transports:
+            if found.listen.transport == transport and (":" in found.listen.host) == (":" in remote[0]):
+                return found.path_to(remote)
+        return None
+
+    def local_for(self, transport: str, remote: Address) -> Address | None:
+        """Our address as `remote` reaches it by this transport; None where we do not speak it."""
+        path = self.path_to(transport, remote)
+        return None if path is None else path.local
+
+    def is_open(self, path: Path) -> bool:
+        """Whether a message can go along this path without a new connection."""
+        return self._of(path).is_open(path)
+
+    def send(self, data: bytes, path: Path) -> None:
+        """Send one message."""
+        self._of(path).send(data, path)
+
+    def close(self) -> None:
+        """Stop listening; what was written is sent."""
+        for transport in self._transports:
+            transport.close()
+        self.connections.close()
+
+    def _made(self, listen: Listen) -> SipTransport:
+        if listen.transport == "udp":
+            return SipUdp(listen, self._user)
+        return SipTcp(listen, self.connections)
+
+    def _of(self, path: Path) -> SipTransport:
+        """The transport that a path belongs to: paths come from nowhere but from here."""
+        key = path.transport, path.local
+        found = self._by_local.get(key)
+        if found is None:
+            found = self._by_local[key] = next(
+                transport
+                for transport in self._transports
+                if transport.listen.transport == path.transport and _is_at(transport.listen, path.local)
+            )
+        return found
+
+
+def _is_at(listen: Listen, local: Address) -> bool:
+    """Whether a listener has this address; one that listens on all of them does."""
+    return listen.port == local[1] and (listen.host == local[0] or listen.host in ("0.0.0.0", "::"))  # noqa: S104

@@ -1,0 +1,91 @@
+"""SIP over TCP: one listener, and connections to where none is open (RFC 3261 section 18).
+
+A message goes along the connection of its path while that is open, else a new one is made to the path's remote
+address. Which path that is has been decided by the core.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+
+from runtime.limits import TCP_BACKLOG, TCP_CONNECT_S
+from runtime.net.connections import Connection, Connections
+from runtime.net.sip_transport import Bound, bind_error, bound_socket
+from runtime.settings import Listen
+from runtime.sip.path import Address, Path
+
+
+class SipTcp:
+    """One TCP listener. Its connections are in a table that it shares with all others of the endpoint."""
+
+    def __init__(self, listen: Listen, connections: Connections) -> None:
+        self._listen = listen
+        self._connections = connections
+        self._server: asyncio.Server | None = None
+        self._bound: Bound | None = None
+        self._connecting: set[asyncio.Task[None]] = set()
+
+    @property
+    def listen(self) -> Listen:
+        """Where it listens, with the port that it got."""
+        assert self._bound is not None
+        return Listen("tcp", self._bound.host, self._bound.port)
+
+    async def open(self) -> None:
+        """Bind and listen."""
+        sock = bound_socket(self._listen, socket.SOCK_STREAM)
+        self._bound = Bound(sock)
+        loop = asyncio.get_running_loop()
+        try:
+            self._server = await loop.create_server(
+                lambda: Connection(self._connections, "tcp"), sock=sock, backlog=TCP_BACKLOG
+            )
+        except OSError as fault:  # SO_REUSEADDR lets two programs bind, and only one of them listen
+            sock.close()
+            raise bind_error(self._listen, fault) from fault
+
+    def path_to(self, remote: Address) -> Path:
+        """The path for a request of ours."""
+        assert self._bound is not None
+        return Path("tcp", self._bound.local_for(remote[0]), remote)
+
+    def is_open(self, path: Path) -> bool:
+        """Whether its connection is there, or being made."""
+        return self._connections.find(path) is not None
+
+    def send(self, data: bytes, path: Path) -> None:
+        """Write to the path's connection; one that is not there is made."""
+        connection = self._connections.find(path)
+        if connection is None:
+            connection = Connection(self._connections, "tcp", path)
+            if not self._connections.add(connection):
+                why = "Too Many Connections"
+                asyncio.get_running_loop().call_soon(self._connections.user.connection_failed, path, why)
+                return
+            task = asyncio.get_running_loop().create_task(self._connect(connection, path))
+            self._connecting.add(task)
+            task.add_done_callback(self._connecting.discard)
+        connection.send(data)
+
+    def close(self) -> None:
+        """Stop listening and connecting. The table closes the connections."""
+        if self._server is not None:
+            self._server.close()
+        for task in self._connecting:
+            task.cancel()
+
+    async def _connect(self, connection: Connection, path: Path) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            # From the address that the peer knows us by; the port is any.
+            await asyncio.wait_for(
+                loop.create_connection(lambda: connection, *path.remote, local_addr=(path.local[0], 0)), TCP_CONNECT_S
+            )
+        except TimeoutError:
+            connection.why = "Connection Timed Out"
+        except OSError as fault:
+            connection.why = "Connection Refused" if isinstance(fault, ConnectionRefusedError) else "Cannot Connect"
+        else:
+            return
+        self._connections.remove(connection)

@@ -1,0 +1,179 @@
+"""SIP over real sockets: which socket a message goes out by, and what becomes of a connection that is not to be had."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+
+import pytest
+
+from runtime.errors import BridgeError
+from runtime.net import sip_tcp
+from runtime.settings import Listen
+from runtime.sip.path import Path
+from tests.runtime.net.sockets import LOOPBACK, Client, run, until, users
+from tests.runtime.sip.raw import request
+
+OPTIONS = request("OPTIONS")
+
+
+def test_a_message_of_a_connection_arrives_with_its_path_and_is_answered_along_it() -> None:
+    async def test() -> None:
+        with users() as (user,):
+            await user.open()
+            user.answer = lambda data, path: user.sockets.send(b"answer", path)
+            client = await Client.to(user)
+            client.send(OPTIONS[:50])
+            client.send(OPTIONS[50:] + OPTIONS)
+            assert await client.reader.readexactly(12) == b"answeranswer"
+            path = Path("tcp", (LOOPBACK, user.port()), client.address)
+            assert user.messages == [(OPTIONS, path)] * 2
+            assert user.sockets.is_open(path)
+            client.close()
+            await until(lambda: user.failures, "the end to be told")
+            assert user.failures == [(path, "Connection Closed")]
+            assert not user.sockets.is_open(path)
+            assert len(user.sockets.connections) == 0
+
+    run(test)
+
+
+def test_a_message_to_nobody_known_makes_a_connection_which_both_sides_then_use() -> None:
+    async def test() -> None:
+        with users(2) as (ours, theirs):
+            await ours.open()
+            await theirs.open()
+            theirs.answer = lambda data, path: theirs.sockets.send(OPTIONS, path)
+            path = ours.sockets.path_to("tcp", (LOOPBACK, theirs.port()))
+            assert path == Path("tcp", (LOOPBACK, ours.port()), (LOOPBACK, theirs.port()))
+            for _ in range(3):
+                ours.sockets.send(OPTIONS, path)
+            assert ours.sockets.is_open(path), "the second message does not make a second connection"
+            await until(lambda: len(ours.messages) == 3)
+            assert ours.messages == [(OPTIONS, path)] * 3
+            assert len(ours.sockets.connections) == len(theirs.sockets.connections) == 1
+
+    run(test)
+
+
+def test_a_connection_that_cannot_be_made_is_told_with_the_reason() -> None:
+    async def test() -> None:
+        with users() as (user,), socket.socket() as nobody:
+            nobody.bind((LOOPBACK, 0))  # bound and not listening
+            await user.open()
+            path = user.sockets.path_to("tcp", nobody.getsockname())
+            user.sockets.send(OPTIONS, path)
+            await until(lambda: user.failures)
+            assert user.failures == [(path, "Connection Refused")]
+            assert not user.sockets.is_open(path)
+
+    run(test)
+
+
+def test_a_connection_that_nobody_accepts_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sip_tcp, "TCP_CONNECT_S", 0.05)
+
+    async def test() -> None:
+        with users() as (user,), socket.socket() as deaf:
+            deaf.bind((LOOPBACK, 0))
+            deaf.listen(0)
+            callers = [socket.socket() for _ in range(4)]  # the kernel holds this many, and drops the next
+            for caller in callers:
+                caller.setblocking(False)
+                caller.connect_ex(deaf.getsockname())
+            await user.open()
+            path = user.sockets.path_to("tcp", deaf.getsockname())
+            user.sockets.send(OPTIONS, path)
+            await until(lambda: user.failures)
+            assert user.failures == [(path, "Connection Timed Out")]
+            assert len(user.sockets.connections) == 0
+            for caller in callers:
+                caller.close()
+
+    run(test)
+
+
+def test_each_transport_sends_by_its_own_socket() -> None:
+    async def test() -> None:
+        with users(2) as (ours, theirs):
+            await ours.open("udp", "tcp")
+            await theirs.open("udp", "tcp")
+            for transport in ("udp", "tcp"):
+                path = ours.sockets.path_to(transport, (LOOPBACK, theirs.port(transport)))
+                assert path is not None
+                ours.sockets.send(OPTIONS, path)
+                assert ours.sockets.local_for(transport, (LOOPBACK, 9)) == (LOOPBACK, ours.port(transport))
+            await until(lambda: len(theirs.messages) == 2)
+            assert {path.transport for _, path in theirs.messages} == {"udp", "tcp"}
+            udp = next(path for _, path in theirs.messages if path.transport == "udp")
+            assert udp.remote == (LOOPBACK, ours.port("udp"))
+
+    run(test)
+
+
+def test_what_no_listener_speaks_has_no_path() -> None:
+    async def test() -> None:
+        with users() as (user,):
+            await user.open("udp")
+            assert user.sockets.path_to("tcp", (LOOPBACK, 5060)) is None
+            assert user.sockets.local_for("tcp", (LOOPBACK, 5060)) is None
+            assert user.sockets.path_to("udp", ("2001:db8::1", 5060)) is None, "an IPv4 socket reaches no IPv6 peer"
+
+    run(test)
+
+
+def test_a_listener_on_every_address_names_the_one_that_was_reached() -> None:
+    async def test() -> None:
+        with users() as (user,):
+            await user.sockets.open([Listen("udp", "0.0.0.0", 0), Listen("tcp", "0.0.0.0", 0)])
+            reader, writer = await asyncio.open_connection("127.0.0.9", user.port("tcp"))
+            writer.write(OPTIONS)
+            await until(lambda: user.messages)
+            path = user.messages[0][1]
+            assert path.local == ("127.0.0.9", user.port("tcp"))
+            user.sockets.send(b"x", path)
+            assert await reader.readexactly(1) == b"x"
+            assert user.sockets.local_for("tcp", (LOOPBACK, 9)) == (LOOPBACK, user.port("tcp"))
+            writer.close()
+
+    run(test)
+
+
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+def test_a_taken_port_is_said_with_its_transport_and_nothing_stays_open(transport: str) -> None:
+    async def test() -> None:
+        kind = socket.SOCK_DGRAM if transport == "udp" else socket.SOCK_STREAM
+        with users() as (user,), socket.socket(socket.AF_INET, kind) as other:
+            other.bind((LOOPBACK, 0))
+            if transport == "tcp":
+                other.listen()
+            port = other.getsockname()[1]
+            with pytest.raises(BridgeError) as caught:
+                await user.sockets.open([Listen("tcp", LOOPBACK, 0), Listen(transport, LOOPBACK, port)])
+            assert f"{transport} port {port} on 127.0.0.1 is taken" in caught.value.what
+            assert f"--listen tcp://127.0.0.1:{port + 10}" in caught.value.hint
+
+    run(test)
+
+
+def test_an_address_that_is_not_ours_is_said() -> None:
+    async def test() -> None:
+        with users() as (user,), pytest.raises(BridgeError, match=r"cannot listen on tcp port 5060 on 192\.0\.2\.1"):
+            await user.sockets.open([Listen("tcp", "192.0.2.1", 5060)])
+
+    run(test)
+
+
+def test_after_the_end_no_connection_is_made() -> None:
+    async def test() -> None:
+        with users(2) as (ours, theirs):
+            await ours.open()
+            await theirs.open()
+            path = ours.sockets.path_to("tcp", (LOOPBACK, theirs.port()))
+            assert path is not None
+            ours.sockets.close()
+            ours.sockets.send(OPTIONS, path)
+            await until(lambda: ours.failures)
+            assert ours.failures == [(path, "Too Many Connections")]
+
+    run(test)
