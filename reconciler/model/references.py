@@ -162,7 +162,7 @@ def _not_found(kind: Kind, target: str, namespace: str, path: Path, land: Landsc
         return Missing(
             path, reason, f"{kind} {target} is declared, but is itself held back", "mend it first", held=True
         )
-    names: Iterable[str] = land.trunks if kind is Kind.TRUNK else land.rules
+    names = {*(land.trunks if kind is Kind.TRUNK else land.rules), *(id_ for held, id_ in land.held if held is kind)}
     return Missing((*path, "name"), reason, f"there is no {kind} {target}", _suggest(kind, target, namespace, names))
 
 

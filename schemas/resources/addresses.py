@@ -74,6 +74,8 @@ def address(value: object) -> str:
     """One IP address, v4 or v6, in its canonical writing."""
     text = bounded(text_of(value), bounds.ADDRESS_CHARS_MAX)
     try:
+        if "%" in text:  # a zone names an interface of one machine, not a source that another could see
+            raise ValueError(text)
         return str(ipaddress.ip_address(text))
     except ValueError:
         raise refuse("bad-address", f"{shown(text)} is not an IP address", "write it like 203.0.113.7") from None
