@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tests.fuzz import manifests, media, signalling
+from tests.fuzz import manifests, media, signalling, streams
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,7 @@ class Target:
 TARGETS: dict[str, Target] = {
     # SIP
     "message": Target(signalling.fuzz_message, signalling.message_seeds, signalling.WORDS),
+    "stream": Target(streams.fuzz_stream, streams.stream_seeds, streams.WORDS),
     "call": Target(signalling.fuzz_call, signalling.call_seeds, signalling.WORDS),
     "sdp": Target(signalling.fuzz_sdp, signalling.sdp_seeds, signalling.WORDS),
     "address": Target(signalling.fuzz_address, signalling.address_seeds, signalling.WORDS, 512),
