@@ -35,7 +35,7 @@ REST_S_MIN = 0.01
 class Connection(asyncio.Protocol):
     """One connection, accepted (`path` None until it is made) or of our own making.
 
-    What is sent before it is made waits. `why` is the reason phrase of its end.
+    What is sent before it is made waits. `why` is the reason phrase of its end, `is_stranger` who made it then.
     """
 
     def __init__(self, table: Connections, transport_name: str, path: Path | None = None) -> None:
@@ -51,11 +51,6 @@ class Connection(asyncio.Protocol):
         self._unsent = bytearray()
         self._is_paused = False
         self._over_at: float | None = None
-
-    @property
-    def idle_s_max(self) -> float:
-        """How long nothing may come from it."""
-        return TCP_IDLE_S if self.has_spoken and not self.is_stranger else TCP_FIRST_MESSAGE_S
 
     # -- asyncio.Protocol ------------------------------------------------------------------------------------------
 
@@ -268,12 +263,20 @@ class Connections:
         for connection in tuple(self._all):
             connection.close("Server Stopped")
 
+    def _is_idle(self, connection: Connection, now: float) -> bool:
+        """Whether nothing has come for too long. Who is a stranger is asked anew: the tables may have changed."""
+        silent_s = now - connection.heard_at
+        if silent_s < TCP_FIRST_MESSAGE_S or connection.path is None:
+            return False
+        is_known = connection.has_spoken and self.user.knows(connection.path.remote[0])
+        return silent_s >= TCP_IDLE_S or not is_known
+
     def _sweep(self) -> None:
         now = time.monotonic()
         idle = []
         for connection in tuple(self._all):
             connection.check(now)
-            if now >= connection.heard_at + connection.idle_s_max:
+            if self._is_idle(connection, now):
                 idle.append(connection)
         needed = self.user.connections_needed() if idle else ()
         for connection in idle:

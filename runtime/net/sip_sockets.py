@@ -18,7 +18,6 @@ class SipSockets:
     def __init__(self, user: SipUser) -> None:
         self._user = user
         self._transports: list[SipTransport] = []
-        self._by_local: dict[tuple[str, Address], SipTransport] = {}
         self.connections = Connections(user)
 
     @property
@@ -70,17 +69,4 @@ class SipSockets:
 
     def _of(self, path: Path) -> SipTransport:
         """The transport that a path belongs to: paths come from nowhere but from here."""
-        key = path.transport, path.local
-        found = self._by_local.get(key)
-        if found is None:
-            found = self._by_local[key] = next(
-                transport
-                for transport in self._transports
-                if transport.listen.transport == path.transport and _is_at(transport.listen, path.local)
-            )
-        return found
-
-
-def _is_at(listen: Listen, local: Address) -> bool:
-    """Whether a listener has this address; one that listens on all of them does."""
-    return listen.port == local[1] and (listen.host == local[0] or listen.host in ("0.0.0.0", "::"))  # noqa: S104
+        return next(transport for transport in self._transports if transport.owns(path))

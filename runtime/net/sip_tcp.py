@@ -50,6 +50,10 @@ class SipTcp:
         assert self._bound is not None
         return Path("tcp", self._bound.local_for(remote[0]), remote)
 
+    def owns(self, path: Path) -> bool:
+        """Whether a path is one of this listener's."""
+        return path.transport == "tcp" and self._bound is not None and self._bound.is_at(path.local)
+
     def is_open(self, path: Path) -> bool:
         """Whether its connection is there, or being made."""
         return self._connections.find(path) is not None
@@ -83,9 +87,12 @@ class SipTcp:
                 loop.create_connection(lambda: connection, *path.remote, local_addr=(path.local[0], 0)), TCP_CONNECT_S
             )
         except TimeoutError:
-            connection.why = "Connection Timed Out"
-        except OSError as fault:
-            connection.why = "Connection Refused" if isinstance(fault, ConnectionRefusedError) else "Cannot Connect"
+            why = "Connection Timed Out"
+        except ConnectionRefusedError:
+            why = "Connection Refused"
+        except OSError:
+            why = "Cannot Connect"
         else:
             return
+        connection.abort(why)
         self._connections.remove(connection)

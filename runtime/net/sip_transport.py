@@ -51,6 +51,9 @@ class SipTransport(Protocol):
     def path_to(self, remote: Address) -> Path:
         """The path for a request of ours."""
 
+    def owns(self, path: Path) -> bool:
+        """Whether a path is one of this listener's."""
+
     def is_open(self, path: Path) -> bool:
         """Whether a message can go along this path without a new connection."""
 
@@ -72,6 +75,10 @@ class Bound:
         self.host, self.port = str(sock.getsockname()[0]), int(sock.getsockname()[1])
         self.is_wildcard = ipaddress.ip_address(self.host).is_unspecified
         self._local_for: dict[str, str] = {}
+
+    def is_at(self, local: Address) -> bool:
+        """Whether this address is reached here; one that listens on every address is at all of them."""
+        return local[1] == self.port and (self.is_wildcard or local[0] == self.host)
 
     def local_for(self, remote: str) -> Address:
         """Our address as this peer reaches it."""

@@ -51,6 +51,10 @@ class SipUdp(asyncio.DatagramProtocol):
         assert self._bound is not None
         return Path("udp", self._bound.local_for(remote[0]), remote)
 
+    def owns(self, path: Path) -> bool:
+        """Whether a path is one of this listener's."""
+        return path.transport == "udp" and self._bound is not None and self._bound.is_at(path.local)
+
     def is_open(self, path: Path) -> bool:
         """Datagrams need no connection."""
         return True

@@ -43,7 +43,7 @@ class User:
         self.faults: list[Fault] = []
         self.failures: list[tuple[Path, str]] = []
         self.needed: set[Path] = set()
-        self.known = True
+        self.strangers: set[str] = set()
         self.rests: list[float] = []
         self.answer: Callable[[bytes, Path], None] | None = None
         self.sockets = SipSockets(self)
@@ -59,7 +59,7 @@ class User:
         self.failures.append((path, why))
 
     def knows(self, address: str) -> bool:
-        return self.known
+        return address not in self.strangers
 
     def rest_s(self, address: str) -> float:
         return self.rests.pop() if self.rests else 0.0
@@ -96,8 +96,8 @@ class Client:
         self.reader, self.writer = reader, writer
 
     @classmethod
-    async def to(cls, user: User) -> Client:
-        return cls(*await asyncio.open_connection(LOOPBACK, user.port()))
+    async def to(cls, user: User, source: str = LOOPBACK) -> Client:
+        return cls(*await asyncio.open_connection(LOOPBACK, user.port(), local_addr=(source, 0)))
 
     @property
     def address(self) -> tuple[str, int]:

@@ -15,6 +15,7 @@ from tests.runtime.net.sockets import LOOPBACK, Client, run, until, users
 from tests.runtime.sip.raw import request
 
 OPTIONS = request("OPTIONS")
+STRANGER = "127.0.0.9"
 
 
 @pytest.fixture(autouse=True)
@@ -108,7 +109,7 @@ def test_one_connection_too_many_is_closed_at_once_and_the_others_stay(
     async def test() -> None:
         with users() as (user,):
             await user.open()
-            user.known = "STRANGER" not in limit
+            user.strangers = {LOOPBACK} if "STRANGER" in limit else set()
             clients = [await Client.to(user) for _ in range(3)]
             await until(lambda: len(user.sockets.connections) == 3)
             refused = await Client.to(user)
@@ -230,6 +231,7 @@ def test_what_waits_for_a_connection_is_bounded_too(monkeypatch: pytest.MonkeyPa
 
 
 def test_an_idle_connection_is_closed_unless_a_call_needs_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "TCP_FIRST_MESSAGE_S", 0.05)
     monkeypatch.setattr(connections, "TCP_IDLE_S", 0.1)
 
     async def test() -> None:
@@ -258,10 +260,9 @@ def test_strangers_take_no_place_of_a_carrier(monkeypatch: pytest.MonkeyPatch) -
     async def test() -> None:
         with users() as (user,):
             await user.open()
-            user.known = False
-            strangers = [await Client.to(user) for _ in range(3)]
+            user.strangers = {STRANGER}
+            strangers = [await Client.to(user, STRANGER) for _ in range(3)]
             await until(lambda: user.sockets.connections.ended["Too Many Connections"] == 1)
-            user.known = True
             carriers = [await Client.to(user) for _ in range(3)]
             for client in carriers:
                 client.send(OPTIONS)
@@ -297,6 +298,7 @@ def test_a_connection_that_says_nothing_is_closed_sooner(monkeypatch: pytest.Mon
 
 def test_a_closed_connection_that_cannot_send_its_last_words_does_not_stay(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connections, "TCP_LINGER_S", 0.05)
+    monkeypatch.setattr(connections, "TCP_FIRST_MESSAGE_S", 0.05)
     monkeypatch.setattr(connections, "TCP_IDLE_S", 0.05)
     monkeypatch.setattr(connections, "TCP_UNSENT_BYTES_MAX", 1 << 30)
 
