@@ -90,7 +90,7 @@ class SipTcp:
             why = "Connection Timed Out"
         except ConnectionRefusedError:
             why = "Connection Refused"
-        except OSError:
+        except (OSError, ValueError, OverflowError):  # an address that no socket takes is a peer's fault, too
             why = "Cannot Connect"
         else:
             return

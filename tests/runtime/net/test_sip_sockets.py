@@ -70,6 +70,20 @@ def test_a_connection_that_cannot_be_made_is_told_with_the_reason() -> None:
     run(test)
 
 
+@pytest.mark.parametrize("remote", [("127.0.0.1", 0), ("127.0.0.1", 65_536), ("0.0.0.0", 1), ("::1", 9), ("a\0b", 9)])
+def test_an_address_that_no_socket_takes_is_a_failure_like_any_other(remote: tuple[str, int]) -> None:
+    async def test() -> None:
+        with users() as (user,):
+            await user.open()
+            path = Path("tcp", (LOOPBACK, user.port()), remote)
+            user.sockets.send(OPTIONS, path)
+            await until(lambda: user.failures)
+            assert user.failures[0][0] == path
+            await until(lambda: len(user.sockets.connections) == 0)
+
+    run(test)
+
+
 def test_a_connection_that_nobody_accepts_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sip_tcp, "TCP_CONNECT_S", 0.05)
 
