@@ -54,6 +54,9 @@ class UasInvite:
         if leg.open_invite is not None:
             wait_s = self._core.entropy(1)[0] % (REINVITE_RETRY_S_MAX + 1)
             self._refuse(incoming, 500, now, (("Retry-After", str(wait_s)),), "Overlapping Requests")
+        elif incoming.cseq in leg.unacked:
+            # An ACK is told by its CSeq number alone (section 13.2.2.4): it could be for either of the two.
+            self._refuse(incoming, 500, now, reason="CSeq Out Of Order")
         elif leg.own_invite is not None or leg.held_bye is not None or self._waits_for_answer(leg):
             # Section 14.2: ours is under way (or our BYE will be, soon). And RFC 5407 section 3.1.4: the last offer
             # has no answer yet.

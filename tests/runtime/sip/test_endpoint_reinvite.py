@@ -76,6 +76,17 @@ def test_a_second_reinvite_before_the_answer_to_the_first_gets_500_with_retry_af
     assert raw.kinds() == ["ReinviteReceived"]
 
 
+def test_a_reinvite_with_the_number_of_an_invite_that_waits_for_its_ack_gets_500_and_no_timer_is_lost():
+    raw = Raw()
+    leg = raw.called()
+    raw.endpoint.set_local_tag(leg, "us")
+    raw.endpoint.respond(leg, 200, raw.now, body=b"v=0")
+    raw.sent()
+    (answer,) = raw.send(reinvite(cseq=1, body="v=0"))
+    assert (answer.status, answer.reason) == (500, "CSeq Out Of Order")
+    raw.settle()
+
+
 def test_a_reinvite_during_ours_gets_491():
     raw = Raw()
     leg = raw.confirmed()
