@@ -220,18 +220,15 @@ def _object_reader(cls: type) -> Callable[..., object]:
     def read(value: object, key: str = "") -> object:
         if type(value) is not dict:
             raise _MismatchError("is not an object")
-        if not value.keys() <= names:
-            unknown = ", ".join(sorted(value.keys() - names))
-            raise _MismatchError(f"has what schema version {SCHEMA_VERSION} does not know: {unknown}")
         made: object = make(cls)
         if put_key:
             put_key(made, key)
-        name = ""
+        name, known = "", 0
         try:
             for name, put, convert, default in plan:
-                item = value.get(name, absent)
-                if item is not absent:
-                    put(made, convert(item))
+                if name in value:
+                    put(made, convert(value[name]))
+                    known += 1
                 elif default is not absent:
                     put(made, default)
                 else:
@@ -239,6 +236,9 @@ def _object_reader(cls: type) -> Callable[..., object]:
         except _MismatchError as error:
             error.path.insert(0, name)
             raise
+        if known != len(value):
+            unknown = ", ".join(sorted(value.keys() - names))
+            raise _MismatchError(f"has what schema version {SCHEMA_VERSION} does not know: {unknown}")
         return made
 
     return read

@@ -8,7 +8,8 @@ direction: a rule must not open to all calls because its last number was made ou
 from __future__ import annotations
 
 from bisect import insort
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from schemas.tables.entries import number_order
@@ -27,6 +28,18 @@ class NumberIndex:
     by_number: ShardedMap[str, SameNumber] = field(default_factory=ShardedMap)
     pointing: ShardedMap[str, int] = field(default_factory=ShardedMap)
     """How many point at a rule, by its id; a rule at which none points is no key."""
+
+    @classmethod
+    def of(cls, rows: Mapping[str, NumberRow]) -> NumberIndex:
+        """The index of a whole state, by id: how a million are loaded."""
+        numbers: dict[str, SameNumber] = {}
+        for row in rows.values():
+            known = numbers.setdefault(row.number, row)
+            if known is not row:
+                numbers[row.number] = _with(known, row)
+        pointing = Counter(row.rule for row in rows.values())
+        del pointing[""]
+        return cls(ShardedMap.of(rows), ShardedMap.of(numbers), ShardedMap.of(pointing))
 
     def rows(self, number: str) -> tuple[NumberRow, ...]:
         """The rows with a normalised number, the incumbent first."""

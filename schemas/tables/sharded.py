@@ -34,6 +34,15 @@ class ShardedMap(Generic[K, V]):
         self._mask = 0
         self._count = 0
 
+    @classmethod
+    def of(cls, entries: Mapping[K, V]) -> ShardedMap[K, V]:
+        """A map of these entries."""
+        shards: list[dict[K, V]] = [{} for _ in range(_shards_wanted(len(entries)))]
+        mask = len(shards) - 1
+        for key, value in entries.items():
+            shards[hash(key) >> _HASH_SHIFT & mask][key] = value
+        return _made(shards, len(entries))
+
     def get(self, key: K) -> V | None:
         """The value under `key`, or None."""
         return self._shards[hash(key) >> _HASH_SHIFT & self._mask].get(key)

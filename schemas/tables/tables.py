@@ -32,9 +32,8 @@ class Tables:
     @classmethod
     def build(cls, rows: Rows) -> Tables:
         """Tables of a whole state. Raises ValueError for a network that is not canonical."""
-        return cls().applied(
-            Delta(put=(*rows.trunks.values(), *rows.rules.values(), *rows.numbers.values())),
-        )
+        known = cls(numbers=NumberIndex.of(rows.numbers))
+        return known.applied(Delta(put=(*rows.trunks.values(), *rows.rules.values())))
 
     def applied(self, delta: Delta) -> Tables:
         """The next revision. Ids that are deleted but unknown are no matter; a put replaces what had its id."""
