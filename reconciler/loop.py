@@ -16,12 +16,15 @@ from typing import cast
 
 from reconciler.manifests.folder import Folder, Reading, in_order
 from reconciler.manifests.quiet import Batch
+from reconciler.manifests.vault import Vault
 from reconciler.manifests.watch import watch
+from reconciler.model.secrets import Secrets
 from reconciler.model.standing import Declared
 from reconciler.plan.gates import Allowances
 from reconciler.plan.render import brief
 from reconciler.targets.tables import Planned, TablesTarget
 from schemas.problems import Problem
+from schemas.secret_key import SecretKeyError
 from schemas.stores import StoreError
 
 LINES_PER_PASS_MAX = 50
@@ -30,13 +33,17 @@ LINES_PER_PASS_MAX = 50
 Say = Callable[[str], None]
 
 
-def declared_by(reading: Reading) -> Declared:
-    """What the model is fed with from a reading."""
-    return Declared(reading.sources, reading.problems_of_source)
+def declared_by(reading: Reading, vault: Vault | None = None) -> Declared:
+    """What the model is fed with from a reading; without a vault nobody looks for secrets. Raises SecretKeyError."""
+    secrets = vault.open(reading.sources) if vault is not None else Secrets()
+    return Declared(reading.sources, reading.problems_of_source, secrets)
 
 
 class Loop:
-    """Keeps one owner's tables as a source declares them. `say` gets lines, `apply` is the command to name in them."""
+    """Keeps one owner's tables as a source declares them. `say` gets lines, `apply` is the command to name in them.
+
+    Without a `vault` nobody looks for secrets.
+    """
 
     def __init__(
         self,
@@ -45,8 +52,10 @@ class Loop:
         say: Say,
         report: Callable[[Reading, list[Problem]], None],
         apply: str = "reconcile apply DIR",
+        vault: Vault | None = None,
     ):
         self._folder = folder
+        self._vault = vault
         self._target = target
         self._say = say
         self._report = report
@@ -85,11 +94,13 @@ class Loop:
             self._report_problems(reading, ())
             return
         try:
-            if not (reading.changed or self._due or self._target.was_reset()):
+            other_secrets = self._vault is not None and self._vault.has_changed()
+            if not (reading.changed or other_secrets or self._due or self._target.was_reset()):
                 return
             self._due = True
-            planned = self._target.apply(declared_by(reading), Allowances(), note=f"watch {self._folder.source}")
-        except StoreError as error:
+            declared = declared_by(reading, self._vault)
+            planned = self._target.apply(declared, Allowances(), note=f"watch {self._folder.source}")
+        except (StoreError, SecretKeyError) as error:
             self._tell_trouble(str(error))
             return
         self._due, self._told_trouble = False, ""

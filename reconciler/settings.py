@@ -28,6 +28,8 @@ class Settings:
     """URL of the tables' store; "" = `tables.db` in the state folder."""
     owner: str = "default"
     """Whose objects these are: apply prunes only its own."""
+    secrets: str = ""
+    """Folder of `<name>/<key>` files that stands in for a cluster's secrets; "" = none."""
 
     @property
     def tables_url(self) -> str:

@@ -13,6 +13,8 @@ STATE_DEFAULT = ".dialplane"
 ENV_FILE = ".env"
 ENV_FILE_BYTES_MAX = 1 << 20
 
+_GITIGNORE = ".gitignore"
+
 _ASSIGNMENT = re.compile(r"(?:export[ \t]+)?([A-Za-z_][A-Za-z0-9_]*)[ \t]*=[ \t]*(.*)")
 _QUOTED = re.compile(r"(?:\"((?:[^\"\\]|\\.)*)\"|'([^']*)')[ \t]*(?:#.*)?")
 _ESCAPE = re.compile(r"\\(.)")
@@ -45,3 +47,12 @@ def load_env_file(path: Path = Path(ENV_FILE)) -> None:
         return
     for name, value in parse_env(text).items():
         os.environ.setdefault(name, value)
+
+
+def make_state_folder(state: str) -> None:
+    """Make the state folder, for its owner alone and unseen by git, when it is missing. Raises OSError."""
+    if os.path.isdir(state):
+        return
+    os.makedirs(state, mode=0o700, exist_ok=True)
+    with open(os.path.join(state, _GITIGNORE), "w", encoding="utf-8") as ignore:
+        ignore.write("*\n")

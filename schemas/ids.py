@@ -10,12 +10,14 @@ import hashlib
 import re
 
 NAME_CHARS_MAX = 253
+PIN_CHARS_MAX = 16
 ID_ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 ID_CHARS = 12
 
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _E164 = re.compile(r"\+[1-9][0-9]{1,14}")
+_PIN = re.compile(r"[0-9*A-D]+")
 _NUMBER_LIKE = re.compile(r"\+?[ \-()]*[0-9][0-9 \-()]*")
 _SEPARATORS = str.maketrans("", "", " -()")
 
@@ -33,6 +35,11 @@ def is_namespace(text: str) -> bool:
 def is_e164(text: str) -> bool:
     """Whether `text` is `+` and 2 to 15 digits that do not start with 0 (grammar only, no numbering plan)."""
     return _E164.fullmatch(text) is not None
+
+
+def is_pin(text: str) -> bool:
+    """Whether a caller can enter `text`: keys of a phone, `#` excepted, which ends it."""
+    return len(text) <= PIN_CHARS_MAX and _PIN.fullmatch(text) is not None
 
 
 def normalise_number(text: str) -> str:

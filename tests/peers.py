@@ -1,4 +1,4 @@
-"""Programs that tests talk to: our own bridge as a user starts it, SIPp and baresip.
+"""Programs that tests talk to: our own bridge as a user starts it, SIPp, baresip and kamailio.
 
 Every peer runs on loopback, on ports that were free a moment ago, and is gone when its `with` block ends.
 """
@@ -21,6 +21,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 SPEECH = ROOT / "runtime" / "phone" / "speech.wav"
+KAMAILIO = ROOT / "tests" / "interop" / "kamailio"
 
 
 def free_port(kind: int = socket.SOCK_DGRAM) -> int:
@@ -168,7 +169,7 @@ rtp_ports {rtp}
 class Baresip:
     """A baresip with G.711 that says `play` (8 kHz 16-bit WAV), records, and is driven over its TCP control port."""
 
-    def __init__(self, work: Path, user: str, play: Path, codec: str = "pcmu") -> None:
+    def __init__(self, work: Path, user: str, play: Path, codec: str = "pcmu", login: str = "") -> None:
         work.mkdir(parents=True, exist_ok=True)
         self.work, self.control = work, free_port(socket.SOCK_STREAM)
         first = free_port() & ~1
@@ -178,7 +179,7 @@ class Baresip:
                 control=self.control, rtp=f"{first}-{first + 20}",
             )
         )  # fmt: skip
-        (work / "accounts").write_text(f"<sip:{user}@127.0.0.1>;regint=0;audio_codecs={codec}\n")
+        (work / "accounts").write_text(f"<sip:{user}@127.0.0.1>;regint=0;audio_codecs={codec}{login}\n")
         self._log = (work / "baresip.log").open("w")
         self.process = subprocess.Popen(
             ["baresip", "-f", str(work), "-v"], stdin=subprocess.PIPE, stdout=self._log, stderr=subprocess.STDOUT
@@ -241,3 +242,55 @@ def lesson(name: str, work: Path) -> Iterator[Path]:
     for file in (ROOT / "examples" / "manifests" / name).glob("*.yaml"):
         (folder / file.name).write_text(file.read_text())
     yield folder
+
+
+class Kamailio:
+    """A kamailio that runs `common.cfg` and one more file of `tests/interop/kamailio`; `@NAME@` are filled in."""
+
+    def __init__(self, work: Path, config: str, **values: str) -> None:
+        self.port = free_port()
+        texts = [(KAMAILIO / name).read_text() for name in ("common.cfg", f"{config}.cfg")]
+        text = "\n".join(texts)
+        for name, value in {**values, "PORT": str(self.port)}.items():
+            text = text.replace(f"@{name}@", value)
+        file, self._log_path = work / f"{config}.cfg", work / f"{config}.log"
+        file.write_text(text)
+        self._log = self._log_path.open("w")
+        command = ["kamailio", "-f", str(file), "-DD", "-E", "-m", "32", "-M", "4", "-Y", str(work), "-w", str(work)]
+        self.process = subprocess.Popen(command, stdout=self._log, stderr=subprocess.STDOUT)
+
+    def __enter__(self) -> Kamailio:
+        try:
+            wait_for(self._is_up, f"kamailio to be ready; it said: {self.log()}")
+        except AssertionError:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.terminate()
+        try:
+            self.process.wait(10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self._log.close()
+
+    @property
+    def target(self) -> str:
+        """`127.0.0.1:port`."""
+        return f"127.0.0.1:{self.port}"
+
+    def log(self) -> str:
+        """Everything that it printed."""
+        return self._log_path.read_text(errors="replace")
+
+    def _is_up(self) -> bool:
+        """Whether its port is taken: by then it reads from it."""
+        assert self.process.poll() is None, f"kamailio ended: {self.log()}"
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            try:
+                probe.bind(("127.0.0.1", self.port))
+            except OSError:
+                return True
+            return False

@@ -13,6 +13,7 @@ from reconciler.commands.common import (
     show_json,
     show_lines,
     show_problems,
+    vault_of,
 )
 from reconciler.commands.options import Given, output_option, settings_options
 from reconciler.errors import EXIT_ERROR, EXIT_UNSAFE
@@ -52,7 +53,8 @@ def command(
         ctx.exit(EXIT_ERROR)
     allowed = Allowances(allow_deletes, frozenset(allow_any))
     with opened(settings) as store, patience("applying"):
-        planned = TablesTarget(store, settings.owner).apply(declared_by(reading), allowed, note=f"apply {source}")
+        declared = declared_by(reading, vault_of(settings, needed=True))
+        planned = TablesTarget(store, settings.owner).apply(declared, allowed, note=f"apply {source}")
     problems = in_order([*reading.problems, *planned.desired.problems])
     if form == "json":
         report = as_json(planned.plan, planned.refused, planned.places)

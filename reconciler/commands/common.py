@@ -18,11 +18,14 @@ import click
 from reconciler.commands.options import is_colourful
 from reconciler.errors import ReconcileError
 from reconciler.manifests.folder import Reading, read_documents
+from reconciler.manifests.vault import Vault
 from reconciler.plan.problems import as_json as problem_json
 from reconciler.plan.problems import render_problems
 from reconciler.plan.render import Line
 from reconciler.settings import Settings
 from schemas.problems import Problem
+from schemas.seal import KEY_BYTES, Sealer
+from schemas.secret_key import SecretKeyError, read_key, read_or_make_key
 from schemas.stores import Store, StoreError, default_url, open_tables
 
 PATIENCE_S = 1.0
@@ -40,11 +43,27 @@ def read(sources: Sequence[str]) -> Reading:
 
 @contextmanager
 def store_errors() -> Iterator[None]:
-    """Turn what the store complains about into the command's one sentence."""
+    """Turn what the store or the key complains about into the command's one sentence."""
     try:
         yield
-    except StoreError as error:
+    except (StoreError, SecretKeyError) as error:
         raise ReconcileError(f"{error.where}: {error.what}", error.hint) from error
+
+
+def vault_of(settings: Settings, *, needed: bool) -> Vault:
+    """The secrets of a command. `needed`: they go into the tables, and the key is made if there is none yet.
+
+    Without, as for a plan, nothing is written: where there is no key, nothing can be sealed with it already, and any
+    other does.
+    """
+
+    def sealer() -> Sealer:
+        if needed:
+            return Sealer(read_or_make_key(settings.state, os.environ))
+        return Sealer(read_key(settings.state, os.environ) or stand_in)
+
+    stand_in = os.urandom(KEY_BYTES)
+    return Vault(settings.secrets, os.environ, sealer, needed=needed)
 
 
 @contextmanager
@@ -63,7 +82,8 @@ def opened_if_there(settings: Settings) -> Iterator[Store | None]:
     """The live tables; None where there are none yet, for commands that only look."""
     url = settings.tables_url
     if url.startswith(_SQLITE) and not os.path.exists(url.removeprefix(_SQLITE)):
-        yield None
+        with store_errors():
+            yield None
         return
     with opened(settings) as store:
         yield store

@@ -5,16 +5,32 @@ The matcher is the bridge's own (`schemas.tables`); nothing here decides anythin
 
 from __future__ import annotations
 
+import os
+from dataclasses import replace
+from functools import partial
 from ipaddress import ip_address
 
 import click
 
-from reconciler.commands.common import has_errors, opened_if_there, read, show_json, show_problems
+from reconciler.commands.common import (
+    has_errors,
+    opened_if_there,
+    read,
+    show_json,
+    show_problems,
+    store_errors,
+    vault_of,
+)
 from reconciler.commands.options import Given, output_option, settings_options_but_tables
 from reconciler.errors import EXIT_ERROR, ReconcileError
 from reconciler.loop import declared_by
+from reconciler.manifests.vault import Vault
 from reconciler.model.desired import desire
 from reconciler.model.live import Live
+from reconciler.model.secrets import Unreadable
+from reconciler.settings import Settings
+from schemas.seal import Sealer, Unseal, opens_pin, unseals_nothing
+from schemas.secret_key import read_key
 from schemas.tables.decisions import CallFacts
 from schemas.tables.explain import explain
 from schemas.tables.rendering import as_json, render
@@ -30,6 +46,7 @@ LIVE = ""
 @click.option("--from", "caller", metavar="NUMBER", required=True, help="The caller's number, likewise.")
 @click.option("--ip", metavar="ADDRESS", required=True, help="The address that the call comes from.")
 @click.option("--pin", metavar="PIN", help="What the caller entered when asked for a PIN.")
+@click.option("--user", metavar="NAME", help="The user name that the caller has proven (digest authentication).")
 @click.option("--region", metavar="REGION", default="", help="The region of the bridge that takes the call.")
 @click.option(
     "--tables",
@@ -49,6 +66,7 @@ def command(
     caller: str,
     ip: str,
     pin: str | None,
+    user: str | None,
     region: str,
     form: str,
     given: Given,
@@ -65,12 +83,17 @@ def command(
     """
     if (source is None) == (live is None):
         raise ReconcileError("explain needs one place to look", "give a folder, or --tables for the live tables")
-    facts = CallFacts(source=_address(ip), called=called, caller=caller, pin=pin, region=region)
+    facts = CallFacts(_address(ip), called, caller, pin, region, user)
+    if live is not None and live != LIVE:
+        given = replace(given, tables=live)
+    settings = given.settings()
+    vault = vault_of(settings, needed=False) if pin is not None else None
     if source is not None:
-        asked = _declared(ctx, source)
+        asked, unseal = _declared(ctx, source, vault)
     else:
-        asked = _live(given if live == LIVE else Given(given.state, live, given.owner))
-    explanation = explain(asked, facts, examined_max=max(len(asked.trunks), len(asked.rules), 1))
+        asked, unseal = _live(settings)
+    examined_max = max(len(asked.trunks), len(asked.rules), 1)
+    explanation = explain(asked, facts, partial(opens_pin, unseal), examined_max=examined_max)
     if form == "json":
         show_json(dict(as_json(explanation)))
     else:
@@ -84,21 +107,28 @@ def _address(text: str) -> str:
         raise ReconcileError(f"--ip: {text} is no IP address", "write it like 203.0.113.5 or 2001:db8::5") from None
 
 
-def _declared(ctx: click.Context, source: str) -> Tables:
-    """The tables that the manifests alone would make."""
+def _declared(ctx: click.Context, source: str, vault: Vault | None) -> tuple[Tables, Unseal]:
+    """The tables that the manifests alone would make, and what unseals the PINs in them."""
     reading = read([source])
     if not reading.found:
         show_problems(reading.problems, reading)
         ctx.exit(EXIT_ERROR)
-    desired = desire(declared_by(reading), Live())
+    with store_errors():
+        declared = declared_by(reading, vault)
+    desired = desire(declared, Live())
     if has_errors([*reading.problems, *desired.problems]):
         click.echo(f"some documents have errors and are left out, run: reconcile validate {source}", err=True)
-    return Tables.build(desired.rows)
+    if any(isinstance(found, Unreadable) for found in declared.secrets.found.values()):
+        click.echo(f"some secrets are not known here, perhaps PINs, run: reconcile validate {source}", err=True)
+    sealer = declared.secrets.sealer
+    return Tables.build(desired.rows), sealer.unseal if sealer is not None else unseals_nothing
 
 
-def _live(given: Given) -> Tables:
-    settings = given.settings()
+def _live(settings: Settings) -> tuple[Tables, Unseal]:
+    """The tables that calls are answered from."""
     with opened_if_there(settings) as store:
         if store is None:
             raise ReconcileError(f"{settings.tables_url}: there are no tables", "run reconcile apply DIR first")
-        return Tables.build(store.load(origins=False).rows)
+        tables = Tables.build(store.load(origins=False).rows)
+        key = read_key(settings.state, os.environ)
+    return tables, Sealer(key).unseal if key is not None else unseals_nothing

@@ -24,6 +24,7 @@ class Given:
     state: str | None = None
     tables: str | None = None
     owner: str | None = None
+    secrets: str | None = None
 
     def over(self, outer: Given) -> Given:
         """These, and what only `outer` says."""
@@ -41,22 +42,32 @@ class Given:
 
 
 def settings_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add --state, --tables and --owner, before the command's name or behind it; the command gets `given`."""
-    return _state(_owner(_tables(_gather(command))))
+    """Add --state, --tables, --owner and --secrets, before the command's name or behind it, as `given`."""
+    return _state(_owner(_tables(_secrets(_gather(command)))))
 
 
 def settings_options_but_tables(command: Callable[..., Any]) -> Callable[..., Any]:
     """The same for a command that has a `--tables` of its own."""
-    return _state(_owner(_gather(command)))
+    return _state(_owner(_secrets(_gather(command))))
+
+
+def secrets_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Only --secrets, for a command that needs neither tables nor state; the command gets `given`."""
+    return _secrets(_gather(command))
 
 
 def _gather(command: Callable[..., R]) -> Callable[..., R]:
     @functools.wraps(command)
     def gathered(
-        *args: Any, state: str | None = None, owner: str | None = None, tables: str | None = None, **kwargs: Any
+        *args: Any,
+        state: str | None = None,
+        owner: str | None = None,
+        tables: str | None = None,
+        secrets: str | None = None,
+        **kwargs: Any,
     ) -> R:
         outer = click.get_current_context().obj
-        given = kwargs.pop("given", None) or Given(state, tables, owner)
+        given = kwargs.pop("given", None) or Given(state, tables, owner, secrets)
         return command(*args, given=given.over(outer) if isinstance(outer, Given) else given, **kwargs)
 
     return gathered
@@ -65,6 +76,8 @@ def _gather(command: Callable[..., R]) -> Callable[..., R]:
 _state = click.option("--state", metavar="DIR", help="Folder of what must outlive a restart (.dialplane).")
 _tables = click.option("--tables", metavar="URL", help="The live tables (sqlite:///STATE/tables.db).")
 _owner = click.option("--owner", metavar="NAME", help="Whose objects these are; only they are changed (default).")
+
+_secrets = click.option("--secrets", metavar="DIR", help="Folder of NAME/KEY files, for secretKeyRef (none).")
 
 
 def output_option(*forms: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

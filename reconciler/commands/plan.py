@@ -13,6 +13,7 @@ from reconciler.commands.common import (
     show_json,
     show_lines,
     show_problems,
+    vault_of,
 )
 from reconciler.commands.options import Given, output_option, settings_options
 from reconciler.errors import EXIT_CHANGES, EXIT_ERROR, EXIT_UNSAFE
@@ -45,7 +46,8 @@ def command(ctx: click.Context, source: str, detailed_exitcode: bool, form: str,
         show_problems(reading.problems, reading)
         ctx.exit(EXIT_ERROR)
     with opened_if_there(settings) as store, patience("planning"):
-        planned = TablesTarget(store, settings.owner).plan(declared_by(reading), Allowances())
+        declared = declared_by(reading, vault_of(settings, needed=False))
+        planned = TablesTarget(store, settings.owner).plan(declared, Allowances())
     problems = in_order([*reading.problems, *planned.desired.problems])
     if form == "json":
         report = as_json(planned.plan, planned.refused, planned.places)

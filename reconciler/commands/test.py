@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import click
 
-from reconciler.commands.common import has_errors, read, show_json, show_problems
-from reconciler.commands.options import output_option
+from reconciler.commands.common import has_errors, read, show_json, show_problems, store_errors, vault_of
+from reconciler.commands.options import Given, output_option, secrets_option
 from reconciler.errors import EXIT_ERROR
 from reconciler.loop import declared_by
 from reconciler.manifests.folder import in_order
@@ -15,6 +16,7 @@ from reconciler.model.desired import desire
 from reconciler.model.live import Live
 from reconciler.model.sources import Source
 from schemas.resources.routing_test import RoutedCall, RoutingTest
+from schemas.seal import Unseal, opens_pin, unseals_nothing
 from schemas.tables.decisions import Admitted, CallFacts, Decision, PinNeeded, Refused
 from schemas.tables.explain import explain
 from schemas.tables.naming import room_pattern
@@ -37,23 +39,29 @@ class Outcome:
 @click.command("test")
 @click.argument("source", metavar="DIR")
 @output_option("text", "json")
+@secrets_option
 @click.pass_context
-def command(ctx: click.Context, source: str, form: str) -> None:
-    """Run the RoutingTest documents in DIR against the manifests beside them. Needs no tables.
+def command(ctx: click.Context, source: str, form: str, given: Given) -> None:
+    """Run the RoutingTest documents in DIR against the manifests beside them.
 
-    Exit code 0 when all hold, 1 when one does not, and when a document has errors.
+    Needs no tables, and no secrets but the PINs that its calls enter. Exit code 0 when all hold, 1 when one does not,
+    and when a document has errors.
 
     \b
     Example:
       reconcile test manifests/
     """
     reading = read([source])
-    desired = desire(declared_by(reading), Live())
+    with store_errors():
+        declared = declared_by(reading, vault_of(given.settings(), needed=False))
+    desired = desire(declared, Live())
     problems = in_order([*reading.problems, *desired.problems])
     errors = [problem for problem in problems if problem.is_error]
     show_problems(errors, reading)
     tables = Tables.build(desired.rows)
-    outcomes = [outcome for test in desired.tests for outcome in _run(test, tables)]
+    sealer = declared.secrets.sealer
+    unseal = sealer.unseal if sealer is not None else unseals_nothing
+    outcomes = [outcome for test in desired.tests for outcome in _run(test, tables, unseal)]
     failed = [outcome for outcome in outcomes if outcome.faults]
     if form == "json":
         show_json(_as_json(outcomes))
@@ -63,13 +71,13 @@ def command(ctx: click.Context, source: str, form: str) -> None:
         ctx.exit(EXIT_ERROR)
 
 
-def _run(source: Source, tables: Tables) -> list[Outcome]:
+def _run(source: Source, tables: Tables, unseal: Unseal) -> list[Outcome]:
     test = source.document
     assert isinstance(test, RoutingTest)
     out = []
     for index, call in enumerate(test.spec.calls):
         facts = CallFacts(str(call.address), call.to, call.from_, call.pin, call.region or "")
-        explanation = explain(tables, facts)
+        explanation = explain(tables, facts, partial(opens_pin, unseal))
         faults = tuple(_faults(call, explanation.decision, test.metadata.namespace))
         name = f"{test.metadata.name}: call to {call.to} from {call.from_}"
         out.append(Outcome(str(source.where(("spec", "calls", index))), name, faults, render(explanation)))

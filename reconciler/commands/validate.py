@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
+
 import click
 
 from reconciler.commands.common import has_errors, read, show_problems
-from reconciler.commands.options import output_option
+from reconciler.commands.options import Given, output_option, secrets_option
 from reconciler.errors import EXIT_ERROR
 from reconciler.loop import declared_by
 from reconciler.manifests.folder import Reading, in_order
+from reconciler.manifests.vault import Vault
 from reconciler.model.desired import desire
 from reconciler.model.live import Live
 from reconciler.plan.problems import counted
@@ -18,11 +21,13 @@ from schemas.problems import Problem
 @click.command("validate")
 @click.argument("sources", metavar="DIR...", nargs=-1, required=True)
 @output_option("text", "json", "github")
+@secrets_option
 @click.pass_context
-def command(ctx: click.Context, sources: tuple[str, ...], form: str) -> None:
+def command(ctx: click.Context, sources: tuple[str, ...], form: str, given: Given) -> None:
     """Check manifests: folders, files, or `-` for standard input.
 
-    Needs neither tables nor secrets. Exit code 0 when there are at most warnings, 1 when there are errors.
+    Needs neither tables nor secrets: one that is missing is a warning. Exit code 0 when there are at most warnings, 1
+    when there are errors.
 
     \b
     Example:
@@ -30,7 +35,8 @@ def command(ctx: click.Context, sources: tuple[str, ...], form: str) -> None:
       kustomize build overlays/prod | reconcile validate -
     """
     reading = read(sources)
-    between = desire(declared_by(reading), Live()).problems
+    vault = Vault(given.settings().secrets, os.environ, None, needed=False)
+    between = desire(declared_by(reading, vault), Live()).problems
     problems = in_order([*reading.problems, *between])
     show_problems(problems, reading, form, err=False)
     if form == "text":

@@ -12,7 +12,7 @@ from functools import partial
 
 import click
 
-from reconciler.commands.common import opened, show_problems
+from reconciler.commands.common import opened, show_problems, vault_of
 from reconciler.commands.options import Given, settings_options
 from reconciler.errors import ReconcileError
 from reconciler.loop import Loop
@@ -45,7 +45,8 @@ def command(source: str, exit_with_parent: bool, given: Given) -> None:
     if source == STDIN:
         raise ReconcileError("standard input cannot be watched", "give a folder or a file")
     with opened(settings) as store:
-        loop = Loop(Folder(source), TablesTarget(store, settings.owner), _say, _report, _apply(source, settings))
+        vault, apply = vault_of(settings, needed=True), _apply(source, settings)
+        loop = Loop(Folder(source), TablesTarget(store, settings.owner), _say, _report, apply, vault)
         asyncio.run(_run(loop, exit_with_parent=exit_with_parent))
 
 
@@ -53,7 +54,7 @@ def _apply(source: str, settings: Settings) -> str:
     """The command that applies this source to these tables, ready to be pasted into a shell."""
     usual = Settings()
     said = [("--state", settings.state, usual.state), ("--tables", settings.tables, usual.tables)]
-    said.append(("--owner", settings.owner, usual.owner))
+    said += [("--owner", settings.owner, usual.owner), ("--secrets", settings.secrets, usual.secrets)]
     words = ["reconcile", "apply", source]
     for option, value, default in said:
         words += [option, value] if value != default else []

@@ -16,7 +16,8 @@ from reconciler.model.live import Live
 from reconciler.model.memo import Compiled, Memo, Settled
 from reconciler.model.records import Verdict
 from reconciler.model.references import Landscape, TrunkSeen, resolve_number, resolve_rule
-from reconciler.model.sources import Key, Source
+from reconciler.model.secrets import Secrets, carried_over, filled, folder_of
+from reconciler.model.sources import Dependency, Key, Source
 from reconciler.model.standing import Standings
 from schemas.problems import Problem, Severity
 from schemas.resources.conditions import ConditionType, Reason
@@ -26,6 +27,7 @@ from schemas.resources.phone_number import PhoneNumber
 from schemas.resources.trunk import Trunk
 from schemas.tables.rows import Kind, Row
 
+WARNING = Severity.WARNING
 _NOT_BOUGHT = "this number is still to be bought, which the tables cannot do"
 
 
@@ -37,18 +39,20 @@ class Attempt:
     live: Live
     memo: Memo
     refused: Mapping[Key, Verdict]
+    secrets: Secrets = field(default_factory=Secrets)
     rows: dict[Kind, dict[str, Row]] = field(default_factory=lambda: {kind: {} for kind in Kind})
     verdicts: dict[Key, Verdict] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
-    moved: set[Key] = field(default_factory=set)
+    moved: set[Dependency] = field(default_factory=set)
     """What can be referred to and is not as it was when the memo was made."""
 
     def settle(self) -> None:
         """Settle every object."""
         self.verdicts.update(self.standings.held)
+        self.moved |= self.memo.turn_secrets(self.secrets)
         self._settle_kind(Kind.TRUNK, Landscape({}, {}))
         trunks = self._trunks_in_force()
-        self.moved = self.memo.turn_trunks(trunks)
+        self.moved |= self.memo.turn_trunks(trunks)
         held = self._held(Kind.TRUNK, trunks)
         self._settle_kind(Kind.RULE, Landscape(trunks, {}, held))
         rules = dict.fromkeys([*self.rows[Kind.RULE], *self._others(Kind.RULE)])
@@ -138,7 +142,9 @@ class Attempt:
         stale = compiled is None or compiled.document is not source.document or bool(compiled.missing)
         if compiled is None or stale or not compiled.looked_at.isdisjoint(self.moved):
             assert source.document is not None
-            compiled = self.memo.compiled[kind][id_] = _compile(source.document, land, self.live.revision + 1)
+            compiled = _compile(source.document, land, self.live.revision + 1)
+            compiled = _with_secrets(compiled, folder_of(source.place.file), self.secrets)
+            self.memo.compiled[kind][id_] = compiled
         verdict = self._verdict(key, source, compiled)
         if verdict is not None:
             self.verdicts[key] = verdict
@@ -149,8 +155,9 @@ class Attempt:
         if compiled.nothing_selected:
             what, hint = "no trunk has these labels", "this rule takes no call until one has"
             problem = complaint(source, ("spec", "trunkSelector"), what, hint, "no-trunk-selected")
-            self.problems.append(replace(problem, severity=Severity.WARNING))
-        else:
+            self.problems.append(replace(problem, severity=WARNING))
+        self.problems += [replace(of_missing(source, missing), severity=WARNING) for missing in compiled.unsealed]
+        if compiled.plain:
             self.memo.settled[kind][id_] = Settled(source, row, compiled.looked_at)
 
     def _verdict(self, key: Key, source: Source, compiled: Compiled) -> Verdict | None:
@@ -175,9 +182,9 @@ class Attempt:
         live = self.live.own(key[0]).get(key[1])
         if live is None:
             return
-        compiled = (
-            _compile(document, land, live.claimed_since) if document is not None and key not in self.refused else None
-        )
+        # Its manifest cannot be read now, so neither is what it says of secrets: those that are live stay.
+        usable = document is not None and key not in self.refused
+        compiled = _compile(document, land, live.claimed_since) if document is not None and usable else None
         if compiled is None or compiled.row is None or compiled.missing:
             self.rows[key[0]][key[1]] = live
         else:
@@ -191,8 +198,9 @@ class Attempt:
     def _claimed(self, key: Key, template: Row) -> Row:
         """The row with the claim that it has so far, or a new one; the live row itself where nothing changes."""
         live = self.live.own(key[0]).get(key[1])
+        row = carried_over(template, live) if live is not None else template
         since = live.claimed_since if live is not None else self.live.revision + 1
-        row = template if template.claimed_since == since else replace(template, claimed_since=since)
+        row = row if row.claimed_since == since else replace(row, claimed_since=since)
         return live if live is not None and row == live else row
 
     def _trunks_in_force(self) -> dict[str, TrunkSeen]:
@@ -217,6 +225,7 @@ UNSEEN = TrunkSeen({}, "Same")
 
 
 def _compile(document: Document, land: Landscape, since: int) -> Compiled:
+    """The row of a document, in which secrets are named only."""
     if isinstance(document, Trunk):
         return Compiled(document, trunk_row(document, since))
     if isinstance(document, DispatchRule):
@@ -227,3 +236,19 @@ def _compile(document: Document, land: Landscape, since: int) -> Compiled:
     assert isinstance(document, PhoneNumber)
     resolved = resolve_number(document, land)
     return Compiled(document, number_row(document, resolved, since), resolved.missing, resolved.looked_at)
+
+
+def _with_secrets(compiled: Compiled, folder: str, secrets: Secrets) -> Compiled:
+    """The same with its sealed secrets; those that are missing are in the way only where they are needed."""
+    if compiled.row is None:
+        return compiled
+    found = filled(compiled.row, compiled.document, folder, secrets)
+    if not found.looked_at:
+        return compiled
+    return replace(
+        compiled,
+        row=found.row,
+        missing=(*compiled.missing, *(found.unreadable if secrets.needed else ())),
+        looked_at=compiled.looked_at | found.looked_at,
+        unsealed=() if secrets.needed else found.unreadable,
+    )

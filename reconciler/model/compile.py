@@ -2,7 +2,7 @@
 
 Pure translation, field by field: durations are milliseconds already, numbers normalised, and a field that nobody wrote
 keeps the row's own default, which is LiveKit's. A trunk's and a rule's media stay apart, because the bridge merges
-them per call. A secret is compiled to its place; its value is added where it can be read.
+them per call. A secret is compiled to its place; `secrets` adds the sealed value.
 """
 
 from __future__ import annotations
@@ -173,11 +173,12 @@ def _headers(declared: HeaderPolicy) -> Headers:
 def _auth(declared: credentials.Auth | None) -> Auth | None:
     if declared is None:
         return None
-    return Auth(declared.username, _secret(declared.password_from), declared.realm or "")
+    algorithms = tuple(name for name in credentials.DIGEST_ALGORITHMS if name in (declared.algorithms or ()))
+    return Auth(declared.username, _secret(declared.password_from), declared.realm or "", algorithms)
 
 
 def _secret(source: credentials.SecretSource) -> Secret:
-    """Where a secret is: `env:NAME`, `file:PATH` or `secret:NAME/KEY`."""
+    """Where a secret is, as the document says it: `env:NAME`, `file:PATH` or `secret:NAME/KEY`."""
     if source.env is not None:
         return Secret(f"env:{source.env}")
     if source.file is not None:

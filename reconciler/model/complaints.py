@@ -17,6 +17,7 @@ _CODES = {
     MissingReason.TRUNK: "trunk-not-found",
     MissingReason.RULE: "rule-not-found",
     MissingReason.NOT_PERMITTED: "reference-not-permitted",
+    MissingReason.SECRET: "secret-not-found",
 }
 REFS_READ_MAX = 100
 """References that are looked at in one broken document."""

@@ -45,7 +45,7 @@ def desire(declared: Declared, live: Live, memo: Memo | None = None) -> Desired:
     refused: dict[Key, Verdict] = {}
     problems: list[Problem] = []
     while True:
-        attempt = Attempt(standings, live, memo, refused)
+        attempt = Attempt(standings, live, memo, refused, declared.secrets)
         attempt.settle()
         found = settle_claims(attempt)
         if not found:

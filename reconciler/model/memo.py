@@ -10,7 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from reconciler.model.references import ANY_TRUNK, Missing, TrunkSeen, seen
-from reconciler.model.sources import FileSources, Key, Source
+from reconciler.model.secrets import Secrets
+from reconciler.model.sources import Dependency, FileSources, Key, Source
 from reconciler.model.standing import Standings
 from schemas.resources.documents import Document
 from schemas.resources.trunk import Trunk
@@ -24,14 +25,16 @@ class Compiled:
     document: Document
     row: Row | None
     missing: tuple[Missing, ...] = ()
-    looked_at: frozenset[Key] = frozenset()
+    looked_at: frozenset[Dependency] = frozenset()
     nothing_selected: bool = False
     """Its selector picks no trunk."""
+    unsealed: tuple[Missing, ...] = ()
+    """Secrets that are missing, where it goes without them."""
 
     @property
     def plain(self) -> bool:
         """Whether nothing is to be said about it."""
-        return self.row is not None and not self.missing and not self.nothing_selected
+        return self.row is not None and not (self.missing or self.nothing_selected or self.unsealed)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,7 +43,7 @@ class Settled:
 
     source: Source
     row: Row
-    looked_at: frozenset[Key]
+    looked_at: frozenset[Dependency]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,6 +64,7 @@ class Memo:
     seen: dict[str, tuple[Trunk, TrunkSeen]] = field(default_factory=dict)
     trunks: dict[str, TrunkSeen] = field(default_factory=dict)
     rules: dict[str, None] = field(default_factory=dict)
+    secrets: Secrets = field(default_factory=Secrets)
     last: LastPass | None = None
 
     def trunk_seen(self, id_: str, trunk: Trunk) -> TrunkSeen:
@@ -84,6 +88,14 @@ class Memo:
         if before == rules:
             return set()
         return {(Kind.RULE, id_) for id_ in before.keys() ^ rules.keys()}
+
+    def turn_secrets(self, secrets: Secrets) -> set[str]:
+        """Go over to these secrets; the names of the places at which there is something else now."""
+        before, self.secrets = self.secrets, secrets
+        names = before.found.keys() | secrets.found.keys()
+        if (before.sealer, before.needed) != (secrets.sealer, secrets.needed):
+            return set(names)
+        return {name for name in names if before.found.get(name) != secrets.found.get(name)}
 
     def forget(self, kind: Kind, ids: Iterable[str]) -> None:
         """Let go of objects that are no longer declared."""

@@ -34,6 +34,7 @@ class MissingReason(StrEnum):
     TRUNK = "TrunkNotFound"
     RULE = "RuleNotFound"
     NOT_PERMITTED = "RefNotPermitted"
+    SECRET = "SecretNotFound"  # noqa: S105 - a reason's name, not a secret
 
 
 @dataclass(frozen=True, slots=True)

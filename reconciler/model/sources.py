@@ -18,6 +18,9 @@ from schemas.tables.rows import Kind
 Key = tuple[Kind, str]
 """What an object is known by: its kind, and `namespace/name`."""
 
+Dependency = Key | str
+"""What a row depends on beside its own document: another object, or the place of a secret by its name."""
+
 Path = tuple[str | int, ...]
 
 

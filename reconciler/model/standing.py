@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from reconciler.model.records import Verdict, decode_record, key_of_record, record_key
+from reconciler.model.secrets import Secrets
 from reconciler.model.sources import FileSources, Key, Source, object_id, object_name
 from schemas.problems import Problem
 from schemas.resources.conditions import ConditionType, Reason
@@ -25,6 +26,7 @@ class Declared:
 
     files: Mapping[str, FileSources] = field(default_factory=dict)
     unread: Sequence[Problem] = ()
+    secrets: Secrets = field(default_factory=Secrets)
 
 
 @dataclass(slots=True)

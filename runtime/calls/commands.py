@@ -56,6 +56,13 @@ class PassDigit:
 
 
 @dataclass(frozen=True, slots=True)
+class TrustSource:
+    """Somebody at this address knows the password of a trunk: it is no stranger, though no trunk names it."""
+
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
 class EndCall:
     """Nothing of the call is left but this record: leave the room, close the ports, write it down."""
 
@@ -63,4 +70,4 @@ class EndCall:
     ports: Ports | None
 
 
-Command = JoinRoom | StartMedia | PassDigit | EndCall
+Command = JoinRoom | StartMedia | PassDigit | TrustSource | EndCall

@@ -22,7 +22,9 @@ class EndReason(StrEnum):
     MAX_DURATION = "max-duration"
     SHUTDOWN = "shutdown"
     LEG_LOST = "leg-lost"
-    AUTH_NOT_IN_EFFECT = "auth-not-in-effect"
+    WRONG_CREDENTIALS = "wrong-credentials"
+    LOCKED_OUT = "locked-out"
+    SECRET_UNREADABLE = "secret-unreadable"  # noqa: S105 - a reason's name, not a secret
     PIN_NOT_IN_EFFECT = "pin-not-in-effect"
     SYNTAX = "syntax"
     BODY = "body"

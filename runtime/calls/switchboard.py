@@ -13,20 +13,22 @@ from dataclasses import dataclass, replace
 
 from runtime.calls.arrival import read_arrival
 from runtime.calls.call import Call, State, Step
-from runtime.calls.commands import Command, EndCall, JoinRoom, PassDigit, Ports, StartMedia
+from runtime.calls.commands import Command, EndCall, JoinRoom, PassDigit, Ports, StartMedia, TrustSource
+from runtime.calls.entrance import Challenge, Entrance, Knock
 from runtime.calls.negotiate import local_media, stream_of
 from runtime.calls.reasons import EndReason, quotable, reason_header
 from runtime.calls.record import CallRecord, EndedBy
 from runtime.gate.trunks import TrunkGate
 from runtime.limits import CALLS_MAX, RETRY_AFTER_S
 from runtime.media.session import DigitReceived, MediaTimedOut, RemoteBye, SourceLocked, StreamConfig
-from runtime.routing.route import Admission, Rejection, route
+from runtime.routing.route import Admission, Rejection
 from runtime.sip import events as sip
 from runtime.sip.endpoint import Endpoint
 from runtime.sip.errors import SipSyntaxError
 from runtime.sip.offer_answer import LocalMedia, NegotiationFailure, OfferAnswer
 from runtime.sip.validate import validate_invite
 from schemas.ids import random_id, random_suffix
+from schemas.seal import Unseal, unseals_nothing
 from schemas.tables.naming import masked
 from schemas.tables.networks import parse_address
 from schemas.tables.tables import Tables
@@ -46,7 +48,10 @@ class Now:
 
 
 class Switchboard:
-    """All calls of one bridge. `reserve_ports` gives a bound pair for a local address, or None."""
+    """All calls of one bridge. `reserve_ports` gives a bound pair for a local address, or None.
+
+    `unseal` opens the secrets in the tables.
+    """
 
     def __init__(
         self,
@@ -54,8 +59,10 @@ class Switchboard:
         reserve_ports: Callable[[str], Ports | None],
         entropy: Callable[[int], bytes],
         region: str = "",
+        unseal: Unseal = unseals_nothing,
     ) -> None:
         self._endpoint = endpoint
+        self._entrance = Entrance(entropy, unseal)
         self._reserve_ports = reserve_ports
         self._entropy = entropy
         self._region = region
@@ -67,6 +74,7 @@ class Switchboard:
         self._draining = False
         self._trunks = TrunkGate()
         self.refused = 0
+        self.challenged = 0
         self.admitted = 0
 
     # -- what the worker tells -------------------------------------------------------------------------------------
@@ -220,11 +228,18 @@ class Switchboard:
             self._refuse(event.leg, record, Rejection(503, EndReason.FULL, full), now)
             return
         suffix = random_suffix(self._entropy(ID_BYTES))
-        verdict = route(self._tables, arrival, self._region, call_id, suffix)
-        if isinstance(verdict, Rejection):
-            self._refuse(event.leg, record, verdict, now)
-            return
-        self._admit(event, record, verdict, now)
+        knock = Knock(event.request, arrival, self._region, call_id, suffix, now.mono)
+        verdict, proven = self._entrance.ask(self._tables, knock)
+        if proven:
+            self._commands.append(TrustSource(arrival.source))
+        match verdict:
+            case Challenge():
+                self.challenged += 1
+                self._endpoint.respond(event.leg, 401, now.mono, headers=verdict.headers)
+            case Rejection():
+                self._refuse(event.leg, record, verdict, now)
+            case Admission():
+                self._admit(event, record, verdict, now)
 
     def _full(self) -> str:
         if self._draining:
@@ -272,10 +287,10 @@ class Switchboard:
     def _refuse(
         self, leg: int, record: CallRecord, rejection: Rejection, now: Now, extra: Iterable[tuple[str, str]] = ()
     ) -> None:
-        headers = list(extra)
+        headers = [*rejection.headers, *extra]
         if rejection.sip_status == 503:
             headers.append(("Retry-After", str(RETRY_AFTER_S)))
-        if rejection.trunk:  # a stranger is told nothing about what is declared here
+        if rejection.trunk and not rejection.untold:  # a stranger is told nothing about what is declared here
             headers.append(("Warning", f'399 dialplane "{quotable(rejection.words)}"'))
         self._endpoint.respond(leg, rejection.sip_status, now.mono, headers=headers)
         self.refused += 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import json
+import os
 import socket
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from runtime.phone.heard import Heard, compare
 from runtime.phone.phone import Outcome, TestPhone
 from runtime.rooms.files import WavWriter, load_frames
 from runtime.settings import TRANSPORTS, Listen, parse_listen
+from runtime.sip.auth.client import Login
 from runtime.sip.errors import SipSyntaxError
 from runtime.sip.path import PORT_DEFAULT, TRANSPORT_DEFAULT
 from runtime.sip.uri import Uri, parse_uri
@@ -38,6 +40,13 @@ DIGITS = frozenset("0123456789*#ABCDabcdw")
 @click.option(
     "--seconds", type=click.FloatRange(0, 3600), default=0.0, help="Hang up after so long.  [default: when done]"
 )
+@click.option("--user", default=None, help="The user name to log in with, where that is asked for.")
+@click.option(
+    "--password-env",
+    metavar="NAME",
+    default=None,
+    help="The environment variable that holds the password; no option takes the password itself.",
+)
 @click.option("--via", default=None, help="Send to this address, e.g. tcp://127.0.0.1:5070.  [default: the URI's host]")
 @state_option
 @output_option
@@ -48,6 +57,8 @@ def call(
     dtmf: str,
     caller: str,
     seconds: float,
+    user: str | None,
+    password_env: str | None,
     via: str | None,
     state: Path,
     output: str,
@@ -58,6 +69,7 @@ def call(
     Example:
       bridge call sip:+15550100000@127.0.0.1 --play hello.wav --record heard.wav --dtmf 123#
       bridge call "sip:+15550100000@127.0.0.1;transport=tcp"
+      bridge call sip:+15550100000@sip.example.com --user acme --password-env ACME_PASSWORD
     """
     if uri is None and record is None:
         record = Path("echo.wav")
@@ -66,7 +78,7 @@ def call(
     if set(dtmf) - DIGITS:
         raise BridgeError(f"--dtmf {dtmf}: only 0-9 * # A-D and w can be sent", "e.g. --dtmf 123#")
     frames = load_frames(play or SPEECH, "pcmu")
-    phone = TestPhone(frames, dtmf, seconds)
+    phone = TestPhone(frames, dtmf, seconds, _login(user, password_env))
     outcome = asyncio.run(phone.call(target, caller, remote))
     spoken = b"".join(g711.decode("pcmu", frame) for frame in frames)
     heard = compare(spoken, bytes(outcome.heard), outcome.spoke_after_s)
@@ -75,6 +87,17 @@ def call(
     _report(target, outcome, heard, record, output)
     if not outcome.answered:
         raise click.exceptions.Exit(1)
+
+
+def _login(user: str | None, password_env: str | None) -> Login | None:
+    if user is None and password_env is None:
+        return None
+    if user is None or password_env is None:
+        raise BridgeError("--user and --password-env go together", "e.g. --user acme --password-env ACME_PASSWORD")
+    password = os.environ.get(password_env)
+    if not password:
+        raise BridgeError(f"the environment variable {password_env} is not set", f"export {password_env}=…")
+    return Login(user, os.fsencode(password))
 
 
 def _own_bridge(state: Path, via: str | None) -> str:

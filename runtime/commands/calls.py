@@ -72,4 +72,5 @@ def _show(found: dict[str, Any]) -> None:
         for record in reversed(ended):
             recent.add_row(record["from"], record["to"], record["room"], str(record["sipStatus"]), record["words"])
         console.print(recent)
-    console.print(f"revision {found['revision']}, {found['admitted']} admitted, {found['refused']} refused")
+    counts = f"{found['admitted']} admitted, {found['challenged']} asked for a password, {found['refused']} refused"
+    console.print(f"revision {found['revision']}, {counts}")

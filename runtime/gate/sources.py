@@ -1,9 +1,9 @@
 """The first door: what a source may send before anybody parses it.
 
-The worker asks it for every message. A source that some trunk names may send `KNOWN_PER_S`. A stranger may send far
-less, and is met with silence but for a few INVITEs a minute, which are answered and explained, so that somebody who
-mistyped an address in a manifest is told. Tools that call themselves scanners are never answered. What is turned away
-is counted under a word that `bridge calls` shows.
+The worker asks it for every message. A source that some trunk names, or that has proven a trunk's password, may send
+`KNOWN_PER_S`. A stranger may send far less, and is met with silence but for a few INVITEs a minute, which are answered
+and explained, so that somebody who mistyped an address in a manifest is told. Tools that call themselves scanners are
+never answered. What is turned away is counted under a word that `bridge calls` shows.
 """
 
 from __future__ import annotations
@@ -30,6 +30,9 @@ STRANGERS_INVITES_PER_S = 20.0
 STRANGERS_INVITES_BURST = 40.0
 """The same for all strangers together: addresses are cheap to forge."""
 
+TRUSTED_S = 3_600.0
+"""How long an address that has proven a trunk's password is no stranger; each call that does so begins it anew."""
+
 SOURCES_MAX = 10_000
 """Addresses remembered; beyond that the one that was quiet longest is forgotten."""
 
@@ -55,11 +58,15 @@ class SourceGate:
     def forget(self) -> None:
         """The tables changed: who is known may have changed with them. Rates are remembered."""
         for address, source in self._sources.items():
-            source.known = self._is_known(address)
+            source.named = self._is_known(address)
+
+    def trust(self, address: str, now: float) -> None:
+        """Somebody there has proven a trunk's password: for a while it may send as much as a source that is named."""
+        self._source(address, now).trusted_until = now + TRUSTED_S
 
     def knows(self, address: str, now: float) -> bool:
-        """Whether a trunk names the address."""
-        return self._source(address, now).known
+        """Whether a trunk names the address, or it has proven a password."""
+        return self._source(address, now).is_known(now)
 
     def rest_s(self, address: str, now: float) -> float:
         """How long a stream of this address is not read, so that nothing of it need be dropped for its rate.
@@ -71,7 +78,7 @@ class SourceGate:
     def refuses(self, data: bytes, address: str, now: float) -> str | None:
         """Why this message is dropped, as a word for counters; None when it may go on."""
         source = self._source(address, now)
-        if source.known:
+        if source.is_known(now):
             return None if source.messages(now) else "source-rate"
         if not source.messages(now):
             return "stranger-rate"
@@ -102,18 +109,23 @@ class SourceGate:
 class _Source:
     """What is remembered of one address."""
 
-    __slots__ = ("_known_rate", "_stranger_rate", "invites", "known")
+    __slots__ = ("_known_rate", "_stranger_rate", "invites", "named", "trusted_until")
 
-    def __init__(self, known: bool, now: float) -> None:
-        self.known = known
+    def __init__(self, named: bool, now: float) -> None:
+        self.named = named
+        self.trusted_until = now
         self._known_rate = TokenBucket(KNOWN_PER_S, KNOWN_BURST, now)
         self._stranger_rate = TokenBucket(STRANGER_PER_S, STRANGER_BURST, now)
         self.invites = TokenBucket(STRANGER_INVITES_PER_S, STRANGER_INVITES_BURST, now)
 
     def messages(self, now: float) -> bool:
         """Whether one more message is within the rate."""
-        return (self._known_rate if self.known else self._stranger_rate).take(now)
+        return (self._known_rate if self.is_known(now) else self._stranger_rate).take(now)
 
     def rest_s(self, now: float) -> float:
         """How long until one more message is."""
-        return self._known_rate.wait_s(now) if self.known else 0.0
+        return self._known_rate.wait_s(now) if self.is_known(now) else 0.0
+
+    def is_known(self, now: float) -> bool:
+        """Whether it is no stranger: a trunk names it, or it has proven a password."""
+        return self.named or now < self.trusted_until

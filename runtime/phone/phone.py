@@ -20,6 +20,7 @@ from runtime.net.rtp_ports import RtpPortRange, RtpPorts
 from runtime.net.sip_sockets import SipSockets
 from runtime.settings import Listen
 from runtime.sip import events as sip
+from runtime.sip.auth.client import Login
 from runtime.sip.endpoint import Endpoint, EndpointConfig
 from runtime.sip.errors import Fault
 from runtime.sip.message import Response
@@ -55,14 +56,18 @@ class Outcome:
 
 
 class TestPhone:
-    """Places one call. `frames` are 20 ms of PCMU each; `seconds` 0 = as long as there is something to play or send."""
+    """Places one call. `frames` are 20 ms of PCMU each; `seconds` 0 = as long as there is something to play or send.
+
+    `login` answers the challenges of whoever is called.
+    """
 
     __test__ = False  # pytest: the name starts with Test, it is none
 
-    def __init__(self, frames: Sequence[bytes], digits: str, seconds: float) -> None:
+    def __init__(self, frames: Sequence[bytes], digits: str, seconds: float, login: Login | None = None) -> None:
         self._frames = frames
         self._digits = digits
         self._seconds = seconds
+        self._login = login
         self._sip = SipSockets(self)
         self._endpoint = Endpoint(EndpointConfig(user_agent="dialplane-test-phone"), os.urandom, self._sip)
         self._legs = PhoneLegs()
@@ -109,6 +114,7 @@ class TestPhone:
             from_=f"<sip:{caller}@{path.local[0]}>",
             to=f"<{target}>",
             body=self._offer_answer.offer(local),
+            login=self._login,
         )
         self._silent_until = time.monotonic() + NO_SIGN_OF_LIFE_S
         self._clock.start()

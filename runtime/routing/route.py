@@ -68,12 +68,31 @@ class Rejection:
     rule: str = ""
     hides_caller: bool = False
     """The rule that would have taken the call hides numbers: records must too."""
+    headers: Pairs = ()
+    """What the answer carries beside what its status asks for."""
+    untold: bool = False
+    """The caller is a stranger, and is told the status and nothing else."""
 
 
-def route(tables: Tables, arrival: Arrival, region: str, call_id: str, suffix: str) -> Admission | Rejection:
-    """What becomes of this call. `suffix` is the random part of a randomised room name."""
-    facts = CallFacts(source=arrival.source, called=arrival.called, caller=arrival.caller, region=region)
+@dataclass(frozen=True, slots=True)
+class PasswordNeeded:
+    """The trunk wants a proof of its user name first (digest authentication); ask again with it."""
+
+    trunk: TrunkRow
+    username: str
+
+
+def route(
+    tables: Tables, arrival: Arrival, region: str, call_id: str, suffix: str, user: str | None = None
+) -> Admission | Rejection | PasswordNeeded:
+    """What becomes of this call. `suffix` is the random part of a randomised room name, `user` a proven user name."""
+    facts = CallFacts(arrival.source, arrival.called, arrival.caller, region=region, authenticated_as=user)
     decision = decide(tables, facts)
+    if isinstance(decision, Challenged):
+        inbound = decision.trunk.inbound
+        assert inbound is not None, "only inbound trunks match calls"
+        assert inbound.auth is not None, "only a trunk with a password challenges"
+        return PasswordNeeded(decision.trunk, inbound.auth.username)
     if isinstance(decision, Admitted):
         return _admit(decision, arrival, call_id, suffix)
     return _reject(tables, facts, decision)
@@ -123,9 +142,6 @@ def livekit_trunk_id(trunk: str) -> str:
 
 
 def _reject(tables: Tables, facts: CallFacts, decision: Decision) -> Rejection:
-    if isinstance(decision, Challenged):
-        words = f"trunk {decision.trunk.id} asks for digest authentication, which is not in effect yet"
-        return Rejection(403, "auth-not-in-effect", words, trunk=decision.trunk.id)
     if isinstance(decision, PinNeeded):
         words = "the rule asks for a PIN, which is not in effect yet"
         asks = decision.rule
@@ -144,4 +160,5 @@ def _reject(tables: Tables, facts: CallFacts, decision: Decision) -> Rejection:
         trunk=decision.trunk.id if decision.trunk else "",
         rule=rule.id if rule else "",
         hides_caller=rule is not None and rule.hide_phone_number,
+        untold=decision.stranger,
     )

@@ -8,6 +8,7 @@ sides of a call, `core` is what they share.
 
 from __future__ import annotations
 
+from runtime.sip.auth.client import Login
 from runtime.sip.config import EndpointConfig, EndpointLimits
 from runtime.sip.core import Core, Counts, Entropy
 from runtime.sip.errors import Fault
@@ -132,10 +133,12 @@ class Endpoint:
         body: bytes = b"",
         content_type: str = "application/sdp",
         local_tag: str = "",
+        login: Login | None = None,
     ) -> int:
         """Call `target` along `path`; the new leg. `from_` and `to`: URI or name-addr. `Route` headers are a proxy's.
 
-        `local_tag` is the From tag, made here when empty. SipSyntaxError where `from_` or `to` is no address,
+        `local_tag` is the From tag, made here when empty. `login` answers challenges (401, 407) of this leg's requests,
+        as long as they go to where `path` leads. SipSyntaxError where `from_` or `to` is no address,
         ValueError for line breaks in any text.
         """
         return self._uac_invite.invite(
@@ -148,6 +151,7 @@ class Endpoint:
             body=body,
             content_type=content_type,
             local_tag=local_tag,
+            login=login,
         ).handle
 
     def cancel(self, leg: int, now: float) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from runtime.sip.auth.client import Authorizer
 from runtime.sip.dialog import Dialog, DialogId
 from runtime.sip.fields import parse_name_addr
 from runtime.sip.incoming import IncomingRequest
@@ -83,6 +84,8 @@ class Leg:
     own_invite: OwnInvite | None = None
     unacked: dict[int, Unacked] = field(default_factory=dict)
     held_bye: Outgoing | None = None
+    authorizer: Authorizer | None = None
+    """Answers challenges on a leg that we have begun with a login; a leg that somebody else began never has one."""
     request_ids: set[int] = field(default_factory=set)
 
 
@@ -148,6 +151,11 @@ class Legs:
         self._drop_dialogs(leg)
         self.add_dialog(leg, dialog)
         leg.dialog = dialog
+
+    def drop_dialogs(self, leg: Leg) -> None:
+        """Forget the early dialogs of an INVITE that is tried again (RFC 3261 section 12.3)."""
+        self._drop_dialogs(leg)
+        leg.dialog = None
 
     def close(self, leg: Leg) -> None:
         """Forget a leg and its dialogs."""

@@ -17,18 +17,22 @@ Pairs = Sequence[tuple[str, str]]
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A request of ours that is ready to go: the message, its bytes, the branch of its Via, its way."""
+    """A request of ours that is ready to go: the message, its bytes, the branch of its Via, its way.
+
+    `challenges_answered` counts how often it was tried again with credentials.
+    """
 
     request: Request
     data: bytes
     branch: str
     path: Path
+    challenges_answered: int = 0
 
     def moved(self, path: Path, host: str | None) -> Outgoing:
         """The same request by another way: only its own Via changes (RFC 3261 section 18.1.1)."""
         vias = via_of(path, host, self.branch), *self.request.headers.all("Via")[1:]
         request = replace(self.request, headers=self.request.headers.replaced("Via", *vias))
-        return Outgoing(request, write_message(request), self.branch, path)
+        return replace(self, request=request, data=write_message(request), path=path)
 
 
 def via_of(path: Path, host: str | None, branch: str) -> str:

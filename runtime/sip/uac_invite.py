@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from functools import partial
 
+from runtime.sip.auth.client import Authorizer, Login, authorization_of
 from runtime.sip.config import FORKS_MAX
 from runtime.sip.core import Core
 from runtime.sip.dialog import Dialog, dialog_of_response
@@ -25,6 +26,7 @@ from runtime.sip.legs import Leg, OwnInvite
 from runtime.sip.path import Path
 from runtime.sip.requests import Outgoing, Pairs, build_request, via_of
 from runtime.sip.transactions.derived import cancel_of
+from runtime.sip.uac_auth import authorised
 from runtime.sip.uac_requests import UacRequests, ignore_response, ignore_timeout
 from runtime.sip.writer import write_message
 
@@ -50,6 +52,7 @@ class UacInvite:
         body: bytes,
         content_type: str,
         local_tag: str,
+        login: Login | None,
     ) -> Leg:
         """Call `target` along `path`. `from_` and `to` are a URI or a name-addr, without tag."""
         core = self._core
@@ -76,6 +79,7 @@ class UacInvite:
         )
         outgoing = Outgoing(request, write_message(request), branch, path)
         leg = core.legs.open(path)
+        leg.authorizer = Authorizer(login, core.entropy) if login is not None else None
         self._start(leg, OwnInvite(outgoing, cseq, is_reinvite=False), now)
         return leg
 
@@ -173,6 +177,8 @@ class UacInvite:
 
     def _failure(self, leg: Leg, own: OwnInvite, incoming: IncomingResponse, now: float) -> None:
         self._final(leg, own)
+        if self._try_again(leg, own, incoming, now):
+            return
         if leg.is_ended:
             return
         if own.is_reinvite:
@@ -180,6 +186,24 @@ class UacInvite:
         else:
             self._core.events.append(Rejected(leg.handle, incoming.response))
             self._core.end(leg, now)
+
+    def _try_again(self, leg: Leg, own: OwnInvite, incoming: IncomingResponse, now: float) -> bool:
+        """Whether this failure was a challenge that is answered now."""
+        if own.cancel_wanted or leg.is_leaving:
+            return False
+        cseq = own.cseq + 1
+        dialog = leg.dialog if own.is_reinvite else None
+        if dialog is not None:
+            cseq = dialog.local_cseq + 1
+        again = authorised(self._core, leg, own.outgoing, incoming, cseq)
+        if again is None:
+            return False
+        if dialog is not None:
+            dialog.local_cseq = cseq
+        else:
+            self._core.legs.drop_dialogs(leg)
+        self._start(leg, OwnInvite(again, cseq, own.is_reinvite), now)
+        return True
 
     def _timed_out(self, leg: Leg, own: OwnInvite, now: float) -> None:
         self._final(leg, own)
@@ -210,7 +234,8 @@ class UacInvite:
             self._core.alarms.stop(own.give_up)
 
     def _ack(self, dialog: Dialog, own: OwnInvite, incoming: IncomingResponse) -> None:
-        ack = self._requests.build(dialog, "ACK", own.cseq)
+        credentials = authorization_of(own.outgoing.request)
+        ack = self._requests.build(dialog, "ACK", own.cseq, headers=credentials)
         own.acks[incoming.to_tag] = ack.data, ack.path
         self._core.send(ack.data, ack.path)
 

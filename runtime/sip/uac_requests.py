@@ -10,6 +10,7 @@ from runtime.sip.events import RequestAnswered
 from runtime.sip.incoming import IncomingResponse
 from runtime.sip.legs import Leg
 from runtime.sip.requests import Outgoing, Pairs, via_of
+from runtime.sip.uac_auth import authorised
 from runtime.sip.writer import write_message
 
 WITH_CONTACT = TARGET_REFRESH | {"OPTIONS"}
@@ -61,8 +62,7 @@ class UacRequests:
         leg.is_leaving = True
         leg.held_bye = None
         self._core.terminate_open(leg, now)
-        left = partial(self._left, leg)
-        self._core.ask(outgoing, now, on_response=partial(self._bye_answered, leg), on_timeout=left)
+        self._start_bye(leg, dialog, outgoing, now)
 
     def hang_up_fork(self, dialog: Dialog, now: float) -> None:
         """BYE for a dialog that no leg has: a second answer to one INVITE."""
@@ -76,25 +76,55 @@ class UacRequests:
         if dialog is None or not dialog.local_tag or leg.is_leaving or leg.held_bye is not None:
             return False
         outgoing = self.build(dialog, method, dialog.next_cseq(), headers=headers, body=body, content_type=content_type)
+        self._start(leg, dialog, outgoing, now)
+        return True
+
+    def _start(self, leg: Leg, dialog: Dialog, outgoing: Outgoing, now: float) -> None:
         self._core.ask(
             outgoing,
             now,
-            on_response=partial(self._answered, leg, dialog, method),
-            on_timeout=partial(self._timed_out, leg, method),
+            on_response=partial(self._answered, leg, dialog, outgoing),
+            on_timeout=partial(self._timed_out, leg, outgoing.request.method),
         )
-        return True
 
-    def _bye_answered(self, leg: Leg, incoming: IncomingResponse, now: float) -> None:
-        if incoming.status >= 200:
+    def _start_bye(self, leg: Leg, dialog: Dialog, outgoing: Outgoing, now: float) -> None:
+        self._core.ask(
+            outgoing,
+            now,
+            on_response=partial(self._bye_answered, leg, dialog, outgoing),
+            on_timeout=partial(self._left, leg),
+        )
+
+    def _challenged(self, leg: Leg, dialog: Dialog, outgoing: Outgoing, incoming: IncomingResponse) -> Outgoing | None:
+        """The same request with credentials, where the response is a challenge that may be answered."""
+        again = authorised(self._core, leg, outgoing, incoming, dialog.local_cseq + 1)
+        if again is not None:
+            dialog.next_cseq()
+        return again
+
+    def _bye_answered(
+        self, leg: Leg, dialog: Dialog, outgoing: Outgoing, incoming: IncomingResponse, now: float
+    ) -> None:
+        if incoming.status < 200:
+            return
+        again = self._challenged(leg, dialog, outgoing, incoming)
+        if again is not None:
+            self._start_bye(leg, dialog, again, now)
+        else:
             self._left(leg, now)
 
     def _left(self, leg: Leg, now: float) -> None:
         if not leg.is_ended:
             self._core.end(leg, now)
 
-    def _answered(self, leg: Leg, dialog: Dialog, method: str, incoming: IncomingResponse, now: float) -> None:
+    def _answered(self, leg: Leg, dialog: Dialog, outgoing: Outgoing, incoming: IncomingResponse, now: float) -> None:
         if incoming.status < 200 or leg.is_ended:
             return
+        again = self._challenged(leg, dialog, outgoing, incoming)
+        if again is not None:
+            self._start(leg, dialog, again, now)
+            return
+        method = outgoing.request.method
         if incoming.status < 300 and method in TARGET_REFRESH:
             dialog.refresh_target(incoming.response.headers)
         self._core.events.append(RequestAnswered(leg.handle, method, incoming.response))

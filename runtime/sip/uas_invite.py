@@ -29,6 +29,7 @@ from runtime.sip.requests import Pairs
 from runtime.sip.transactions.transaction import ServerTransaction
 
 EXPIRES_DIGITS_MAX = 10
+CHALLENGES = frozenset({401, 407})
 
 
 class UasInvite:
@@ -139,6 +140,8 @@ class UasInvite:
             opened.provisional = data
             return True
         self._close(leg, opened)
+        if status in CHALLENGES:
+            self._core.transactions.allow_again(opened.transaction)
         if status < 300:
             self._accepted(leg, dialog, opened, data, has_body=bool(body), now=now)
         elif not opened.is_reinvite:

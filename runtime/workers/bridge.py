@@ -25,6 +25,7 @@ from runtime.settings import BridgeSettings, Listen
 from runtime.workers.reconciler_child import ReconcilerChild
 from runtime.workers.running import RunningBridge, announce, api_key, find, own_folder, withdraw
 from runtime.workers.tables_reader import TablesReader
+from runtime.workers.unsealing import KeyedUnsealer
 from runtime.workers.worker import Worker
 from schemas.stores import open_tables
 from schemas.tables.tables import Tables
@@ -45,6 +46,7 @@ class Bridge:
             self._on_record,
             log,
             f"dialplane/{version}",
+            KeyedUnsealer(str(settings.state), os.environ, log),
         )
         self._worker.rooms = self._rooms = self._embedded_rooms()
         self._recent: deque[dict[str, Any]] = deque(maxlen=RECENT_RECORDS_MAX)
@@ -188,6 +190,7 @@ class Bridge:
             "recent": list(self._recent),
             "admitted": switchboard.admitted,
             "refused": switchboard.refused,
+            "challenged": switchboard.challenged,
             "reasons": dict(self._reasons),
             "datagrams": self._worker.datagrams,
             "dropped": dict(self._worker.dropped),

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 
-from runtime.calls.commands import Command, EndCall, JoinRoom, PassDigit, StartMedia
+from runtime.calls.commands import Command, EndCall, JoinRoom, PassDigit, StartMedia, TrustSource
 from runtime.calls.record import CallRecord
 from runtime.calls.switchboard import Now, Switchboard
 from runtime.gate.sources import SourceGate
@@ -28,6 +28,7 @@ from runtime.sip.events import MessageDropped
 from runtime.sip.path import Path
 from runtime.workers.clock import MediaClock
 from runtime.workers.legs import PhoneLeg, PhoneLegs, new_session
+from schemas.seal import Unseal, unseals_nothing
 from schemas.tables.tables import Tables
 
 SLOW_WORK_EVERY_S = 0.5
@@ -44,10 +45,11 @@ class Worker:
         on_record: Callable[[CallRecord], None],
         log: Callable[..., None],
         user_agent: str,
+        unseal: Unseal = unseals_nothing,
     ) -> None:
         self.sip = SipSockets(self)
         self.endpoint = Endpoint(EndpointConfig(user_agent=user_agent), os.urandom, self.sip)
-        self.switchboard = Switchboard(self.endpoint, ports.reserve, os.urandom, region)
+        self.switchboard = Switchboard(self.endpoint, ports.reserve, os.urandom, region, unseal)
         self.legs = PhoneLegs()
         self.clock = MediaClock(self._tick)
         self.dropped: dict[str, int] = {}
@@ -192,6 +194,8 @@ class Worker:
                     leg.start(command.stream, new_session, time.monotonic())
             case PassDigit():
                 self.rooms.digit(command.call_id, command.digit, time.monotonic())
+            case TrustSource():
+                self._gate.trust(command.address, time.monotonic())
             case EndCall():
                 self._end(command, self.rooms)
 

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BeforeValidator, ConfigDict, Field, PlainValidator, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, PlainValidator, WithJsonSchema
 
 from schemas import ids
 from schemas.resources import bounds
 from schemas.resources.base import CrossedPart, Crossing, Maybe, Part, exactly_one
-from schemas.resources.values import NAME_SCHEMA, at_most, bounded, refuse, yaml_word
+from schemas.resources.values import NAME_SCHEMA, at_most, bounded, distinct, refuse, yaml_word
 
 PLACES_HINT = "name its place: {env: NAME}, {file: PATH} or {secretKeyRef: {name: NAME, key: KEY}}"
 
@@ -66,7 +66,7 @@ def _no_literal(value: Any) -> Any:
 
 
 class SecretKeyRef(Part):
-    """A key of a Kubernetes Secret."""
+    """A key of a Secret: in a cluster a Kubernetes Secret, in a folder `DIR/<name>/<key>` of `--secrets DIR`."""
 
     name: Annotated[str, PlainValidator(_secret_name), WithJsonSchema(NAME_SCHEMA)] = Field(
         description="The Secret's name."
@@ -132,6 +132,10 @@ def _username(value: object) -> str:
     return text
 
 
+DigestAlgorithm = Literal["SHA-512-256", "SHA-256", "MD5"]
+"""RFC 8760's names, the strongest first."""
+DIGEST_ALGORITHMS: tuple[str, ...] = get_args(DigestAlgorithm)
+
 Username = Annotated[str, PlainValidator(_username), WithJsonSchema(_CREDENTIAL_SCHEMA)]
 
 
@@ -141,3 +145,14 @@ class Auth(Part):
     username: Username = Field(description="The user name of the digest credentials.")
     realm: Maybe[Username] = Field(None, description="The realm of the challenge; `LiveKit` when left out.")
     password_from: SecretRef = Field(description="Where the password comes from; never the password.")
+    algorithms: Maybe[
+        Annotated[
+            tuple[DigestAlgorithm, ...],
+            Field(min_length=1, max_length=bounds.DIGEST_ALGORITHMS_MAX),
+            AfterValidator(distinct),
+        ]
+    ] = Field(
+        None,
+        description="Only these digest algorithms, the strongest first; all when left out. `[MD5]` for old peers that "
+        "give up when the first challenge is by another.",
+    )

@@ -33,7 +33,6 @@ _NO_ATTRIBUTE = "the caller's participant does not get these attributes"
 
 NOT_YET: dict[str, dict[str, str]] = {
     "Trunk": {
-        "spec.inbound.auth": "calls of this trunk are refused with 403 until it is",
         "spec.inbound.headers": "the 200 OK is sent without them",
         "spec.inbound.headersToAttributes": _NO_ATTRIBUTE,
         "spec.inbound.attributesToHeaders": "the bridge's messages are sent without these headers",
@@ -83,6 +82,7 @@ HONOURED: dict[str, frozenset[str]] = {
         "spec.inbound.allowedAddresses",
         "spec.inbound.allowedNumbers",
         "spec.inbound.calledNumbers",
+        "spec.inbound.auth",
         "spec.inbound.maxCallDuration",
         "spec.media.timeout",
         "spec.regions",

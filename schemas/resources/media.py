@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema
 
 from schemas.resources import bounds
 from schemas.resources.base import Maybe, Part
-from schemas.resources.values import DurationMs, between, refuse, shown, text_of
+from schemas.resources.values import DurationMs, between, distinct, refuse, shown, text_of
 
 CODECS = ("opus", "g722", "pcmu", "pcma")
 """The codecs of a phone leg, by the names that documents use."""
@@ -34,13 +34,6 @@ def codec(value: object) -> str:
     raise refuse("bad-codec", f"the codec {shown(name)} is not supported", f"choose from {', '.join(CODECS)}")
 
 
-def _distinct(values: tuple[str, ...]) -> tuple[str, ...]:
-    for index, value in enumerate(values):
-        if value in values[:index]:
-            raise refuse("repeated", f"`{value}` stands here twice", "keep the first")
-    return values
-
-
 Codec = Annotated[str, PlainValidator(codec), WithJsonSchema({"type": "string", "enum": list(CODECS)})]
 
 
@@ -48,7 +41,7 @@ class Media(Part):
     """Codecs, encryption, digits and the silence limit of the phone leg."""
 
     codecs: Maybe[
-        Annotated[tuple[Codec, ...], Field(min_length=1, max_length=bounds.CODECS_MAX), AfterValidator(_distinct)]
+        Annotated[tuple[Codec, ...], Field(min_length=1, max_length=bounds.CODECS_MAX), AfterValidator(distinct)]
     ] = Field(None, description="Exactly these codecs, in this order of preference.")
     encryption: Maybe[Literal["disable", "allow", "require"]] = Field(
         None, description="SRTP: never, when the peer offers it, or always."
@@ -60,7 +53,7 @@ class Media(Part):
         Annotated[
             tuple[Literal["rfc4733", "info"], ...],
             Field(min_length=1, max_length=bounds.DTMF_MAX),
-            AfterValidator(_distinct),
+            AfterValidator(distinct),
         ]
     ] = Field(None, description="How digits travel: RFC 4733 events, SIP INFO, or both.")
     timeout: Maybe[Annotated[DurationMs, between(bounds.SECOND_MS, bounds.MEDIA_TIMEOUT_MAX_MS)]] = Field(

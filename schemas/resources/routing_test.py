@@ -8,13 +8,13 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, PlainValidator, WithJsonSchema
 
+from schemas import ids
 from schemas.resources import bounds
 from schemas.resources.addresses import Address
 from schemas.resources.base import CrossedPart, Crossing, Maybe, Part, Resource
 from schemas.resources.values import Name, Region, at_most, bounded, refuse, shown, text_of
 
 _REASON = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
-_PIN = re.compile(r"[0-9*A-D]+")
 
 
 def _user(value: object) -> str:
@@ -25,7 +25,7 @@ def _user(value: object) -> str:
 
 
 def _pin(value: object) -> str:
-    if not isinstance(value, str) or len(value) > bounds.PIN_CHARS_MAX or not _PIN.fullmatch(value):
+    if not isinstance(value, str) or not ids.is_pin(value):
         raise refuse("bad-pin", "this is not what a caller can enter", 'write at most 16 digits in quotes, like "1234"')
     return value
 
@@ -95,7 +95,7 @@ class RoutedCall(Part):
         Annotated[
             str,
             PlainValidator(_pin),
-            WithJsonSchema({"type": "string", "pattern": "^[0-9*A-D]+$", "maxLength": bounds.PIN_CHARS_MAX}),
+            WithJsonSchema({"type": "string", "pattern": "^[0-9*A-D]+$", "maxLength": ids.PIN_CHARS_MAX}),
         ]
     ] = Field(None, description="What the caller enters when asked for a PIN.")
     region: Maybe[Region] = Field(None, description="The region of the bridge that takes the call.")

@@ -278,3 +278,11 @@ Attributes = Annotated[
     Field(max_length=bounds.ATTRIBUTES_MAX),
     map_schema(ATTRIBUTE_NAME_SCHEMA, ATTRIBUTE_VALUE_SCHEMA, bounds.ATTRIBUTES_MAX),
 ]
+
+
+def distinct(values: tuple[str, ...]) -> tuple[str, ...]:
+    """The entries of a list, each of which stands there once."""
+    for index, value in enumerate(values):
+        if value in values[:index]:
+            raise refuse("repeated", f"`{value}` stands here twice", "keep the first")
+    return values

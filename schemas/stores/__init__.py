@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 
+from schemas.environment import make_state_folder
 from schemas.stores.door import (
     LIVE_WITHIN_S,
     BridgeAck,
@@ -66,10 +67,7 @@ def open_tables(url: str) -> Store:
 def default_url(state: str) -> str:
     """The tables of a state folder, which is made (for its owner alone, unseen by git) when it is missing."""
     try:
-        if not os.path.isdir(state):
-            os.makedirs(state, mode=0o700)
-            with open(os.path.join(state, ".gitignore"), "w", encoding="utf-8") as ignore:
-                ignore.write("*\n")
+        make_state_folder(state)
     except OSError as error:
         hint = "choose a folder that you may write to with --state DIR"
         raise StoreError(state, f"the state folder cannot be made: {error.strerror}", hint) from error

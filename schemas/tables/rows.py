@@ -49,11 +49,12 @@ class Secret:
 
 @dataclass(frozen=True, slots=True)
 class Auth:
-    """Digest credentials."""
+    """Digest credentials. `algorithms` by RFC 8760's names, the strongest first; empty = all."""
 
     username: str
     password: Secret
     realm: str = ""
+    algorithms: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

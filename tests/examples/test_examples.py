@@ -67,7 +67,7 @@ def test_the_folders_in_a_lessons_commands_exist(lesson):
 @pytest.mark.parametrize("lesson", LESSONS, ids=name_of)
 def test_only_the_lesson_on_secrets_warns(lesson):
     warned = sorted(path[-1] for document in documents(lesson) for path, _ in not_in_effect(document))
-    assert warned == (["auth", "pinFrom"] if lesson.name == "05-secrets" else [])
+    assert warned == (["pinFrom"] if lesson.name == "05-secrets" else [])
 
 
 @pytest.mark.parametrize("lesson", LESSONS, ids=name_of)

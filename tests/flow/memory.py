@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from random import Random
 
-from runtime.calls.commands import EndCall, JoinRoom, PassDigit, StartMedia
+from runtime.calls.commands import Command, EndCall, JoinRoom, PassDigit, StartMedia, TrustSource
 from runtime.calls.negotiate import stream_of
 from runtime.calls.record import CallRecord
 from runtime.calls.switchboard import Now, Switchboard
@@ -19,9 +19,11 @@ from runtime.media.session import DigitReceived, MediaSession, StreamConfig
 from runtime.rooms.adapter import Participant
 from runtime.rooms.embedded import EmbeddedRooms
 from runtime.sip import events as sip
+from runtime.sip.auth.client import Login
 from runtime.sip.endpoint import Endpoint, EndpointConfig
 from runtime.sip.offer_answer import LocalMedia, OfferAnswer
 from runtime.sip.path import Path
+from schemas.seal import Unseal, unseals_nothing
 from schemas.tables.tables import Tables
 
 TICK_S = 0.02
@@ -69,16 +71,19 @@ class MemoryLeg:
 class World:
     """One bridge, its callers, the time, and a seed for everything that is random."""
 
-    def __init__(self, tables: Tables, revision: int = 1, region: str = "", seed: int = 0) -> None:
+    def __init__(
+        self, tables: Tables, revision: int = 1, region: str = "", seed: int = 0, unseal: Unseal = unseals_nothing
+    ) -> None:
         self.random = Random(seed)
         self.now = 100.0
         self._port = count(10000, 2)
         self.endpoint = Endpoint(EndpointConfig(user_agent="test"), self.random.randbytes)
-        self.switchboard = Switchboard(self.endpoint, self._reserve, self.random.randbytes, region)
+        self.switchboard = Switchboard(self.endpoint, self._reserve, self.random.randbytes, region, unseal)
         self.switchboard.use_tables(tables, revision)
         self.rooms = EmbeddedRooms(self)
         self.legs: dict[str, MemoryLeg] = {}
         self.records: list[CallRecord] = []
+        self.trusted: list[str] = []
         self.ports: list[MemoryPorts] = []
         self.callers: list[Caller] = []
 
@@ -152,10 +157,11 @@ class World:
             moved = True
             for caller in self.callers:
                 if caller.address == path.remote:
+                    self.now, caller.think_s = self.now + caller.think_s, 0.0
                     caller.endpoint.receive_datagram(data, Path("udp", path.remote, path.local), self.now)
         return moved
 
-    def _carry_out(self, command: JoinRoom | StartMedia | PassDigit | EndCall) -> None:
+    def _carry_out(self, command: Command) -> None:
         match command:
             case JoinRoom():
                 assert isinstance(command.ports, MemoryPorts)
@@ -173,6 +179,8 @@ class World:
                     leg.session.reconfigure(command.stream, self.now)
             case PassDigit():
                 self.rooms.digit(command.call_id, command.digit, self.now)
+            case TrustSource():
+                self.trusted.append(command.address)
             case EndCall():
                 self.rooms.leave(command.record.call_id)
                 self.legs.pop(command.record.call_id, None)
@@ -201,6 +209,8 @@ class Caller:
     address: tuple[str, int]
     number: str
     says: bytes | None = None
+    think_s: float = 0.0
+    """How long it takes over the next datagram that comes to it."""
     status: int = 0
     warning: str = ""
     bye_reason: str = ""
@@ -223,13 +233,14 @@ class Caller:
         *,
         body: bytes | None = None,
         headers: Sequence[tuple[str, str]] = (),
+        login: Login | None = None,
     ) -> Caller:
         """Call a number, and let the answer come."""
         self.local = LocalMedia(*self.media_address, codecs, dtmf=True, session_id=1)
         self.leg = self.endpoint.invite(
             f"sip:{called}@{BRIDGE[0]}", Path("udp", self.address, BRIDGE), self.world.now,
             from_=f"<sip:{self.number}@{self.address[0]}>", to=f"<sip:{called}@{BRIDGE[0]}>",
-            body=self.offer_answer.offer(self.local) if body is None else body, headers=headers,
+            body=self.offer_answer.offer(self.local) if body is None else body, headers=headers, login=login,
         )  # fmt: skip
         self.world.settle()
         return self

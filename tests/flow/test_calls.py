@@ -10,7 +10,7 @@ from runtime.media.codecs.g711 import SILENCE
 from runtime.sip.offer_answer import Negotiated, OfferAnswer
 from runtime.sip.path import Path
 from schemas.tables.media import merged_media
-from schemas.tables.rows import Auth, Inbound, Media, NumberRow, RoomKind, Rows, RuleRow, Secret, TrunkRow
+from schemas.tables.rows import Inbound, Media, NumberRow, RoomKind, Rows, RuleRow, Secret, TrunkRow
 from schemas.tables.tables import Tables
 from tests.flow.memory import BRIDGE, World
 
@@ -213,10 +213,8 @@ def test_an_offerless_invite_gets_our_offer_and_hangs_up_when_the_ack_brings_no_
 
 def test_what_is_not_in_effect_is_refused_never_let_through() -> None:
     pin = RuleRow("default/p", RoomKind.DIRECT, "p", pin=Secret("env:PIN"))
-    auth = Auth("acme", Secret("env:PASSWORD"))
     cases = [
         (tables(pin), 403, "pin-not-in-effect"),
-        (tables(auth=auth), 403, "auth-not-in-effect"),
         (tables(media=Media(encryption="require")), 488, "encryption-not-in-effect"),
         (tables(media=Media(codecs=("opus",))), 488, "no-codec"),
         (tables(RuleRow("default/l", RoomKind.DIRECT, "x" * 257)), 484, "room-name"),

@@ -66,6 +66,16 @@ class TransactionLayer:
         # RFC 2543 peers: an ACK is this transaction's only with the To tag that our response had.
         return found if incoming.to_tag == found.to_tag else None
 
+    def allow_again(self, transaction: ServerTransaction) -> None:
+        """Its request was challenged and may come again as it was, with credentials.
+
+        It should come with a higher CSeq (RFC 3261 section 8.1.3.5), but proxies that answer for their users
+        (kamailio's uac_auth) leave the number as it is.
+        """
+        if transaction.merge_key is not None:
+            del self._merge_keys[transaction.merge_key]
+            transaction.merge_key = None
+
     def is_merged(self, incoming: IncomingRequest) -> bool:
         """Whether this new request came before by another way (RFC 3261 section 8.2.2.2: answer 482)."""
         return merge_key(incoming) in self._merge_keys

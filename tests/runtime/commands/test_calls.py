@@ -11,5 +11,5 @@ from runtime.commands.calls import _show
 def test_a_name_that_looks_like_markup_is_shown_as_it_is(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     call = {"callId": "SCL_1", "from": name, "to": name, "room": "lobby", "answeredAt": 0, "state": "routed"}
     ended = {"from": name, "to": name, "room": "", "sipStatus": 404, "words": f"no rule for {name}"}
-    _show({"live": [call], "recent": [ended], "revision": 1, "admitted": 1, "refused": 1})
+    _show({"live": [call], "recent": [ended], "revision": 1, "admitted": 1, "challenged": 0, "refused": 1})
     assert "".join(capsys.readouterr().out.split()).count(name[:5]) >= 2

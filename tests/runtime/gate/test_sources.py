@@ -14,6 +14,7 @@ from runtime.gate.sources import (
     STRANGER_INVITES_BURST,
     STRANGER_PER_S,
     STRANGERS_INVITES_BURST,
+    TRUSTED_S,
     SourceGate,
 )
 
@@ -98,6 +99,17 @@ def test_many_strangers_together_get_few_answers_too() -> None:
     told = [door.refuses(INVITE, f"203.0.113.{n}", 0.0) for n in range(200)]
     assert told.count(None) == STRANGERS_INVITES_BURST
     assert door.refuses(INVITE, HOME, 0.0) is None
+
+
+def test_who_has_proven_a_password_is_no_stranger_for_a_while_whatever_is_edited() -> None:
+    door = gate()
+    door.trust(AWAY, 0.0)
+    door.forget()
+    assert [door.refuses(INVITE, AWAY, 1.0) for _ in range(100)] == [None] * 100
+    assert door.refuses(OPTIONS, "203.0.113.10", 1.0) == "stranger", "nobody else is"
+    door.trust(AWAY, 1000.0)
+    assert door.refuses(OPTIONS, AWAY, 1000.0 + TRUSTED_S - 1) is None
+    assert door.refuses(OPTIONS, AWAY, 1000.0 + TRUSTED_S) == "stranger"
 
 
 def test_the_memory_of_sources_is_bounded() -> None:

@@ -19,7 +19,11 @@ spec:
     allowedAddresses: [54.172.60.0/30, 203.0.113.7, "2001:db8::/32"]
     allowedNumbers: ["+14155550100", "+1415*"]
     calledNumbers: declared
-    auth: {username: acme, realm: example.com, passwordFrom: {secretKeyRef: {name: twilio-sip, key: password}}}
+    auth:
+      username: acme
+      realm: example.com
+      passwordFrom: {secretKeyRef: {name: twilio-sip, key: password}}
+      algorithms: [SHA-256, MD5]
     headers: {X-Answered-By: dialplane}
     headersToAttributes: {X-Tenant: tenant}
     attributesToHeaders: {tenant: X-Tenant}
@@ -31,7 +35,7 @@ spec:
     addresses: [acme.pstn.twilio.com, "203.0.113.7:5060", "[2001:db8::1]:5061"]
     transport: tls
     fromHost: acme.pstn.twilio.com
-    auth: {username: acme, realm: twilio.com, passwordFrom: {env: TWILIO_PASSWORD}}
+    auth: {username: acme, realm: twilio.com, passwordFrom: {env: TWILIO_PASSWORD}, algorithms: [SHA-512-256]}
     headers: {X-A: b}
     headersToAttributes: {X-B: b}
     attributesToHeaders: {c: X-C}

@@ -87,3 +87,15 @@ def test_a_user_name_fits_into_a_quoted_string(name):
     assert list(given.complaints(given.inbound(auth={"username": name, "passwordFrom": {"env": "A"}}))) == [
         "spec.inbound.auth.username"
     ]
+
+
+def test_digest_algorithms_are_chosen_by_their_names():
+    place = {"env": "A"}
+    assert given.accepted(auth(passwordFrom=place)).spec.inbound.auth.algorithms is None
+    chosen = given.accepted(auth(passwordFrom=place, algorithms=["MD5", "SHA-256"]))
+    assert chosen.spec.inbound.auth.algorithms == ("MD5", "SHA-256")
+
+
+@pytest.mark.parametrize("algorithms", [[], ["MD5", "MD5"], ["md5"], ["SHA-512"], "MD5"])
+def test_no_other_algorithms_are(algorithms):
+    assert given.complaints(auth(passwordFrom={"env": "A"}, algorithms=algorithms))

@@ -37,9 +37,9 @@ def test_a_field_that_nobody_wrote_is_not_mentioned(make):
 
 
 def test_what_happens_instead_is_said():
-    auth = {"username": "a", "passwordFrom": {"env": "P"}}
-    assert warned(given.inbound(auth=auth)) == {
-        "spec.inbound.auth": "`auth` is not in effect yet: calls of this trunk are refused with 403 until it is"
+    assert warned(given.inbound(ringingTimeout="30s")) == {
+        "spec.inbound.ringingTimeout": "`ringingTimeout` is not in effect yet: "
+        "a call does not ring, its room is ready at once"
     }
     assert "403" in warned(given.rule(pinFrom={"env": "PIN"}))["spec.pinFrom"]
     assert "488" in warned(given.trunk(media={"encryption": "require"}))["spec.media.encryption"]
@@ -60,6 +60,7 @@ def test_a_value_is_warned_about_at_its_own_place():
         given.trunk(media={"codecs": ["pcma", "pcmu"], "dtmf": ["rfc4733"], "timeout": "15s", "encryption": "disable"}),
         given.trunk(regions=["eu"], allowedNamespaces="All", deletionPolicy="Retain", provider="generic", metadata=""),
         given.inbound(allowedNumbers=["+1*"], calledNumbers="declared", maxCallDuration="2h"),
+        given.inbound(auth={"username": "a", "passwordFrom": {"env": "P"}, "algorithms": ["MD5"]}),
         given.inbound(noiseCancellation=False, headers={}, includeHeaders="none"),
         given.rule(match={"to": ["+1*"], "from": ["+1*"]}, priority=3, attributes={"a": "b"}, metadata="m"),
         given.rule(hidePhoneNumber=True, answer="immediately", trunkRefs=[{"name": "a"}], media={"timeout": "20s"}),

@@ -1,0 +1,89 @@
+"""The entrance: may this INVITE come in? Routing says whose it is, digest whether it is from whom it claims to be.
+
+The switchboard asks once per INVITE. The source is looked at first (routing); a trunk that asks for a password has its
+caller challenged, and once the caller has proven itself routing is asked again. A trunk with addresses and a password
+so needs both. Nothing is kept of a caller who was only challenged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from runtime.calls.reasons import EndReason
+from runtime.routing.route import Admission, Arrival, PasswordNeeded, Rejection, route
+from runtime.sip.auth.digest import ALGORITHMS
+from runtime.sip.auth.server import REALM_DEFAULT, Account, Asked, DigestServer, Failed
+from runtime.sip.message import Request
+from schemas.seal import INBOUND_PASSWORD, Place, Unseal
+from schemas.tables.rows import Kind, Pairs, TrunkRow
+from schemas.tables.tables import Tables
+
+
+@dataclass(frozen=True, slots=True)
+class Challenge:
+    """Answer 401 with these headers. It is no refusal: the caller is expected to call again at once."""
+
+    headers: Pairs
+
+
+@dataclass(frozen=True, slots=True)
+class Knock:
+    """One INVITE at the entrance, the bridge's region, the ids that the call would have. `now` is monotonic seconds."""
+
+    request: Request
+    arrival: Arrival
+    region: str
+    call_id: str
+    suffix: str
+    now: float
+
+
+class Entrance:
+    """Keeps the digest challenges of one bridge. `unseal` opens the passwords in the tables."""
+
+    def __init__(self, entropy: Callable[[int], bytes], unseal: Unseal) -> None:
+        self._digest = DigestServer(entropy)
+        self._unseal = unseal
+
+    def ask(self, tables: Tables, knock: Knock) -> tuple[Admission | Rejection | Challenge, bool]:
+        """What becomes of this INVITE by these tables, and whether its sender has proven a password."""
+        verdict = _route(tables, knock, None)
+        if not isinstance(verdict, PasswordNeeded):
+            return verdict, False
+        refusal = self._prove(verdict.trunk, knock)
+        if refusal is not None:
+            return refusal, False
+        verdict = _route(tables, knock, verdict.username)
+        assert not isinstance(verdict, PasswordNeeded), "a proven user is not asked again"
+        return verdict, True
+
+    def _prove(self, trunk: TrunkRow, knock: Knock) -> Rejection | Challenge | None:
+        """Why the caller may not come in (yet); None: it is who it says."""
+        account = self._account(trunk)
+        if isinstance(account, Rejection):
+            return account
+        verdict = self._digest.judge(knock.request, account, knock.arrival.source, knock.now)
+        if isinstance(verdict, Asked):
+            return Challenge(verdict.headers)
+        if isinstance(verdict, Failed):
+            reason = EndReason(verdict.fault)
+            return Rejection(
+                verdict.status, reason, verdict.words, trunk=trunk.id, headers=verdict.headers, untold=True
+            )
+        return None
+
+    def _account(self, trunk: TrunkRow) -> Account | Rejection:
+        assert trunk.inbound is not None, "only inbound trunks match calls"
+        assert trunk.inbound.auth is not None, "and only those with a password ask for one"
+        auth = trunk.inbound.auth
+        password = self._unseal(Place(Kind.TRUNK, trunk.id, INBOUND_PASSWORD), auth.password.sealed)
+        if password is None:
+            words = f"the password of trunk {trunk.id} cannot be unsealed: this bridge has another key, or none"
+            return Rejection(500, EndReason.SECRET_UNREADABLE, words, trunk=trunk.id, untold=True)
+        chosen = tuple(algorithm for algorithm in ALGORITHMS if algorithm in auth.algorithms)
+        return Account(trunk.id, auth.username, password, auth.realm or REALM_DEFAULT, chosen or ALGORITHMS)
+
+
+def _route(tables: Tables, knock: Knock, user: str | None) -> Admission | Rejection | PasswordNeeded:
+    return route(tables, knock.arrival, knock.region, knock.call_id, knock.suffix, user)

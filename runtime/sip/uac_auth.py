@@ -1,0 +1,37 @@
+"""A request of ours that was challenged, made again with credentials (RFC 3261 sections 8.1.3.5 and 22).
+
+Only a leg that we have begun with a login answers at all, and only for requests that went to the address that the
+call was sent to: a peer that calls us, or that moves the dialog elsewhere, gets no answer to work on (the digest leak,
+CVE-2021-41158).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from runtime.sip.auth.limits import CLIENT_TRIES_MAX
+from runtime.sip.core import Core
+from runtime.sip.incoming import IncomingResponse
+from runtime.sip.legs import Leg
+from runtime.sip.requests import Outgoing, via_of
+from runtime.sip.writer import write_message
+
+
+def authorised(core: Core, leg: Leg, outgoing: Outgoing, incoming: IncomingResponse, cseq: int) -> Outgoing | None:
+    """The request to send, as number `cseq`, in place of `outgoing`; None: the response to that one stands."""
+    if leg.authorizer is None or leg.is_ended or outgoing.challenges_answered >= CLIENT_TRIES_MAX:
+        return None
+    if outgoing.path.remote[0] != leg.path.remote[0]:
+        return None
+    request = outgoing.request
+    credentials = leg.authorizer.answer(request, incoming.response)
+    if credentials is None:
+        return None
+    branch = core.new_branch()
+    headers = (
+        request.headers.replaced("Via", via_of(outgoing.path, core.config.contact_host, branch))
+        .replaced("CSeq", f"{cseq} {request.method}")
+        .replaced(*credentials)
+    )
+    again = replace(request, headers=headers)
+    return Outgoing(again, write_message(again), branch, outgoing.path, outgoing.challenges_answered + 1)

@@ -1,0 +1,93 @@
+"""EDGE. The key that secrets in the tables are sealed with: where it is, and how it comes to be.
+
+`DIALPLANE_SECRET_KEY` (base64 of 64 bytes), else the file that `DIALPLANE_SECRET_KEY_FILE` names, else `secret.key` in
+the state folder, which the reconciler makes once, for its owner alone. Reconciler and bridge must have the same one.
+No message ever shows any of it.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import os
+import tempfile
+from collections.abc import Mapping
+
+from schemas.environment import make_state_folder
+from schemas.seal import KEY_BYTES
+
+VARIABLE = "DIALPLANE_SECRET_KEY"
+FILE_VARIABLE = "DIALPLANE_SECRET_KEY_FILE"
+KEY_FILE = "secret.key"
+KEY_FILE_BYTES_MAX = 4096
+
+_HINT = f"it must be the base64 of {KEY_BYTES} bytes, like `openssl rand -base64 {KEY_BYTES}` makes"
+
+
+class SecretKeyError(Exception):
+    """The key cannot be had. Reads as one sentence: where, what is wrong, and what to do about it."""
+
+    def __init__(self, where: str, what: str, hint: str) -> None:
+        super().__init__(f"{where}: {what}; {hint}")
+        self.where = where
+        self.what = what
+        self.hint = hint
+
+
+def read_key(state: str, environ: Mapping[str, str]) -> bytes | None:
+    """The key, None where there is none yet. Raises SecretKeyError."""
+    if text := environ.get(VARIABLE):
+        return _parsed(VARIABLE, text)
+    named = environ.get(FILE_VARIABLE)
+    path = named or os.path.join(state, KEY_FILE)
+    try:
+        with open(path, encoding="ascii", errors="replace") as file:
+            return _parsed(path, file.read(KEY_FILE_BYTES_MAX))
+    except (FileNotFoundError, NotADirectoryError):
+        if not named:
+            return None
+        raise SecretKeyError(path, "there is no such file", f"{FILE_VARIABLE} names it") from None
+    except OSError as error:
+        hint = "let this user, and nobody else, read it"
+        raise SecretKeyError(path, f"cannot be read: {error.strerror}", hint) from error
+
+
+def read_or_make_key(state: str, environ: Mapping[str, str]) -> bytes:
+    """The key; where there is none yet a new one is put into the state folder. Raises SecretKeyError."""
+    found = read_key(state, environ)
+    if found is not None:
+        return found
+    path = os.path.join(state, KEY_FILE)
+    try:
+        make_state_folder(state)
+        _make(path)
+    except OSError as error:
+        raise SecretKeyError(path, f"cannot be made: {error.strerror}", "name another folder: --state DIR") from error
+    made = read_key(state, environ)
+    assert made is not None, "it was made just now"
+    return made
+
+
+def _make(path: str) -> None:
+    """Put a key there, whole and on the disk; the one that another process puts there first stays."""
+    handle, partial = tempfile.mkstemp(prefix=f".{KEY_FILE}.", dir=os.path.dirname(path) or ".")  # mode 0600
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(base64.b64encode(os.urandom(KEY_BYTES)) + b"\n")
+            file.flush()
+            os.fsync(handle)
+        os.link(partial, path)
+    except FileExistsError:
+        pass
+    finally:
+        os.unlink(partial)
+
+
+def _parsed(where: str, text: str) -> bytes:
+    try:
+        key = base64.b64decode("".join(text.split()), validate=True)
+    except (binascii.Error, ValueError):
+        key = b""
+    if len(key) != KEY_BYTES:
+        raise SecretKeyError(where, "this is no key", _HINT)
+    return key

@@ -1,0 +1,79 @@
+"""The key of the state folder: where it is looked for, how it is made, and what is said when it is none."""
+
+from __future__ import annotations
+
+import base64
+import os
+import stat
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from schemas.seal import KEY_BYTES
+from schemas.secret_key import KEY_FILE, SecretKeyError, read_key, read_or_make_key
+
+KEY = bytes(range(KEY_BYTES))
+TEXT = base64.b64encode(KEY).decode()
+
+
+def test_there_is_none_until_it_is_made_and_then_it_stays(tmp_path):
+    state = str(tmp_path / "state")
+    assert read_key(state, {}) is None
+    assert not os.path.exists(state), "looking makes nothing"
+    made = read_or_make_key(state, {})
+    assert len(made) == KEY_BYTES
+    assert made == read_or_make_key(state, {}) == read_key(state, {})
+    assert made != read_or_make_key(str(tmp_path / "other"), {})
+
+
+def test_only_its_owner_can_read_it_and_git_does_not_see_it(tmp_path):
+    state = tmp_path / "state"
+    read_or_make_key(str(state), {})
+    assert stat.S_IMODE((state / KEY_FILE).stat().st_mode) == 0o600
+    assert stat.S_IMODE(state.stat().st_mode) == 0o700
+    assert (state / ".gitignore").read_text() == "*\n"
+    assert sorted(os.listdir(state)) == [".gitignore", KEY_FILE], "and nothing else is left there"
+
+
+def test_several_at_once_make_one_key(tmp_path):
+    state = str(tmp_path / "state")
+    os.mkdir(state)
+    with ThreadPoolExecutor(16) as pool:
+        made = set(pool.map(lambda _: read_or_make_key(state, {}), range(64)))
+    assert len(made) == 1
+
+
+def test_the_environment_goes_before_the_file(tmp_path):
+    state, file = str(tmp_path / "state"), tmp_path / "key"
+    read_or_make_key(state, {})
+    file.write_text(f"{TEXT[:40]}\n{TEXT[40:]}\n")
+    assert read_key(state, {"DIALPLANE_SECRET_KEY": TEXT}) == KEY
+    assert read_key(state, {"DIALPLANE_SECRET_KEY_FILE": str(file)}) == KEY, "as openssl breaks its lines"
+    assert read_key(state, {"DIALPLANE_SECRET_KEY": "", "DIALPLANE_SECRET_KEY_FILE": ""}) == read_key(state, {})
+
+
+@pytest.mark.parametrize("text", ["tiger", TEXT[:-4], TEXT + "AAAA", "é" * 88, "-" * 88])
+def test_what_is_no_key_is_said_and_not_repeated(tmp_path, text):
+    with pytest.raises(SecretKeyError) as refused:
+        read_key(str(tmp_path), {"DIALPLANE_SECRET_KEY": text})
+    assert "DIALPLANE_SECRET_KEY: this is no key" in str(refused.value)
+    assert "openssl rand -base64 64" in str(refused.value)
+    assert text not in str(refused.value)
+
+
+def test_an_empty_file_is_no_key(tmp_path):
+    (tmp_path / KEY_FILE).write_text("")
+    with pytest.raises(SecretKeyError, match="this is no key"):
+        read_or_make_key(str(tmp_path), {})
+    assert (tmp_path / KEY_FILE).read_text() == "", "and is not replaced: secrets may have been sealed with it"
+
+
+def test_a_named_file_that_is_missing_is_said(tmp_path):
+    with pytest.raises(SecretKeyError, match="there is no such file"):
+        read_or_make_key(str(tmp_path), {"DIALPLANE_SECRET_KEY_FILE": str(tmp_path / "none")})
+
+
+def test_a_state_folder_that_cannot_be_made_is_said(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SecretKeyError, match="--state DIR"):
+        read_or_make_key(str(tmp_path / "file" / "state"), {})
