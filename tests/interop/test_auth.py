@@ -173,11 +173,11 @@ def test_sipp_challenges_our_phone_and_checks_its_answer(tmp_path: Path, passwor
 
 @pytest.mark.peer("kamailio")
 @pytest.mark.parametrize("algorithm", ["SHA-256", "MD5"])
-@pytest.mark.parametrize("challenge", ["www_challenge", "proxy_challenge"])
+@pytest.mark.parametrize("field", ["www", "proxy"])
 def test_kamailio_challenges_our_phone_on_its_way_to_the_bridge(
-    shared_bridge: BridgeProcess, tmp_path: Path, algorithm: str, challenge: str
+    shared_bridge: BridgeProcess, tmp_path: Path, algorithm: str, field: str
 ) -> None:
-    values = {"ALGORITHM": algorithm, "CHALLENGE": challenge, "TARGET": shared_bridge.target}
+    values = {"ALGORITHM": algorithm, "FIELD": field, "TARGET": shared_bridge.target}
     with Kamailio(tmp_path, "challenger", **values) as proxy:
         via = ["--via", f"udp://{proxy.target}"]
         uri = f"sip:{NUMBER}@kamailio.example"
