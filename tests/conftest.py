@@ -18,7 +18,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     wanted = [name for mark in item.iter_markers("peer") for name in mark.args]
     missing = [name for name in wanted if shutil.which(name) is None]
     if missing:
-        words = f"needs {', '.join(missing)} on PATH (Debian: sip-tester, baresip-core, sipsak, sipvicious)"
+        words = f"needs {', '.join(missing)} on PATH (Debian: sip-tester, baresip-core, sipsak, sipvicious, kamailio)"
         if os.environ.get("PEERS") == "required":
             pytest.fail(f"PEERS=required: {words}", pytrace=False)
         pytest.skip(words)

@@ -58,6 +58,10 @@ class Entrance:
         assert not isinstance(verdict, PasswordNeeded), "a proven user is not asked again"
         return verdict, True
 
+    def vouches(self, head: bytes, source: str, now: float) -> bool:
+        """Whether a request that nobody has parsed yet answers a challenge that was sent to its source."""
+        return self._digest.vouches(head, source, now)
+
     def _prove(self, trunk: TrunkRow, knock: Knock) -> Rejection | Challenge | None:
         """Why the caller may not come in (yet); None: it is who it says."""
         account = self._account(trunk)

@@ -183,6 +183,10 @@ class Switchboard:
         """Whether a trunk of the live tables names this source address."""
         return self._tables.source_index.names(parse_address(address))
 
+    def vouches(self, head: bytes, address: str, now: float) -> bool:
+        """Whether a message that begins so comes from who was challenged at this address a moment ago."""
+        return self._entrance.vouches(head, address, now)
+
     def live_calls(self) -> list[Call]:
         """The calls of this moment, the oldest first."""
         return list(self._by_id.values())

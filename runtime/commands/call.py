@@ -28,6 +28,7 @@ from runtime.workers.running import find
 SPEECH = Path(__file__).resolve().parents[1] / "phone" / "speech.wav"
 TEST_NUMBER = "+15550100000"
 CALLER_DEFAULT = "+15550199999"
+PASSWORD_BYTES_MAX = 1024
 DIGITS = frozenset("0123456789*#ABCDabcdw")
 
 
@@ -47,6 +48,9 @@ DIGITS = frozenset("0123456789*#ABCDabcdw")
     default=None,
     help="The environment variable that holds the password; no option takes the password itself.",
 )
+@click.option(
+    "--password-file", type=click.Path(path_type=Path), default=None, help="A file that holds it, instead of that."
+)
 @click.option("--via", default=None, help="Send to this address, e.g. tcp://127.0.0.1:5070.  [default: the URI's host]")
 @state_option
 @output_option
@@ -59,6 +63,7 @@ def call(
     seconds: float,
     user: str | None,
     password_env: str | None,
+    password_file: Path | None,
     via: str | None,
     state: Path,
     output: str,
@@ -78,7 +83,7 @@ def call(
     if set(dtmf) - DIGITS:
         raise BridgeError(f"--dtmf {dtmf}: only 0-9 * # A-D and w can be sent", "e.g. --dtmf 123#")
     frames = load_frames(play or SPEECH, "pcmu")
-    phone = TestPhone(frames, dtmf, seconds, _login(user, password_env))
+    phone = TestPhone(frames, dtmf, seconds, _login(user, password_env, password_file))
     outcome = asyncio.run(phone.call(target, caller, remote))
     spoken = b"".join(g711.decode("pcmu", frame) for frame in frames)
     heard = compare(spoken, bytes(outcome.heard), outcome.spoke_after_s)
@@ -89,15 +94,26 @@ def call(
         raise click.exceptions.Exit(1)
 
 
-def _login(user: str | None, password_env: str | None) -> Login | None:
-    if user is None and password_env is None:
+def _login(user: str | None, variable: str | None, file: Path | None) -> Login | None:
+    if user is None and variable is None and file is None:
         return None
-    if user is None or password_env is None:
-        raise BridgeError("--user and --password-env go together", "e.g. --user acme --password-env ACME_PASSWORD")
-    password = os.environ.get(password_env)
+    if user is None or (variable is None) == (file is None):
+        what = "--user goes together with one of --password-env and --password-file"
+        raise BridgeError(what, "e.g. --user acme --password-env ACME_PASSWORD")
+    password = _from_file(file) if file is not None else os.fsencode(os.environ.get(variable or "", ""))
     if not password:
-        raise BridgeError(f"the environment variable {password_env} is not set", f"export {password_env}=…")
-    return Login(user, os.fsencode(password))
+        where = f"the file {file}" if file is not None else f"the environment variable {variable}"
+        raise BridgeError(f"{where} holds no password", "put it there, and nothing else")
+    return Login(user, password)
+
+
+def _from_file(path: Path) -> bytes:
+    """What a file holds, without the line end that editors leave."""
+    try:
+        with path.open("rb") as file:
+            return file.read(PASSWORD_BYTES_MAX).removesuffix(b"\n").removesuffix(b"\r")
+    except OSError as fault:
+        raise BridgeError(f"cannot read {path}: {fault.strerror}", "name another: --password-file FILE") from fault
 
 
 def _own_bridge(state: Path, via: str | None) -> str:

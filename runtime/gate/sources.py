@@ -48,10 +48,15 @@ _IN_DIALOG = re.compile(rb"^(?:To|t)[ \t]*:[^\r\n]*;[ \t]*tag[ \t]*=", re.IGNORE
 
 
 class SourceGate:
-    """One per bridge. `is_known(address)` says whether a trunk names the address; asked anew after `forget`."""
+    """One per bridge. `is_known(address)` says whether a trunk names the address; asked anew after `forget`.
 
-    def __init__(self, is_known: Callable[[str], bool]) -> None:
+    `is_answer(head, address, now)` says whether an INVITE answers a challenge that was sent to this very address: its
+    source is not forged, and it is on its way to be known. No count of strangers' INVITEs holds it up.
+    """
+
+    def __init__(self, is_known: Callable[[str], bool], is_answer: Callable[[bytes, str, float], bool]) -> None:
         self._is_known = is_known
+        self._is_answer = is_answer
         self._sources: OrderedDict[str, _Source] = OrderedDict()
         self._strangers = TokenBucket(STRANGERS_INVITES_PER_S, STRANGERS_INVITES_BURST, 0.0)
 
@@ -82,9 +87,9 @@ class SourceGate:
             return None if source.messages(now) else "source-rate"
         if not source.messages(now):
             return "stranger-rate"
-        return self._refuses_stranger(data[:HEAD_BYTES], source, now)
+        return self._refuses_stranger(data[:HEAD_BYTES], address, source, now)
 
-    def _refuses_stranger(self, head: bytes, source: _Source, now: float) -> str | None:
+    def _refuses_stranger(self, head: bytes, address: str, source: _Source, now: float) -> str | None:
         if head.startswith(b"SIP/2.0 "):
             return None  # an answer to something of ours, or the endpoint drops it
         if _SCANNER.search(head):
@@ -93,6 +98,8 @@ class SourceGate:
             return None  # a carrier may go on from another address; the dialog's tags are its proof
         if not head.startswith(b"INVITE "):
             return "stranger"
+        if self._is_answer(head, address, now):
+            return None
         return None if source.invites.take(now) and self._strangers.take(now) else "stranger-invite"
 
     def _source(self, address: str, now: float) -> _Source:

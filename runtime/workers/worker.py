@@ -54,7 +54,7 @@ class Worker:
         self.clock = MediaClock(self._tick)
         self.dropped: dict[str, int] = {}
         self._turned_away = 0
-        self._gate = SourceGate(self.switchboard.knows)
+        self._gate = SourceGate(self.switchboard.knows, self.switchboard.vouches)
         self.rooms: Rooms | None = None
         self._on_record = on_record
         self._log = log

@@ -30,15 +30,18 @@ class SourceIndex:
         """The keys under which trunks may be found that allow this source; the last is that of any source."""
         if address is None:
             return [ANY_SOURCE]
-        return [*supernets(address, self.lengths4 if address.version == 4 else self.lengths6), ANY_SOURCE]
+        return [*self._named(address), ANY_SOURCE]
 
     def names(self, address: Address | None) -> bool:
-        """Whether a trunk names this source, or takes calls from any source that can authenticate."""
-        return any(
+        """Whether a trunk names this source; one that takes whoever knows its password names nobody."""
+        return address is not None and any(
             buckets.get(network) is not None
-            for network in self.networks_holding(address)
+            for network in self._named(address)
             for buckets in (self.any_called, self.declared_called)
         )
+
+    def _named(self, address: Address) -> Iterable[Network]:
+        return supernets(address, self.lengths4 if address.version == 4 else self.lengths6)
 
     def updated(self, removed: Iterable[TrunkEntry], added: Iterable[TrunkEntry]) -> SourceIndex:
         """The index without some entries and with others."""

@@ -1,8 +1,8 @@
 """Nonces that are known again without being kept: a challenge to a stranger costs no memory.
 
 A nonce says when it was given out and how many wrong answers came before it, and is signed together with the source
-address and the realm by a key that only this process has. So nobody can make one, carry one to another address, or
-answer one of another process. What is kept is the use of nonces by those who know the password, so that no answer is
+address by a key that only this process has. So nobody can make one, carry one to another address, or answer one of
+another process; and who shows one does hear what is sent to its address. What is kept is the use of nonces by those who know the password, so that no answer is
 taken twice; that memory is bounded and forgets only what has expired anyhow.
 """
 
@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
 import hmac
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -54,13 +53,13 @@ class Nonces:
         self._used: dict[bytes, _Use] = {}
         self._stale_before = 0.0
 
-    def give(self, source: str, realm: str, now: float, wrong_answers: int = 0) -> str:
+    def give(self, source: str, now: float, wrong_answers: int = 0) -> str:
         """A new nonce for a peer at `source`."""
         signed = int(now / TIME_STEP_S).to_bytes(TIME_BYTES) + bytes([wrong_answers]) + self._entropy(RANDOM_BYTES)
-        return base64.urlsafe_b64encode(signed + self._mac(signed, source, realm)).decode()
+        return base64.urlsafe_b64encode(signed + self._mac(signed, source)).decode()
 
-    def read(self, text: str, source: str, realm: str) -> Nonce | None:
-        """The nonce, if this process has given it to this source for this realm."""
+    def read(self, text: str, source: str) -> Nonce | None:
+        """The nonce, if this process has given it to this source."""
         if len(text) != NONCE_CHARS:
             return None
         try:
@@ -68,7 +67,7 @@ class Nonces:
         except (binascii.Error, ValueError):
             return None
         signed, mac = data[:_SIGNED_BYTES], data[_SIGNED_BYTES:]
-        if not hmac.compare_digest(mac, self._mac(signed, source, realm)):
+        if not hmac.compare_digest(mac, self._mac(signed, source)):
             return None
         return Nonce(signed, int.from_bytes(signed[:TIME_BYTES]) * TIME_STEP_S, signed[TIME_BYTES])
 
@@ -98,9 +97,8 @@ class Nonces:
             self._used.clear()
             self._stale_before = now + TIME_STEP_S
 
-    def _mac(self, signed: bytes, source: str, realm: str) -> bytes:
-        where = f"{source}\n{realm}".encode()
-        return hmac.digest(self._key, signed + hashlib.sha256(where).digest(), "sha256")[:MAC_BYTES]
+    def _mac(self, signed: bytes, source: str) -> bytes:
+        return hmac.digest(self._key, signed + source.encode(), "sha256")[:MAC_BYTES]
 
 
 def _note(use: _Use, count: int) -> bool:

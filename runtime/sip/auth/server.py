@@ -15,6 +15,7 @@ The call layer asks about one request at a time; nothing is kept of a stranger. 
 from __future__ import annotations
 
 import hmac
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -23,7 +24,7 @@ from runtime.sip.auth.digest import ALGORITHMS, Algorithm, Exchange, read_algori
 from runtime.sip.auth.headers import Challenge, Credentials, parse_credentials
 from runtime.sip.auth.limits import TRIES_MAX
 from runtime.sip.auth.lockout import Lockout
-from runtime.sip.auth.nonces import Nonce, Nonces
+from runtime.sip.auth.nonces import NONCE_CHARS, Nonce, Nonces
 from runtime.sip.errors import SipSyntaxError
 from runtime.sip.message import Request
 from runtime.sip.uri import TelUri, parse_uri, uri_equal
@@ -32,6 +33,7 @@ REALM_DEFAULT = "LiveKit"
 """The realm of an account that names none: LiveKit's, so that credentials set up for it go on working."""
 
 QOP = "auth"
+_NONCE = re.compile(rb'\bnonce="([A-Za-z0-9_-]{%d})"' % NONCE_CHARS)
 _RFC_2069_COUNT = 1
 """An answer without a nonce count is good once."""
 
@@ -97,7 +99,7 @@ class DigestServer:
             return Failed(fault.status, Fault.SYNTAX, fault.reason)
         if given is None:
             return self._ask(account, source, now)
-        nonce = self._nonces.read(given.nonce, source, account.realm)
+        nonce = self._nonces.read(given.nonce, source)
         if nonce is None or self._nonces.is_stale(nonce, now):
             return self._ask(account, source, now, stale=True)
         wrong = _what_is_wrong(given, account, request)
@@ -108,8 +110,14 @@ class DigestServer:
             return self._ask(account, source, now, stale=True)
         return Proven()
 
+    def vouches(self, head: bytes, source: str, now: float) -> bool:
+        """Whether the beginning of a request, yet unparsed, shows a nonce that was given to this source a while ago."""
+        found = _NONCE.search(head)
+        nonce = self._nonces.read(found[1].decode(), source) if found is not None else None
+        return nonce is not None and not self._nonces.is_stale(nonce, now)
+
     def _ask(self, account: Account, source: str, now: float, *, stale: bool = False, wrong_answers: int = 0) -> Asked:
-        nonce = self._nonces.give(source, account.realm, now, wrong_answers)
+        nonce = self._nonces.give(source, now, wrong_answers)
         challenges = (
             Challenge(account.realm, nonce, str(algorithm), (QOP,), stale=stale)
             for algorithm in ALGORITHMS

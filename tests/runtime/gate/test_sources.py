@@ -25,7 +25,11 @@ BYE = b"BYE sip:1@h SIP/2.0\r\nTo: <sip:1@h>;tag=x\r\n\r\n"
 
 
 def gate() -> SourceGate:
-    return SourceGate(lambda address: address == HOME)
+    return SourceGate(lambda address: address == HOME, answers_us)
+
+
+def answers_us(head: bytes, address: str, now: float) -> bool:
+    return b'nonce="given to ' + address.encode() in head
 
 
 def test_a_known_source_is_heard_up_to_its_rate() -> None:
@@ -60,6 +64,18 @@ def test_a_dialog_goes_on_from_another_address() -> None:
     assert door.refuses(b"SIP/2.0 200 OK\r\n\r\n", AWAY, 0.0) is None
 
 
+def test_who_answers_a_challenge_is_not_held_up_by_the_strangers_limits() -> None:
+    door = gate()
+    for n in range(int(STRANGERS_INVITES_BURST) + 1):
+        door.refuses(INVITE, f"192.0.2.{n}", 0.0)
+    answer = INVITE.replace(b"\r\n\r\n", b'\r\nAuthorization: Digest nonce="given to 203.0.113.9"\r\n\r\n')
+    assert door.refuses(INVITE, AWAY, 0.0) == "stranger-invite"
+    assert door.refuses(answer, AWAY, 0.0) is None
+    assert door.refuses(answer, "192.0.2.1", 0.0) == "stranger-invite", "a nonce helps at its own address only"
+    told = [door.refuses(answer, AWAY, 0.0) for _ in range(100)]
+    assert told.count("stranger-rate") > 100 - STRANGER_BURST, "nor does it lift the rate of a stranger"
+
+
 def test_a_scanner_is_never_answered() -> None:
     door = gate()
     for name in (b"friendly-scanner", b"sipcli/v1.8", b"SIPVicious"):
@@ -84,7 +100,7 @@ def test_a_flood_of_one_source_costs_another_nothing() -> None:
 
 def test_an_edit_of_the_tables_makes_strangers_known_and_known_ones_strangers() -> None:
     home = {HOME}
-    door = SourceGate(lambda address: address in home)
+    door = SourceGate(lambda address: address in home, answers_us)
     assert door.refuses(OPTIONS, AWAY, 0.0) == "stranger"
     home.add(AWAY)
     home.remove(HOME)

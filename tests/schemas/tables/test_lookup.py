@@ -135,6 +135,13 @@ def test_where_networks_are_declared_too_the_source_is_checked_before_the_passwo
     assert refusal(trunk("t", auth="acme"), source="9.9.9.9").reason is Reason.SOURCE_NOT_ALLOWED
 
 
+def test_a_trunk_that_asks_any_source_names_nobody():
+    home = parse_address(call().source)
+    assert not tables_of(trunk("t", [], auth="acme")).source_index.names(home)
+    named = tables_of(trunk("t", auth="acme"), trunk("u", [], auth="acme")).source_index
+    assert [named.names(address) for address in (home, parse_address("9.9.9.9"), None)] == [True, False, False]
+
+
 def test_a_trunk_that_names_the_source_goes_before_an_older_one_that_asks_any_source():
     assert trunk_for(trunk("password", [], auth="acme", since=0), trunk("named", since=5)) == "named"
 

@@ -10,7 +10,7 @@ from runtime.sip.auth.limits import NONCE_COUNTS_WINDOW, NONCE_LIFETIME_S, NONCE
 from runtime.sip.auth.nonces import NONCE_CHARS, Nonces
 from tests.runtime.sip.wire import seeded
 
-HERE, REALM = "192.0.2.1", "example.com"
+HERE = "192.0.2.1"
 
 
 def made(seed="a"):
@@ -18,7 +18,7 @@ def made(seed="a"):
 
 
 def given_nonce(nonces, now=0.0, **kwargs):
-    return nonces.read(nonces.give(HERE, REALM, now, **kwargs), HERE, REALM)
+    return nonces.read(nonces.give(HERE, now, **kwargs), HERE)
 
 
 def test_a_nonce_is_known_again_with_its_time_and_its_failures():
@@ -29,28 +29,27 @@ def test_a_nonce_is_known_again_with_its_time_and_its_failures():
 
 def test_no_two_nonces_are_alike():
     nonces = made()
-    assert len({nonces.give(HERE, REALM, 0.0) for _ in range(1000)}) == 1000
+    assert len({nonces.give(HERE, 0.0) for _ in range(1000)}) == 1000
 
 
 def test_a_nonce_is_of_no_use_elsewhere():
     nonces = made()
-    text = nonces.give(HERE, REALM, 0.0)
-    assert nonces.read(text, "192.0.2.2", REALM) is None
-    assert nonces.read(text, HERE, "example.org") is None
-    assert made("another process").read(text, HERE, REALM) is None
+    text = nonces.give(HERE, 0.0)
+    assert nonces.read(text, "192.0.2.2") is None
+    assert made("another process").read(text, HERE) is None
 
 
 @given(st.integers(0, NONCE_CHARS - 1), st.characters(min_codepoint=33, max_codepoint=126))
 def test_a_nonce_with_another_character_is_none(at, char):
     nonces = made()
-    text = nonces.give(HERE, REALM, 0.0)
+    text = nonces.give(HERE, 0.0)
     if text[at] != char and {text[at], char} not in ({"-", "+"}, {"_", "/"}):
-        assert nonces.read(text[:at] + char + text[at + 1 :], HERE, REALM) is None
+        assert nonces.read(text[:at] + char + text[at + 1 :], HERE) is None
 
 
 @given(st.text(max_size=100) | st.text(min_size=NONCE_CHARS, max_size=NONCE_CHARS))
 def test_no_text_of_a_stranger_is_a_nonce(text):
-    assert made().read(text, HERE, REALM) is None
+    assert made().read(text, HERE) is None
 
 
 def test_a_nonce_goes_stale():
@@ -85,10 +84,10 @@ def test_no_count_is_ever_taken_twice(counts):
 def test_another_spelling_of_a_nonce_is_the_same_nonce():
     for seed in range(50):
         nonces = made(str(seed))
-        text = nonces.give(HERE, REALM, 0.0)
-        other = nonces.read(text.replace("-", "+").replace("_", "/"), HERE, REALM)
+        text = nonces.give(HERE, 0.0)
+        other = nonces.read(text.replace("-", "+").replace("_", "/"), HERE)
         if "-" in text or "_" in text:
-            assert other is None or other == nonces.read(text, HERE, REALM)
+            assert other is None or other == nonces.read(text, HERE)
 
 
 def test_what_is_remembered_is_bounded_and_forgetting_lets_no_replay_through(monkeypatch):

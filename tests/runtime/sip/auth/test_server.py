@@ -187,6 +187,16 @@ def test_a_nonce_that_is_not_ours_tells_nothing_of_the_password_and_locks_nobody
     assert asking.ask(asking.answer()) == Proven()
 
 
+def test_a_request_that_shows_a_nonce_of_ours_is_known_before_it_is_parsed():
+    asking = Asking()
+    head = f"INVITE {URI} SIP/2.0\r\nAuthorization: {asking.answer()}\r\n".encode()
+    assert asking.server.vouches(head, HERE, asking.now)
+    assert not asking.server.vouches(head, "192.0.2.9", asking.now)
+    assert not asking.server.vouches(head, HERE, asking.now + NONCE_LIFETIME_S + 1)
+    assert not asking.server.vouches(head.replace(b'nonce="', b'nonce="A'), HERE, asking.now)
+    assert not asking.server.vouches(b"INVITE x\r\n", HERE, asking.now)
+
+
 def test_the_last_wrong_answer_in_a_row_gets_no_further_challenge():
     asking = Asking()
     challenge, statuses = asking.challenge(), []
