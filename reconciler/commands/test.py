@@ -76,7 +76,7 @@ def _run(source: Source, tables: Tables, unseal: Unseal) -> list[Outcome]:
     assert isinstance(test, RoutingTest)
     out = []
     for index, call in enumerate(test.spec.calls):
-        facts = CallFacts(str(call.address), call.to, call.from_, call.pin, call.region or "")
+        facts = CallFacts(str(call.address), call.to, call.from_, call.pin, call.region or "", call.user)
         explanation = explain(tables, facts, partial(opens_pin, unseal))
         faults = tuple(_faults(call, explanation.decision, test.metadata.namespace))
         name = f"{test.metadata.name}: call to {call.to} from {call.from_}"

@@ -12,6 +12,7 @@ from schemas import ids
 from schemas.resources import bounds
 from schemas.resources.addresses import Address
 from schemas.resources.base import CrossedPart, Crossing, Maybe, Part, Resource
+from schemas.resources.credentials import Username
 from schemas.resources.values import Name, Region, at_most, bounded, refuse, shown, text_of
 
 _REASON = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
@@ -98,6 +99,7 @@ class RoutedCall(Part):
             WithJsonSchema({"type": "string", "pattern": "^[0-9*A-D]+$", "maxLength": ids.PIN_CHARS_MAX}),
         ]
     ] = Field(None, description="What the caller enters when asked for a PIN.")
+    user: Maybe[Username] = Field(None, description="The user name that the caller proves when asked for a password.")
     region: Maybe[Region] = Field(None, description="The region of the bridge that takes the call.")
     expect: Expectation = Field(description="What must come out.")
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tests.fuzz import manifests, media, signalling, streams
+from tests.fuzz import digest, manifests, media, signalling, streams
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,7 @@ TARGETS: dict[str, Target] = {
     "call": Target(signalling.fuzz_call, signalling.call_seeds, signalling.WORDS),
     "sdp": Target(signalling.fuzz_sdp, signalling.sdp_seeds, signalling.WORDS),
     "address": Target(signalling.fuzz_address, signalling.address_seeds, signalling.WORDS, 512),
+    "digest": Target(digest.fuzz_digest, digest.digest_seeds, digest.WORDS, 2048),
     # media
     "rtp": Target(media.fuzz_rtp, media.rtp_seeds, media.RTP_WORDS, 2048),
     "rtcp": Target(media.fuzz_rtcp, media.rtcp_seeds, media.RTCP_WORDS, 2048),
