@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from runtime.gate.sources import STRANGER_INVITES_BURST
 from tests.peers import ROOT, Baresip, BridgeProcess, Kamailio, free_port, sipp, wait_for
 from tests.sound import speech
 
@@ -24,7 +27,7 @@ kind: Trunk
 metadata: {{name: carrier}}
 spec:
   inbound:
-    allowedAddresses: [127.0.0.1/32]
+    {addresses}
     auth: {{username: carrier, passwordFrom: {{file: password}}{algorithms}}}
 ---
 apiVersion: dialplane.dev/v1alpha1
@@ -36,12 +39,12 @@ spec:
 NUMBER = "+15550100000"
 
 
-def declare(folder: Path, algorithms: str = "") -> Path:
+def declare(folder: Path, algorithms: str = "", addresses: str = "allowedAddresses: [127.0.0.1/32]") -> Path:
     """Manifests of one trunk that asks for a password by these algorithms, and the password beside them."""
     folder.mkdir(exist_ok=True)
     chosen = f", algorithms: [{algorithms}]" if algorithms else ""
     (folder / "password").write_text(PASSWORD + "\n")
-    (folder / "trunk.yaml").write_text(MANIFEST.format(algorithms=chosen))
+    (folder / "trunk.yaml").write_text(MANIFEST.format(algorithms=chosen, addresses=addresses))
     return folder
 
 
@@ -126,6 +129,35 @@ def test_a_bridge_with_another_key_says_so_and_goes_on(guarded: BridgeProcess) -
     finally:
         other.terminate()
         other.wait(20)
+
+
+INVITE = (
+    "INVITE sip:{number}@{target} SIP/2.0\r\nVia: SIP/2.0/UDP {source};branch=z9hG4bK{n}\r\nMax-Forwards: 70\r\n"
+    "From: <sip:eve@{source}>;tag=e{n}\r\nTo: <sip:{number}@{target}>\r\nCall-ID: eve-{n}\r\nCSeq: 1 INVITE\r\n"
+    "Contact: <sip:eve@{source}>\r\nContent-Length: 0\r\n\r\n"
+)
+
+
+def test_where_a_password_is_all_that_is_asked_for_strangers_are_asked_seldom_and_who_knows_it_comes_in(
+    tmp_path: Path,
+) -> None:
+    folder = declare(tmp_path / "manifests", addresses="calledNumbers: any")
+    with BridgeProcess(folder, tmp_path) as bridge, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as eve:
+        eve.bind(("127.0.0.9", 0))
+        source = "{}:{}".format(*eve.getsockname())
+        for n in range(200):
+            message = INVITE.format(number=NUMBER, target=bridge.target, source=source, n=n)
+            eve.sendto(message.encode(), ("127.0.0.1", bridge.port))
+            time.sleep(0.002)
+        wait_for(lambda: bridge.counters()["datagrams"].get("turned-away", 0) >= 190, "the flood to be turned away")
+        assert bridge.counters()["challenged"] <= STRANGER_INVITES_BURST
+        uri = f"sip:{NUMBER}@{bridge.target}"
+        with ThreadPoolExecutor(4) as pool:
+            began = time.monotonic()
+            told = list(pool.map(lambda _: phone(uri, *login("carrier"), password=PASSWORD), range(4)))
+        assert [one["answered"] for one in told] == [True] * 4
+        assert time.monotonic() - began < 15, "no call had to wait for a stranger's turn"
+        assert reasons(bridge) == [(200, "hangup")] * 4
 
 
 # -- SIPp --------------------------------------------------------------------------------------------------------------

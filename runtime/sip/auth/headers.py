@@ -99,7 +99,7 @@ def _challenge(params: Mapping[str, str], name: str) -> Challenge:
         realm=_needed(params, "realm", name),
         nonce=_needed(params, "nonce", name),
         algorithm=_algorithm(params, name),
-        qop=tuple(word for word in re.split("[ \t,]+", params.get("qop", "").lower()) if word),
+        qop=tuple(_qop(word, name) for word in re.split("[ \t,]+", params.get("qop", "")) if word),
         opaque=params.get("opaque"),
         stale=params.get("stale", "").lower() == "true",
     )
@@ -116,7 +116,7 @@ def _credentials(params: Mapping[str, str], name: str) -> Credentials:
         uri=_needed(params, "uri", name),
         response=_needed(params, "response", name),
         algorithm=_algorithm(params, name),
-        qop=None if qop is None else qop.lower(),
+        qop=None if qop is None else _qop(qop, name),
         nc=params["nc"] if qop is not None else "",
         cnonce=params.get("cnonce", ""),
         opaque=params.get("opaque"),
@@ -135,6 +135,12 @@ def _algorithm(params: Mapping[str, str], name: str) -> str:
     if not is_token(algorithm):
         raise SipSyntaxError(400, f"Malformed {name}: algorithm")
     return algorithm
+
+
+def _qop(word: str, name: str) -> str:
+    if not is_token(word):
+        raise SipSyntaxError(400, f"Malformed {name}: qop")
+    return word.lower()
 
 
 def _values(lines: Iterable[str], name: str) -> list[tuple[str, Params]]:

@@ -2,8 +2,9 @@
 
 A nonce says when it was given out and how many wrong answers came before it, and is signed together with the source
 address by a key that only this process has. So nobody can make one, carry one to another address, or answer one of
-another process; and who shows one does hear what is sent to its address. What is kept is the use of nonces by those who know the password, so that no answer is
-taken twice; that memory is bounded and forgets only what has expired anyhow.
+another process; and who shows one does hear what is sent to its address. What is kept is the use of nonces by those
+who know the password, so that no answer is taken twice; that memory is bounded and forgets only what has expired
+anyhow.
 """
 
 from __future__ import annotations

@@ -179,6 +179,20 @@ def test_explain_of_a_refused_call_is_a_decision_too(capsys):
     assert json.loads(out)["decision"]["reason"] == "source-not-allowed"
 
 
+GUARDED = {"allowedAddresses": ["10.1.0.0/16"], "auth": {"username": "acme", "passwordFrom": {"env": "NOT_SET"}}}
+
+
+def test_explain_says_who_is_asked_for_a_password_and_what_becomes_of_who_knows_it(capsys):
+    write("a.yaml", trunk(inbound=GUARDED), rule())
+    asked = "asks for a password: 401 by Trunk default/carrier"
+    for user, outcome in (([], asked), (["--user", "eve"], asked), (["--user", "acme"], "admitted: room lobby")):
+        code, out, _ = said(capsys, "explain", "m", *CALL, "--ip", "10.1.0.1", *user)
+        assert code == 0
+        assert outcome in out
+    decision = json.loads(said(capsys, "explain", "m", *CALL, "--ip", "10.1.0.1", "-o", "json")[1])["decision"]
+    assert decision == {"outcome": "challenged", "trunk": "default/carrier"}
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -194,8 +208,9 @@ def test_explain_says_what_it_lacks(capsys, arguments):
     assert err.startswith("reconcile: ")
 
 
-def routing_test(**expect: str):
+def routing_test(user: str = "", **expect: str):
     call = {"to": "+14155550100", "from": "+14155550199", "address": "10.1.0.1", "expect": expect}
+    call |= {"user": user} if user else {}
     return document("RoutingTest", "routes", {"calls": [call]})
 
 
@@ -214,6 +229,17 @@ def test_a_routing_test_may_expect_a_refusal(capsys):
     code, out, _ = said(capsys, "test", "m", "-o", "json")
     assert code == 1
     assert json.loads(out)["calls"][0]["faults"] == ["reason is none, expected no-rule"]
+
+
+def test_a_routing_test_may_prove_a_user_name(capsys):
+    write("a.yaml", trunk(inbound=GUARDED), rule())
+    write("t.yaml", routing_test("acme", room="lobby", rule="support"))
+    assert said(capsys, "test", "m")[0] == 0
+    write("t.yaml", routing_test(room="lobby"))
+    code, out, _ = said(capsys, "test", "m")
+    assert code == 1
+    assert "room is none, expected lobby" in out
+    assert "asks for a password: 401" in out
 
 
 def test_status_shows_conditions_places_and_bridges(capsys):

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from runtime.commands.call import _report
+from runtime.commands.call import _login, _report
+from runtime.errors import BridgeError
 from runtime.phone.heard import Heard
 from runtime.phone.phone import Outcome
+from runtime.sip.auth.client import Login
 
 
 def test_a_refusal_that_would_steer_a_terminal_is_made_plain(capsys: pytest.CaptureFixture[str]) -> None:
@@ -16,3 +20,34 @@ def test_a_refusal_that_would_steer_a_terminal_is_made_plain(capsys: pytest.Capt
     told = capsys.readouterr().out
     assert told.rstrip("\n").isprintable()
     assert "403 Go" in told
+
+
+def test_a_password_comes_from_the_environment_or_from_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ACME_PASSWORD", "tiger")
+    file = tmp_path / "password"
+    file.write_bytes(b"tiger\r\n")
+    assert _login("acme", "ACME_PASSWORD", None) == _login("acme", None, file) == Login("acme", b"tiger")
+    assert _login(None, None, None) is None
+
+
+@pytest.mark.parametrize(
+    ("user", "variable", "file"),
+    [
+        ("acme", None, None),
+        (None, "ACME_PASSWORD", None),
+        (None, None, "password"),
+        ("acme", "ACME_PASSWORD", "password"),
+        ("acme", "NOT_SET", None),
+        ("acme", None, "missing"),
+        ("acme", None, "empty"),
+    ],
+)
+def test_half_a_login_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, user: str | None, variable: str | None, file: str | None
+) -> None:
+    monkeypatch.setenv("ACME_PASSWORD", "tiger")
+    (tmp_path / "password").write_text("tiger")
+    (tmp_path / "empty").write_text("\n")
+    with pytest.raises(BridgeError) as told:
+        _login(user, variable, tmp_path / file if file else None)
+    assert "tiger" not in str(told.value)

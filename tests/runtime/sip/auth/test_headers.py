@@ -106,6 +106,7 @@ def test_quotes_around_tokens_and_none_around_texts_are_taken():
         'Digest realm="r", nonce="n',
         'Digest realm="r", nonce="n"x',
         'Digest realm="r", nonce="n", algorithm="a b"',
+        'Digest realm="r", nonce="n", qop="auth,\\""',
         'Digest realm="r", nonce="n", =x',
         'Digest realm="r", nonce="n", "x"',
     ],
@@ -126,7 +127,7 @@ def test_credentials_need_their_parts(gone):
         parse_credentials([f"Digest {', '.join(parts.values())}"])
 
 
-@pytest.mark.parametrize("rest", ["qop=auth", "qop=auth, nc=1", 'qop=auth, cnonce="x"', 'qop=auth, nc=xyz, cnonce="x"',
+@pytest.mark.parametrize("rest", ["qop=auth", 'qop="a b", nc=1, cnonce="x"', "qop=auth, nc=1", 'qop=auth, cnonce="x"', 'qop=auth, nc=xyz, cnonce="x"',
                                   'qop=auth, nc=000000001, cnonce="x"', 'qop=auth, nc=1, cnonce=""'])  # fmt: skip
 def test_a_quality_of_protection_needs_a_count_and_a_nonce_of_its_own(rest):
     with pytest.raises(SipSyntaxError):
