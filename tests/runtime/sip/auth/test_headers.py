@@ -127,8 +127,18 @@ def test_credentials_need_their_parts(gone):
         parse_credentials([f"Digest {', '.join(parts.values())}"])
 
 
-@pytest.mark.parametrize("rest", ["qop=auth", 'qop="a b", nc=1, cnonce="x"', "qop=auth, nc=1", 'qop=auth, cnonce="x"', 'qop=auth, nc=xyz, cnonce="x"',
-                                  'qop=auth, nc=000000001, cnonce="x"', 'qop=auth, nc=1, cnonce=""'])  # fmt: skip
+@pytest.mark.parametrize(
+    "rest",
+    [
+        "qop=auth",
+        "qop=auth, nc=1",
+        'qop=auth, cnonce="x"',
+        'qop=auth, nc=xyz, cnonce="x"',
+        'qop=auth, nc=000000001, cnonce="x"',
+        'qop=auth, nc=1, cnonce=""',
+        'qop="a b", nc=1, cnonce="x"',
+    ],
+)
 def test_a_quality_of_protection_needs_a_count_and_a_nonce_of_its_own(rest):
     with pytest.raises(SipSyntaxError):
         parse_credentials([f'Digest username="u", realm="r", nonce="n", uri="sip:a", response="x", {rest}'])
