@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-import shutil
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from tests.peers import program
 
 # A slow machine is no failure: what a property says does not depend on how long it took to say it.
 settings.register_profile("any-machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -16,7 +17,7 @@ settings.load_profile("any-machine")
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip by name, or fail, when a peer is missing."""
     wanted = [name for mark in item.iter_markers("peer") for name in mark.args]
-    missing = [name for name in wanted if shutil.which(name) is None]
+    missing = [name for name in wanted if program(name) is None]
     if missing:
         words = f"needs {', '.join(missing)} on PATH (Debian: sip-tester, baresip-core, sipsak, sipvicious, kamailio)"
         if os.environ.get("PEERS") == "required":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from reconciler.manifests.folder import read_documents
 from reconciler.model.desired import desire
 from reconciler.model.live import Live
 from reconciler.model.standing import Declared
-from schemas.tables.lookup import Admitted, CallFacts, PinNeeded, Refused, decide
+from schemas.tables.lookup import Admitted, CallFacts, Challenged, PinNeeded, Refused, decide
 from schemas.tables.naming import room_pattern
 from schemas.tables.tables import Tables
 
@@ -64,7 +65,8 @@ def test_no_lesson_answers_a_stranger(lesson):
 
 
 def test_the_lesson_on_secrets_opens_nothing_without_them():
-    decision = decide(tables("05-secrets"), CallFacts(HERE, "+15550100000", "+15550101234"))
-    assert not isinstance(decision, Admitted)
-    known = CallFacts(HERE, "+15550100000", "+15550101234", authenticated_as="partner")
-    assert isinstance(decide(tables("05-secrets"), known), PinNeeded)
+    lesson = tables("05-secrets")
+    for called, known in (("+15550100000", Admitted), ("+15550100001", PinNeeded)):
+        facts = CallFacts(HERE, called, "+15550101234")
+        assert isinstance(decide(lesson, facts), Challenged)
+        assert isinstance(decide(lesson, replace(facts, authenticated_as="partner")), known)

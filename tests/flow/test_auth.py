@@ -45,6 +45,16 @@ def test_a_caller_that_knows_the_password_comes_in_and_the_challenge_leaves_no_r
     assert (record.reason, record.trunk, record.room) == ("hangup", "default/acme", "lobby")
 
 
+def test_a_call_that_is_up_is_not_asked_again() -> None:
+    bridge = world()
+    caller = bridge.caller().dial(NUMBER, login=ACME)
+    assert caller.change("inactive") == 200
+    assert caller.change("sendrecv") == 200
+    caller.hang_up()
+    assert [record.reason for record in bridge.records] == ["hangup"]
+    assert bridge.switchboard.challenged == 1
+
+
 def test_a_caller_that_does_not_answer_is_challenged_and_nothing_more() -> None:
     bridge = world()
     caller = bridge.caller().dial(NUMBER)
