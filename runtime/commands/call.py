@@ -100,6 +100,8 @@ def _login(user: str | None, variable: str | None, file: Path | None) -> Login |
     if user is None or (variable is None) == (file is None):
         what = "--user goes together with one of --password-env and --password-file"
         raise BridgeError(what, "e.g. --user acme --password-env ACME_PASSWORD")
+    if not user.isprintable():
+        raise BridgeError("--user is no user name", "line breaks and control characters are in none")
     password = _from_file(file) if file is not None else os.fsencode(os.environ.get(variable or "", ""))
     if not password:
         where = f"the file {file}" if file is not None else f"the environment variable {variable}"

@@ -40,6 +40,7 @@ def test_a_password_comes_from_the_environment_or_from_a_file(tmp_path: Path, mo
         ("acme", "NOT_SET", None),
         ("acme", None, "missing"),
         ("acme", None, "empty"),
+        ("ac\nme", "ACME_PASSWORD", None),
     ],
 )
 def test_half_a_login_is_said(
