@@ -12,7 +12,7 @@ from typing import Any
 
 from schemas.resources import hints
 from schemas.resources.base import Part
-from schemas.resources.credentials import PLACES_HINT, SecretSource
+from schemas.resources.credentials import PLACES_HINT, Auth, SecretSource
 from schemas.resources.shape import Path, part_at
 from schemas.resources.values import shown, yaml_word
 
@@ -137,8 +137,9 @@ def complaint(kind: str, root: type[Part], error: Mapping[str, Any]) -> Complain
     if path and path[-1] == "[key]":
         path = path[:-1]
     fault = Fault(kind, root, error["type"], path, error["input"], error.get("ctx", {}), error["msg"])
-    if fault.type == "extra_forbidden" and part_at(root, path[:-1]) is SecretSource:
-        # The "name" may be a secret that was meant as a value: {passwordFrom: {hunter2}}.
+    around = part_at(root, path[:-1]) if fault.type == "extra_forbidden" else None
+    if around is SecretSource or (around is Auth and fault.input is None):
+        # The "name" may be a secret that was meant as a value: {passwordFrom: {hunter2}}, auth: {acme, hunter2}.
         return Complaint(path[:-1], f"{field_name(path[:-1])} has an unknown field", PLACES_HINT, "unknown-field")
     if "what" in fault.ctx:
         what, hint = str(fault.ctx["what"]), str(fault.ctx["hint"])
