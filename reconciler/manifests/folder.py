@@ -12,7 +12,16 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 
-from reconciler.manifests.files import STDIN, STDIN_NAME, Stamp, find_files, is_manifest, read_bytes_of, read_stdin
+from reconciler.manifests.files import (
+    STDIN,
+    STDIN_NAME,
+    Stamp,
+    find_files,
+    is_manifest,
+    leaves,
+    read_bytes_of,
+    read_stdin,
+)
 from reconciler.manifests.masking import masked, names_a_secret
 from reconciler.manifests.reading import FileReading, read_file, unreadable_file
 from reconciler.model.sources import FileSources
@@ -137,7 +146,8 @@ class Folder:
         changed: set[str] = set()
         for path in paths:
             if path == self.source or is_manifest(path.rpartition("/")[2]):
-                changed |= self._take(path, None, read_bytes_of(path))
+                outside = leaves(self.source, path) if path != self.source else None
+                changed |= self._take(path, None, outside or read_bytes_of(path))
         self._sort()
         return changed
 

@@ -182,7 +182,7 @@ def test_the_line_in_question_is_shown_unless_it_may_hold_a_secret(tmp_path):
     reading = Folder(str(tmp_path)).refresh()
     lines = {problem.where.path.rpartition(".")[2]: reading.line(problem.where) for problem in reading.problems}
     assert lines["allowed"] == "    allowed: [10.0.0.1]"
-    assert lines["user"] == "    auth: {user: u, password: ****"
+    assert lines["user"] == "    auth: {user: u, ****"
     assert lines["password"] == lines["realms"] == ""
 
 
