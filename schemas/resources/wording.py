@@ -69,7 +69,8 @@ def _wrong_type(wanted: str) -> Callable[[Fault], Words]:
             return f"{fault.field} has no value", f"write {wanted}, or remove the line", "no-value"
         if wanted == "a text" and isinstance(value, bool | int | float):
             return f"{fault.field} is read as {yaml_word(value)}, a text is needed", "put it in quotes", "unquoted"
-        return f"{fault.field} must be {wanted}, not {yaml_word(value)}", "", "wrong-type"
+        hint = hints.other_shape(fault.root, fault.path, value, wanted)
+        return f"{fault.field} must be {wanted}, not {yaml_word(value)}", hint, "wrong-type"
 
     return words
 
