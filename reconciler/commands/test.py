@@ -50,8 +50,7 @@ def command(ctx: click.Context, source: str, form: str) -> None:
     reading = read([source])
     desired = desire(declared_by(reading), Live())
     problems = in_order([*reading.problems, *desired.problems])
-    errors = [problem for problem in problems if problem.is_error]
-    show_problems(errors, reading)
+    show_problems([problem for problem in problems if problem.is_error or problem.waits_for], reading)
     tables = Tables.build(desired.rows)
     outcomes = [outcome for test in desired.tests for outcome in _run(test, tables)]
     failed = [outcome for outcome in outcomes if outcome.faults]
