@@ -62,9 +62,16 @@ def opened(settings: Settings) -> Iterator[Store]:
 def opened_if_there(settings: Settings) -> Iterator[Store | None]:
     """The live tables; None where there are none yet, for commands that only look."""
     url = settings.tables_url
-    if url.startswith(_SQLITE) and not os.path.exists(url.removeprefix(_SQLITE)):
-        yield None
-        return
+    if url.startswith(_SQLITE):
+        path = url.removeprefix(_SQLITE)
+        try:
+            os.stat(path)
+        except FileNotFoundError:
+            yield None
+            return
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else str(error)
+            raise ReconcileError(f"{path} cannot be read: {reason}", "name another with --state or --tables") from error
     with opened(settings) as store:
         yield store
 

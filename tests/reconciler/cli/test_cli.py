@@ -217,7 +217,9 @@ def test_a_routing_test_may_expect_a_refusal(capsys):
 
 
 def test_status_shows_conditions_places_and_bridges(capsys):
-    assert "Nothing is live" in said(capsys, "status")[1]
+    code, _, err = said(capsys, "status")
+    assert code == 1
+    assert "there are no tables at sqlite:///.dialplane/tables.db, run `reconcile apply DIR` first" in err
     said(capsys, "apply", "m")
     with SqliteStore(".dialplane/tables.db") as store:
         import time
@@ -263,3 +265,11 @@ def test_standard_input_cannot_be_watched(capsys):
     code, _, err = said(capsys, "--watch", "-")
     assert code == 1
     assert "cannot be watched" in err
+
+
+@pytest.mark.parametrize("command", [["status"], ["plan", "m"]])
+def test_a_state_that_cannot_be_looked_into_is_told_and_not_taken_for_empty(capsys, command):
+    Path("state").write_text("no folder")
+    code, out, err = said(capsys, *command, "--state", "state")
+    assert (code, out) == (1, "")
+    assert "state/tables.db cannot be read: Not a directory, name another with --state or --tables" in err
