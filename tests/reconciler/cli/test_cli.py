@@ -161,7 +161,7 @@ def test_a_store_that_cannot_be_opened_is_one_sentence(capsys):
     Path("text.db").write_text("this is no database at all, but a text that is long enough to be read as one" * 20)
     code, _, err = said(capsys, "apply", "m", "--tables", "sqlite:///text.db")
     assert code == 1
-    assert err.startswith("reconcile: ")
+    assert err.startswith("error: ")
     assert len(err.splitlines()) == 1
 
 
@@ -191,7 +191,7 @@ def test_explain_of_a_refused_call_is_a_decision_too(capsys):
 def test_explain_says_what_it_lacks(capsys, arguments):
     code, _, err = said(capsys, "explain", *CALL, *arguments)
     assert code == 1
-    assert err.startswith("reconcile: ")
+    assert err.startswith("error: ")
 
 
 def routing_test(**expect: str):
