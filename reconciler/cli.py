@@ -121,11 +121,10 @@ def _show_error(text: str) -> None:
 
 
 def main() -> None:
-    """What `__main__` runs; an interrupt ends a command as an exception only while it is at work."""
+    """What `__main__` runs. A command that has something to do about an interrupt takes care of it itself."""
     gc.set_threshold(GARBAGE_THRESHOLD)
     quiet = signal.getsignal(signal.SIGINT)
     try:
-        signal.signal(signal.SIGINT, quiet if quiet is signal.SIG_IGN else signal.default_int_handler)
         load_env_file()
         code = run(sys.argv[1:])
     except KeyboardInterrupt:

@@ -38,10 +38,9 @@ for command in (up, run, call, calls):
 
 
 def main() -> None:
-    """What `__main__` runs; an interrupt ends a command as an exception only while it is at work."""
+    """What `__main__` runs. A command that has something to do about an interrupt takes care of it itself."""
     quiet = signal.getsignal(signal.SIGINT)
     try:
-        signal.signal(signal.SIGINT, quiet if quiet is signal.SIG_IGN else signal.default_int_handler)
         load_env_file()
         code = _run()
     except (click.exceptions.Abort, KeyboardInterrupt):

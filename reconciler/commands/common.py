@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 import threading
 from collections.abc import Iterator, Sequence
@@ -110,6 +111,7 @@ def patience(what: str) -> Iterator[None]:
         yield
         return
     done = threading.Event()
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # who shows progress has a cursor to give back
     thread = threading.Thread(target=_show_activity, args=(what, done), daemon=True)
     thread.start()
     try:
@@ -117,6 +119,7 @@ def patience(what: str) -> Iterator[None]:
     finally:
         done.set()
         thread.join()
+        signal.signal(signal.SIGINT, before)
 
 
 def _show_activity(what: str, done: threading.Event) -> None:

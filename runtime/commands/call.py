@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import json
+import signal
 import socket
 from pathlib import Path
 from typing import Any
@@ -67,6 +68,7 @@ def call(
         raise BridgeError(f"--dtmf {dtmf}: only 0-9 * # A-D and w can be sent", "e.g. --dtmf 123#")
     frames = load_frames(play or SPEECH, "pcmu")
     phone = TestPhone(frames, dtmf, seconds)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a call that is given up is hung up
     outcome = asyncio.run(phone.call(target, caller, remote))
     spoken = b"".join(g711.decode("pcmu", frame) for frame in frames)
     heard = compare(spoken, bytes(outcome.heard), outcome.spoke_after_s)
