@@ -119,8 +119,14 @@ class Folder:
             {path: known.reading for path, known in self._known.items()},
             self._found,
             frozenset(changed),
-            self._problems,
+            self._problems or self._nothing_here(),
         )
+
+    def _nothing_here(self) -> tuple[Problem, ...]:
+        if self._known or not self._found:
+            return ()
+        what, hint = "holds no manifests", "only *.yaml and *.yml are read, and nothing that begins with a dot"
+        return (Problem(Where(self.source), what, hint, "no-manifests", Severity.WARNING),)
 
     def _full_pass(self) -> set[str]:
         found = find_files(self.source)

@@ -63,7 +63,7 @@ def _named(absent: Complaint) -> set[tuple[Path, str]]:
 
 
 def _words(sentence: str) -> list[str]:
-    return sentence.split("`")[1::2]
+    return [word for quoted in sentence.split("`")[1::2] for word in quoted.split(".")]
 
 
 def _bounded(found: list[Complaint]) -> list[Complaint]:
