@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from runtime.commands.options import output_option, state_option
+from runtime.commands.options import output_option, program, state_option, state_words
 from runtime.errors import BridgeError
 from runtime.media.codecs import g711
 from runtime.phone.heard import Heard, compare
@@ -26,6 +26,8 @@ from runtime.workers.running import find
 
 SPEECH = Path(__file__).resolve().parents[1] / "phone" / "speech.wav"
 TEST_NUMBER = "+15550100000"
+REFUSED = 400
+"""The first status that is a refusal, which `bridge calls` explains."""
 CALLER_DEFAULT = "+15550199999"
 DIGITS = frozenset("0123456789*#ABCDabcdw")
 
@@ -74,7 +76,7 @@ def call(
     heard = compare(spoken, bytes(outcome.heard), outcome.spoke_after_s)
     if record is not None and outcome.answered:
         _save(record, bytes(outcome.heard))
-    _report(target, outcome, heard, record, output)
+    _report(target, outcome, heard, record, output, state if uri is None else None)
     if not outcome.answered:
         raise click.exceptions.Exit(1)
 
@@ -125,7 +127,10 @@ def _save(path: Path, pcm: bytes) -> None:
     writer.close()
 
 
-def _report(target: str, outcome: Outcome, heard: Heard, record: Path | None, output: str) -> None:
+def _report(
+    target: str, outcome: Outcome, heard: Heard, record: Path | None, output: str, state: Path | None = None
+) -> None:
+    """Say what became of the call; `state` is the folder of the bridge that was called, where it is ours."""
     if output == "json":
         click.echo(json.dumps(_as_json(target, outcome, heard, record)))
         return
@@ -133,6 +138,8 @@ def _report(target: str, outcome: Outcome, heard: Heard, record: Path | None, ou
         status = f"{outcome.status} {outcome.reason}" if outcome.status else outcome.reason or "no answer"
         why = f": {outcome.warning}" if outcome.warning else ""
         click.echo(click.style(f"not answered, {_plain(status + why)}", fg="red"))
+        if outcome.status >= REFUSED and state is not None:
+            click.echo(f"  why: {program('bridge')} calls{state_words(state)}")
         return
     saved = f", saved to {record}" if record is not None else ""
     click.echo(click.style(f"{heard.words}{saved}", fg="green" if heard.delay_s is not None else None))

@@ -85,6 +85,11 @@ class Bridge:
         """Where SIP is heard."""
         return self._worker.sip.listening
 
+    @property
+    def tables(self) -> Tables:
+        """What new calls are answered from."""
+        return self._worker.switchboard.tables
+
     async def first_tables(self, timeout_s: float) -> bool:
         """Wait until there are tables with anything in them; False when none came in time."""
         try:

@@ -16,3 +16,10 @@ def test_a_refusal_that_would_steer_a_terminal_is_made_plain(capsys: pytest.Capt
     told = capsys.readouterr().out
     assert told.rstrip("\n").isprintable()
     assert "403 Go" in told
+
+
+def test_a_refusal_by_our_own_bridge_says_where_the_reason_is(capsys, tmp_path) -> None:
+    outcome = Outcome()
+    outcome.status, outcome.reason = 403, "Forbidden"
+    _report("sip:x@y", outcome, Heard(0.0, 0.0, None, 0.0), None, "text", tmp_path)
+    assert f"bridge calls --state {tmp_path}" in capsys.readouterr().out
