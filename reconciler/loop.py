@@ -86,7 +86,7 @@ class Loop:
         began = time.monotonic()
         if batch.trouble:
             self._tell_trouble(f"changes are seen only every few seconds: {batch.trouble}")
-        reading = self._folder.refresh(batch.to_refresh)
+        reading = self._folder.refresh(batch.to_refresh, batch.look)
         self._follow_problems(reading)
         if not reading.found:
             self._report_problems(reading, ())

@@ -50,6 +50,14 @@ class Found:
         self.problems.append(Problem(Where(path), what, hint, code))
 
 
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a look at the disk has found, and how often the folder had been refreshed when it began."""
+
+    found: Found
+    refreshes: int
+
+
 def is_manifest(name: str) -> bool:
     """Whether an entry of a folder is a manifest by its name."""
     return name.endswith(_SUFFIXES) and name[0] != "." and name not in _KUSTOMIZATION

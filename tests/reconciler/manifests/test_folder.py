@@ -221,3 +221,15 @@ def test_a_pass_over_unchanged_files_does_not_open_them(tmp_path, monkeypatch):
     folder.refresh()
     monkeypatch.setattr(module, "read_bytes_of", lambda path: pytest.fail(f"{path} was opened"))
     assert folder.refresh().changed == frozenset()
+
+
+def test_a_look_that_was_taken_before_the_last_refresh_is_not_believed(tmp_path):
+    write(tmp_path, a=number("a"))
+    folder = Folder(str(tmp_path))
+    folder.refresh()
+    look = folder.look()
+    write(tmp_path, b=number("b", 4155550101))
+    folder.refresh({f"{tmp_path}/b.yaml"})
+    assert names(folder.refresh(None, look)) == ["a", "b"]
+    look = folder.look()
+    assert folder.refresh(None, look).changed == frozenset()
