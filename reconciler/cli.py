@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from difflib import get_close_matches
@@ -101,11 +102,13 @@ def run(arguments: Sequence[str]) -> int:
         code = reconcile.main(args=list(arguments), prog_name="reconcile", standalone_mode=False)
         return code if isinstance(code, int) else 0
     except click.ClickException as error:
-        error.show()
+        if isinstance(error, click.UsageError) and error.ctx is not None:
+            click.echo(error.ctx.get_usage(), err=True)
+        _show_error(error.format_message())
     except ReconcileError as error:
-        click.echo(f"reconcile: {error}", err=True)
+        _show_error(str(error))
         return error.exit_code
-    except click.Abort:
+    except (click.Abort, KeyboardInterrupt):
         return EXIT_INTERRUPTED
     except BrokenPipeError:
         # Whoever read our output has gone; Python would complain about it once more when it flushes.
@@ -113,12 +116,19 @@ def run(arguments: Sequence[str]) -> int:
     return EXIT_ERROR
 
 
+def _show_error(text: str) -> None:
+    click.echo(click.style("error: ", fg="red", bold=True) + text, err=True)
+
+
 def main() -> None:
-    """The `reconcile` script."""
+    """What `__main__` runs. A command that has something to do about an interrupt takes care of it itself."""
     gc.set_threshold(GARBAGE_THRESHOLD)
-    load_env_file()
-    sys.exit(run(sys.argv[1:]))
-
-
-if __name__ == "__main__":
-    main()
+    quiet = signal.getsignal(signal.SIGINT)
+    try:
+        load_env_file()
+        code = run(sys.argv[1:])
+    except KeyboardInterrupt:
+        code = EXIT_INTERRUPTED
+    finally:
+        signal.signal(signal.SIGINT, quiet)
+    sys.exit(code)

@@ -3,7 +3,8 @@
 `reconcile watch` runs it, alone or as the child of a bridge. A pass takes one settled batch of changes: it reads the
 changed files again, publishes what follows from them, and tells every change, every refusal and every new problem
 once. A pass that fails (a store that is locked, a folder that is gone) changes nothing and is made again at the next
-regular look. Nothing ends the loop but `stop`.
+regular look, which also finds out that somebody else has changed the tables, and puts them back. Nothing ends the loop
+but `stop`.
 """
 
 from __future__ import annotations
@@ -18,7 +19,10 @@ from reconciler.manifests.folder import Folder, Reading, in_order
 from reconciler.manifests.quiet import Batch
 from reconciler.manifests.vault import Vault
 from reconciler.manifests.watch import watch
+from reconciler.model.desired import Desired
+from reconciler.model.live import rows_of
 from reconciler.model.secrets import Secrets
+from reconciler.model.sources import Key, object_name
 from reconciler.model.standing import Declared
 from reconciler.plan.gates import Allowances
 from reconciler.plan.render import brief
@@ -29,6 +33,8 @@ from schemas.stores import StoreError
 
 LINES_PER_PASS_MAX = 50
 """Changes that one pass tells one by one; the rest is counted."""
+
+NAMES_PER_LINE_MAX = 10
 
 Say = Callable[[str], None]
 
@@ -63,6 +69,7 @@ class Loop:
         self._wrong: dict[str, list[Problem]] = {}
         """What is wrong within files, by file; followed by what changes, not looked for in ten thousand files."""
         self._told: frozenset[Problem] = frozenset()
+        self._held: frozenset[Key] = frozenset()
         self._told_trouble = ""
         self._told_refusal = ""
         self._due = True
@@ -88,32 +95,37 @@ class Loop:
         began = time.monotonic()
         if batch.trouble:
             self._tell_trouble(f"changes are seen only every few seconds: {batch.trouble}")
-        reading = self._folder.refresh(batch.to_refresh)
+        reading = self._folder.refresh(batch.to_refresh, batch.look)
         self._follow_problems(reading)
         if not reading.found:
             self._report_problems(reading, ())
+            self._tell_trouble(f"without {self._folder.source} the tables stay as they are")
             return
         try:
             other_secrets = self._vault is not None and self._vault.has_changed()
-            if not (reading.changed or other_secrets or self._due or self._target.was_reset()):
+            moved_by = "" if self._due or other_secrets else self._target.moved_by()
+            if not (reading.changed or other_secrets or self._due or moved_by):
                 return
             self._due = True
             declared = declared_by(reading, self._vault)
             planned = self._target.apply(declared, Allowances(), note=f"watch {self._folder.source}")
         except (StoreError, SecretKeyError) as error:
-            self._tell_trouble(str(error))
+            self._tell_trouble(f"{error}; the tables stay as they are")
             return
         self._due, self._told_trouble = False, ""
-        self._tell(reading, planned, (time.monotonic() - began) * 1000)
+        self._tell(reading, planned, "" if reading.changed else moved_by, (time.monotonic() - began) * 1000)
         self._report_problems(reading, planned.desired.problems)
+        self._tell_held(planned.desired)
 
-    def _tell(self, reading: Reading, planned: Planned, took_ms: float) -> None:
-        """What this pass did."""
+    def _tell(self, reading: Reading, planned: Planned, moved_by: str, took_ms: float) -> None:
+        """What this pass did; `moved_by` says whose change it undoes, where that is all it does."""
         if not self._greeted:
             count = sum(len(file.sources) for file in reading.sources.values())
             plural = "" if count == 1 else "s"
             self._say(f"watching {self._folder.source} ({count:,} document{plural}), revision {planned.revision}")
             self._greeted = True
+        if moved_by and planned.plan:
+            self._say(f"{moved_by}: {'not' if planned.refused else 'now'} as declared again")
         if planned.refused:
             self._tell_refusal(planned)
             return
@@ -127,11 +139,30 @@ class Loop:
 
     def _tell_refusal(self, planned: Planned) -> None:
         flags = " ".join(dict.fromkeys(refusal.flags for refusal in planned.refused))
-        lines = [f"refused as unsafe, revision {planned.revision} stays: {refusal}" for refusal in planned.refused]
+        stay = f"refused as unsafe, the tables stay as they are (revision {planned.revision})"
+        lines = [f"{stay}: {refusal}" for refusal in planned.refused]
         lines.append(f"  to allow it: {self._apply} {flags}")
         if (told := "\n".join(lines)) != self._told_refusal:
             self._say(told)
             self._told_refusal = told
+
+    def _tell_held(self, desired: Desired) -> None:
+        """Which objects are not in force as they are declared since this pass, and which are again."""
+        held = frozenset(desired.verdicts)
+        new, mended = sorted(held - self._held), sorted(self._held - held)
+        live = [key for key in new if key[1] in rows_of(desired.rows, key[0])]
+        absent = [key for key in new if key not in live]
+        again = [key for key in mended if key[1] in desired.sources[key[0]]]
+        for keys, one, many in (
+            (live, "keeps its last good version", "keep their last good versions"),
+            (absent, "is not live until that is mended", "are not live until that is mended"),
+            (again, "is as declared again", "are as declared again"),
+        ):
+            if keys:
+                more = f" and {len(keys) - NAMES_PER_LINE_MAX} more" if len(keys) > NAMES_PER_LINE_MAX else ""
+                named = ", ".join(map(object_name, keys[:NAMES_PER_LINE_MAX]))
+                self._say(f"{named}{more} {one if len(keys) == 1 else many}")
+        self._held = held
 
     def _tell_trouble(self, trouble: str) -> None:
         """Something around the manifests is wrong: told once, until it is something else."""

@@ -5,6 +5,7 @@ Errors are one sentence and a next step; a traceback is always a bug of ours.
 
 from __future__ import annotations
 
+import signal
 import sys
 from importlib.metadata import version as installed_version
 
@@ -16,6 +17,8 @@ from runtime.commands.serve import run, up
 from runtime.errors import BridgeError
 from schemas.environment import load_env_file
 from schemas.stores import StoreError
+
+EXIT_INTERRUPTED = 130
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -35,26 +38,33 @@ for command in (up, run, call, calls):
 
 
 def main() -> None:
-    """Entry point of the `bridge` script."""
+    """What `__main__` runs. A command that has something to do about an interrupt takes care of it itself."""
+    quiet = signal.getsignal(signal.SIGINT)
     try:
         load_env_file()
-        sys.exit(bridge(standalone_mode=False) or 0)
-    except click.exceptions.Abort:
-        sys.exit(130)
+        code = _run()
+    except (click.exceptions.Abort, KeyboardInterrupt):
+        code = EXIT_INTERRUPTED
+    finally:
+        signal.signal(signal.SIGINT, quiet)
+    sys.exit(code)
+
+
+def _run() -> int:
+    try:
+        return int(bridge(standalone_mode=False) or 0)
     except click.ClickException as fault:
-        fault.show()
-        sys.exit(fault.exit_code)
+        if isinstance(fault, click.UsageError) and fault.ctx is not None:
+            click.echo(fault.ctx.get_usage(), err=True)
+        _show_error(fault.format_message())
+        return fault.exit_code
     except BridgeError as fault:
         _show_error(str(fault))
-        sys.exit(fault.exit_code)
+        return fault.exit_code
     except StoreError as fault:
         _show_error(f"{fault.where}: {fault.what}\n  {fault.hint}")
-        sys.exit(1)
+        return 1
 
 
 def _show_error(text: str) -> None:
     click.echo(click.style("error: ", fg="red", bold=True) + text, err=True)
-
-
-if __name__ == "__main__":
-    main()

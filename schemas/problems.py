@@ -36,7 +36,8 @@ class Where:
 class Problem:
     """One complaint. `code` is stable for machines (kebab-case); `what` and `hint` are sentences for people.
 
-    `object_id` is `Kind/namespace/name` where it could be read.
+    `object_id` is `Kind/namespace/name` where it could be read. `waits_for` is another object's: this problem is only a
+    consequence of that one's, and goes when it is mended.
     """
 
     where: Where
@@ -45,6 +46,7 @@ class Problem:
     code: str = "invalid"
     severity: Severity = Severity.ERROR
     object_id: str = ""
+    waits_for: str = ""
 
     def __str__(self) -> str:
         text = f"{self.where}: {self.what}" if str(self.where) else self.what

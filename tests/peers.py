@@ -70,7 +70,7 @@ class BridgeProcess:
         self.log_path = work / "bridge.log"
         self._log = self.log_path.open("w")
         command = [
-            sys.executable, "-m", "runtime.cli", "up", str(manifests), "--state", str(self.state),
+            sys.executable, "-m", "runtime", "up", str(manifests), "--state", str(self.state),
             "--listen", f"udp://127.0.0.1:{self.port}", "--listen", f"tcp://127.0.0.1:{self.port}",
             "--api", "127.0.0.1:0", *options,
         ]  # fmt: skip
@@ -118,7 +118,7 @@ class BridgeProcess:
     def command(self, *words: str) -> dict[str, Any]:
         """A `bridge` command on this bridge's state folder, its JSON."""
         done = subprocess.run(
-            [sys.executable, "-m", "runtime.cli", *words, "--state", str(self.state)],
+            [sys.executable, "-m", "runtime", *words, "--state", str(self.state)],
             cwd=ROOT, capture_output=True, text=True, timeout=60, check=False,
         )  # fmt: skip
         assert done.stdout, done.stderr

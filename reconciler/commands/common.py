@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 import threading
 from collections.abc import Iterator, Sequence
@@ -81,12 +82,23 @@ def opened(settings: Settings) -> Iterator[Store]:
 def opened_if_there(settings: Settings) -> Iterator[Store | None]:
     """The live tables; None where there are none yet, for commands that only look."""
     url = settings.tables_url
-    if url.startswith(_SQLITE) and not os.path.exists(url.removeprefix(_SQLITE)):
+    if url.startswith(_SQLITE) and not _is_there(url.removeprefix(_SQLITE)):
         with store_errors():
             yield None
         return
     with opened(settings) as store:
         yield store
+
+
+def _is_there(path: str) -> bool:
+    try:
+        os.stat(path)
+    except FileNotFoundError:
+        return False
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise ReconcileError(f"{path} cannot be read: {reason}", "name another with --state or --tables") from error
+    return True
 
 
 def show_problems(problems: Sequence[Problem], reading: Reading, form: str = "text", *, err: bool = True) -> None:
@@ -123,6 +135,7 @@ def patience(what: str) -> Iterator[None]:
         yield
         return
     done = threading.Event()
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # who shows progress has a cursor to give back
     thread = threading.Thread(target=_show_activity, args=(what, done), daemon=True)
     thread.start()
     try:
@@ -130,6 +143,7 @@ def patience(what: str) -> Iterator[None]:
     finally:
         done.set()
         thread.join()
+        signal.signal(signal.SIGINT, before)
 
 
 def _show_activity(what: str, done: threading.Event) -> None:

@@ -10,6 +10,7 @@ import click
 
 from reconciler.commands.common import opened_if_there, show_json
 from reconciler.commands.options import Given, is_colourful, output_option, settings_options
+from reconciler.errors import ReconcileError
 from reconciler.model.conditions import Bridge, conditions
 from reconciler.model.live import rows_of
 from reconciler.model.records import Record, decode_record, key_of_record
@@ -49,16 +50,15 @@ def command(form: str, given: Given) -> None:
     settings = given.settings()
     with opened_if_there(settings) as store:
         if store is None:
-            snapshot, bridges, objects = None, [], []
-        else:
-            snapshot = store.load()
-            bridges = [Bridge(ack.name, ack.region, ack.revision) for ack in store.bridges(time.time())]
-            objects = _objects(store, snapshot, settings.owner, bridges)
-    revision = snapshot.revision if snapshot is not None else 0
+            hint = "run `reconcile apply DIR` first, or name the right place with --state or --tables"
+            raise ReconcileError(f"there are no tables at {settings.tables_url}", hint)
+        snapshot = store.load()
+        bridges = [Bridge(ack.name, ack.region, ack.revision) for ack in store.bridges(time.time())]
+        objects = _objects(store, snapshot, settings.owner, bridges)
     if form == "json":
-        show_json(_as_json(settings.owner, revision, bridges, objects))
+        show_json(_as_json(settings.owner, snapshot.revision, bridges, objects))
     else:
-        _show(revision, bridges, objects)
+        _show(settings.owner, snapshot.revision, bridges, objects)
 
 
 def _objects(store: Store, snapshot: Snapshot, owner: str, bridges: list[Bridge]) -> list[ObjectStatus]:
@@ -85,7 +85,7 @@ def _place(snapshot: Snapshot, key: Key, record: Record) -> str:
     return f"{declared.file}:{declared.line}" if declared.line else declared.file
 
 
-def _show(revision: int, bridges: list[Bridge], objects: list[ObjectStatus]) -> None:
+def _show(owner: str, revision: int, bridges: list[Bridge], objects: list[ObjectStatus]) -> None:
     rows = [_COLUMNS]
     for status in objects:
         ready = status.conditions[-1]
@@ -97,7 +97,7 @@ def _show(revision: int, bridges: list[Bridge], objects: list[ObjectStatus]) -> 
         line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         click.echo(click.style(line, fg="red") if colour and row[1] == "False" else line)
     if not objects:
-        click.echo("Nothing is live, and nothing is held back.")
+        click.echo(f"Nothing of the owner {owner} is live, and nothing is held back.")
     click.echo(f"revision {revision}; {_bridges(bridges)}")
 
 

@@ -56,8 +56,7 @@ def command(ctx: click.Context, source: str, form: str, given: Given) -> None:
         declared = declared_by(reading, vault_of(given.settings(), needed=False))
     desired = desire(declared, Live())
     problems = in_order([*reading.problems, *desired.problems])
-    errors = [problem for problem in problems if problem.is_error]
-    show_problems(errors, reading)
+    show_problems([problem for problem in problems if problem.is_error or problem.waits_for], reading)
     tables = Tables.build(desired.rows)
     sealer = declared.secrets.sealer
     unseal = sealer.unseal if sealer is not None else unseals_nothing

@@ -44,6 +44,8 @@ def command(source: str, exit_with_parent: bool, given: Given) -> None:
         raise ReconcileError(f"{source} is no folder", "write: reconcile watch DIR")
     if source == STDIN:
         raise ReconcileError("standard input cannot be watched", "give a folder or a file")
+    if not exit_with_parent and not os.path.exists(source):  # one that vanishes later is waited for
+        raise ReconcileError(f"{source} is not there", "name a folder of manifests, or make it first")
     with opened(settings) as store:
         vault, apply = vault_of(settings, needed=True), _apply(source, settings)
         loop = Loop(Folder(source), TablesTarget(store, settings.owner), _say, _report, apply, vault)

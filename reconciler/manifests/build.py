@@ -158,6 +158,9 @@ class _Builder:
         if event.tag is not None:
             self.check_tag(event)
         self.key = key
+        if key == "apiVersion" and len(self.stack) == 1 and key in self.node:
+            hint = "if another document begins here, write `---` on a line of its own above it"
+            self.stop(event, f"the key {shown(key)} stands twice in one document", hint, "duplicate-key")
         if key in self.node:
             self.note(event, f"the key {shown(key)} stands twice in one map", "keep one of them", "duplicate-key")
 

@@ -1,6 +1,9 @@
 """Which files a source names, and their bytes: a folder, one file, or `-` for standard input.
 
 Only `*.yaml` and `*.yml` are read, dot entries never; links to folders are followed, and each real folder is read once.
+The source itself may be a link (git-sync), and so may what is in it (a ConfigMap's `..data`), as long as it leads to
+somewhere inside: a link that leaves the folder is not followed, or a complaint could show a line of any file that
+this program may read to whoever may write into the folder.
 Nothing here raises for what the disk holds: it comes back as problems. Called by `folder`.
 """
 
@@ -47,6 +50,14 @@ class Found:
         self.problems.append(Problem(Where(path), what, hint, code))
 
 
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a look at the disk has found, and how often the folder had been refreshed when it began."""
+
+    found: Found
+    refreshes: int
+
+
 def is_manifest(name: str) -> bool:
     """Whether an entry of a folder is a manifest by its name."""
     return name.endswith(_SUFFIXES) and name[0] != "." and name not in _KUSTOMIZATION
@@ -75,6 +86,17 @@ def find_files(source: str) -> Found:
         found.exists = False
         found.complain(source, "is neither a folder nor a regular file", code="not-a-file")
     return found
+
+
+def leaves(root: str, path: str) -> Problem | None:
+    """The complaint about a link below `root` that leads out of it; None for everything else."""
+    if not os.path.islink(path):
+        return None
+    home, real = os.path.realpath(root), os.path.realpath(path)
+    if real == home or real.startswith(home.rstrip("/") + "/") or not os.path.exists(path):
+        return None
+    what = f"is a link that leaves the folder {root}, and is not followed"
+    return Problem(Where(path), what, "put the file itself here, or name its folder as well", "link-outside")
 
 
 def read_bytes_of(path: str) -> bytes | Problem | None:
@@ -125,7 +147,7 @@ def _walk(root: str, found: Found) -> None:
         if depth >= FOLDER_DEPTH_MAX or len(seen) >= FOLDERS_MAX:
             found.complain(folder, "too many folders", f"at most {FOLDERS_MAX:,}, {FOLDER_DEPTH_MAX} deep", "too-many")
             continue
-        below = [_entry(entry, prefix, found) for entry in entries]
+        below = [_entry(entry, prefix, root, found) for entry in entries]
         waiting += [(path, path + "/", depth + 1) for path in reversed(below) if path]
         if len(found.files) > FILES_MAX:
             found.complain(root, f"more than {FILES_MAX:,} manifests", "split the folder", "too-many")
@@ -139,7 +161,7 @@ def _entries(folder: str) -> list[os.DirEntry[str]]:
     return entries
 
 
-def _entry(entry: os.DirEntry[str], prefix: str, found: Found) -> str | None:
+def _entry(entry: os.DirEntry[str], prefix: str, root: str, found: Found) -> str | None:
     """Note a manifest; the path of a folder to look into."""
     name, path = entry.name, prefix + entry.name
     if is_kustomization(name):
@@ -148,8 +170,14 @@ def _entry(entry: os.DirEntry[str], prefix: str, found: Found) -> str | None:
         found.complain(path, "this folder is built by kustomize, and is not read as it stands", hint, "kustomization")
         return None
     try:
-        if not name.endswith(_SUFFIXES):
-            return path if entry.is_dir() else None
+        is_folder = not name.endswith(_SUFFIXES)
+        if is_folder and not entry.is_dir():
+            return None
+        if entry.is_symlink() and (problem := leaves(root, path)) is not None:
+            found.problems.append(problem)
+            return None
+        if is_folder:
+            return path
         status = entry.stat()
     except FileNotFoundError:
         if entry.is_symlink():

@@ -12,7 +12,18 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 
-from reconciler.manifests.files import STDIN, STDIN_NAME, Stamp, find_files, is_manifest, read_bytes_of, read_stdin
+from reconciler.manifests.files import (
+    STDIN,
+    STDIN_NAME,
+    Found,
+    Look,
+    Stamp,
+    find_files,
+    is_manifest,
+    leaves,
+    read_bytes_of,
+    read_stdin,
+)
 from reconciler.manifests.masking import masked, names_a_secret
 from reconciler.manifests.reading import FileReading, read_file, unreadable_file
 from reconciler.model.sources import FileSources
@@ -96,25 +107,51 @@ class Folder:
         """Every folder that was looked into at the last full pass."""
         self._known: dict[str, _Known] = {}
         self._found = True
+        self._refreshes = 0
         self._problems: tuple[Problem, ...] = ()
 
-    def refresh(self, paths: Collection[str] | None = None) -> Reading:
-        """Bring up to date, all of it or just the files at `paths`, and return the whole."""
+    def knows(self, path: str) -> bool:
+        """Whether a file was there at the last look."""
+        return path in self._known
+
+    def look(self) -> Look:
+        """What is on the disk now, for `refresh`. Changes nothing, and may be called on another thread."""
+        refreshes = self._refreshes
+        return Look(find_files(self.source), refreshes)
+
+    def is_current(self, look: Look) -> bool:
+        """Whether nothing was refreshed since this look began."""
+        return look.refreshes == self._refreshes
+
+    def refresh(self, paths: Collection[str] | None = None, look: Look | None = None) -> Reading:
+        """Bring up to date, all of it or just the files at `paths`, and return the whole.
+
+        `look` saves looking at the disk once more for all of it, unless something was refreshed since it began: what
+        came meanwhile would seem to be gone again.
+        """
+        if look is not None and not self.is_current(look):
+            look = None
+        self._refreshes += 1
         if self.source == STDIN:
             changed = self._take(STDIN_NAME, None, read_stdin())
         elif paths is None:
-            changed = self._full_pass()
+            changed = self._full_pass(look.found if look is not None else find_files(self.source))
         else:
             changed = self._pass_over(paths)
         return Reading(
             {path: known.reading for path, known in self._known.items()},
             self._found,
             frozenset(changed),
-            self._problems,
+            self._problems or self._nothing_here(),
         )
 
-    def _full_pass(self) -> set[str]:
-        found = find_files(self.source)
+    def _nothing_here(self) -> tuple[Problem, ...]:
+        if self._known or not self._found:
+            return ()
+        what, hint = "holds no manifests", "only *.yaml and *.yml are read, and nothing that begins with a dot"
+        return (Problem(Where(self.source), what, hint, "no-manifests", Severity.WARNING),)
+
+    def _full_pass(self, found: Found) -> set[str]:
         self._found = found.exists
         problems = tuple(found.problems)
         changed = {problem.where.file for problem in set(problems) ^ set(self._problems)}
@@ -137,7 +174,8 @@ class Folder:
         changed: set[str] = set()
         for path in paths:
             if path == self.source or is_manifest(path.rpartition("/")[2]):
-                changed |= self._take(path, None, read_bytes_of(path))
+                outside = leaves(self.source, path) if path != self.source else None
+                changed |= self._take(path, None, outside or read_bytes_of(path))
         self._sort()
         return changed
 

@@ -13,13 +13,14 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Any
 
-from reconciler.manifests.located import LocatedDocument, read_bytes
+from reconciler.manifests.located import LocatedDocument, path_text, read_bytes
 from reconciler.manifests.masking import names_a_secret
 from reconciler.manifests.text import source_line
 from reconciler.model.sources import FileSources, Key, Source
 from schemas.ids import NAME_CHARS_MAX
-from schemas.problems import Problem, Severity
+from schemas.problems import Problem, Severity, Where
 from schemas.resources.base import API_VERSION, DEFAULT_NAMESPACE, GROUP
+from schemas.resources.cautions import cautions
 from schemas.resources.check import Complaint, check
 from schemas.resources.documents import KINDS, Document
 from schemas.resources.effect import not_in_effect
@@ -78,7 +79,12 @@ def read_file(data: bytes, file: str, before: FileReading | None = None) -> File
     entries = tuple(_entry(document, old.get(document.text)) for document in located.documents)
     sources = tuple(entry.source for entry in entries if entry.source is not None)
     whole = not located.problems and all(entry.located.complete for entry in entries)
-    return FileReading(FileSources(file, sources, whole, located.problems), entries)
+    problems = located.problems or (_empty(file) if not data.strip() else ())
+    return FileReading(FileSources(file, sources, whole, problems), entries)
+
+
+def _empty(file: str) -> tuple[Problem]:
+    return (Problem(Where(file), "the file is empty, and declares nothing", "", "empty-file", Severity.WARNING),)
 
 
 def unreadable_file(problem: Problem) -> FileReading:
@@ -122,11 +128,14 @@ def _entry(located: LocatedDocument, old: Entry | None) -> Entry:
     if not located.complete:
         return Entry(located, _source(located, None, located.problems))
     document, complaints = check(located.data)
-    problems = [*located.problems, *(_problem(located, complaint) for complaint in complaints)]
+    # Of a key that stands twice the second value was checked, and the place of the first would be shown.
+    twice = {problem.where.path for problem in located.problems if problem.code == "duplicate-key"}
+    told = [complaint for complaint in complaints if path_text(complaint.path) not in twice]
+    problems = [*located.problems, *(_problem(located, complaint) for complaint in told)]
     if problems:
         return Entry(located, _source(located, None, tuple(problems)))
     assert document is not None
-    return Entry(located, _source(located, document, tuple(_not_in_effect(located, document))))
+    return Entry(located, _source(located, document, tuple(_warnings(located, document))))
 
 
 def _source(located: LocatedDocument, document: Document | None, problems: tuple[Problem, ...]) -> Source:
@@ -145,7 +154,9 @@ def _problem(located: LocatedDocument, complaint: Complaint) -> Problem:
     return Problem(where, complaint.what, hint, complaint.code)
 
 
-def _not_in_effect(located: LocatedDocument, document: Document) -> Iterator[Problem]:
+def _warnings(located: LocatedDocument, document: Document) -> Iterator[Problem]:
+    for path, what, hint in cautions(document):
+        yield Problem(located.where(path), what, hint, "open-to-all", Severity.WARNING)
     for path, what in not_in_effect(document):
         yield Problem(located.where(path, key=True), what, "", "not-in-effect", Severity.WARNING)
 

@@ -14,18 +14,23 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import aclosing
 from dataclasses import dataclass
 
-from watchfiles import awatch
+from watchfiles import Change, awatch
 
-from reconciler.manifests.files import is_kustomization, is_manifest
+from reconciler.manifests.files import Look, is_kustomization, is_manifest
 from reconciler.manifests.folder import Folder
 from reconciler.manifests.quiet import Batch, Quiet
 
 SWEEP_EVERY_S = 5.0
+LOOK_AGAIN_S = 0.5
+LOOKS_LOST_MAX = 5
+"""A regular look that an edit has overtaken is taken again, but not for ever."""
 EVENT_STEP_MS = 5
 """How often the events of the manifests are looked at: the delay of an edit is one or two of these."""
 EVENT_BURST_MS = 50
 PARENT_STEP_MS = 50
 LINKS_MAX = 40
+
+FileChange = tuple[Change, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +52,7 @@ async def watch(folder: Folder) -> AsyncIterator[Batch]:
         while True:
             yield await watcher.next_batch()
     finally:
-        await watcher.fall()
+        await watcher.rest()
 
 
 def target_of(source: str) -> Target:
@@ -114,7 +119,9 @@ class _Watcher:
     def __init__(self, folder: Folder) -> None:
         self._folder = folder
         self._quiet = Quiet()
-        self._events: asyncio.Queue[list[str] | None] = asyncio.Queue()
+        self._events: asyncio.Queue[set[FileChange] | None] = asyncio.Queue()
+        self._look: asyncio.Task[Look] | None = None
+        self._looks_lost = 0
         self._tasks: list[asyncio.Task[None]] = []
         self._target = Target(None, None, frozenset())
         self._sieve = Sieve(folder, self._target)
@@ -140,34 +147,63 @@ class _Watcher:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks.clear()
 
+    async def rest(self) -> None:
+        """End everything."""
+        await self.fall()
+        if self._look is not None:
+            await asyncio.gather(self._look, return_exceptions=True)
+
     async def next_batch(self) -> Batch:
         """Wait for changes to settle, or for the regular look to be due."""
         while True:
             deadline = self._quiet.deadline()
             try:
-                async with asyncio.timeout_at(min(self._next_sweep, deadline or self._next_sweep)):
+                async with asyncio.timeout_at(self._wake_at(deadline)):
                     events = await self._events.get()
             except TimeoutError:
-                if batch := await self._due():
-                    return batch
+                pass
             else:
                 await self._notice(events)
+            if batch := await self._due():
+                return batch
 
-    async def _notice(self, events: list[str] | None) -> None:
+    def _wake_at(self, deadline: float | None) -> float | None:
+        """When something is due even if no event comes; None = a look is under way, and will be an event itself."""
+        if self._look is not None:
+            return self._clock() if self._look.done() else deadline
+        return min(self._next_sweep, deadline or self._next_sweep)
+
+    async def _notice(self, events: set[FileChange] | None) -> None:
         """Take events in; None: something happened around the source, not in it."""
-        named, everything = self._sieve.sift(events or ())
+        paths = {path for _, path in events or ()}
+        named, everything = self._sieve.sift(paths)
         if events is None or everything:
             # A folder that was removed and made again may have its old inode, so an event of its own settles it.
-            everything = await self._stand_again(by_force=self._target.real in (events or ())) or everything
-        self._quiet.notice(named, self._clock(), everything=everything, locked=self._is_locked())
+            everything = await self._stand_again(by_force=self._target.real in paths) or everything
+        replaced = len(named) == 1 and self._was_replaced(next(iter(named)), events or set())
+        self._quiet.notice(named, self._clock(), everything=everything, locked=self._is_locked(), replaced=replaced)
+
+    def _was_replaced(self, name: str, events: set[FileChange]) -> bool:
+        """Whether another file was put in the place of a known one in one step: it is added, and never written to."""
+        last = name.rpartition("/")[2]
+        return self._folder.knows(name) and {kind for kind, path in events if path.endswith(last)} == {Change.added}
 
     async def _due(self) -> Batch | None:
         now = self._clock()
         batch = self._quiet.take(now, locked=self._is_locked())
-        if batch is None and now >= self._next_sweep:
+        if batch is None and self._look is not None and self._look.done():
+            look, self._look = self._look.result(), None
+            if not self._folder.is_current(look) and self._looks_lost < LOOKS_LOST_MAX:
+                self._looks_lost, self._next_sweep = self._looks_lost + 1, now + LOOK_AGAIN_S
+                return None
+            self._looks_lost = 0
             trouble = self._trouble()
             await self._stand_again()
-            batch = Batch(everything=True, swept=True, trouble=trouble)
+            batch = Batch(everything=True, swept=True, trouble=trouble, look=look)
+        elif batch is None and self._look is None and now >= self._next_sweep:
+            # Ten thousand files take a while to look at: an edit that comes meanwhile need not wait for it.
+            self._look = asyncio.create_task(asyncio.to_thread(self._folder.look))
+            self._look.add_done_callback(lambda _: self._events.put_nowait(set()))
         if batch is not None and batch.everything:
             self._next_sweep = now + SWEEP_EVERY_S
         return batch
@@ -199,7 +235,7 @@ class _Watcher:
         )
         async with aclosing(stream):
             async for changes in stream:
-                self._events.put_nowait([path for _, path in changes])
+                self._events.put_nowait(changes)
 
     async def _pump_parents(self, parents: frozenset[str]) -> None:
         stream = awatch(

@@ -7,7 +7,7 @@ something that will be in force.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from reconciler.model.compile import number_row, rule_row, trunk_row
@@ -76,16 +76,16 @@ class Attempt:
         source = self.standings.fresh[key[0]].get(key[1])
         return f"at {source.place}" if source is not None else ""
 
-    def rule_meant_by(self, key: Key) -> str | None:
-        """The rule that a PhoneNumber without a row points at, as far as it can be read."""
-        if key[0] is not Kind.NUMBER or key[1] in self.rows[Kind.NUMBER]:
-            return None
-        fresh = self.standings.fresh[Kind.NUMBER].get(key[1])
-        for source in (fresh, *self.standings.broken):
-            if source is not None and source.key == key:
-                name = source.written("spec", "dispatchRuleRef", "name")
-                return f"{key[1].partition('/')[0]}/{name}" if isinstance(name, str) else None
-        return None
+    def numbers_held(self) -> Iterator[Source]:
+        """The PhoneNumbers without a row: held back, or broken, maybe beyond their name."""
+        for kind, id_ in self.verdicts:
+            source = self.standings.fresh[kind].get(id_)
+            if kind is Kind.NUMBER and source is not None and id_ not in self.rows[kind]:
+                yield source
+        for source in (*self.standings.broken, *self.standings.doubled):
+            is_number = source.key[0] is Kind.NUMBER if source.key else source.written("kind") == Kind.NUMBER
+            if is_number and (source.key is None or source.key[1] not in self.rows[Kind.NUMBER]):
+                yield source
 
     def changeable(self, kind: Kind) -> Iterable[str] | None:
         """The ids that may differ from what is live; None = any may."""

@@ -7,15 +7,17 @@ newcomers in one change both are. Documents are only looked at to find the place
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 from reconciler.model.attempt import Attempt
-from reconciler.model.complaints import complaint
+from reconciler.model.complaints import complaint, of_waiting_rule
 from reconciler.model.live import rows_of
 from reconciler.model.records import Verdict
-from reconciler.model.sources import Key, Path, object_name
+from reconciler.model.sources import Key, Path, Source, object_name
 from schemas.problems import Problem
+from schemas.resources.base import DEFAULT_NAMESPACE
 from schemas.resources.conditions import ConditionType, Reason
 from schemas.tables.conflicts import Clash, claim_of, find_clashes
 from schemas.tables.rows import Delta, Kind, NumberRow, Row, RuleRow
@@ -48,10 +50,12 @@ def settle_claims(attempt: Attempt) -> Refusals:
             claiming.append(row)
         changed[key] = row
     before, deleted = attempt.live.tables, tuple(_deleted(attempt))
+    _refuse_open_rules(attempt, before.applied(Delta(tuple(changed.values()), deleted)), changed, refusals)
+    if refusals:  # first without these: a rule that only seems to serve any number clashes with everybody's
+        return refusals
     # Only new claims can meet others: a rule whose room changes is not held against all its numbers again.
     for clash in find_clashes(before, Delta(tuple(claiming), deleted)):
         _refuse_newcomers(attempt, clash, changed, refusals)
-    _refuse_open_rules(attempt, before.applied(Delta(tuple(changed.values()), deleted)), changed, refusals)
     return refusals
 
 
@@ -105,18 +109,49 @@ def _refuse_newcomers(attempt: Attempt, clash: Clash, changed: dict[Key, Row], r
 
 def _refuse_open_rules(attempt: Attempt, after: Tables, changed: dict[Key, Row], refusals: Refusals) -> None:
     """A rule whose only numbers are held back would take calls to any number: it waits for them."""
-    for key in attempt.verdicts:
-        rule_id = attempt.rule_meant_by(key)
-        if rule_id is None or (Kind.RULE, rule_id) not in changed:
-            continue
-        rule, live = after.rule(rule_id), attempt.live.tables.rule(rule_id)
-        if not _any(after, rule) or (live is not None and _any(attempt.live.tables, live)):
-            continue
-        what = f"DispatchRule {rule_id} would take calls to any number while {object_name(key)} is held back"
-        hint = f"mend {object_name(key)}, or list numbers in match.to"
-        _refuse(
-            attempt, (Kind.RULE, rule_id), Reason.BLOCKED_BY_SAFETY, ("spec", "match"), what, hint, "opens", refusals
-        )
+    opening = {
+        key[1]
+        for key in changed
+        if key[0] is Kind.RULE
+        and _any(after, after.rule(key[1]))
+        and not _any(attempt.live.tables, attempt.live.tables.rule(key[1]))
+    }
+    for number in attempt.numbers_held() if opening else ():
+        for rule_id in sorted(opening & rules_meant_by(number, opening, attempt.standings.unread)):
+            rule: Key = (Kind.RULE, rule_id)
+            source = attempt.standings.fresh[Kind.RULE].get(rule_id)
+            if source is not None:
+                problem = of_waiting_rule(source, rule, number)
+                verdict = Verdict(ConditionType.PROGRAMMED, Reason.BLOCKED_BY_SAFETY, problem.what)
+                refusals.setdefault(rule, Refusal(verdict, problem))
+
+
+def rules_meant_by(number: Source, rules: Collection[str], unread: Collection[str]) -> set[str]:
+    """The ids among `rules` that a PhoneNumber points at, as far as it can be read.
+
+    Where the reference is misspelt, every rule that the document names; where part of the text cannot be read, every
+    rule of the namespace: rather a rule too many waits than one opens by accident.
+    """
+    home = number.key[1].partition("/")[0] if number.key else number.written("metadata", "namespace")
+    namespace = home if isinstance(home, str) else DEFAULT_NAMESPACE
+    name = number.written("spec", "dispatchRuleRef", "name")
+    if isinstance(name, str):
+        return {f"{namespace}/{name}"}
+    if number.document is not None:
+        return set()
+    named = {f"{namespace}/{text}" for text in _texts(number.data)} & set(rules)
+    if not named and number.place.file in unread:
+        return {id_ for id_ in rules if id_.startswith(f"{namespace}/")}
+    return named
+
+
+def _texts(data: Any) -> Iterator[str]:
+    """Every text in a document."""
+    if isinstance(data, str):
+        yield data
+    elif isinstance(data, dict | list):
+        for value in data.values() if isinstance(data, dict) else data:
+            yield from _texts(value)
 
 
 def _any(tables: Tables, rule: RuleRow | None) -> bool:
@@ -128,5 +163,4 @@ def _refuse(
 ) -> None:
     source = attempt.standings.fresh[key[0]].get(key[1])
     problem = complaint(source, path, what, hint, code) if source is not None else None
-    question = ConditionType.PROGRAMMED if reason is Reason.BLOCKED_BY_SAFETY else ConditionType.ACCEPTED
-    refusals.setdefault(key, Refusal(Verdict(question, reason, what), problem))
+    refusals.setdefault(key, Refusal(Verdict(ConditionType.ACCEPTED, reason, what), problem))

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from reconciler.model.references import Landscape, Missing, MissingReason, refer_to_rule, refer_to_trunk
-from reconciler.model.sources import Key, Path, Source, object_id
+from reconciler.model.sources import Key, Path, Source, object_id, object_name
 from schemas import ids
 from schemas.problems import Problem, Severity
 from schemas.tables.rows import Kind
@@ -34,7 +34,17 @@ def of_missing(source: Source, missing: Missing) -> Problem:
     assert source.key is not None
     severity = Severity.WARNING if missing.held else Severity.ERROR
     code = "waits" if missing.held else _CODES[missing.reason]
-    return Problem(source.where(missing.path), missing.what, missing.hint, code, severity, object_id(source.key))
+    cause = object_id(missing.target) if missing.held else ""
+    return Problem(source.where(missing.path), missing.what, missing.hint, code, severity, object_id(source.key), cause)
+
+
+def of_waiting_rule(source: Source, rule: Key, number: Source) -> Problem:
+    """A rule that would take calls to any number, because the PhoneNumber that points at it is held back."""
+    named = object_name(number.key) if number.key is not None else f"the PhoneNumber at {number.place}"
+    what = f"{object_name(rule)} would take calls to any number while {named} is held back"
+    hint = "mend that one, or list numbers in match.to"
+    cause = object_id(number.key) if number.key is not None else ""
+    return Problem(source.where(("spec", "match")), what, hint, "opens", Severity.WARNING, object_id(rule), cause)
 
 
 def of_broken(source: Source, land: Landscape) -> Iterator[Problem]:

@@ -62,13 +62,14 @@ class Landscape:
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """One reference that is not resolved. `held`: its target is declared, and broken or held back itself."""
+    """One reference that is not resolved. `held`: its `target` is declared, and broken or held back itself."""
 
     path: Path
     reason: MissingReason
     what: str
     hint: str = ""
     held: bool = False
+    target: Key = ANY_TRUNK
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +162,12 @@ def _not_found(kind: Kind, target: str, namespace: str, path: Path, land: Landsc
     reason = MissingReason.TRUNK if kind is Kind.TRUNK else MissingReason.RULE
     if (kind, target) in land.held:
         return Missing(
-            path, reason, f"{kind} {target} is declared, but is itself held back", "mend it first", held=True
+            path,
+            reason,
+            f"{kind} {target} is declared, but is itself held back",
+            "mend it first",
+            held=True,
+            target=(kind, target),
         )
     names = {*(land.trunks if kind is Kind.TRUNK else land.rules), *(id_ for held, id_ in land.held if held is kind)}
     return Missing((*path, "name"), reason, f"there is no {kind} {target}", _suggest(kind, target, namespace, names))

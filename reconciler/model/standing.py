@@ -40,9 +40,13 @@ class Standings:
     kept: dict[Key, Document | None] = field(default_factory=dict)
     held: dict[Key, Verdict] = field(default_factory=dict)
     broken: list[Source] = field(default_factory=list)
+    doubled: list[Source] = field(default_factory=list)
+    """Documents of one name, of which nobody can tell which is meant."""
     tests: list[Source] = field(default_factory=list)
     """The RoutingTests, which are no objects."""
     problems: list[Problem] = field(default_factory=list)
+    unread: Mapping[str, str] = field(default_factory=dict)
+    """Files and folders of which something could not be read, and why."""
     touched: frozenset[Key] | None = None
     """The only objects that may differ from the last pass; None = any may."""
 
@@ -101,9 +105,11 @@ def stand(declared: Declared, records: Mapping[str, bytes]) -> Standings:
         places = ", ".join(str(source.place) for source in sources)
         _hold(key, Reason.CONFLICTED, f"declared more than once: {places}", standings)
         standings.problems += [_double(source, sources) for source in sources]
+        standings.doubled += sources
     for key in standings.held:
         record = records.get(record_key(key))
         standings.kept[key] = decode_record(record).document() if record is not None else None
+    standings.unread = hiding
     if hiding:
         _keep_hidden(hiding, records, standings)
     return standings

@@ -1,7 +1,8 @@
 """Safety gates: which plans are too dangerous to carry out unasked, and the flag that would allow each.
 
-A gate looks at what is live beside what a plan would make of it, and refuses three kinds of accident: everything
-gone (an empty folder, a wrong path), much gone at once, and a list of declared numbers or addresses emptied, because
+A gate looks at what is live beside what a plan would make of it, and refuses four kinds of accident: everything
+gone (an empty folder, a wrong path) or replaced (another folder), much gone at once, the trunk gone from under rules
+and numbers that still need it, and a list of declared numbers or addresses emptied, because
 empty means "any" and opens what was closed. A refusal names the objects and the flag; nothing is applied until the
 person repeats the command with it. A watcher asks the same gates and keeps the old tables.
 """
@@ -18,6 +19,8 @@ from schemas.tables.tables import Tables
 DELETIONS_COUNTED_FROM = 10
 """Rows of a kind from which on the share of deletions is looked at: half of four is not an accident."""
 DELETIONS_SHARE_MAX = 0.30
+REPLACED_COUNTED_FROM = 2
+"""One object under another name is a renaming; two and more may be another folder."""
 NAMES_SHOWN_MAX = 10
 
 
@@ -91,10 +94,10 @@ def refusals(plan: Plan, live: Rows, tables: Tables, allowed: Allowances = Allow
 
     `live` are the rows that the plan's owner has, `tables` those of all owners.
     """
-    return (*_deletions(plan, live, allowed), *_openings(plan, tables, allowed))
+    return (*_deletions(plan, live, tables, allowed), *_openings(plan, tables, allowed))
 
 
-def _deletions(plan: Plan, live: Rows, allowed: Allowances) -> list[Refusal]:
+def _deletions(plan: Plan, live: Rows, tables: Tables, allowed: Allowances) -> list[Refusal]:
     total = plan.count(Action.DELETE)
     if total == 0 or (allowed.deletes is not None and total <= allowed.deletes):
         return []
@@ -103,7 +106,10 @@ def _deletions(plan: Plan, live: Rows, allowed: Allowances) -> list[Refusal]:
     if total == sum(held.values()) and plan.count(Action.CREATE) == 0:
         what = f"nothing is declared any more, all {total} live objects would be deleted"
         return [Refusal("empty-desired-state", what, names, flags)]
-    out = []
+    if total == sum(held.values()) and total >= REPLACED_COUNTED_FROM:
+        what = f"all {total} live objects would be deleted, and others put in their place: is this the right folder?"
+        return [Refusal("everything-replaced", what, names, flags)]
+    out = _trunks_in_use(plan, tables, flags)
     for kind, count in held.items():
         gone = plan.count(Action.DELETE, kind)
         if count >= DELETIONS_COUNTED_FROM and gone > count * DELETIONS_SHARE_MAX:
@@ -114,6 +120,25 @@ def _deletions(plan: Plan, live: Rows, allowed: Allowances) -> list[Refusal]:
         what = f"{total} objects would be deleted, more than the {allowed.deletes} allowed"
         out.append(Refusal("more-deletions-than-allowed", what, names, flags))
     return out
+
+
+def _trunks_in_use(plan: Plan, before: Tables, flags: str) -> list[Refusal]:
+    """Trunks that are deleted while something refers to them that would take no call any more."""
+    gone = {change.id for change in plan.changes if change.kind is Kind.TRUNK and change.action is Action.DELETE}
+    if not gone:
+        return []
+    after = before.applied(plan.delta)
+    stranded = [f"{Kind.NUMBER} {row.id}" for row in after.numbers.by_id.values() if row.trunk in gone]
+    left = {entry.row.id for entry in after.trunks.values()}
+    for entry in after.rules.values():
+        named = entry.row.trunks
+        if not left if named is None else gone & {*named} and not left & {*named}:
+            stranded.append(f"{Kind.RULE} {entry.row.id}")
+    if not stranded:
+        return []
+    more = f" and {len(stranded) - 1} more" if len(stranded) > 1 else ""
+    what = f"would be deleted, though {min(stranded)}{more} would take no call without it"
+    return [Refusal("trunk-in-use", what, tuple(f"{Kind.TRUNK} {id_}" for id_ in sorted(gone)), flags)]
 
 
 def _openings(plan: Plan, tables: Tables, allowed: Allowances) -> list[Refusal]:

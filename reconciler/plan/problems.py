@@ -15,6 +15,9 @@ from schemas.problems import Problem, Severity, Where
 
 FORMAT_VERSION = 1
 LINE_CHARS_MAX = 140
+WAITING_SHOWN_MAX = 5
+STEPS_MAX = 3
+"""A number waits for a rule, a rule for a trunk; no way from an object to its cause is longer."""
 
 LineOf = Callable[[Where], str]
 """The line of a file that a place points at, without secrets; "" when it cannot be shown."""
@@ -23,12 +26,16 @@ _COLOURS = {Severity.ERROR: "red", Severity.WARNING: "yellow"}
 
 
 def render_problems(problems: Sequence[Problem], form: str, line_of: LineOf, *, colour: bool = False) -> str:
-    """All `problems` as `text`, `json` or `github`, in the order given; ends with a line feed unless it is empty."""
+    """All `problems` as `text`, `json` or `github`; ends with a line feed unless it is empty.
+
+    Machines get them in the order given. People get what they have to mend first, and what only follows from it in one
+    line below.
+    """
     if form == "json":
         return render_json(problems)
     if form == "github":
         return "".join(_annotation(problem) + "\n" for problem in problems)
-    return "".join(_paragraph(problem, line_of, colour) for problem in problems)
+    return _for_people(problems, line_of, colour)
 
 
 def render_json(problems: Sequence[Problem]) -> str:
@@ -55,6 +62,7 @@ def as_json(problem: Problem) -> dict[str, Any]:
         "what": problem.what,
         "hint": problem.hint,
         "object": problem.object_id,
+        "waitsFor": problem.waits_for,
     }
 
 
@@ -63,6 +71,44 @@ def counted(problems: Sequence[Problem]) -> str:
     errors = sum(problem.is_error for problem in problems)
     counts = [(errors, "error"), (len(problems) - errors, "warning")]
     return ", ".join(f"{n} {word}{'s' if n > 1 else ''}" for n, word in counts if n) or "no problems"
+
+
+def _for_people(problems: Sequence[Problem], line_of: LineOf, colour: bool) -> str:
+    """Errors, each object's first with a line about who waits for it; then warnings."""
+    waiting = _by_cause(problems)
+    told = {id(problem) for found in waiting.values() for problem in found}
+    out = []
+    for problem in sorted((one for one in problems if id(one) not in told), key=lambda one: not one.is_error):
+        out.append(_paragraph(problem, line_of, colour))
+        if problem.is_error and (found := waiting.pop(problem.object_id, None)):
+            out.append(_waiting_line(found))
+    return "".join(out)
+
+
+def _by_cause(problems: Sequence[Problem]) -> dict[str, list[Problem]]:
+    """The problems that only follow from an error of another object, by that object, however many steps away it is."""
+    wrong = {problem.object_id for problem in problems if problem.is_error and problem.object_id}
+    next_of = {problem.object_id: problem.waits_for for problem in problems if problem.waits_for}
+    out: dict[str, list[Problem]] = {}
+    for problem in problems:
+        cause = problem.waits_for
+        for _ in range(STEPS_MAX):
+            if cause in wrong or not cause:
+                break
+            cause = next_of.get(cause, "")
+        if cause in wrong:
+            out.setdefault(cause, []).append(problem)
+    return out
+
+
+def _waiting_line(waiting: Sequence[Problem]) -> str:
+    named = dict.fromkeys(
+        f"{one.object_id.replace('/', ' ', 1)} ({one.where.file}:{one.where.line})" for one in waiting
+    )
+    shown = ", ".join(list(named)[:WAITING_SHOWN_MAX])
+    more = f" and {len(named) - WAITING_SHOWN_MAX} more" if len(named) > WAITING_SHOWN_MAX else ""
+    many = "1 document waits" if len(named) == 1 else f"{len(named)} documents wait"
+    return f"      {many} for it: {shown}{more}\n"
 
 
 def _paragraph(problem: Problem, line_of: LineOf, colour: bool) -> str:

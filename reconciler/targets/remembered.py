@@ -66,6 +66,7 @@ class Remembered:
         for name, record in records.items():
             if record is None:
                 self.records.pop(name, None)
+                self.places.pop(key_of_record(name), None)  # the row is gone, and its place with it
             else:
                 self.records[name] = record
         self.places.update(places)

@@ -65,11 +65,15 @@ class TablesTarget:
         self._digest: str | None = None
         self._remembered = Remembered()
 
-    def was_reset(self) -> bool:
-        """Whether the tables are older than what is known of them, because somebody removed them. Raises StoreError."""
-        if self._store is None or self._digest is None:
-            return False
-        return self._store.head().revision < self._live.revision
+    def moved_by(self) -> str:
+        """Who changed the tables since they were last looked at, in words; "" = nobody. Raises StoreError."""
+        if self._store is None or (self._digest is not None and self._store.head().digest == self._digest):
+            return ""
+        newest = self._store.history(1)
+        if not newest or newest[0].revision < self._live.revision:
+            return "the tables were removed or replaced"
+        last = newest[0]
+        return f"`{last.note or 'a publish'}` of the owner {last.owner} made revision {last.revision}"
 
     def plan(self, declared: Declared, allowed: Allowances) -> Planned:
         """What would change, against the tables as they are now. Raises StoreError."""

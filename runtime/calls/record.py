@@ -68,7 +68,8 @@ class CallRecord:
         via = f" by {self.rule}" if self.rule else ""
         if self.answered_at:
             lasted = max(0.0, self.ended_at - self.answered_at)
-            return f"call {self._who()}{where}{via} ended after {lasted:.1f} s: {self.words} (by the {self.ended_by})"
+            by = "" if self.ended_by in self.words else f" (by the {self.ended_by})"
+            return f"call {self._who()}{where}{via} ended after {lasted:.1f} s: {self.words}{by}"
         return f"call {self._who()}{where}{via} not answered, SIP {self.status}: {self.words}"
 
     def as_json(self) -> dict[str, Any]:

@@ -79,6 +79,11 @@ class Switchboard:
 
     # -- what the worker tells -------------------------------------------------------------------------------------
 
+    @property
+    def tables(self) -> Tables:
+        """What the next call is answered from."""
+        return self._tables
+
     def use_tables(self, tables: Tables, revision: int) -> None:
         """Answer the next calls from these tables; live calls keep theirs."""
         self._tables, self._revision = tables, revision

@@ -6,13 +6,14 @@ import asyncio
 import ipaddress
 import json
 import os
+import signal
 import socket
 from pathlib import Path
 from typing import Any
 
 import click
 
-from runtime.commands.options import output_option, state_option
+from runtime.commands.options import output_option, program, state_option, state_words
 from runtime.errors import BridgeError
 from runtime.media.codecs import g711
 from runtime.phone.heard import Heard, compare
@@ -27,6 +28,8 @@ from runtime.workers.running import find
 
 SPEECH = Path(__file__).resolve().parents[1] / "phone" / "speech.wav"
 TEST_NUMBER = "+15550100000"
+REFUSED = 400
+"""The first status that is a refusal, which `bridge calls` explains."""
 CALLER_DEFAULT = "+15550199999"
 PASSWORD_BYTES_MAX = 1024
 DIGITS = frozenset("0123456789*#ABCDabcdw")
@@ -84,12 +87,13 @@ def call(
         raise BridgeError(f"--dtmf {dtmf}: only 0-9 * # A-D and w can be sent", "e.g. --dtmf 123#")
     frames = load_frames(play or SPEECH, "pcmu")
     phone = TestPhone(frames, dtmf, seconds, _login(user, password_env, password_file))
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a call that is given up is hung up
     outcome = asyncio.run(phone.call(target, caller, remote))
     spoken = b"".join(g711.decode("pcmu", frame) for frame in frames)
     heard = compare(spoken, bytes(outcome.heard), outcome.spoke_after_s)
     if record is not None and outcome.answered:
         _save(record, bytes(outcome.heard))
-    _report(target, outcome, heard, record, output)
+    _report(target, outcome, heard, record, output, state if uri is None else None)
     if not outcome.answered:
         raise click.exceptions.Exit(1)
 
@@ -164,7 +168,10 @@ def _save(path: Path, pcm: bytes) -> None:
     writer.close()
 
 
-def _report(target: str, outcome: Outcome, heard: Heard, record: Path | None, output: str) -> None:
+def _report(
+    target: str, outcome: Outcome, heard: Heard, record: Path | None, output: str, state: Path | None = None
+) -> None:
+    """Say what became of the call; `state` is the folder of the bridge that was called, where it is ours."""
     if output == "json":
         click.echo(json.dumps(_as_json(target, outcome, heard, record)))
         return
@@ -172,6 +179,8 @@ def _report(target: str, outcome: Outcome, heard: Heard, record: Path | None, ou
         status = f"{outcome.status} {outcome.reason}" if outcome.status else outcome.reason or "no answer"
         why = f": {outcome.warning}" if outcome.warning else ""
         click.echo(click.style(f"not answered, {_plain(status + why)}", fg="red"))
+        if outcome.status >= REFUSED and state is not None:
+            click.echo(f"  why: {program('bridge')} calls{state_words(state)}")
         return
     saved = f", saved to {record}" if record is not None else ""
     click.echo(click.style(f"{heard.words}{saved}", fg="green" if heard.delay_s is not None else None))

@@ -61,11 +61,14 @@ def _ask(state: Path) -> dict[str, Any]:
 
 def _show(found: dict[str, Any]) -> None:
     console = Console(markup=False, emoji=False)  # a caller's name is no markup, whatever it looks like
+    if not found["live"]:
+        console.print("no live calls")
     live = Table("call", "from", "to", "room", "since", title=f"live calls: {len(found['live'])}", title_justify="left")
     for record in found["live"]:
         since = f"{max(0.0, time.time() - record['answeredAt']):.0f} s" if record["answeredAt"] else record["state"]
         live.add_row(record["callId"], record["from"], record["to"], record["room"], since)
-    console.print(live)
+    if found["live"]:
+        console.print(live)
     ended = found["recent"][-RECENT_SHOWN:]
     if ended:
         recent = Table("from", "to", "room", "SIP", "why", title="ended last", title_justify="left")

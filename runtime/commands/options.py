@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -25,6 +27,25 @@ def state_option(command: F) -> F:
         envvar="DIALPLANE_STATE",
         help="Folder of what outlives a restart.",
     )(command)
+
+
+def program(name: str) -> str:
+    """How to call a program of ours from here: by its name where the shell finds it, else by its path."""
+    beside = Path(sys.executable).parent / name
+    found = shutil.which(name)
+    if found is not None and Path(found).resolve() == beside.resolve():
+        return name
+    if not beside.exists():
+        return name
+    try:
+        return str(beside.relative_to(Path.cwd()))
+    except ValueError:
+        return str(beside)
+
+
+def state_words(state: Path) -> str:
+    """The option that names a state folder, for a command in a message; "" for the usual one."""
+    return "" if str(state) == STATE_DEFAULT else f" --state {shlex.quote(str(state))}"
 
 
 def output_option(command: F) -> F:

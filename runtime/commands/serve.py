@@ -12,6 +12,7 @@ import click
 import uvloop
 
 from runtime.commands.options import F, make_log, state_option
+from runtime.commands.welcome import welcome
 from runtime.errors import BridgeError
 from runtime.settings import (
     API_DEFAULT,
@@ -113,7 +114,7 @@ def _serve(options: dict[str, Any], folder: Path | None) -> None:
         if not has_tables:
             log("there are no tables yet: every call is refused until `reconcile apply DIR` publishes some")
         if options["log_form"] == "text":
-            click.echo(_welcome(bridge, settings, folder), err=True)
+            click.echo(welcome(bridge.listening, bridge.tables, settings, folder), err=True)
         else:
             log("the bridge answers calls", listen=[str(listen) for listen in bridge.listening], api=bridge.api_url)
 
@@ -139,21 +140,3 @@ def _settings(options: dict[str, Any]) -> BridgeSettings:
         play=options["play"],
         record=options["record"],
     )
-
-
-def _welcome(bridge: Bridge, settings: BridgeSettings, folder: Path | None) -> str:
-    state = "" if str(settings.state) == ".dialplane" else f" --state {settings.state}"
-    lines = [
-        "",
-        click.style(f"The bridge answers calls on {' and '.join(map(str, bridge.listening))}", bold=True)
-        + (f", by the manifests in {folder}" if folder else ", by the live tables"),
-        "  try it, in a second terminal:",
-        f"    make call            or: bridge call{state}",
-        f"    bridge calls{state}         who is talking, and why calls were refused",
-    ]
-    if folder is not None:
-        lines += [
-            f"  edit a file in {folder} and the next call follows it:",
-            f"    reconcile explain {folder} --to +15550100000 --from +15550199999 --ip 127.0.0.1",
-        ]
-    return "\n".join([*lines, "  Ctrl-C stops it.", ""])

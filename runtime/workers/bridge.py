@@ -87,6 +87,16 @@ class Bridge:
         """Where SIP is heard."""
         return self._worker.sip.listening
 
+    @property
+    def live_calls(self) -> int:
+        """How many calls are up."""
+        return len(self._worker.switchboard.live_calls())
+
+    @property
+    def tables(self) -> Tables:
+        """What new calls are answered from."""
+        return self._worker.switchboard.tables
+
     async def first_tables(self, timeout_s: float) -> bool:
         """Wait until there are tables with anything in them; False when none came in time."""
         try:
@@ -97,7 +107,7 @@ class Bridge:
 
     async def drain(self, hurry: asyncio.Event) -> None:
         """Take no new call, and wait for those that are up as long as `--drain` says, or until a second signal."""
-        calls, within_s = len(self._worker.switchboard.live_calls()), self._settings.drain_s
+        calls, within_s = self.live_calls, self._settings.drain_s
         if calls and within_s:
             self._log("no new calls; waiting for those that are up, a second signal ends them", calls=calls)
             await self._worker.drain(within_s, hurry)
@@ -227,7 +237,7 @@ async def serve(
         await stopped
         stopping.clear()
         await bridge.drain(stopping)
-        log("stopping: live calls are hung up")
+        log("stopping", live_calls_hung_up=bridge.live_calls)
     finally:
         if child is not None:
             await child.stop()

@@ -1,6 +1,7 @@
 """`bridge up` keeps a reconciler beside it: a child process that they share nothing with but the store.
 
-The child's standard input is a pipe of ours, so that it ends when this process does, however that ends. When it dies it
+The child's standard input is a pipe of ours, so that it ends when this process does, however that ends; it has a
+session of its own, so that a Ctrl-C is for this process alone. When it dies it
 is started again, after a pause that doubles; the bridge goes on with the last good tables meanwhile.
 """
 
@@ -22,7 +23,7 @@ class ReconcilerChild:
 
     def __init__(self, folder: Path, state: Path, tables: str, log: Callable[..., None]) -> None:
         self._command = [
-            sys.executable, "-m", "reconciler.cli", "--state", str(state), "--tables", tables,
+            sys.executable, "-m", "reconciler", "--state", str(state), "--tables", tables,
             "watch", str(folder), "--exit-with-parent",
         ]  # fmt: skip
         self._log = log
@@ -55,7 +56,9 @@ class ReconcilerChild:
         loop = asyncio.get_running_loop()
         while True:
             began = loop.time()
-            self._process = await asyncio.create_subprocess_exec(*self._command, stdin=asyncio.subprocess.PIPE)
+            self._process = await asyncio.create_subprocess_exec(
+                *self._command, stdin=asyncio.subprocess.PIPE, start_new_session=True
+            )
             code = await self._process.wait()
             if loop.time() - began > PAUSE_S_MAX:
                 pause_s = PAUSE_S_MIN

@@ -117,7 +117,7 @@ def exactly_one(given: Mapping[str, object], fields: tuple[str, ...], missing: s
     written = [field for field in fields if field in given]
     named = f"{', '.join(f'`{field}`' for field in fields[:-1])} and `{fields[-1]}`"
     if not written:
-        yield Crossing("", refuse("one-of", f"one of {named} is missing", missing))
+        yield Crossing("", refuse("missing", f"one of {named} is missing", missing))
     for extra in written[1:]:
         yield Crossing(extra, refuse("one-of", f"`{extra}` stands beside `{written[0]}`", f"keep one of {named}"))
 

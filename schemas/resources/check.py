@@ -15,10 +15,13 @@ from pydantic import ValidationError
 from schemas.resources import hints
 from schemas.resources.base import API_VERSION, GROUP
 from schemas.resources.documents import KINDS, Document
+from schemas.resources.shape import Path
 from schemas.resources.values import shown, yaml_word
 from schemas.resources.wording import Complaint, complaint
 
 __all__ = ["COMPLAINTS_MAX", "Complaint", "check"]
+
+_ABSENT = frozenset({"missing", "open-trunk"})
 
 COMPLAINTS_MAX = 100
 """How many complaints one document gets; a last one says that there are more."""
@@ -39,12 +42,28 @@ def check(data: object) -> tuple[Document | None, list[Complaint]]:
         errors = failed.errors(include_url=False)
     found = _api_version(data)
     found += [complaint(model.__name__, model, error) for error in errors if not _told_elsewhere(error)]
-    return None, _bounded(found)
+    return None, _bounded(_without_doubles(found))
 
 
 def _told_elsewhere(error: Mapping[str, Any]) -> bool:
     """Whether another complaint says it: ours about the apiVersion, or those about each entry of a list."""
     return error["loc"][:1] == ("apiVersion",) or (error["type"] == "too_short" and bool(error["input"]))
+
+
+def _without_doubles(found: list[Complaint]) -> list[Complaint]:
+    """A field is not missing where an unknown one beside it is told to be meant for it: that is one mistake."""
+    meant = {(one.path[:-1], word) for one in found if one.code == "unknown-field" for word in _words(one.hint)}
+    return [one for one in found if one.code not in _ABSENT or not _named(one) & meant]
+
+
+def _named(absent: Complaint) -> set[tuple[Path, str]]:
+    """The fields that a complaint misses, each with the part that it should stand in; the path is of either."""
+    words = {*_words(absent.what), *_words(absent.hint)}
+    return {(around, word) for word in words for around in (absent.path, absent.path[:-1])}
+
+
+def _words(sentence: str) -> list[str]:
+    return [word for quoted in sentence.split("`")[1::2] for word in quoted.split(".")]
 
 
 def _bounded(found: list[Complaint]) -> list[Complaint]:

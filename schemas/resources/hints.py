@@ -13,7 +13,8 @@ from functools import cache
 
 from schemas.resources.base import Part
 from schemas.resources.credentials import PLACES_HINT
-from schemas.resources.shape import Path, child, fields
+from schemas.resources.shape import Path, child, fields, part_at
+from schemas.resources.values import shown
 
 SIMILAR = 0.7
 """How alike (0 to 1, difflib's ratio) two names must be to take one for a typing error of the other."""
@@ -60,6 +61,15 @@ _LIVEKIT = {
         "e164Format": "write `number`",
         "phoneNumber": "write `number`",
     },
+    "RoutingTest": {
+        "ip": "write `address`",
+        "source": "write `address`",
+        "sourceIp": "write `address`",
+        "called": "write `to`",
+        "caller": "write `from`",
+        "dispatchRule": "write `rule`",
+        "tests": "write `calls`",
+    },
 }  # fmt: skip
 
 
@@ -80,6 +90,25 @@ def did_you_mean(name: str, choices: list[str]) -> str:
     """The sentence for a misspelt `name`, or the list of choices when nothing comes close."""
     best = closest(name, choices)
     return f"did you mean `{best}`?" if best else f"write {any_of(choices)}"
+
+
+def other_shape(root: type[Part], path: Path, value: object, wanted: str) -> str:
+    """How to write a value of the wrong shape: a name where a map holds it, one entry where a list does, and so on."""
+    part = part_at(root, path)
+    if wanted == "a list":
+        return "write it as a list, `[…]`, or each entry behind a dash"
+    if wanted != "a map" or part is None:
+        return ""
+    if isinstance(value, list):
+        return "remove the dash or the brackets"
+    needed = [info.alias or name for name, info in part.model_fields.items() if info.is_required()]
+    if len(needed) == 1 and needed[0] in _NAMING and isinstance(value, str):
+        return f"write {shown(f'{{{needed[0]}: {value}}}')}"
+    return f"its fields are {', '.join(list(fields(part))[:LISTED_MAX])}"
+
+
+_NAMING = frozenset({"name", "room", "agentName"})
+"""Fields that name something in the open: never the place of a secret."""
 
 
 def any_of(words: Sequence[str]) -> str:

@@ -80,7 +80,7 @@ class Expectation(CrossedPart):
     def crossings(cls, given: Mapping[str, object]) -> Iterator[Crossing]:
         """Something is expected, and a refused call has neither rule nor room."""
         if not given:
-            yield Crossing("", refuse("one-of", "nothing is expected", "write rule, trunk, room or reason"))
+            yield Crossing("", refuse("missing", "nothing is expected", "write `rule`, `trunk`, `room` or `reason`"))
         for field in ("rule", "room"):
             if "reason" in given and field in given:
                 yield Crossing(field, refuse("one-of", f"a refused call has no {field}", f"keep `{field}` or `reason`"))

@@ -172,7 +172,7 @@ class TrunkSpec(CrossedPart):
         if "inbound" not in given and "outbound" not in given:
             yield Crossing(
                 "",
-                refuse("one-of", "neither `inbound` nor `outbound` is set", "a trunk takes or places calls, or both"),
+                refuse("missing", "neither `inbound` nor `outbound` is set", "a trunk takes or places calls, or both"),
             )
 
 

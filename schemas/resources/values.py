@@ -49,8 +49,17 @@ def yaml_word(value: object) -> str:
     return "something else"
 
 
+_CREDENTIALS = re.compile(r"""(?<![^\s:/@"'\[{,])(?!sips?:|\w+://)([^\s:/@"'\[{,]+:)[^\s"']+@""", re.IGNORECASE)
+
+
+def without_credentials(text: str) -> str:
+    """`text` without the password of each `user:password@host` in it."""
+    return _CREDENTIALS.sub(r"\1****@", text)
+
+
 def shown(text: str) -> str:
-    """`text` between backticks, on one line, cut where it is too long to read."""
+    """`text` between backticks, on one line, without a URL's password, cut where it is too long to read."""
+    text = without_credentials(text)
     clean = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text[:SHOWN_CHARS_MAX])
     return f"`{clean}…`" if len(text) > SHOWN_CHARS_MAX else f"`{clean}`"
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from schemas.resources import hints
 from schemas.resources.base import Part
-from schemas.resources.credentials import PLACES_HINT, SecretSource
+from schemas.resources.credentials import PLACES_HINT, Auth, SecretSource
 from schemas.resources.shape import Path, part_at
 from schemas.resources.values import shown, yaml_word
 
@@ -69,7 +69,8 @@ def _wrong_type(wanted: str) -> Callable[[Fault], Words]:
             return f"{fault.field} has no value", f"write {wanted}, or remove the line", "no-value"
         if wanted == "a text" and isinstance(value, bool | int | float):
             return f"{fault.field} is read as {yaml_word(value)}, a text is needed", "put it in quotes", "unquoted"
-        return f"{fault.field} must be {wanted}, not {yaml_word(value)}", "", "wrong-type"
+        hint = hints.other_shape(fault.root, fault.path, value, wanted)
+        return f"{fault.field} must be {wanted}, not {yaml_word(value)}", hint, "wrong-type"
 
     return words
 
@@ -137,8 +138,9 @@ def complaint(kind: str, root: type[Part], error: Mapping[str, Any]) -> Complain
     if path and path[-1] == "[key]":
         path = path[:-1]
     fault = Fault(kind, root, error["type"], path, error["input"], error.get("ctx", {}), error["msg"])
-    if fault.type == "extra_forbidden" and part_at(root, path[:-1]) is SecretSource:
-        # The "name" may be a secret that was meant as a value: {passwordFrom: {hunter2}}.
+    around = part_at(root, path[:-1]) if fault.type == "extra_forbidden" else None
+    if around is SecretSource or (around is Auth and fault.input is None):
+        # The "name" may be a secret that was meant as a value: {passwordFrom: {hunter2}}, auth: {acme, hunter2}.
         return Complaint(path[:-1], f"{field_name(path[:-1])} has an unknown field", PLACES_HINT, "unknown-field")
     if "what" in fault.ctx:
         what, hint = str(fault.ctx["what"]), str(fault.ctx["hint"])

@@ -50,6 +50,8 @@ _DDL = (
     "seen REAL NOT NULL) STRICT, WITHOUT ROWID",
 )
 
+_TABLES = frozenset({"rows", "tree", "history", "deltas", "goods", "bridges"})
+
 
 def open_file(path: str) -> sqlite3.Connection:
     """A connection to the tables in the file at `path`, made if missing. Raises StoreError and sqlite3.Error."""
@@ -125,7 +127,13 @@ def _check(db: sqlite3.Connection, path: str) -> None:
     if version > FILE_VERSION:
         what = f"a newer dialplane wrote this file (version {version}, this one knows {FILE_VERSION})"
         raise StoreError(path, what, "upgrade this dialplane, or choose another file with --tables")
-    assert version == FILE_VERSION, "version 1 is the first"
+    if version != FILE_VERSION:
+        what = f"this file is of version {version}, which no dialplane has written"
+        raise StoreError(path, what, "move it away, or choose another with --tables")
+    found = {name for (name,) in db.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
+    if missing := sorted(_TABLES - found):
+        what = f"this file has no table {missing[0]}: it is damaged, or another program's"
+        raise StoreError(path, what, "move it away, and apply the manifests again")
 
 
 def _pragma(db: sqlite3.Connection, name: str) -> int:

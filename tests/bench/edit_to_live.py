@@ -130,7 +130,7 @@ def main() -> None:
         folder.mkdir()
         for index in range(asked.documents):
             write(folder, index)
-        reconcile = [sys.executable, "-m", "reconciler.cli", "--state", str(root / "state")]
+        reconcile = [sys.executable, "-m", "reconciler", "--state", str(root / "state")]
         subprocess.run([*reconcile, "apply", str(folder)], check=True, stdout=subprocess.DEVNULL)
         ours, bare = root / "state" / "tables.db", root / "bare.db"
         with sqlite3.connect(bare) as made:

@@ -9,6 +9,7 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
+from reconciler.cli import run
 from schemas.resources.check import check
 from schemas.resources.effect import not_in_effect
 
@@ -80,3 +81,23 @@ def test_every_reference_of_a_lesson_is_found(lesson):
             assert rule is None or ("DispatchRule", rule.name) in names
         elif document.kind == "DispatchRule":
             assert all(("Trunk", ref.name) in names for ref in document.spec.trunk_refs or ())
+
+
+def test_the_readme_shows_the_first_example_as_it_stands():
+    readme = (ROOT / "README.md").read_text("utf-8")
+    for manifest in LESSONS[0].glob("*.yaml"):
+        text = manifest.read_text("utf-8").partition("\n")[2]
+        assert f"`{manifest.name}`:\n\n```yaml\n{text}```\n" in readme
+
+
+def test_the_lesson_about_tests_holds_until_the_edit_that_it_proposes(tmp_path, capsys):
+    lesson = ROOT / "examples/manifests/06-tests"
+    assert run(["test", str(lesson)]) == 0
+    assert "4 of 4 hold" in capsys.readouterr().out
+    routes = (lesson / "routes.yaml").read_text("utf-8")
+    edited = routes.replace('  match: {to: ["+155501003*"]}', '  priority: 1\n  match: {to: ["+155501003*"]}')
+    assert edited != routes
+    (tmp_path / "routes.yaml").write_text(edited)
+    (tmp_path / "tests.yaml").write_text((lesson / "tests.yaml").read_text("utf-8"))
+    assert run(["test", str(tmp_path)]) == 1
+    assert "3 of 4 hold" in capsys.readouterr().out

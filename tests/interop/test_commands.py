@@ -18,7 +18,7 @@ from tests.sound import fit, speech
 def bridge_command(*words: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
     """A `bridge` command."""
     return subprocess.run(
-        [sys.executable, "-m", "runtime.cli", *words],
+        [sys.executable, "-m", "runtime", *words],
         cwd=cwd, capture_output=True, text=True, timeout=60, check=False, env={"PYTHONPATH": str(ROOT), "PATH": ""},
     )  # fmt: skip
 

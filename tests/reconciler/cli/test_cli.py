@@ -161,7 +161,7 @@ def test_a_store_that_cannot_be_opened_is_one_sentence(capsys):
     Path("text.db").write_text("this is no database at all, but a text that is long enough to be read as one" * 20)
     code, _, err = said(capsys, "apply", "m", "--tables", "sqlite:///text.db")
     assert code == 1
-    assert err.startswith("reconcile: ")
+    assert err.startswith("error: ")
     assert len(err.splitlines()) == 1
 
 
@@ -205,7 +205,7 @@ def test_explain_says_who_is_asked_for_a_password_and_what_becomes_of_who_knows_
 def test_explain_says_what_it_lacks(capsys, arguments):
     code, _, err = said(capsys, "explain", *CALL, *arguments)
     assert code == 1
-    assert err.startswith("reconcile: ")
+    assert err.startswith("error: ")
 
 
 def routing_test(user: str = "", **expect: str):
@@ -243,7 +243,9 @@ def test_a_routing_test_may_prove_a_user_name(capsys):
 
 
 def test_status_shows_conditions_places_and_bridges(capsys):
-    assert "Nothing is live" in said(capsys, "status")[1]
+    code, _, err = said(capsys, "status")
+    assert code == 1
+    assert "there are no tables at sqlite:///.dialplane/tables.db, run `reconcile apply DIR` first" in err
     said(capsys, "apply", "m")
     with SqliteStore(".dialplane/tables.db") as store:
         import time
@@ -289,3 +291,11 @@ def test_standard_input_cannot_be_watched(capsys):
     code, _, err = said(capsys, "--watch", "-")
     assert code == 1
     assert "cannot be watched" in err
+
+
+@pytest.mark.parametrize("command", [["status"], ["plan", "m"]])
+def test_a_state_that_cannot_be_looked_into_is_told_and_not_taken_for_empty(capsys, command):
+    Path("state").write_text("no folder")
+    code, out, err = said(capsys, *command, "--state", "state")
+    assert (code, out) == (1, "")
+    assert "state/tables.db cannot be read: Not a directory, name another with --state or --tables" in err

@@ -31,7 +31,7 @@ def watcher(request: pytest.FixtureRequest, folder: Path) -> Iterator[subprocess
     command = [
         sys.executable,
         "-m",
-        "reconciler.cli",
+        "reconciler",
         "--state",
         str(folder.parent / "s"),
         *request.param,
@@ -72,3 +72,13 @@ def test_it_ends_on_an_interrupt(watcher):
     assert next_line(watcher).startswith("watching ")
     watcher.send_signal(signal.SIGINT)
     assert watcher.wait(WAIT_S) == 0
+
+
+@pytest.mark.parametrize("words", [["watch", "nope"], ["--watch", "nope"]])
+def test_a_folder_that_is_not_there_at_the_start_is_an_error(tmp_path, words):
+    command = [sys.executable, "-m", "reconciler", *words]
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=WAIT_S, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "error: nope is not there, name a folder of manifests, or make it first\n"
+    assert not (tmp_path / ".dialplane").exists()

@@ -79,8 +79,8 @@ def test_a_broken_edit_changes_nothing_but_the_message_which_is_told_once(watche
     assert watched.problems.count("unknown-field") == 1
     assert watched.store.load().rows.rules["default/support"].room_name == "lobby"
     watched.edit("rule.yaml", rule(room="hall"))
-    assert watched.lines[-1] == "all errors are mended"
-    assert len(watched.lines) == said + 3
+    assert watched.lines[-2:] == ["all errors are mended", "DispatchRule default/support is as declared again"]
+    assert len(watched.lines) == said + 5
 
 
 def test_an_unsafe_change_keeps_the_tables_and_is_told_once_with_the_apply_that_allows_it(watched):
@@ -109,6 +109,7 @@ def test_a_folder_that_is_gone_keeps_everything(watched):
     watched.loop.one_pass(ALL)
     assert watched.store.head().revision == 1
     assert watched.problems == ["no-such-folder"]
+    assert watched.lines[-1] == "without m the tables stay as they are"
 
 
 def test_a_store_that_fails_is_told_once_and_tried_again_at_the_next_look(watched):
@@ -121,7 +122,7 @@ def test_a_store_that_fails_is_told_once_and_tried_again_at_the_next_look(watche
     watched.store.publish = failing
     watched.edit("rule.yaml", rule(room="hall"))
     watched.loop.one_pass(SWEEP)
-    assert watched.lines.count("tables.db: the disk is full") == 1
+    assert watched.lines.count("tables.db: the disk is full; the tables stay as they are") == 1
     watched.store.publish = publish
     watched.loop.one_pass(SWEEP)
     assert watched.store.load().rows.rules["default/support"].room_name == "hall"
@@ -138,6 +139,52 @@ def test_a_second_watcher_of_the_same_folder_does_no_harm(watched):
         other.one_pass(ALL)
     assert watched.store.head().revision == 3
     assert len(lines) == 1
+
+
+def test_what_another_apply_of_the_same_owner_changed_is_put_back_and_told(watched):
+    watched.loop.one_pass(ALL)
+    other = TablesTarget(watched.store, "default", wall=lambda: 1000.0)
+    other.apply(declared({"x.yaml": [trunk(), rule(room="cellar")]}), Allowances(), note="apply other/")
+    before = len(watched.lines)
+    watched.loop.one_pass(SWEEP)
+    assert watched.store.load().rows.rules["default/support"].room_name == "lobby"
+    assert watched.lines[before:] == [
+        "`apply other/` of the owner default made revision 2: now as declared again",
+        "revision 3: DispatchRule default/support changed (room: cellar -> lobby), published in 0 ms",
+    ]
+    watched.loop.one_pass(SWEEP)
+    assert len(watched.lines) == before + 2
+
+
+def test_another_owners_apply_is_nothing_to_talk_about(watched):
+    watched.loop.one_pass(ALL)
+    other = TablesTarget(watched.store, "team-b", wall=lambda: 1000.0)
+    other.apply(declared({"x.yaml": [trunk("theirs", 9)]}), Allowances())
+    before = list(watched.lines)
+    watched.loop.one_pass(SWEEP)
+    assert watched.lines == before
+
+
+def test_an_object_that_breaks_is_told_to_keep_its_last_good_version_or_not_to_be_live(watched):
+    watched.loop.one_pass(ALL)
+    watched.edit("rule.yaml", broken(rule(room="lobby")), broken(rule("fresh", priority=2)))
+    assert watched.lines[-2:] == [
+        "DispatchRule default/support keeps its last good version",
+        "DispatchRule default/fresh is not live until that is mended",
+    ]
+    before = len(watched.lines)
+    watched.loop.one_pass(SWEEP)
+    assert len(watched.lines) == before
+
+
+def test_a_restart_with_a_broken_file_says_that_the_last_good_version_stays(watched):
+    watched.loop.one_pass(ALL)
+    watched.write("rule.yaml", broken(rule(room="hall")))
+    lines: list[str] = []
+    again = TablesTarget(watched.store, "default", wall=lambda: 1000.0)
+    Loop(Folder(str(watched.folder)), again, lines.append, lambda *_: None).one_pass(ALL)
+    assert watched.store.load().rows.rules["default/support"].room_name == "lobby"
+    assert lines[-1] == "DispatchRule default/support keeps its last good version"
 
 
 def test_what_somebody_else_applies_meanwhile_is_not_undone_by_an_edit_elsewhere(watched):

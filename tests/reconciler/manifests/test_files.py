@@ -6,6 +6,7 @@ import pytest
 
 from reconciler.manifests import files
 from reconciler.manifests.files import find_files, read_bytes_of
+from reconciler.manifests.folder import Folder
 from tests.reconciler.manifests.writing import write
 
 
@@ -39,14 +40,37 @@ def test_the_current_folder_adds_nothing_to_the_names(tmp_path, monkeypatch):
     assert sorted(find_files("sub/").files) == ["sub/b.yaml"]
 
 
-def test_links_are_followed_and_loops_end(tmp_path):
-    write(tmp_path / "real", a="x")
+def test_links_within_the_folder_are_followed_and_loops_end(tmp_path):
+    write(tmp_path, own="x", _real__a="x")
+    os.symlink(tmp_path / "_real", tmp_path / "linked")
+    os.symlink(tmp_path, tmp_path / "loop")
+    os.symlink("_real/a.yaml", tmp_path / "file.yaml")
+    assert sorted(found(tmp_path)) == ["_real/a.yaml", "file.yaml", "own.yaml"]
+    assert complaints(tmp_path) == []
+
+
+@pytest.mark.parametrize("target", ["elsewhere", "elsewhere/secret.yaml", "dir-beside/secret.yaml"])
+def test_a_link_that_leaves_the_folder_is_refused_and_nothing_behind_it_shown(tmp_path, target):
+    write(tmp_path, elsewhere__secret="root:x:0:0", **{"dir-beside__secret": "root:x:0:0"})
     folder = tmp_path / "dir"
     write(folder, own="x")
-    os.symlink(tmp_path / "real", folder / "linked")
-    os.symlink(folder, folder / "loop")
-    os.symlink(tmp_path / "real" / "a.yaml", folder / "file.yaml")
-    assert sorted(found(folder)) == ["file.yaml", "linked/a.yaml", "own.yaml"]
+    os.symlink(tmp_path / target, folder / "link.yaml")
+    assert found(folder) == ["own.yaml"]
+    assert complaints(folder) == [("link.yaml", "link-outside")]
+    known = Folder(str(folder))
+    for paths in (None, [f"{folder}/link.yaml"], None):
+        reading = known.refresh(paths)
+        of_link = [p for p in reading.problems if p.where.file.endswith("link.yaml")]
+        assert {p.code for p in of_link} == {"link-outside"}
+        assert not any(reading.line(p.where) for p in of_link)
+
+
+def test_the_source_may_be_a_link_and_what_is_in_it_lead_to_a_hidden_folder_beside_it(tmp_path):
+    write(tmp_path / "worktrees" / "one" / "..data", a="x")
+    os.symlink("..data/a.yaml", tmp_path / "worktrees" / "one" / "a.yaml")
+    os.symlink("worktrees/one", tmp_path / "current")
+    assert found(tmp_path / "current") == ["a.yaml"]
+    assert complaints(tmp_path / "current") == []
 
 
 def test_a_folder_that_two_ways_lead_to_is_read_once(tmp_path):

@@ -182,7 +182,7 @@ def test_the_line_in_question_is_shown_unless_it_may_hold_a_secret(tmp_path):
     reading = Folder(str(tmp_path)).refresh()
     lines = {problem.where.path.rpartition(".")[2]: reading.line(problem.where) for problem in reading.problems}
     assert lines["allowed"] == "    allowed: [10.0.0.1]"
-    assert lines["user"] == "    auth: {user: u, password: ****"
+    assert lines["user"] == "    auth: {user: u, ****"
     assert lines["password"] == lines["realms"] == ""
 
 
@@ -221,3 +221,15 @@ def test_a_pass_over_unchanged_files_does_not_open_them(tmp_path, monkeypatch):
     folder.refresh()
     monkeypatch.setattr(module, "read_bytes_of", lambda path: pytest.fail(f"{path} was opened"))
     assert folder.refresh().changed == frozenset()
+
+
+def test_a_look_that_was_taken_before_the_last_refresh_is_not_believed(tmp_path):
+    write(tmp_path, a=number("a"))
+    folder = Folder(str(tmp_path))
+    folder.refresh()
+    look = folder.look()
+    write(tmp_path, b=number("b", 4155550101))
+    folder.refresh({f"{tmp_path}/b.yaml"})
+    assert names(folder.refresh(None, look)) == ["a", "b"]
+    look = folder.look()
+    assert folder.refresh(None, look).changed == frozenset()

@@ -94,3 +94,28 @@ def test_no_change_is_ever_lost_or_late(events):
         assert now < quiet.deadline() <= since + WAIT_MAX_S or quiet.take(now) is not None
     if waiting and (deadline := quiet.deadline()):
         assert quiet.take(deadline).paths == waiting
+
+
+def test_a_file_that_was_replaced_whole_is_taken_at_once():
+    quiet = Quiet()
+    quiet.notice(["a"], 1.0, replaced=True)
+    assert quiet.take(1.0).paths == {"a"}
+
+
+def test_many_files_replaced_one_after_the_other_are_few_batches():
+    quiet = Quiet()
+    batches, now = [], 1.0
+    for index in range(1000):
+        quiet.notice([f"{index}"], now, replaced=True)
+        batches += [batch] if (batch := quiet.take(now)) is not None else []
+        now += 0.001
+    assert len(batches) <= 2
+    assert len(quiet.take(now + 1).paths) + sum(len(batch.paths) for batch in batches) == 1000
+
+
+def test_a_file_that_is_replaced_and_then_written_to_is_waited_for():
+    quiet = Quiet()
+    quiet.notice(["a"], 1.0, replaced=True)
+    quiet.notice(["a"], 1.0, replaced=False)
+    assert quiet.take(1.0) is None
+    assert quiet.take(1.03).paths == {"a"}

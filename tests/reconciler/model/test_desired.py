@@ -10,7 +10,7 @@ from schemas.problems import Severity
 from schemas.resources.conditions import ConditionType, Reason
 from schemas.tables.rows import Kind, NumberRow, Rows
 from schemas.tables.tables import Tables
-from tests.reconciler.declaring import Folder, broken, codes, declared, document, number, ref, rule, trunk
+from tests.reconciler.declaring import Folder, broken, codes, declared, document, number, ref, rule, text, trunk
 
 SUPPORT: Key = (Kind.RULE, "default/support")
 
@@ -220,3 +220,33 @@ def test_routing_tests_are_no_objects_and_a_broken_one_hides_nothing():
     live = lived({"a.yaml": [trunk(), rule()]})
     desired = wanted({"a.yaml": [trunk(), test]}, live)
     assert list(desired.rows.rules) == []
+
+
+LOBBY, HALL = rule("lobby", "lobby"), rule("hall", "hall")
+TO_LOBBY = number("one", "+14155550101", trunkRef=ref("carrier"), dispatchRuleRef=ref("lobby"))
+TO_HALL = number("two", "+14155550102", trunkRef=ref("carrier"), dispatchRuleRef=ref("hall"))
+MISSPELT = {**TO_LOBBY, "spec": {"number": "+14155550101", "dispatchRulRef": ref("lobby")}}
+CUT_SHORT = text([TO_LOBBY]).decode().partition('"dispatchRuleRef"')[0]
+
+
+@pytest.mark.parametrize("wrong", [[broken(TO_LOBBY)], [MISSPELT], [TO_LOBBY, TO_LOBBY], CUT_SHORT])
+def test_a_rule_whose_numbers_are_broken_waits_for_them_and_claims_nothing(wrong):
+    files = {"t.yaml": [trunk(), LOBBY, HALL, TO_HALL], "z.yaml": [rule("any", "any", priority=7)], "n.yaml": wrong}
+    first = desire(declared(files), Live())
+    assert "default/lobby" not in first.rows.rules, "it would take calls to any number"
+    assert {"default/hall"} <= first.rows.rules.keys()
+    assert "conflict" not in codes(first.problems)
+    waiting = [problem for problem in first.problems if problem.object_id == "DispatchRule/default/lobby"]
+    assert [(problem.code, problem.is_error) for problem in waiting] == [("opens", False)]
+
+
+def test_two_rules_whose_numbers_are_broken_do_not_clash():
+    files = {"t.yaml": [trunk(), LOBBY, HALL], "n.yaml": [broken(TO_LOBBY), broken(TO_HALL)]}
+    found = desire(declared(files), Live())
+    assert not found.rows.rules
+    assert codes(found.problems) == ["opens", "opens"]
+    causes = {problem.object_id: problem.waits_for for problem in found.problems}
+    assert causes == {
+        "DispatchRule/default/lobby": "PhoneNumber/default/one",
+        "DispatchRule/default/hall": "PhoneNumber/default/two",
+    }

@@ -164,3 +164,39 @@ def test_a_rule_may_trade_its_list_for_a_number_that_points_at_it():
 
 def test_a_rule_that_goes_with_its_number_opens_nothing():
     assert not refused(rows(TRUNK, replace(RULE, to=()), NUMBER), rows(TRUNK))
+
+
+def test_a_folder_that_replaces_everything_is_refused_until_allowed():
+    live, other = rows(TRUNK, RULE, NUMBER), rows(replace(TRUNK, id="x/t"), replace(RULE, id="x/r"))
+    [found] = refused(live, other)
+    assert (found.code, found.flags) == ("everything-replaced", "--allow-deletes 3")
+    assert "is this the right folder?" in str(found)
+    assert not refused(live, other, Allowances(deletes=3))
+    assert not refused(live, rows(replace(TRUNK, id="x/t"), RULE, replace(NUMBER, trunk="x/t")))
+
+
+def test_renaming_the_only_object_is_no_accident():
+    assert not refused(rows(TRUNK), rows(replace(TRUNK, id="default/other")))
+
+
+@pytest.mark.parametrize(
+    ("left", "needs"),
+    [
+        (replace(RULE, trunks=("default/t",)), "DispatchRule default/r"),
+        (RULE, "DispatchRule default/r"),
+        (replace(NUMBER, rule=""), "PhoneNumber default/n"),
+    ],
+)
+def test_deleting_the_last_trunk_of_something_is_refused_until_allowed(left, needs):
+    live, wanted = rows(TRUNK, left), rows(left)
+    [found] = refused(live, wanted)
+    assert (found.code, found.flags) == ("trunk-in-use", "--allow-deletes 1")
+    assert str(found) == f"would be deleted, though {needs} would take no call without it: Trunk default/t"
+    assert not refused(live, wanted, Allowances(deletes=1))
+
+
+def test_deleting_a_trunk_that_nothing_needs_is_fine():
+    other = replace(TRUNK, id="default/other")
+    shared = replace(RULE, trunks=("default/t", "default/other"))
+    assert not refused(rows(TRUNK, other, shared), rows(other, shared))
+    assert not refused(rows(TRUNK, other, RULE), rows(other, RULE))

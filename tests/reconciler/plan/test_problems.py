@@ -21,10 +21,10 @@ def test_text_is_the_sentence_with_the_line_and_a_caret():
         "a.yaml:5:11: it is wrong, mend it\n"
         "    5 |   number: +14155550100\n"
         "      |           ^\n"
+        "dir: cannot be read\n"
         "b.yaml:1:1: warning: it is odd\n"
         "    1 | kind: X\n"
         "      | ^\n"
-        "dir: cannot be read\n"
     )
 
 
@@ -54,6 +54,7 @@ def test_json_counts_and_names_every_part():
     assert report["problems"][0] == {
         "file": "a.yaml", "line": 5, "column": 11, "path": "spec.number", "severity": "error", "code": "bad",
         "what": "it is wrong", "hint": "mend it", "object": "Trunk/default/t",
+            "waitsFor": "",
     }  # fmt: skip
 
 
@@ -72,3 +73,32 @@ def test_github_gets_one_annotation_per_line_whatever_the_text_holds():
 )
 def test_problems_are_counted_in_words(problems, words):
     assert counted(problems) == words
+
+
+def waits(kind: str, name: str, cause: str, line: int = 9) -> Problem:
+    where = Where("c.yaml", line, 1)
+    return Problem(where, "waits", "", "waits", Severity.WARNING, f"{kind}/default/{name}", cause)
+
+
+def test_people_read_causes_first_and_who_waits_for_each_in_one_line():
+    rule = waits("DispatchRule", "r", "Trunk/default/t")
+    number = waits("PhoneNumber", "n", "DispatchRule/default/r", 20)
+    twice = waits("PhoneNumber", "n", "Trunk/default/t", 20)
+    assert render_problems([WARNING, rule, number, twice, ERROR], "text", lambda _: "") == (
+        "a.yaml:5:11: it is wrong, mend it\n"
+        "      2 documents wait for it: DispatchRule default/r (c.yaml:9), PhoneNumber default/n (c.yaml:20)\n"
+        "b.yaml:1:1: warning: it is odd\n"
+    )
+
+
+def test_who_waits_for_something_that_has_no_error_of_its_own_is_told_in_full():
+    assert render_problems([waits("DispatchRule", "r", "Trunk/default/hidden")], "text", lambda _: "") == (
+        "c.yaml:9:1: warning: waits\n"
+    )
+
+
+def test_very_many_that_wait_are_counted():
+    many = [waits("DispatchRule", f"r{index}", "Trunk/default/t") for index in range(8)]
+    told = render_problems([ERROR, *many], "text", lambda _: "")
+    assert "8 documents wait for it: DispatchRule default/r0 (c.yaml:9), " in told
+    assert told.endswith(" and 3 more\n")

@@ -123,7 +123,7 @@ def test_a_secret_that_goes_missing_is_told_and_its_object_stays_as_it_is(house:
     house.environ["PW"] = "lion"
     house.look()
     assert house.password() == b"lion"
-    assert house.said[-1] == "all errors are mended"
+    assert house.said[-2:] == ["all errors are mended", "Trunk default/carrier is as declared again"]
 
 
 def test_a_key_that_cannot_be_had_is_told_once_and_tried_again(house: House) -> None:
@@ -134,7 +134,7 @@ def test_a_key_that_cannot_be_had_is_told_once_and_tried_again(house: House) -> 
 
     house.vault._sealer = refused
     assert [house.look(), house.look()] == [0, 0]
-    assert house.said == ["secret.key: this is no key; make another"]
+    assert house.said == ["secret.key: this is no key; make another; the tables stay as they are"]
     house.vault._sealer = lambda: working
     assert house.look() == 1
 

@@ -258,3 +258,12 @@ def test_a_claim_keeps_its_age_until_it_claims_something_else(store):
 def test_without_a_store_everything_is_planned_as_new():
     planned = TablesTarget(None, "default").plan(declared({"a.yaml": [trunk(), rule()]}), Allowances())
     assert planned.plan.summary == "Plan: 2 to create, 0 to change, 0 to delete"
+
+
+def test_an_object_that_was_deleted_and_declared_again_has_its_place(store):
+    mine = target(store)
+    both = {"a.yaml": [trunk(), rule()], "b.yaml": [trunk("other", 2)]}
+    for folder in (both, {"a.yaml": [trunk(), rule()], "b.yaml": ""}, both):
+        mine.apply(declared(folder), Allowances())
+    place = store.load().declared[(Kind.TRUNK, "default/other")]
+    assert (place.file, place.line, place.column) == ("b.yaml", 1, 1)

@@ -52,3 +52,10 @@ def test_half_a_login_is_said(
     with pytest.raises(BridgeError) as told:
         _login(user, variable, tmp_path / file if file else None)
     assert "tiger" not in str(told.value)
+
+
+def test_a_refusal_by_our_own_bridge_says_where_the_reason_is(capsys, tmp_path) -> None:
+    outcome = Outcome()
+    outcome.status, outcome.reason = 403, "Forbidden"
+    _report("sip:x@y", outcome, Heard(0.0, 0.0, None, 0.0), None, "text", tmp_path)
+    assert f"bridge calls --state {tmp_path}" in capsys.readouterr().out

@@ -7,6 +7,11 @@ import pytest
 from runtime.commands.calls import _show
 
 
+def test_no_live_call_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    _show({"live": [], "recent": [], "revision": 1, "admitted": 0, "challenged": 0, "refused": 0})
+    assert capsys.readouterr().out == "no live calls\nrevision 1, 0 admitted, 0 asked for a password, 0 refused\n"
+
+
 @pytest.mark.parametrize("name", ["[/x]", "[red]alice", "[link=https://example.com]x", ":bomb:"])
 def test_a_name_that_looks_like_markup_is_shown_as_it_is(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     call = {"callId": "SCL_1", "from": name, "to": name, "room": "lobby", "answeredAt": 0, "state": "routed"}

@@ -162,3 +162,14 @@ def test_whatever_stands_anywhere_is_answered_with_sentences(data):
         assert complaint.what
         assert "Input should" not in complaint.what
         assert "validation error" not in complaint.what
+
+
+def test_a_word_that_stands_alone_below_auth_is_not_repeated():
+    document = {**yaml_trunk(), "spec": {"inbound": {"auth": {"acme": None, "hunter2": None}}}}
+    said = " ".join(f"{found.path} {found.what} {found.hint}" for found in check(document)[1])
+    assert "hunter2" not in said
+    assert "`auth` has an unknown field" in said
+
+
+def yaml_trunk():
+    return {"apiVersion": "dialplane.dev/v1alpha1", "kind": "Trunk", "metadata": {"name": "a"}}

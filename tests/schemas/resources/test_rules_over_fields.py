@@ -59,12 +59,12 @@ def test_a_number_is_named_or_bought():
 
 def test_rules_over_fields_are_told_beside_faults_of_single_fields():
     found = given.complaints(
-        given.document("Trunk", {"inbound": {"ringingTimeout": "never", "auht": 1}, "media": {"timeout": "11m"}})
+        given.document("Trunk", {"inbound": {"ringingTimeout": "never", "noise": 1}, "media": {"timeout": "11m"}})
     )
     assert set(found) == {
         "spec.inbound.allowedAddresses",
         "spec.inbound.ringingTimeout",
-        "spec.inbound.auht",
+        "spec.inbound.noise",
         "spec.media.timeout",
     }
 
@@ -80,3 +80,17 @@ def test_a_refused_call_is_expected_without_rule_and_room():
         "spec.calls.0.expect.rule",
         "spec.calls.0.expect.room",
     }
+
+
+@pytest.mark.parametrize(
+    ("document", "path"),
+    [
+        (given.document("Trunk", {"inbound": {"allowed_addresses": ["10.0.0.1"]}}), "spec.inbound.allowed_addresses"),
+        (given.document("PhoneNumber", {"numbr": "+14155550100"}), "spec.numbr"),
+        (given.document("PhoneNumber", {"phoneNumber": "+14155550100"}), "spec.phoneNumber"),
+        (given.document("Trunk", {"inbuond": {"allowedAddresses": ["10.0.0.1"]}}), "spec.inbuond"),
+        (given.rule(rule={"direct": {"rooom": "lobby"}}), "spec.rule.direct.rooom"),
+    ],
+)
+def test_a_misspelt_field_is_one_complaint_and_not_also_missing(document, path):
+    assert list(given.complaints(document)) == [path]

@@ -117,6 +117,17 @@ def test_a_newer_file_asks_for_a_newer_program(path):
     assert "newer dialplane wrote this file (version 2, this one knows 1); upgrade" in refusal(path)
 
 
+def test_a_file_of_no_known_version_and_one_without_our_tables_are_refused(path):
+    SqliteStore(path).close()
+    with raw(path) as db:
+        db.execute("PRAGMA user_version = 0")
+    assert "of version 0, which no dialplane has written; move it away" in refusal(path)
+    with raw(path) as db:
+        db.execute(f"PRAGMA user_version = {sqlite_schema.FILE_VERSION}")
+        db.execute("DROP TABLE goods")
+    assert "has no table goods: it is damaged, or another program's" in refusal(path)
+
+
 def test_an_old_sqlite_is_named(path, monkeypatch):
     monkeypatch.setattr(sqlite_schema.sqlite3, "sqlite_version_info", (3, 34, 1))
     assert "is too old, 3.37.0 is needed" in refusal(path)

@@ -1,0 +1,22 @@
+"""Declarations that are sound and in effect, and still rarely what a person wants: each is worth a warning.
+
+Asked by the reconciler for every document that it accepts. Nothing here holds anything back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from schemas.resources.documents import Document
+from schemas.resources.shape import Path
+from schemas.resources.trunk import Trunk
+
+
+def cautions(document: Document) -> Iterator[tuple[Path, str, str]]:
+    """(path, what, hint) of each."""
+    if not isinstance(document, Trunk) or document.spec.inbound is None:
+        return
+    for index, network in enumerate(document.spec.inbound.allowed_addresses or ()):
+        if str(network).endswith("/0"):
+            what = f"`{network}` is every address: whoever finds this bridge may call by this trunk"
+            yield ("spec", "inbound", "allowedAddresses", index), what, "list the networks of your carrier"

@@ -1,0 +1,78 @@
+"""What a bridge says at its start can be done: a suggested call is one that its tables admit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from runtime.commands.options import program, state_words
+from runtime.commands.welcome import callable_number, local_host, welcome
+from runtime.settings import BridgeSettings, Listen, parse_listen
+from tests.schemas.tables.kit import number, outbound_trunk, rule, tables_of, trunk
+
+HERE = parse_listen("udp://127.0.0.1:5070", "--listen")
+LOOPBACK = trunk("here", ["127.0.0.0/8"])
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> BridgeSettings:
+    return BridgeSettings(state=tmp_path, tables="", listen=(HERE,), rtp_first=1, rtp_last=2, region="", api=None,
+                          api_chosen=False, drain_s=0, records=None, play=None, record=None)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("rows", "found"),
+    [
+        ([LOOPBACK, rule("any")], "+15550100000"),
+        ([LOOPBACK, rule("one", to=["+14155550100"])], "+14155550100"),
+        ([LOOPBACK, rule("r", trunks=["here"]), number("n", "+14155550101", trunk="here", rule="r")], "+14155550101"),
+        ([LOOPBACK, rule("prefix", to=["+1415*"])], ""),
+        ([LOOPBACK, rule("pinned", pin="123")], ""),
+        ([trunk("elsewhere"), rule("any")], ""),
+        ([trunk("here", ["127.0.0.0/8"], auth="acme"), rule("any")], ""),
+        ([outbound_trunk("out"), rule("any")], ""),
+        ([], ""),
+    ],
+)
+def test_a_call_is_suggested_only_where_it_is_admitted(rows, found):
+    assert callable_number(tables_of(*rows), "127.0.0.1", "") == found
+
+
+def test_the_suggested_call_names_number_port_and_transport(settings, monkeypatch):
+    told = welcome([HERE], tables_of(LOOPBACK, rule("one", to=["+14155550100"])), settings, Path("m"))
+    assert "call 'sip:+14155550100@127.0.0.1:5070;transport=udp'" in told
+    assert "explain m --to +14155550100 --from +15550199999 --ip 127.0.0.1" in told
+    assert f"calls --state {settings.state}" in told
+
+
+def test_who_came_by_make_is_told_make(settings, monkeypatch):
+    monkeypatch.setenv("MAKELEVEL", "1")
+    usual = settings.__class__(**{**{f: getattr(settings, f) for f in settings.__slots__}, "state": Path(".dialplane")})
+    assert "    make call\n" in welcome([HERE], tables_of(LOOPBACK, rule("any")), usual, None)
+
+
+def test_where_no_call_is_admitted_none_is_suggested(settings):
+    told = welcome([HERE], tables_of(), settings, Path("m"))
+    assert "admit no call from 127.0.0.1" in told
+    assert "bridge call " not in told
+    assert "make call" not in told
+
+
+@pytest.mark.parametrize(
+    ("host", "local"),
+    [("0.0.0.0", "127.0.0.1"), ("::", "::1"), ("192.0.2.1", "192.0.2.1"), ("127.0.0.2", "127.0.0.2")],
+)
+def test_a_local_call_goes_to_the_address_listened_on(host, local):
+    assert local_host(Listen("udp", host, 5060)) == local
+
+
+def test_a_program_that_is_not_on_the_path_is_named_by_its_place(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert program("bridge").endswith("bin/bridge")
+    assert program("no-such-program") == "no-such-program"
+
+
+def test_the_usual_state_folder_needs_no_word():
+    assert state_words(Path(".dialplane")) == ""
+    assert state_words(Path("a b")) == " --state 'a b'"
