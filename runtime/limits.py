@@ -41,6 +41,15 @@ SHUTDOWN_GRACE_S = 2.0
 WAV_BYTES_MAX = 64 << 20
 """A file to be played: larger ones are refused."""
 
+PROMPT_BYTES_MAX = 6 << 20
+"""A prompt file: half a minute at the highest rate that is read. A larger one is not played."""
+
+PROMPT_S_MAX = 30
+"""The same, by its length."""
+
+PROMPT_FILES_MAX = 64
+"""Prompt files kept in memory, half a megabyte each at most; beyond that the one that was read first is read again."""
+
 TCP_CONNECTIONS_MAX = 4_096
 """SIP connections, accepted and made, together. At the bound a new one is closed at once."""
 

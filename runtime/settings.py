@@ -35,6 +35,8 @@ class BridgeSettings:
 
     state: Path
     tables: str
+    prompts: Path
+    """The folder of users' prompt files; it need not be there."""
     listen: tuple[Listen, ...]
     rtp_first: int
     rtp_last: int

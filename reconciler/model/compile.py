@@ -13,6 +13,7 @@ from typing import Any
 from reconciler.model.references import Resolution
 from schemas.resources import credentials, media, trunk
 from schemas.resources.dispatch_rule import DispatchRule, RoomChoice
+from schemas.resources.dispatch_rule import PinPrompts as DeclaredPrompts
 from schemas.resources.dispatch_rule import Room as DeclaredRoom
 from schemas.resources.header_policy import HeaderPolicy
 from schemas.resources.phone_number import PhoneNumber
@@ -27,6 +28,7 @@ from schemas.tables.rows import (
     Outbound,
     OutboundTls,
     Pairs,
+    PinPrompts,
     Room,
     RoomKind,
     RuleRow,
@@ -71,6 +73,7 @@ def rule_row(declared: DispatchRule, resolved: Resolution, since: int) -> RuleRo
         from_=tuple(spec.match.from_),
         priority=spec.priority,
         pin=_secret(spec.pin_from) if spec.pin_from is not None else None,
+        pin_prompts=_pin_prompts(spec.pin_prompts),
         room=_room(spec.room),
         attributes=_pairs(spec.attributes),
         metadata=spec.metadata,
@@ -147,6 +150,12 @@ def _room(declared: DeclaredRoom | None) -> Room:
         metadata=declared.metadata,
         preset=declared.preset,
     )
+
+
+def _pin_prompts(declared: DeclaredPrompts | None) -> PinPrompts:
+    if declared is None:
+        return PinPrompts()
+    return PinPrompts(declared.ask or "", declared.wrong or "", declared.goodbye or "")
 
 
 def _media(declared: media.Media | None) -> Media:

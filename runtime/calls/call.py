@@ -4,6 +4,10 @@ The switchboard holds a `Call` for every leg and moves it by `advance`. A step t
 of ours, never a peer's doing: peers' faults are settled in the endpoint below.
 
     ROUTED --room joined--> ANSWERED --ACK--> ACTIVE --BYE, timeout, stop--> ENDED
+
+One whose rule has a PIN is answered before it has a room:
+
+    ROUTED --asked--> ASKED --ACK--> PROMPTING --right PIN--> JOINING --room joined--> ACTIVE
 """
 
 from __future__ import annotations
@@ -12,9 +16,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from runtime.calls.commands import Ports
+from runtime.calls.negotiate import with_timeout
 from runtime.calls.record import CallRecord
 from runtime.media.session import StreamConfig
-from runtime.routing.route import Admission
+from runtime.routing.route import Admission, PinAsked
 from runtime.sip.offer_answer import LocalMedia, OfferAnswer
 
 
@@ -23,6 +28,9 @@ class State(StrEnum):
 
     ROUTED = "routed"
     ANSWERED = "answered"
+    ASKED = "asked"
+    PROMPTING = "prompting"
+    JOINING = "joining"
     ACTIVE = "active"
     ENDED = "ended"
 
@@ -31,6 +39,8 @@ class Step(StrEnum):
     """What moves it."""
 
     ANSWER = "answer"
+    ASK = "ask"
+    OPEN = "open"
     ACKNOWLEDGE = "acknowledge"
     END = "end"
 
@@ -38,6 +48,13 @@ class Step(StrEnum):
 TRANSITIONS: dict[tuple[State, Step], State] = {
     (State.ROUTED, Step.ANSWER): State.ANSWERED,
     (State.ROUTED, Step.END): State.ENDED,
+    (State.ROUTED, Step.ASK): State.ASKED,
+    (State.ASKED, Step.ACKNOWLEDGE): State.PROMPTING,
+    (State.ASKED, Step.END): State.ENDED,
+    (State.PROMPTING, Step.OPEN): State.JOINING,
+    (State.PROMPTING, Step.END): State.ENDED,
+    (State.JOINING, Step.ANSWER): State.ACTIVE,
+    (State.JOINING, Step.END): State.ENDED,
     (State.ANSWERED, Step.ACKNOWLEDGE): State.ACTIVE,
     (State.ANSWERED, Step.END): State.ENDED,
     (State.ACTIVE, Step.END): State.ENDED,
@@ -58,6 +75,8 @@ class Call:
     """The SDP of the 200: an answer, or our offer when the INVITE brought none."""
     stream: StreamConfig | None
     """None until an answer is known (late offer)."""
+    asked: PinAsked | None = None
+    """Set when a PIN is asked for first; `admission` is the asking rule's until then."""
     state: State = State.ROUTED
     ends_at: float = field(default=float("inf"))
     """When the longest allowed duration is over, on the monotonic clock."""
@@ -66,6 +85,14 @@ class Call:
     def id(self) -> str:
         """LiveKit's call id, `SCL_…`."""
         return self.record.call_id
+
+    def opened(self, admission: Admission) -> None:
+        """A PIN was right: from now on this rule's orders hold, but for what offer and answer have agreed on."""
+        self.advance(Step.OPEN)
+        self.admission = admission
+        self.record = self.record.admitted(admission)
+        assert self.stream is not None, "the PIN came in by it"
+        self.stream = with_timeout(self.stream, admission.media_timeout_s)
 
     def advance(self, step: Step) -> None:
         """Move to the next state."""

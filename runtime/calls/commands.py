@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from runtime.calls.pin_dialogue import Prompt
 from runtime.calls.record import CallRecord
 from runtime.media.codecs.g711 import Law
 from runtime.media.session import StreamConfig
@@ -30,13 +31,36 @@ class Ports(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class OpenLeg:
+    """A call has these ports, and speaks `law` for a start: read them. Once for each call, before all else."""
+
+    call_id: str
+    ports: Ports
+    law: Law
+
+
+@dataclass(frozen=True, slots=True)
 class JoinRoom:
     """Bring this call into its room. The room answers with `room_joined` or `room_refused`."""
 
     call_id: str
     admission: Admission
-    ports: Ports
-    law: Law
+
+
+@dataclass(frozen=True, slots=True)
+class PlayPrompt:
+    """Let a call that has no room yet hear this. `file` "" = the bridge's own prompt. Its end is `prompt_played`."""
+
+    call_id: str
+    prompt: Prompt
+    file: str
+
+
+@dataclass(frozen=True, slots=True)
+class HushPrompt:
+    """Play no more of the prompt; nobody is told of its end."""
+
+    call_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,4 +94,4 @@ class EndCall:
     ports: Ports | None
 
 
-Command = JoinRoom | StartMedia | PassDigit | TrustSource | EndCall
+Command = OpenLeg | JoinRoom | PlayPrompt | HushPrompt | StartMedia | PassDigit | TrustSource | EndCall

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from runtime.calls.reasons import EndReason
-from runtime.routing.route import Admission, Arrival, PasswordNeeded, Rejection, route
+from runtime.routing.route import Admission, Arrival, PasswordNeeded, PinAsked, Rejection, route
 from runtime.sip.auth.digest import ALGORITHMS
 from runtime.sip.auth.server import REALM_DEFAULT, Account, Asked, DigestServer, Failed
 from runtime.sip.message import Request
-from schemas.seal import INBOUND_PASSWORD, Place, Unseal
+from schemas.seal import INBOUND_PASSWORD, PIN, Place, Unseal, opens_pin
 from schemas.tables.rows import Kind, Pairs, TrunkRow
 from schemas.tables.tables import Tables
 
@@ -46,21 +47,40 @@ class Entrance:
         self._digest = DigestServer(entropy)
         self._unseal = unseal
 
-    def ask(self, tables: Tables, knock: Knock) -> tuple[Admission | Rejection | Challenge, bool]:
+    def ask(self, tables: Tables, knock: Knock) -> tuple[Admission | Rejection | Challenge | PinAsked, bool]:
         """What becomes of this INVITE by these tables, and whether its sender has proven a password."""
-        verdict = _route(tables, knock, None)
+        verdict = self._route(tables, knock, None)
         if not isinstance(verdict, PasswordNeeded):
             return verdict, False
         refusal = self._prove(verdict.trunk, knock)
         if refusal is not None:
             return refusal, False
-        verdict = _route(tables, knock, verdict.username)
+        verdict = self._route(tables, knock, verdict.username)
         assert not isinstance(verdict, PasswordNeeded), "a proven user is not asked again"
         return verdict, True
 
     def vouches(self, head: bytes, source: str, now: float) -> bool:
         """Whether a request that nobody has parsed yet answers a challenge that was sent to its source."""
         return self._digest.vouches(head, source, now)
+
+    def _route(
+        self, tables: Tables, knock: Knock, user: str | None
+    ) -> Admission | Rejection | PasswordNeeded | PinAsked:
+        opens = partial(opens_pin, self._unseal)
+        verdict = route(tables, knock.arrival, knock.region, knock.call_id, knock.suffix, user, opens)
+        return self._unreadable_pin(verdict) or verdict if isinstance(verdict, PinAsked) else verdict
+
+    def _unreadable_pin(self, asked: PinAsked) -> Rejection | None:
+        """Nobody is asked for a PIN that nobody here can know."""
+        rule = asked.rule
+        assert rule.pin is not None, "only a rule with a PIN asks for one"
+        if self._unseal(Place(Kind.RULE, rule.id, PIN), rule.pin.sealed) is not None:
+            return None
+        words = f"the PIN of DispatchRule {rule.id} cannot be unsealed: this bridge has another key, or none"
+        trunk = asked.admission.trunk.id
+        return Rejection(
+            500, EndReason.SECRET_UNREADABLE, words, trunk=trunk, rule=rule.id, hides_caller=rule.hide_phone_number
+        )
 
     def _prove(self, trunk: TrunkRow, knock: Knock) -> Rejection | Challenge | None:
         """Why the caller may not come in (yet); None: it is who it says."""
@@ -87,7 +107,3 @@ class Entrance:
             return Rejection(500, EndReason.SECRET_UNREADABLE, words, trunk=trunk.id, untold=True)
         chosen = tuple(algorithm for algorithm in ALGORITHMS if algorithm in auth.algorithms)
         return Account(trunk.id, auth.username, password, auth.realm or REALM_DEFAULT, chosen or ALGORITHMS)
-
-
-def _route(tables: Tables, knock: Knock, user: str | None) -> Admission | Rejection | PasswordNeeded:
-    return route(tables, knock.arrival, knock.region, knock.call_id, knock.suffix, user)

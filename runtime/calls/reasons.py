@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from runtime.calls.record import EndedBy
+from runtime.sip import events as sip
+
 QUOTED_CHARS_MAX = 200
 """How much of a sentence a header carries."""
 
@@ -25,7 +28,7 @@ class EndReason(StrEnum):
     WRONG_CREDENTIALS = "wrong-credentials"
     LOCKED_OUT = "locked-out"
     SECRET_UNREADABLE = "secret-unreadable"  # noqa: S105 - a reason's name, not a secret
-    PIN_NOT_IN_EFFECT = "pin-not-in-effect"
+    PIN_LOCKED_OUT = "pin-locked-out"
     SYNTAX = "syntax"
     BODY = "body"
     MEDIA = "media"
@@ -35,6 +38,15 @@ class EndReason(StrEnum):
     TRUNK_CALLS = "trunk-calls"
     TRUNK_RATE = "trunk-rate"
 
+
+ENDINGS: dict[type[sip.Event], tuple[int, EndReason, str, EndedBy]] = {
+    sip.ByeReceived: (200, EndReason.HANGUP, "the caller hung up", EndedBy.CALLER),
+    sip.Cancelled: (487, EndReason.CANCELLED, "the caller gave up before the answer", EndedBy.CALLER),
+    sip.InviteExpired: (487, EndReason.EXPIRED, "the INVITE expired before the answer", EndedBy.CALLER),
+    sip.AckMissing: (200, EndReason.NO_ACK, "the answer was never acknowledged", EndedBy.NETWORK),
+    sip.LegEnded: (481, EndReason.LEG_LOST, "the dialog ended", EndedBy.NETWORK),
+}
+"""The ends that the endpoint tells of: status for the record, reason, words, by whom."""
 
 Q850_NORMAL = 16
 Q850_CAUSES = {EndReason.SHUTDOWN: 41, EndReason.MEDIA_TIMEOUT: 102, EndReason.MEDIA: 88}

@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
+from runtime.routing.route import Admission
+
 
 class EndedBy(StrEnum):
     """Who hung up."""
@@ -57,6 +59,17 @@ class CallRecord:
     jitter_ms: float = 0.0
     digits: int = 0
     """How many digits came in; which ones is nobody's business here."""
+
+    def admitted(self, admission: Admission, *, has_room: bool = True) -> CallRecord:
+        """This record with who takes the call; no room yet while a PIN is asked for."""
+        return replace(
+            self,
+            trunk=admission.trunk.id,
+            rule=admission.rule,
+            room=admission.room if has_room else "",
+            identity=admission.identity if has_room else "",
+            from_user=admission.caller,
+        )
 
     def ended(self, now_wall: float, status: int, reason: str, words: str, by: EndedBy) -> CallRecord:
         """This record with its end written in."""

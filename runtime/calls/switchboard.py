@@ -8,34 +8,34 @@ ends in exactly one `EndCall` with a reason in words.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from runtime.calls.arrival import read_arrival
 from runtime.calls.call import Call, State, Step
-from runtime.calls.commands import Command, EndCall, JoinRoom, PassDigit, Ports, StartMedia, TrustSource
+from runtime.calls.commands import Command, EndCall, JoinRoom, OpenLeg, PassDigit, Ports, StartMedia, TrustSource
 from runtime.calls.entrance import Challenge, Entrance, Knock
-from runtime.calls.negotiate import local_media, stream_of
-from runtime.calls.reasons import EndReason, quotable, reason_header
+from runtime.calls.negotiate import describe, stream_of
+from runtime.calls.opening import Opening
+from runtime.calls.prompting import Outcome, Prompting
+from runtime.calls.reasons import ENDINGS, EndReason, reason_header
 from runtime.calls.record import CallRecord, EndedBy
-from runtime.gate.trunks import TrunkGate
-from runtime.limits import CALLS_MAX, RETRY_AFTER_S
+from runtime.calls.refusal import headers_of, record_of
+from runtime.limits import CALLS_MAX
 from runtime.media.session import DigitReceived, MediaTimedOut, RemoteBye, SourceLocked, StreamConfig
-from runtime.routing.route import Admission, Rejection
+from runtime.routing.route import Admission, PinAsked, Rejection
 from runtime.sip import events as sip
 from runtime.sip.endpoint import Endpoint
 from runtime.sip.errors import SipSyntaxError
-from runtime.sip.offer_answer import LocalMedia, NegotiationFailure, OfferAnswer
+from runtime.sip.offer_answer import NegotiationFailure
 from runtime.sip.validate import validate_invite
 from schemas.ids import random_id, random_suffix
 from schemas.seal import Unseal, unseals_nothing
-from schemas.tables.naming import masked
 from schemas.tables.networks import parse_address
 from schemas.tables.tables import Tables
 
 MediaEvent = DigitReceived | MediaTimedOut | RemoteBye | SourceLocked
 ID_BYTES = 16
-SESSION_ID_BYTES = 6
 OPTIONS_HEADERS = (("Accept", "application/sdp"),)
 
 
@@ -63,7 +63,7 @@ class Switchboard:
     ) -> None:
         self._endpoint = endpoint
         self._entrance = Entrance(entropy, unseal)
-        self._reserve_ports = reserve_ports
+        self._opening = Opening(reserve_ports, entropy)
         self._entropy = entropy
         self._region = region
         self._tables = Tables()
@@ -72,7 +72,7 @@ class Switchboard:
         self._by_id: dict[str, Call] = {}
         self._commands: deque[Command] = deque()
         self._draining = False
-        self._trunks = TrunkGate()
+        self._prompting = Prompting()
         self.refused = 0
         self.challenged = 0
         self.admitted = 0
@@ -99,21 +99,8 @@ class Switchboard:
                 self._acknowledged(event, now)
             case sip.RequestReceived():
                 self._requested(event, now)
-            case sip.ByeReceived():
-                self._end(event.leg, now, 200, EndReason.HANGUP, "the caller hung up", EndedBy.CALLER)
-            case sip.Cancelled():
-                self._end(
-                    event.leg, now, 487, EndReason.CANCELLED, "the caller gave up before the answer", EndedBy.CALLER
-                )
-            case sip.InviteExpired():
-                self._end(
-                    event.leg, now, 487, EndReason.EXPIRED, "the INVITE expired before the answer", EndedBy.CALLER
-                )
-            case sip.AckMissing():
-                words = "the answer was never acknowledged"
-                self._end(event.leg, now, 200, EndReason.NO_ACK, words, EndedBy.NETWORK)
-            case sip.LegEnded():
-                self._end(event.leg, now, 481, EndReason.LEG_LOST, "the dialog ended", EndedBy.NETWORK)
+            case sip.ByeReceived() | sip.Cancelled() | sip.InviteExpired() | sip.AckMissing() | sip.LegEnded():
+                self._end(event.leg, now, *ENDINGS[type(event)])
             case _:
                 pass  # a bridge that only answers has no use for the events of calls that it would place
 
@@ -123,6 +110,8 @@ class Switchboard:
         if call is None:
             return
         match event:
+            case DigitReceived() if call.asked is not None:
+                self._prompted(call, self._prompting.key(call_id, event.digit, now.mono), now)
             case DigitReceived():
                 call.record = replace(call.record, digits=call.record.digits + 1)
                 self._commands.append(PassDigit(call.id, event.digit))
@@ -132,23 +121,36 @@ class Switchboard:
             case _:
                 pass  # a locked source and an RTCP BYE are the session's own business
 
+    def prompt_played(self, call_id: str, now: Now) -> None:
+        """A prompt is at its end."""
+        call = self._by_id.get(call_id)
+        if call is not None:
+            self._prompted(call, self._prompting.played(call_id, now.mono), now)
+
     def room_joined(self, call_id: str, now: Now) -> bool:
         """The room has the participant: answer the phone. False when the caller gave up meanwhile."""
         call = self._by_id.get(call_id)
-        if call is None or call.state is not State.ROUTED:
+        if call is None or call.state not in (State.ROUTED, State.JOINING):
             return False
-        self._endpoint.respond(call.leg, 200, now.mono, body=call.body)
+        if call.state is State.ROUTED:
+            self._answer(call, now)
         call.advance(Step.ANSWER)
+        call.asked = None
+        return True
+
+    def _answer(self, call: Call, now: Now) -> None:
+        self._endpoint.respond(call.leg, 200, now.mono, body=call.body)
         call.ends_at = now.mono + call.admission.max_call_duration_s
         call.record = replace(call.record, answered_at=now.wall)
-        return True
 
     def room_refused(self, call_id: str, sip_status: int, reason: str, words: str, now: Now) -> None:
         """The room cannot be had: the caller gets this status."""
         call = self._by_id.get(call_id)
-        if call is not None:
+        if call is not None and call.state is State.ROUTED:
             self._endpoint.respond(call.leg, sip_status, now.mono)
             self._end(call.leg, now, sip_status, reason, words, EndedBy.ROOM)
+        else:
+            self.hang_up(call_id, now, reason, words, EndedBy.ROOM)
 
     def hang_up(self, call_id: str, now: Now, reason: str, words: str, by: EndedBy) -> None:
         """End one call from our side."""
@@ -163,7 +165,9 @@ class Switchboard:
             self._end(call.leg, now, 200, reason, words, by)
 
     def handle_timer(self, now: Now) -> None:
-        """End the calls that have lasted as long as their trunk allows."""
+        """End the calls that have lasted as long as their trunk allows; go on with those that are asked for a PIN."""
+        for call_id, outcome in self._prompting.timer(now.mono):
+            self._prompted(self._by_id[call_id], outcome, now)
         for call in [c for c in self._by_id.values() if c.ends_at <= now.mono]:
             limit_s = call.admission.max_call_duration_s
             self.hang_up(
@@ -228,9 +232,8 @@ class Switchboard:
         unreadable = validate_invite(event.request)
         if unreadable is not None:
             words = f"the body cannot be taken: {unreadable.reason}"
-            self._refuse(
-                event.leg, record, Rejection(unreadable.status, EndReason.BODY, words), now, unreadable.headers
-            )
+            headers = tuple(unreadable.headers)
+            self._refuse(event.leg, record, Rejection(unreadable.status, EndReason.BODY, words, headers=headers), now)
             return
         full = self._full()
         if full:
@@ -248,7 +251,13 @@ class Switchboard:
             case Rejection():
                 self._refuse(event.leg, record, verdict, now)
             case Admission():
-                self._admit(event, record, verdict, now)
+                self._admit(event, record, verdict, None, now)
+            case PinAsked():
+                locked = self._prompting.refuses(verdict, now.mono)
+                if locked is not None:
+                    self._refuse(event.leg, record, locked, now)
+                else:
+                    self._admit(event, record, verdict.admission, verdict, now)
 
     def _full(self) -> str:
         if self._draining:
@@ -257,63 +266,31 @@ class Switchboard:
             return f"the bridge has all the {CALLS_MAX} calls that it takes"
         return ""
 
-    def _admit(self, event: sip.InviteReceived, record: CallRecord, admission: Admission, now: Now) -> None:
-        record = replace(
-            record,
-            trunk=admission.trunk.id,
-            rule=admission.rule,
-            room=admission.room,
-            identity=admission.identity,
-            from_user=admission.caller,
-        )
-        limited = self._trunks.admit(admission.trunk, now.mono)
-        if limited is not None:
-            self._refuse(event.leg, record, Rejection(503, limited.code, limited.words, trunk=record.trunk), now)
-            return
-        ports = self._reserve_ports(event.path.local[0])
-        if ports is None:
-            self._trunks.left(record.trunk)
-            words = "no free RTP ports: widen --rtp-ports"
-            self._refuse(event.leg, record, Rejection(503, EndReason.NO_PORTS, words), now)
-            return
-        local = local_media(admission, ports, int.from_bytes(self._entropy(SESSION_ID_BYTES)))
-        offer_answer = OfferAnswer()
-        try:
-            body, stream = _describe(offer_answer, event.request.body, local, admission.media_timeout_s)
-        except NegotiationFailure as fault:
-            ports.close()
-            self._trunks.left(record.trunk)
-            refusal = Rejection(fault.status, EndReason.MEDIA, f"no common media: {fault.text}", trunk=record.trunk)
-            self._refuse(event.leg, record, refusal, now)
-            return
-        record = replace(record, codec=stream.codec if stream else "")
-        call = Call(event.leg, record, admission, ports, local, offer_answer, body, stream)
-        self._by_leg[call.leg] = self._by_id[call.id] = call
-        self.admitted += 1
-        law = stream.codec if stream else admission.codecs[0]
-        self._commands.append(JoinRoom(call.id, admission, ports, law))
-
-    def _refuse(
-        self, leg: int, record: CallRecord, rejection: Rejection, now: Now, extra: Iterable[tuple[str, str]] = ()
+    def _admit(
+        self, event: sip.InviteReceived, record: CallRecord, admission: Admission, asked: PinAsked | None, now: Now
     ) -> None:
-        headers = [*rejection.headers, *extra]
-        if rejection.sip_status == 503:
-            headers.append(("Retry-After", str(RETRY_AFTER_S)))
-        if rejection.trunk and not rejection.untold:  # a stranger is told nothing about what is declared here
-            headers.append(("Warning", f'399 dialplane "{quotable(rejection.words)}"'))
-        self._endpoint.respond(leg, rejection.sip_status, now.mono, headers=headers)
+        record = record.admitted(admission, has_room=asked is None)
+        call = self._opening.open(event, record, admission, asked, now.mono)
+        if isinstance(call, Rejection):
+            self._refuse(event.leg, record, call, now)
+            return
+        self._by_leg[call.leg] = self._by_id[call.id] = call
+        law = call.stream.codec if call.stream else admission.codecs[0]
+        self._commands.append(OpenLeg(call.id, call.ports, law))
+        if asked is None:
+            self._join(call)
+        else:
+            self._answer(call, now)
+            call.advance(Step.ASK)
+
+    def _join(self, call: Call) -> None:
+        self.admitted += 1
+        self._commands.append(JoinRoom(call.id, call.admission))
+
+    def _refuse(self, leg: int, record: CallRecord, rejection: Rejection, now: Now) -> None:
+        self._endpoint.respond(leg, rejection.sip_status, now.mono, headers=headers_of(rejection))
         self.refused += 1
-        record = replace(
-            record,
-            trunk=record.trunk or rejection.trunk,
-            rule=record.rule or rejection.rule,
-            trail=rejection.trail,
-            hint=rejection.hint,
-        )
-        if rejection.hides_caller:
-            record = replace(record, from_user=masked(record.from_user))
-        ended = record.ended(now.wall, rejection.sip_status, rejection.code, rejection.words, EndedBy.BRIDGE)
-        self._commands.append(EndCall(ended, None))
+        self._commands.append(EndCall(record_of(record, rejection, now.wall), None))
 
     # -- a live call -----------------------------------------------------------------------------------------------
 
@@ -321,24 +298,24 @@ class Switchboard:
         call = self._by_leg.get(event.leg)
         if call is None:
             return
-        if call.state is State.ANSWERED:
+        if call.state in (State.ANSWERED, State.ASKED):
             call.advance(Step.ACKNOWLEDGE)
             if call.stream is not None:
                 # Not before: who forged an INVITE cannot acknowledge, and nobody may be flooded in another's name.
-                self._commands.append(StartMedia(call.id, call.stream))
+                self._start_media(call, call.stream, now)
         if call.offer_answer.awaits_answer:
             self._late_answer(call, event.request.body, now)
 
     def _late_answer(self, call: Call, body: bytes, now: Now) -> None:
         try:
-            negotiated = call.offer_answer.accept(body)
+            stream = stream_of(call.offer_answer.accept(body), call.admission.media_timeout_s)
         except NegotiationFailure as fault:
             call.offer_answer.withdraw()
             if call.stream is None:  # it never had media: there is nothing to go on with
                 words = f"no common media in the ACK: {fault.text}"
                 self.hang_up(call.id, now, EndReason.MEDIA, words, EndedBy.BRIDGE)
             return
-        self._stream_agreed(call, stream_of(negotiated, call.admission.media_timeout_s))
+        self._stream_agreed(call, stream, now)
 
     def _reinvited(self, event: sip.ReinviteReceived, now: Now) -> None:
         call = self._by_leg.get(event.leg)
@@ -353,7 +330,7 @@ class Switchboard:
             return
         timeout_s = call.admission.media_timeout_s
         try:
-            body, stream = _describe(call.offer_answer, event.request.body, call.local, timeout_s)
+            body, stream = describe(call.offer_answer, event.request.body, call.local, timeout_s)
         except NegotiationFailure as fault:
             # RFC 3261 section 14.2: a refused re-INVITE leaves the session as it was.
             self._endpoint.respond(
@@ -362,12 +339,34 @@ class Switchboard:
             return
         self._endpoint.respond(call.leg, 200, now.mono, body=body)
         if stream is not None:
-            self._stream_agreed(call, stream)
+            self._stream_agreed(call, stream, now)
 
-    def _stream_agreed(self, call: Call, stream: StreamConfig) -> None:
+    def _stream_agreed(self, call: Call, stream: StreamConfig, now: Now) -> None:
         call.stream = stream
         call.record = replace(call.record, codec=stream.codec)
+        self._start_media(call, stream, now)
+
+    def _start_media(self, call: Call, stream: StreamConfig, now: Now) -> None:
         self._commands.append(StartMedia(call.id, stream))
+        if call.asked is not None and call.state is State.PROMPTING and not self._prompting.asks(call.id):
+            self._prompted(call, self._prompting.begin(call.id, call.asked, stream, now.mono), now)
+
+    def _prompted(self, call: Call, outcome: Outcome | None, now: Now) -> None:
+        """What came of a key, a played prompt or the time, at a call that is asked for a PIN."""
+        match outcome:
+            case None:
+                pass
+            case Admission():
+                self._prompting.forget(call.id)
+                call.opened(outcome)
+                assert call.stream is not None, "keys have come in"
+                self._commands.append(StartMedia(call.id, call.stream))
+                self._join(call)
+            case Rejection():
+                call.record = replace(call.record, trail=outcome.trail, hint=outcome.hint)
+                self.hang_up(call.id, now, outcome.code, outcome.words, EndedBy.BRIDGE)
+            case _:
+                self._commands.append(outcome)
 
     def _requested(self, event: sip.RequestReceived, now: Now) -> None:
         if event.request.method == "OPTIONS":  # RFC 3261 section 11.2: as an INVITE would be answered
@@ -381,16 +380,7 @@ class Switchboard:
         if call is None:
             return
         del self._by_id[call.id]
+        self._prompting.forget(call.id)
         call.advance(Step.END)
-        self._trunks.left(call.record.trunk)
+        self._opening.left(call.record.trunk)
         self._commands.append(EndCall(call.record.ended(now.wall, status, reason, words, by), call.ports))
-
-
-def _describe(
-    offer_answer: OfferAnswer, offer: bytes, local: LocalMedia, timeout_s: float
-) -> tuple[bytes, StreamConfig | None]:
-    """Our SDP for an INVITE: the answer and what it means, or our own offer when it brought none (late offer)."""
-    if not offer:
-        return offer_answer.offer(local), None
-    body, negotiated = offer_answer.answer(offer, local)
-    return body, stream_of(negotiated, timeout_s)

@@ -66,7 +66,7 @@ def _show(found: dict[str, Any]) -> None:
     live = Table("call", "from", "to", "room", "since", title=f"live calls: {len(found['live'])}", title_justify="left")
     for record in found["live"]:
         since = f"{max(0.0, time.time() - record['answeredAt']):.0f} s" if record["answeredAt"] else record["state"]
-        live.add_row(record["callId"], record["from"], record["to"], record["room"], since)
+        live.add_row(record["callId"], record["from"], record["to"], record["room"] or f"({record['state']})", since)
     if found["live"]:
         console.print(live)
     ended = found["recent"][-RECENT_SHOWN:]

@@ -14,6 +14,7 @@ import uvloop
 from runtime.commands.options import F, make_log, state_option
 from runtime.commands.welcome import welcome
 from runtime.errors import BridgeError
+from runtime.rooms.prompts import prompts_folder
 from runtime.settings import (
     API_DEFAULT,
     LISTEN_DEFAULT,
@@ -49,6 +50,8 @@ def _serving_options(command: F) -> F:
                          envvar="DIALPLANE_DRAIN", help="Seconds that a stopping bridge lets live calls go on."),
             click.option("--records", type=file, default=None, envvar="DIALPLANE_RECORDS",
                          help="JSON lines of ended calls.  [default: STATE/records.jsonl]"),
+            click.option("--prompts", type=folder, default=None, envvar="DIALPLANE_PROMPTS",
+                         help="Folder of your own prompts.  [default: DIR/prompts, or STATE/prompts]"),
             click.option("--play", type=file, default=None, help="A WAV file that every caller hears first."),
             click.option("--record", type=folder, default=None, help="Record every room into this folder."),
             click.option("--log", "log_form", type=click.Choice(["text", "json"]), default="text", show_default=True,
@@ -106,7 +109,7 @@ def _nearest(path: Path) -> Path:
 
 
 def _serve(options: dict[str, Any], folder: Path | None) -> None:
-    settings = _settings(options)
+    settings = _settings(options, folder)
     os.umask(0o077)  # recordings and call records are this user's alone
     log = make_log(options["log_form"])
 
@@ -122,13 +125,14 @@ def _serve(options: dict[str, Any], folder: Path | None) -> None:
         runner.run(serve(settings, folder, log, version("dialplane"), ready))
 
 
-def _settings(options: dict[str, Any]) -> BridgeSettings:
+def _settings(options: dict[str, Any], folder: Path | None) -> BridgeSettings:
     first, last = parse_ports(options["rtp_ports"])
     state: Path = options["state"]
     api = options["api"]
     return BridgeSettings(
         state=state,
         tables=options["tables"] or default_url(str(state)),
+        prompts=prompts_folder(options["prompts"], folder, state),
         listen=parse_listens(options["listen"]),
         rtp_first=first,
         rtp_last=last,

@@ -12,6 +12,7 @@ from __future__ import annotations
 import audioop
 import math
 from array import array
+from collections.abc import Iterable
 from struct import Struct
 from typing import Final
 
@@ -57,14 +58,21 @@ def pcm16_header(data_bytes: int, *, channels: int = 1, rate_hz: int = SAMPLES_P
 
 def read_frames(data: bytes, law: Law) -> list[bytes]:
     """The speech of a WAV file as frames of 160 bytes in `law`; the last one is filled up with silence."""
+    return read_sound(data, (law,))[law]
+
+
+def read_sound(data: bytes, laws: Iterable[Law]) -> dict[Law, list[bytes]]:
+    """The same in several laws, for little more than one costs."""
     kind, channels, rate_hz, body = _open(data)
-    if kind != _FORMAT_PCM and _LAW_OF[kind] == law and channels == 1 and rate_hz == SAMPLES_PER_S:
-        encoded = body
-    else:
-        linear = body if kind == _FORMAT_PCM else decode(_LAW_OF[kind], body)
-        if channels == 2:
-            linear = audioop.tomono(linear, 2, 0.5, 0.5)
-        encoded = encode(law, _to_8_khz(linear, rate_hz))
+    native = _LAW_OF.get(kind) if channels == 1 and rate_hz == SAMPLES_PER_S else None
+    linear = body if kind == _FORMAT_PCM else decode(_LAW_OF[kind], body)
+    if channels == 2:
+        linear = audioop.tomono(linear, 2, 0.5, 0.5)
+    linear = _to_8_khz(linear, rate_hz)
+    return {law: _framed(body if law == native else encode(law, linear), law) for law in laws}
+
+
+def _framed(encoded: bytes, law: Law) -> list[bytes]:
     encoded += bytes([SILENCE_BYTE[law]]) * (-len(encoded) % FRAME_BYTES)
     return [encoded[at : at + FRAME_BYTES] for at in range(0, len(encoded), FRAME_BYTES)]
 

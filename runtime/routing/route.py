@@ -6,13 +6,14 @@ by `schemas.tables.lookup` alone; this adds what the winning rows order.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 
 from runtime.limits import MEDIA_TIMEOUT_S
 from runtime.media.codecs.g711 import Law
 from schemas.ids import derived_id
 from schemas.tables.explain import explain
-from schemas.tables.lookup import Admitted, CallFacts, Challenged, Decision, PinNeeded, Refused, decide
+from schemas.tables.lookup import Admitted, CallFacts, Challenged, Decision, OpensPin, PinNeeded, Refused, decide
 from schemas.tables.media import codecs_of, merged_media
 from schemas.tables.naming import display_name, identity, masked, participant_attributes, room_name
 from schemas.tables.rows import Pairs, RuleRow, TrunkRow
@@ -50,6 +51,7 @@ class Admission:
     attributes: Pairs
     codecs: tuple[Law, ...]
     dtmf: bool
+    hides_caller: bool
     media_timeout_s: float
     max_call_duration_s: float
 
@@ -82,9 +84,33 @@ class PasswordNeeded:
     username: str
 
 
+@dataclass(frozen=True, slots=True)
+class PinAsked:
+    """The best rule has a PIN. Answer the call as `admission` says (that rule's), and ask.
+
+    `enter(pin)` decides with an entry, "" for `#` alone; the rule that it opens may be another one.
+    """
+
+    arrival: Arrival
+    admission: Admission
+    rule: RuleRow
+    enter: Callable[[str], Admission | Rejection] = field(repr=False)
+
+
+def no_pin_opens(_rule: RuleRow, _pin: str) -> bool:
+    """For whom there are no PINs."""
+    return False
+
+
 def route(
-    tables: Tables, arrival: Arrival, region: str, call_id: str, suffix: str, user: str | None = None
-) -> Admission | Rejection | PasswordNeeded:
+    tables: Tables,
+    arrival: Arrival,
+    region: str,
+    call_id: str,
+    suffix: str,
+    user: str | None = None,
+    opens_pin: OpensPin = no_pin_opens,
+) -> Admission | Rejection | PasswordNeeded | PinAsked:
     """What becomes of this call. `suffix` is the random part of a randomised room name, `user` a proven user name."""
     facts = CallFacts(arrival.source, arrival.called, arrival.caller, region=region, authenticated_as=user)
     decision = decide(tables, facts)
@@ -93,12 +119,22 @@ def route(
         assert inbound is not None, "only inbound trunks match calls"
         assert inbound.auth is not None, "only a trunk with a password challenges"
         return PasswordNeeded(decision.trunk, inbound.auth.username)
+    if isinstance(decision, PinNeeded):
+
+        def enter(pin: str) -> Admission | Rejection:
+            entered = replace(facts, pin=pin)
+            verdict = decide(tables, entered, opens_pin)
+            if isinstance(verdict, Admitted):
+                return _admit(verdict, arrival, call_id, suffix)
+            return _reject(tables, entered, verdict, opens_pin)
+
+        return PinAsked(arrival, _admit(decision, arrival, call_id, suffix), decision.rule, enter)
     if isinstance(decision, Admitted):
         return _admit(decision, arrival, call_id, suffix)
     return _reject(tables, facts, decision)
 
 
-def _admit(found: Admitted, arrival: Arrival, call_id: str, suffix: str) -> Admission:
+def _admit(found: Admitted | PinNeeded, arrival: Arrival, call_id: str, suffix: str) -> Admission:
     trunk, rule = found.trunk, found.rule
     media = merged_media(trunk.media, rule.media)
     codecs = tuple(LAWS[name] for name in codecs_of(media))
@@ -116,6 +152,7 @@ def _admit(found: Admitted, arrival: Arrival, call_id: str, suffix: str) -> Admi
         attributes=_attributes(trunk, rule, arrival, call_id),
         codecs=codecs,
         dtmf=not media.dtmf or "rfc4733" in media.dtmf,
+        hides_caller=rule.hide_phone_number,
         media_timeout_s=MEDIA_TIMEOUT_S if not media.timeout_ms else media.timeout_ms / 1000,
         max_call_duration_s=inbound.max_call_duration_ms / 1000,
     )
@@ -141,15 +178,9 @@ def livekit_trunk_id(trunk: str) -> str:
     return derived_id("ST", *trunk.split("/", 1))
 
 
-def _reject(tables: Tables, facts: CallFacts, decision: Decision) -> Rejection:
-    if isinstance(decision, PinNeeded):
-        words = "the rule asks for a PIN, which is not in effect yet"
-        asks = decision.rule
-        return Rejection(
-            403, "pin-not-in-effect", words, trunk=decision.trunk.id, rule=asks.id, hides_caller=asks.hide_phone_number
-        )
-    assert isinstance(decision, Refused)
-    trail = tuple(str(line) for line in explain(tables, facts).trail)
+def _reject(tables: Tables, facts: CallFacts, decision: Decision, opens_pin: OpensPin = no_pin_opens) -> Rejection:
+    assert isinstance(decision, Refused), "who has entered a PIN or proven a user name is not asked for it again"
+    trail = tuple(str(line) for line in explain(tables, facts, opens_pin).trail)
     rule = decision.rule
     return Rejection(
         decision.sip_status,

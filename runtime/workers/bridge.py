@@ -20,6 +20,7 @@ from runtime.limits import CALLS_MAX, RECENT_RECORDS_MAX, SHUTDOWN_GRACE_S
 from runtime.net.rtp_ports import RtpPortRange, descriptors_for
 from runtime.rooms.embedded import EmbeddedRooms
 from runtime.rooms.files import load_frames, recorder_in
+from runtime.rooms.prompts import Prompts
 from runtime.routing.route import LAWS
 from runtime.settings import BridgeSettings, Listen
 from runtime.workers.reconciler_child import ReconcilerChild
@@ -54,6 +55,7 @@ class Bridge:
         self._records: TextIO | None = None
         self._reader: TablesReader | None = None
         self._api: Api | None = None
+        self._prompts: Prompts | None = None
         self._tables = asyncio.Event()
         self.api_url = ""
 
@@ -72,6 +74,9 @@ class Bridge:
         if fit < CALLS_MAX:
             self._log("the limit of open files leaves room for fewer calls: raise it with ulimit -n", calls=fit)
         self._records = _open_records(settings.records or settings.state / "records.jsonl")
+        self._prompts = Prompts(settings.prompts, asyncio.get_running_loop().call_soon_threadsafe, self._log)
+        self._prompts.start()
+        self._worker.prompts = self._prompts
         await self._worker.start(settings.listen)
         try:
             await self._start_api()
@@ -117,6 +122,8 @@ class Bridge:
         if self._reader is not None:
             await asyncio.to_thread(self._reader.stop)
         await self._worker.stop(SHUTDOWN_GRACE_S)
+        if self._prompts is not None:
+            self._prompts.stop()
         self._rooms.close()
         if self._api is not None:
             await self._api.stop()

@@ -14,13 +14,25 @@ import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 
-from runtime.calls.commands import Command, EndCall, JoinRoom, PassDigit, StartMedia, TrustSource
+from runtime.calls.commands import (
+    Command,
+    EndCall,
+    HushPrompt,
+    JoinRoom,
+    OpenLeg,
+    PassDigit,
+    PlayPrompt,
+    StartMedia,
+    TrustSource,
+)
 from runtime.calls.record import CallRecord
 from runtime.calls.switchboard import Now, Switchboard
 from runtime.gate.sources import SourceGate
 from runtime.net.rtp_ports import RtpPortRange, RtpPorts
 from runtime.net.sip_sockets import SipSockets
 from runtime.rooms.adapter import Participant, Rooms
+from runtime.rooms.booth import Booth
+from runtime.rooms.prompts import Prompts
 from runtime.settings import Listen
 from runtime.sip.endpoint import Endpoint, EndpointConfig
 from runtime.sip.errors import Fault
@@ -56,14 +68,18 @@ class Worker:
         self._turned_away = 0
         self._gate = SourceGate(self.switchboard.knows, self.switchboard.vouches)
         self.rooms: Rooms | None = None
+        self.prompts: Prompts | None = None
+        self._booth = Booth(self._prompt_played)
         self._on_record = on_record
         self._log = log
         self._timer: asyncio.TimerHandle | None = None
         self._slow_at = 0.0
+        self._noticed = False
 
     async def start(self, listens: Sequence[Listen]) -> None:
         """Listen, and start the clock."""
         assert self.rooms is not None, "rooms are attached before the first call"
+        assert self.prompts is not None, "and so are prompts"
         await self.sip.open(listens)
         self.clock.start()
 
@@ -71,6 +87,8 @@ class Worker:
         """Answer the next calls from these tables."""
         self.switchboard.use_tables(tables, revision)
         self._gate.forget()
+        if self.prompts is not None:
+            self.prompts.survey(tables)
         if revision > 0:
             self._log("calls are answered from new tables", revision=revision)
 
@@ -106,6 +124,10 @@ class Worker:
     def refused(self, call_id: str, sip_status: int, reason: str, words: str) -> None:
         """The room cannot be had."""
         self.switchboard.room_refused(call_id, sip_status, reason, words, _now())
+
+    def _prompt_played(self, call_id: str) -> None:
+        self.switchboard.prompt_played(call_id, _now())
+        self._noticed = True
 
     # -- SipUser ---------------------------------------------------------------------------------------------------
 
@@ -186,8 +208,18 @@ class Worker:
     def _carry_out(self, command: Command) -> None:
         assert self.rooms is not None
         match command:
+            case OpenLeg():
+                assert isinstance(command.ports, RtpPorts)
+                self.legs.add(PhoneLeg(command.call_id, command.ports, command.law))
             case JoinRoom():
                 self._join(command, self.rooms)
+            case PlayPrompt():
+                leg = self.legs.get(command.call_id)
+                if leg is not None:
+                    assert self.prompts is not None
+                    self._booth.play(command.call_id, leg, self.prompts.fetch(command.prompt, command.file))
+            case HushPrompt():
+                self._booth.hush(command.call_id)
             case StartMedia():
                 leg = self.legs.get(command.call_id)
                 if leg is not None:
@@ -200,9 +232,9 @@ class Worker:
                 self._end(command, self.rooms)
 
     def _join(self, command: JoinRoom, rooms: Rooms) -> None:
-        assert isinstance(command.ports, RtpPorts)
-        leg = PhoneLeg(command.call_id, command.ports, command.law)
-        self.legs.add(leg)
+        leg = self.legs.get(command.call_id)
+        assert leg is not None, "a leg is opened before its call joins"
+        self._booth.leave(command.call_id)
         admission = command.admission
         participant = Participant(
             command.call_id, admission.identity, admission.name, admission.metadata, admission.attributes
@@ -212,6 +244,7 @@ class Worker:
     def _end(self, command: EndCall, rooms: Rooms) -> None:
         record = command.record
         rooms.leave(record.call_id)
+        self._booth.leave(record.call_id)
         leg = self.legs.remove(record.call_id)
         if leg is not None:
             stats = leg.close(time.monotonic(), time.time())
@@ -232,21 +265,22 @@ class Worker:
 
     def _tick(self, now: float) -> None:
         self.legs.read(now, time.time())
-        noticed = False
+        self._noticed = False
         for leg in self.legs.all():
             session = leg.session
             if session is None:
                 continue
             while (event := session.next_event()) is not None:
                 self.switchboard.handle_media(leg.call_id, event, _now())
-                noticed = True
+                self._noticed = True
         assert self.rooms is not None
         self.rooms.tick(now)
+        self._booth.tick(now)
         if now >= self._slow_at:
             self._slow_at = now + SLOW_WORK_EVERY_S
             self._slow_work(now)
-            noticed = True
-        if noticed:
+            self._noticed = True
+        if self._noticed:
             self._drain()
 
     def _slow_work(self, now: float) -> None:

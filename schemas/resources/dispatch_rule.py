@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Literal
 
@@ -31,6 +32,8 @@ from schemas.resources.values import (
     at_most,
     between,
     refuse,
+    shown,
+    text_of,
 )
 
 RoomName = Annotated[
@@ -91,6 +94,42 @@ class RoomChoice(CrossedPart):
         return exactly_one(given, ("direct", "individual", "callee"), "like `direct: {room: lobby}`")
 
 
+_PROMPT_FILE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*\.wav")
+
+
+def _prompt_file(value: object) -> str:
+    name = text_of(value)
+    if len(name) > bounds.PROMPT_FILE_CHARS_MAX or not _PROMPT_FILE.fullmatch(name):
+        raise refuse(
+            "bad-prompt-file",
+            f"{shown(name)} is not the name of a prompt file",
+            "write a name without a folder, like `ask-board.wav`; the bridge looks for it in its --prompts folder",
+        )
+    return name
+
+
+PromptFile = Annotated[
+    str,
+    PlainValidator(_prompt_file),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "pattern": "^[A-Za-z0-9_][A-Za-z0-9._-]*[.]wav$",
+            "maxLength": bounds.PROMPT_FILE_CHARS_MAX,
+            "examples": ["ask-board.wav"],
+        }
+    ),
+]
+
+
+class PinPrompts(Part):
+    """What callers hear while they are asked for the PIN: WAV files in the bridge's folder of prompts."""
+
+    ask: Maybe[PromptFile] = Field(None, description="Asks for the PIN.")
+    wrong: Maybe[PromptFile] = Field(None, description="Says that the PIN was wrong, and asks again.")
+    goodbye: Maybe[PromptFile] = Field(None, description="Says that no more tries are left.")
+
+
 class AgentDispatch(Part):
     """An agent that is started in the room."""
 
@@ -147,6 +186,9 @@ class DispatchRuleSpec(CrossedPart):
         None, description="The smaller number is tried first; rules without one come last."
     )
     pin_from: Maybe[SecretRef] = Field(None, description="Where the PIN comes from that callers must enter.")
+    pin_prompts: Maybe[PinPrompts] = Field(
+        None, description="Prompts of your own; each that is left out is the bridge's."
+    )
     rule: RoomChoice = Field(description="How the room is chosen: exactly one of direct, individual and callee.")
     room: Maybe[Room] = Field(None, description="How the room is set up when the call creates it.")
     attributes: Maybe[Attributes] = Field(None, description="Attributes of the caller's participant.")
@@ -162,10 +204,15 @@ class DispatchRuleSpec(CrossedPart):
 
     @classmethod
     def crossings(cls, given: Mapping[str, object]) -> Iterator[Crossing]:
-        """Trunks by name or by label, not both."""
+        """Trunks by name or by label, not both; prompts only where a PIN is asked for."""
         if "trunkRefs" in given and "trunkSelector" in given:
             yield Crossing(
                 "trunkSelector", refuse("one-of", "`trunkSelector` stands beside `trunkRefs`", "keep one of the two")
+            )
+        if "pinPrompts" in given and "pinFrom" not in given:
+            hint = "add `pinFrom`, or take `pinPrompts` out"
+            yield Crossing(
+                "pinPrompts", refuse("no-pin", "`pinPrompts` stands without `pinFrom`, nobody is asked", hint)
             )
 
 

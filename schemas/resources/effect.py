@@ -42,7 +42,6 @@ NOT_YET: dict[str, dict[str, str]] = {
         "spec.metadata": "it is kept, and shown nowhere",
     },
     "DispatchRule": {
-        "spec.pinFrom": "calls that reach this rule are refused with 403 until it is",
         "spec.room.agents": "no agent is started",
         "spec.room.emptyTimeout": "the room keeps its own time",
         "spec.room.departureTimeout": "the room keeps its own time",
@@ -96,6 +95,8 @@ HONOURED: dict[str, frozenset[str]] = {
         "spec.trunkSelector",
         "spec.match",
         "spec.priority",
+        "spec.pinFrom",
+        "spec.pinPrompts",
         "spec.rule",
         "spec.attributes",
         "spec.metadata",

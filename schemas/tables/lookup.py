@@ -154,10 +154,13 @@ def rule_decision(dispatch: Dispatch, trunk: TrunkEntry, rule: RuleEntry | None,
     if rule is None:
         return _rule_refused(dispatch, trunk, matched=matched)
     number = call.serving.get(trunk.row.id) or call.pointing.get(rule.row.id)
-    if rule.row.pin is not None and call.facts.pin is None:
-        return PinNeeded(trunk.row, rule.row, number)
     facts = call.facts
-    return not_honoured(trunk.row, rule.row, facts.caller, facts.called) or Admitted(trunk.row, rule.row, number)
+    refusal = not_honoured(trunk.row, rule.row, facts.caller, facts.called)
+    if refusal is not None:
+        return refusal  # before a PIN is asked for: its caller would be answered by these rows
+    if rule.row.pin is not None and facts.pin is None:
+        return PinNeeded(trunk.row, rule.row, number)
+    return Admitted(trunk.row, rule.row, number)
 
 
 def _rule_refused(dispatch: Dispatch, trunk: TrunkEntry, *, matched: bool) -> Refused:

@@ -158,6 +158,15 @@ class Room:
 
 
 @dataclass(frozen=True, slots=True)
+class PinPrompts:
+    """What a caller hears who is asked for a PIN: names of files in the bridge's folder; "" = the bridge's own."""
+
+    ask: str = ""
+    wrong: str = ""
+    goodbye: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class RuleRow:
     """A DispatchRule. `trunks` None = every declared trunk; a tuple (even an empty one) = just these."""
 
@@ -173,6 +182,7 @@ class RuleRow:
     """Calling numbers, likewise."""
     priority: int | None = None
     pin: Secret | None = None
+    pin_prompts: PinPrompts = PinPrompts()
     room: Room = Room()
     attributes: Pairs = ()
     metadata: str = ""

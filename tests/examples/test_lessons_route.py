@@ -59,6 +59,21 @@ def test_a_call_ends_where_the_lesson_says(lesson, called, caller, expected):
     assert room(lesson, called, caller) == expected
 
 
+def test_the_lesson_on_pins_asks_and_goes_where_it_says():
+    lesson, facts = tables("06-pins"), CallFacts(HERE, "+15550100000", "+15550101234")
+    asked = decide(lesson, facts)
+    assert isinstance(asked, PinNeeded)
+    assert asked.rule.id == "default/board-room"
+    rooms = {
+        pin: decision.rule.room_name
+        for pin in ("", "1234", "9999")
+        if isinstance(
+            decision := decide(lesson, replace(facts, pin=pin), lambda _, entered: entered == "1234"), Admitted
+        )
+    }
+    assert rooms == {"": "lobby", "1234": "board-room"}
+
+
 @pytest.mark.parametrize("lesson", sorted(path.name for path in MANIFESTS.iterdir() if path.is_dir()))
 def test_no_lesson_answers_a_stranger(lesson):
     assert isinstance(decide(tables(lesson), CallFacts(ELSEWHERE, "+15550100000", "+15550101234")), Refused)

@@ -10,13 +10,25 @@ from dataclasses import dataclass, field
 from itertools import count
 from random import Random
 
-from runtime.calls.commands import Command, EndCall, JoinRoom, PassDigit, StartMedia, TrustSource
+from runtime.calls.commands import (
+    Command,
+    EndCall,
+    HushPrompt,
+    JoinRoom,
+    OpenLeg,
+    PassDigit,
+    PlayPrompt,
+    StartMedia,
+    TrustSource,
+)
 from runtime.calls.negotiate import stream_of
+from runtime.calls.pin_dialogue import Prompt
 from runtime.calls.record import CallRecord
 from runtime.calls.switchboard import Now, Switchboard
 from runtime.media.codecs.g711 import Law
 from runtime.media.session import DigitReceived, MediaSession, StreamConfig
 from runtime.rooms.adapter import Participant
+from runtime.rooms.booth import Booth, Fetch, Sound
 from runtime.rooms.embedded import EmbeddedRooms
 from runtime.sip import events as sip
 from runtime.sip.auth.client import Login
@@ -29,6 +41,12 @@ from schemas.tables.tables import Tables
 TICK_S = 0.02
 BRIDGE = ("192.0.2.1", 5060)
 WALL_S = 1_800_000_000.0
+PROMPT_TICKS = 100
+PROMPTS: dict[Prompt, Sound] = {
+    prompt: {"pcmu": [bytes([0x31 + n]) * 160] * PROMPT_TICKS, "pcma": [bytes([0x41 + n]) * 160] * PROMPT_TICKS}
+    for n, prompt in enumerate(Prompt)
+}
+"""Two seconds of a sound for each prompt, another one in each law."""
 
 
 @dataclass
@@ -54,7 +72,7 @@ class MemoryLeg:
 
     @property
     def law(self) -> Law:
-        return self._law
+        return self.session.law if self.session else self._law
 
     def pull(self, now: float) -> bytes | None:
         return self.session.pull(now) if self.session else None
@@ -81,6 +99,8 @@ class World:
         self.switchboard = Switchboard(self.endpoint, self._reserve, self.random.randbytes, region, unseal)
         self.switchboard.use_tables(tables, revision)
         self.rooms = EmbeddedRooms(self)
+        self.booth = Booth(lambda call_id: self.switchboard.prompt_played(call_id, self.moment))
+        self.prompts: list[tuple[Prompt, str]] = []
         self.legs: dict[str, MemoryLeg] = {}
         self.records: list[CallRecord] = []
         self.trusted: list[str] = []
@@ -132,6 +152,7 @@ class World:
                 self.switchboard.handle_media(call_id, event, self.moment)
         self.switchboard.handle_timer(self.moment)
         self.rooms.tick(self.now)
+        self.booth.tick(self.now)
         for leg in self.legs.values():
             for data, address in leg.outbox:
                 for caller in self.callers:
@@ -163,9 +184,19 @@ class World:
 
     def _carry_out(self, command: Command) -> None:
         match command:
-            case JoinRoom():
+            case OpenLeg():
                 assert isinstance(command.ports, MemoryPorts)
-                leg = self.legs[command.call_id] = MemoryLeg(command.ports, command.law)
+                self.legs[command.call_id] = MemoryLeg(command.ports, command.law)
+            case PlayPrompt():
+                self.prompts.append((command.prompt, command.file))
+                self.booth.play(
+                    command.call_id, self.legs[command.call_id], Fetch(PROMPTS[command.prompt], PROMPTS[command.prompt])
+                )
+            case HushPrompt():
+                self.booth.hush(command.call_id)
+            case JoinRoom():
+                leg = self.legs[command.call_id]
+                self.booth.leave(command.call_id)
                 admission = command.admission
                 participant = Participant(
                     command.call_id, admission.identity, admission.name, admission.metadata, admission.attributes
@@ -183,6 +214,7 @@ class World:
                 self.trusted.append(command.address)
             case EndCall():
                 self.rooms.leave(command.record.call_id)
+                self.booth.leave(command.record.call_id)
                 self.legs.pop(command.record.call_id, None)
                 if command.ports is not None:
                     command.ports.close()

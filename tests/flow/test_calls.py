@@ -10,7 +10,7 @@ from runtime.media.codecs.g711 import SILENCE
 from runtime.sip.offer_answer import Negotiated, OfferAnswer
 from runtime.sip.path import Path
 from schemas.tables.media import merged_media
-from schemas.tables.rows import Inbound, Media, NumberRow, RoomKind, Rows, RuleRow, Secret, TrunkRow
+from schemas.tables.rows import Inbound, Media, NumberRow, RoomKind, Rows, RuleRow, TrunkRow
 from schemas.tables.tables import Tables
 from tests.flow.memory import BRIDGE, World
 
@@ -212,9 +212,7 @@ def test_an_offerless_invite_gets_our_offer_and_hangs_up_when_the_ack_brings_no_
 
 
 def test_what_is_not_in_effect_is_refused_never_let_through() -> None:
-    pin = RuleRow("default/p", RoomKind.DIRECT, "p", pin=Secret("env:PIN"))
     cases = [
-        (tables(pin), 403, "pin-not-in-effect"),
         (tables(media=Media(encryption="require")), 488, "encryption-not-in-effect"),
         (tables(media=Media(codecs=("opus",))), 488, "no-codec"),
         (tables(RuleRow("default/l", RoomKind.DIRECT, "x" * 257)), 484, "room-name"),
@@ -246,7 +244,7 @@ def test_a_body_that_is_no_session_description_is_refused_before_routing() -> No
 
 def test_no_free_port_is_a_503_with_a_reason() -> None:
     world = World(tables())
-    world.switchboard._reserve_ports = lambda _address: None
+    world.switchboard._opening._reserve_ports = lambda _address: None
     assert world.caller().dial("+15550100000").status == 503
     assert world.records[0].reason == "no-ports"
 

@@ -12,9 +12,14 @@ import yaml
 from click.testing import CliRunner
 
 from reconciler.cli import reconcile as command
+from runtime.calls.record import CallRecord
+from runtime.gate.pin_guesses import PinGuesses
+from runtime.routing.route import Rejection
+from schemas.seal import Sealer, unseals_nothing
+from schemas.secret_key import read_key
 from schemas.stores import open_tables
 from schemas.tables.tables import Tables
-from tests.flow.memory import World
+from tests.flow.memory import Caller, World
 
 WORLDS = 40
 CALLS_PER_WORLD = 25
@@ -24,6 +29,9 @@ NUMBERS = ["+15550100000", "+15550100001", "+15550200000", "+442071234567"]
 PATTERNS = [*NUMBERS, "+1555*", "+1555010*", "+44*"]
 SPELLED = [*NUMBERS, "15550100000", "+1 555-010-0001", "anonymous"]
 REGIONS = ["eu", "us"]
+PINS = ["1234", "99", "*7A"]
+ENTRIES = [*PINS, "5555", ""]
+"""The last one is `#` alone."""
 MEDIA = [{"encryption": "require"}, {"codecs": ["opus"]}, {"codecs": ["pcma", "opus"]}]
 
 
@@ -70,6 +78,8 @@ def manifests(random: Random) -> list[dict[str, Any]]:
             spec["media"] = random.choice(
                 [{"encryption": "require"}, {"codecs": ["opus"]}, {"codecs": ["pcma", "opus"]}]
             )
+        if random.random() < 0.3:
+            spec["pinFrom"] = {"file": f"pin-{random.randrange(len(PINS))}"}
         out.append(document("DispatchRule", name, spec))
     for number in some(random, NUMBERS, 0.5):
         spec = {"number": number, "trunkRef": {"name": random.choice(trunks)}}
@@ -93,23 +103,30 @@ def test_explain_and_the_bridge_agree(seed: int, tmp_path: Path) -> None:
     folder, url = tmp_path / "m", f"sqlite:///{tmp_path}/tables.db"
     folder.mkdir()
     (folder / "all.yaml").write_text(yaml.safe_dump_all(manifests(random)))
+    for index, pin in enumerate(PINS):
+        (folder / f"pin-{index}").write_text(pin)
     reconcile("--state", str(tmp_path), "--tables", url, "apply", str(folder))
     store = open_tables(url)
     tables = Tables.build(store.load().rows)
     store.close()
     region = random.choice(["", *REGIONS])
-    world = World(tables, region=region, seed=seed)
+    key = read_key(str(tmp_path), {})
+    world = World(tables, region=region, seed=seed, unseal=Sealer(key).unseal if key else unseals_nothing)
     for _ in range(CALLS_PER_WORLD):
         called, caller, source = random.choice(NUMBERS), random.choice(SPELLED), random.choice(SOURCES)
         before = len(world.records)
+        world.switchboard._prompting._guesses = PinGuesses()
         phone = world.caller(source, caller.replace(" ", ""))
         phone.dial(called)
-        told = json.loads(
-            reconcile("explain", str(folder), "--to", called, "--from", phone.number, "--ip", source,
-                      "--region", region, "-o", "json")
-        )  # fmt: skip
+        asking = ["explain", str(folder), "--to", called, "--from", phone.number, "--ip", source,
+                  "--region", region, "-o", "json", "--state", str(tmp_path)]  # fmt: skip
+        told = json.loads(reconcile(*asking))
         decision = told["decision"]
-        if phone.status == 200:
+        if len(world.booth):
+            assert decision["outcome"] == "pin-needed", told
+            entry = random.choice(ENTRIES)
+            assert entered(world, phone, entry) == json.loads(reconcile(*asking, "--pin", entry))["decision"], entry
+        elif phone.status == 200:
             phone.hang_up()
             record = world.records[before]
             assert decision["outcome"] == "admitted", told
@@ -120,6 +137,38 @@ def test_explain_and_the_bridge_agree(seed: int, tmp_path: Path) -> None:
             record = world.records[before]
             assert decision["outcome"] == "refused", (told, record)
             assert (decision["reason"], decision["sipStatus"]) == (record.reason, record.status), (told, record)
+
+
+def entered(world: World, phone: Caller, entry: str) -> Told:
+    """Enter this and hang up: what became of it, so that it equals what explain says of the same."""
+    [call] = world.switchboard.live_calls()
+    assert phone.session is not None
+    phone.session.send_digits(entry + "#", world.now)
+    world.step(0.5 * len(entry) + 0.6)
+    tried = world.switchboard._prompting._callers.get(call.id)
+    phone.hang_up()
+    record = world.records[-1]
+    return Told(record, tried.refused if tried else None)
+
+
+class Told:
+    """The end of a call at the bridge, equal to a decision of `explain` that says the same."""
+
+    def __init__(self, record: CallRecord, refused: Rejection | None) -> None:
+        self.record, self.refused = record, refused
+
+    def __eq__(self, decision: object) -> bool:
+        assert isinstance(decision, dict)
+        if decision["outcome"] == "admitted":
+            room, _, _ = str(decision["room"]).partition("*")
+            return decision["rule"] == self.record.rule and bool(room) and self.record.room.startswith(room)
+        reason = self.refused.code if self.refused else self.record.reason
+        return (decision["outcome"], decision["reason"], self.record.room) == ("refused", reason, "")
+
+    def __repr__(self) -> str:
+        return f"{self.record} {self.refused}"
+
+    __hash__ = None  # type: ignore[assignment]
 
 
 def test_the_number_of_calls_is_what_the_claim_says() -> None:

@@ -12,6 +12,7 @@ from schemas.tables.rows import (
     NumberRow,
     Outbound,
     OutboundTls,
+    PinPrompts,
     Room,
     RoomKind,
     RuleRow,
@@ -102,6 +103,7 @@ def test_every_field_of_a_rule_reaches_its_row():
         "match": {"to": ["+1 (415) 555-0100"], "from": ["+44*"]},
         "priority": 7,
         "pinFrom": {"env": "PIN"},
+        "pinPrompts": {"ask": "a.wav", "goodbye": "b.wav"},
         "rule": {"callee": {"roomPrefix": "line", "randomize": True}},
         "room": {
             "agents": [{"agentName": "a", "metadata": "{}"}],
@@ -129,6 +131,7 @@ def test_every_field_of_a_rule_reaches_its_row():
         ("+44*",),
         7,
         Secret("env:PIN"),
+        PinPrompts("a.wav", "", "b.wav"),
         Room((Agent("a", "{}"),), 60_000, 20_000, 4, "rm", "p"),
         (("team", "support"),),
         "m",

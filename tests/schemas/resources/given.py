@@ -60,6 +60,7 @@ spec:
   match: {to: ["+14155550100"], from: ["+44*"]}
   priority: 100
   pinFrom: {env: SUPPORT_PIN}
+  pinPrompts: {ask: ask-support.wav, wrong: wrong.wav, goodbye: bye_1.wav}
   rule:
     individual: {roomPrefix: call, randomize: false}
   room:

@@ -41,7 +41,6 @@ def test_what_happens_instead_is_said():
         "spec.inbound.ringingTimeout": "`ringingTimeout` is not in effect yet: "
         "a call does not ring, its room is ready at once"
     }
-    assert "403" in warned(given.rule(pinFrom={"env": "PIN"}))["spec.pinFrom"]
     assert "488" in warned(given.trunk(media={"encryption": "require"}))["spec.media.encryption"]
     assert list(warned(given.outbound(transport="udp"))) == ["spec.outbound"]
 

@@ -1,0 +1,34 @@
+"""A refused INVITE: what its sender is told, and what is written down. The two are not the same."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from runtime.calls.reasons import quotable
+from runtime.calls.record import CallRecord, EndedBy
+from runtime.limits import RETRY_AFTER_S
+from runtime.routing.route import Rejection
+from schemas.tables.naming import masked
+
+
+def headers_of(rejection: Rejection) -> list[tuple[str, str]]:
+    """What the answer carries."""
+    headers = list(rejection.headers)
+    if rejection.sip_status == 503:
+        headers.append(("Retry-After", str(RETRY_AFTER_S)))
+    if rejection.trunk and not rejection.untold:  # a stranger is told nothing about what is declared here
+        headers.append(("Warning", f'399 dialplane "{quotable(rejection.words)}"'))
+    return headers
+
+
+def record_of(record: CallRecord, rejection: Rejection, now_wall: float) -> CallRecord:
+    """`record` with the refusal as its end."""
+    record = replace(
+        record,
+        trunk=record.trunk or rejection.trunk,
+        rule=record.rule or rejection.rule,
+        from_user=masked(record.from_user) if rejection.hides_caller else record.from_user,
+        trail=rejection.trail,
+        hint=rejection.hint,
+    )
+    return record.ended(now_wall, rejection.sip_status, rejection.code, rejection.words, EndedBy.BRIDGE)
