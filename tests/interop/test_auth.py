@@ -59,7 +59,7 @@ def guarded(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[BridgePr
 def phone(uri: str, *options: str, password: str = "") -> dict[str, Any]:
     """`bridge call`, its JSON; a password goes through the environment."""
     done = subprocess.run(
-        [sys.executable, "-m", "runtime.cli", "call", uri, "--seconds", "1", "-o", "json", *options],
+        [sys.executable, "-m", "runtime", "call", uri, "--seconds", "1", "-o", "json", *options],
         cwd=ROOT, capture_output=True, text=True, timeout=60, check=False,
         env={**os.environ, "PHONE_PASSWORD": password},
     )  # fmt: skip
@@ -107,7 +107,7 @@ def test_a_bridge_with_another_key_says_so_and_goes_on(guarded: BridgeProcess) -
     command = [
         sys.executable,
         "-m",
-        "runtime.cli",
+        "runtime",
         "run",
         *options,
         "--listen",

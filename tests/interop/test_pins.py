@@ -138,7 +138,7 @@ def test_baresip_with_three_wrong_pins_hears_the_rules_own_goodbye_and_is_locked
 def test_the_test_phone_enters_a_pin(asking: BridgeProcess, tmp_path: Path) -> None:
     heard = tmp_path / "heard.wav"
     done = subprocess.run(
-        [sys.executable, "-m", "runtime.cli", "call", f"sip:{BOARD}@{asking.target}", "--from", "+15551003005",
+        [sys.executable, "-m", "runtime", "call", f"sip:{BOARD}@{asking.target}", "--from", "+15551003005",
          "--dtmf", f"www{PIN}#", "--seconds", "9", "--record", str(heard)],
         cwd=ROOT, capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
