@@ -6,7 +6,7 @@ from runtime.calls.commands import Ports
 from runtime.limits import MEDIA_TIMEOUT_INITIAL_S
 from runtime.media.session import StreamConfig
 from runtime.routing.route import LAWS, Admission
-from runtime.sip.offer_answer import LocalMedia, Negotiated
+from runtime.sip.offer_answer import LocalMedia, Negotiated, OfferAnswer
 
 
 def local_media(admission: Admission, ports: Ports, session_id: int) -> LocalMedia:
@@ -31,3 +31,13 @@ def stream_of(negotiated: Negotiated, timeout_s: float) -> StreamConfig:
         timeout_s=timeout_s,
         timeout_initial_s=max(timeout_s, MEDIA_TIMEOUT_INITIAL_S),
     )
+
+
+def describe(
+    offer_answer: OfferAnswer, offer: bytes, local: LocalMedia, timeout_s: float
+) -> tuple[bytes, StreamConfig | None]:
+    """Our SDP for an INVITE: the answer and what it means, or our own offer when it brought none (late offer)."""
+    if not offer:
+        return offer_answer.offer(local), None
+    body, negotiated = offer_answer.answer(offer, local)
+    return body, stream_of(negotiated, timeout_s)

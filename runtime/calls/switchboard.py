@@ -15,17 +15,17 @@ from runtime.calls.arrival import read_arrival
 from runtime.calls.call import Call, State, Step
 from runtime.calls.commands import Command, EndCall, JoinRoom, PassDigit, Ports, StartMedia, TrustSource
 from runtime.calls.entrance import Challenge, Entrance, Knock
-from runtime.calls.negotiate import local_media, stream_of
+from runtime.calls.negotiate import describe, local_media, stream_of
 from runtime.calls.reasons import EndReason, quotable, reason_header
 from runtime.calls.record import CallRecord, EndedBy
 from runtime.gate.trunks import TrunkGate
 from runtime.limits import CALLS_MAX, RETRY_AFTER_S
 from runtime.media.session import DigitReceived, MediaTimedOut, RemoteBye, SourceLocked, StreamConfig
-from runtime.routing.route import Admission, Rejection
+from runtime.routing.route import Admission, Rejection, route
 from runtime.sip import events as sip
 from runtime.sip.endpoint import Endpoint
 from runtime.sip.errors import SipSyntaxError
-from runtime.sip.offer_answer import LocalMedia, NegotiationFailure, OfferAnswer
+from runtime.sip.offer_answer import NegotiationFailure, OfferAnswer
 from runtime.sip.validate import validate_invite
 from schemas.ids import random_id, random_suffix
 from schemas.seal import Unseal, unseals_nothing
@@ -88,6 +88,8 @@ class Switchboard:
         match event:
             case sip.InviteReceived():
                 self._invited(event, now)
+            case sip.InviteTurnedAway():
+                self._turned_away(event, now)
             case sip.ReinviteReceived():
                 self._reinvited(event, now)
             case sip.AckReceived():
@@ -204,16 +206,9 @@ class Switchboard:
     # -- a new call ------------------------------------------------------------------------------------------------
 
     def _invited(self, event: sip.InviteReceived, now: Now) -> None:
-        call_id = random_id("SCL", self._entropy(ID_BYTES))
+        record = self._new_record(event, now)
+        call_id = record.call_id
         self._endpoint.set_local_tag(event.leg, call_id)
-        record = CallRecord(
-            call_id=call_id,
-            sip_call_id=event.request.headers.first("Call-ID") or "",
-            source=event.path.remote[0],
-            revision=self._revision,
-            region=self._region,
-            created_at=now.wall,
-        )
         try:
             arrival = read_arrival(event.request, event.path)
         except SipSyntaxError as fault:
@@ -245,6 +240,29 @@ class Switchboard:
             case Admission():
                 self._admit(event, record, verdict, now)
 
+    def _turned_away(self, event: sip.InviteTurnedAway, now: Now) -> None:
+        """A stranger's INVITE, answered already: all that is left to do is to write down why."""
+        record = self._new_record(event, now)
+        try:
+            arrival = read_arrival(event.request, event.path)
+        except SipSyntaxError as fault:
+            self._record_refusal(record, Rejection(event.status, EndReason.SYNTAX, fault.reason), now)
+            return
+        record = replace(record, from_user=arrival.caller, to_user=arrival.called)
+        verdict = route(self._tables, arrival, self._region, record.call_id, "")
+        assert isinstance(verdict, Rejection), "no trunk takes calls from there"
+        self._record_refusal(record, verdict, now)
+
+    def _new_record(self, event: sip.InviteReceived | sip.InviteTurnedAway, now: Now) -> CallRecord:
+        return CallRecord(
+            call_id=random_id("SCL", self._entropy(ID_BYTES)),
+            sip_call_id=event.request.headers.first("Call-ID") or "",
+            source=event.path.remote[0],
+            revision=self._revision,
+            region=self._region,
+            created_at=now.wall,
+        )
+
     def _full(self) -> str:
         if self._draining:
             return "the bridge is stopping"
@@ -274,7 +292,7 @@ class Switchboard:
         local = local_media(admission, ports, int.from_bytes(self._entropy(SESSION_ID_BYTES)))
         offer_answer = OfferAnswer()
         try:
-            body, stream = _describe(offer_answer, event.request.body, local, admission.media_timeout_s)
+            body, stream = describe(offer_answer, event.request.body, local, admission.media_timeout_s)
         except NegotiationFailure as fault:
             ports.close()
             self._trunks.left(record.trunk)
@@ -297,6 +315,9 @@ class Switchboard:
         if rejection.trunk and not rejection.untold:  # a stranger is told nothing about what is declared here
             headers.append(("Warning", f'399 dialplane "{quotable(rejection.words)}"'))
         self._endpoint.respond(leg, rejection.sip_status, now.mono, headers=headers)
+        self._record_refusal(record, rejection, now)
+
+    def _record_refusal(self, record: CallRecord, rejection: Rejection, now: Now) -> None:
         self.refused += 1
         record = replace(
             record,
@@ -348,7 +369,7 @@ class Switchboard:
             return
         timeout_s = call.admission.media_timeout_s
         try:
-            body, stream = _describe(call.offer_answer, event.request.body, call.local, timeout_s)
+            body, stream = describe(call.offer_answer, event.request.body, call.local, timeout_s)
         except NegotiationFailure as fault:
             # RFC 3261 section 14.2: a refused re-INVITE leaves the session as it was.
             self._endpoint.respond(
@@ -379,13 +400,3 @@ class Switchboard:
         call.advance(Step.END)
         self._trunks.left(call.record.trunk)
         self._commands.append(EndCall(call.record.ended(now.wall, status, reason, words, by), call.ports))
-
-
-def _describe(
-    offer_answer: OfferAnswer, offer: bytes, local: LocalMedia, timeout_s: float
-) -> tuple[bytes, StreamConfig | None]:
-    """Our SDP for an INVITE: the answer and what it means, or our own offer when it brought none (late offer)."""
-    if not offer:
-        return offer_answer.offer(local), None
-    body, negotiated = offer_answer.answer(offer, local)
-    return body, stream_of(negotiated, timeout_s)

@@ -149,7 +149,7 @@ def _reject(tables: Tables, facts: CallFacts, decision: Decision) -> Rejection:
             403, "pin-not-in-effect", words, trunk=decision.trunk.id, rule=asks.id, hides_caller=asks.hide_phone_number
         )
     assert isinstance(decision, Refused)
-    trail = tuple(str(line) for line in explain(tables, facts).trail)
+    trail = tuple(str(line) for line in explain(tables, facts, decision=decision).trail)
     rule = decision.rule
     return Rejection(
         decision.sip_status,

@@ -62,6 +62,7 @@ class Core:
     config: EndpointConfig
     entropy: Entropy
     ways: Ways = field(default_factory=SameWay)
+    welcomes: Callable[[str], bool] = lambda _: True
     alarms: Alarms = field(default_factory=Alarms)
     legs: Legs = field(default_factory=Legs)
     events: deque[Event] = field(default_factory=deque)

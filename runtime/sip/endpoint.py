@@ -8,6 +8,8 @@ sides of a call, `core` is what they share.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from runtime.sip.auth.client import Login
 from runtime.sip.config import EndpointConfig, EndpointLimits
 from runtime.sip.core import Core, Counts, Entropy
@@ -29,11 +31,18 @@ __all__ = ["Endpoint", "EndpointConfig", "EndpointLimits", "LegInfo", "Path"]
 class Endpoint:
     """One SIP user agent, called and calling. `entropy(n)` gives n unpredictable bytes; `now` is monotonic seconds.
 
-    `ways` says which transports and connections there are; None: one transport, without connections.
+    `ways` says which transports and connections there are; None: one transport, without connections. `welcomes` says
+    whether calls from an address are taken at all: where not, an INVITE gets 403 and nothing of it is kept.
     """
 
-    def __init__(self, config: EndpointConfig, entropy: Entropy, ways: Ways | None = None) -> None:
-        self._core = Core(config, entropy, ways or SameWay())
+    def __init__(
+        self,
+        config: EndpointConfig,
+        entropy: Entropy,
+        ways: Ways | None = None,
+        welcomes: Callable[[str], bool] = lambda _: True,
+    ) -> None:
+        self._core = Core(config, entropy, ways or SameWay(), welcomes)
         self._uac_requests = UacRequests(self._core)
         self._uac_invite = UacInvite(self._core, self._uac_requests)
         self._uas_invite = UasInvite(self._core, self._uac_requests.send_bye)

@@ -48,7 +48,7 @@ class Worker:
         unseal: Unseal = unseals_nothing,
     ) -> None:
         self.sip = SipSockets(self)
-        self.endpoint = Endpoint(EndpointConfig(user_agent=user_agent), os.urandom, self.sip)
+        self.endpoint = Endpoint(EndpointConfig(user_agent=user_agent), os.urandom, self.sip, self._welcomes)
         self.switchboard = Switchboard(self.endpoint, ports.reserve, os.urandom, region, unseal)
         self.legs = PhoneLegs()
         self.clock = MediaClock(self._tick)
@@ -135,6 +135,9 @@ class Worker:
     def connections_needed(self) -> Collection[Path]:
         """The connections of live calls and transactions."""
         return self.endpoint.connections()
+
+    def _welcomes(self, address: str) -> bool:
+        return self.switchboard.knows(address)
 
     # -- signalling ------------------------------------------------------------------------------------------------
 

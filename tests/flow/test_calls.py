@@ -52,6 +52,16 @@ def test_an_admitted_call_is_answered_joins_its_room_and_leaves_a_record() -> No
     assert not world.rooms.members("lobby")
 
 
+def test_a_stranger_is_refused_and_explained_and_no_transaction_is_kept() -> None:
+    world = World(tables())
+    caller = world.caller("203.0.113.9").dial("+15550100000")
+    assert (caller.status, caller.warning) == (403, "")
+    [record] = world.records
+    assert (record.reason, record.status, record.to_user) == ("source-not-allowed", 403, "+15550100000")
+    assert "source 203.0.113.9 is not in 198.51.100.0/24" in record.trail[0]
+    assert (world.endpoint.transaction_count, world.endpoint.alarm_count) == (0, 0)
+
+
 def test_a_lone_caller_hears_itself_later() -> None:
     world = World(tables())
     caller = world.caller()

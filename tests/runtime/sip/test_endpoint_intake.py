@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runtime.sip.endpoint import EndpointConfig, EndpointLimits, Path
-from runtime.sip.events import InviteReceived, MessageDropped, RequestReceived
+from runtime.sip.events import InviteReceived, InviteTurnedAway, MessageDropped, RequestReceived
 from runtime.sip.fate import Fate
 from tests.runtime.sip.raw import ALLOW, PATH, PEER, US, Raw, methods, request, response
 
@@ -354,3 +354,19 @@ def test_no_damage_to_a_message_can_make_it_raise(data):
                 raw.endpoint.cancel(handle, raw.now)
     raw.wait(100.0)
     raw.settle()
+
+
+def test_an_invite_from_where_no_calls_are_taken_is_refused_and_nothing_of_it_is_kept():
+    raw = Raw(welcomes=lambda address: address != PATH.remote[0])
+    (answer,) = raw.send(request())
+    (event,) = raw.events()
+    assert isinstance(event, InviteTurnedAway)
+    assert (event.status, event.path, event.request.headers.first("Call-ID")) == (403, PATH, "call@peer")
+    (again,) = raw.send(request())
+    assert again == answer, "a repetition gets the same answer, To tag and all"
+    endpoint = raw.endpoint
+    assert (endpoint.transaction_count, endpoint.leg_count, endpoint.alarm_count) == (0, 0, 0)
+    raw.events()
+    ack = request("ACK").replace(b"To: <sip:bob@192.0.2.2>", f"To: {answer.headers.first('To')}".encode())
+    assert raw.send(ack) == []
+    assert raw.events() == [], "its ACK is known for what it is"
