@@ -35,6 +35,15 @@ PACKETS_PER_TICK_MAX = 64
 RECENT_RECORDS_MAX = 200
 """Ended calls that `bridge calls` can still show."""
 
+COLLECTION_EVERY_S = 10.0
+"""How often the cycle collector looks at everything, in quiet times."""
+
+COLLECTION_TRANSACTIONS_MAX = 2_000
+"""With more transactions live it is put off: the look would hold up every call, and transactions need none."""
+
+COLLECTION_PUT_OFF_S_MAX = 600.0
+"""It is put off for so long at most."""
+
 SHUTDOWN_GRACE_S = 2.0
 """How long a stopping bridge waits for the answers to its BYEs."""
 

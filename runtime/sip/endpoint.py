@@ -67,7 +67,7 @@ class Endpoint:
         self._core.transactions.fail(path, why, now)
 
     def handle_timer(self, now: float) -> None:
-        """Do everything that is due by `now`."""
+        """Do what is due by `now`, some hundred things at most; `next_deadline` tells whether there is more."""
         self._core.alarms.ring(now)
 
     def next_deadline(self) -> float | None:

@@ -27,6 +27,7 @@ from runtime.sip.errors import Fault
 from runtime.sip.events import MessageDropped
 from runtime.sip.path import Path
 from runtime.workers.clock import MediaClock
+from runtime.workers.collector import Collector
 from runtime.workers.legs import PhoneLeg, PhoneLegs, new_session
 from schemas.seal import Unseal, unseals_nothing
 from schemas.tables.tables import Tables
@@ -52,6 +53,7 @@ class Worker:
         self.switchboard = Switchboard(self.endpoint, ports.reserve, os.urandom, region, unseal)
         self.legs = PhoneLegs()
         self.clock = MediaClock(self._tick)
+        self._collector = Collector()
         self.dropped: dict[str, int] = {}
         self._turned_away = 0
         self._gate = SourceGate(self.switchboard.knows, self.switchboard.vouches)
@@ -65,6 +67,7 @@ class Worker:
         """Listen, and start the clock."""
         assert self.rooms is not None, "rooms are attached before the first call"
         await self.sip.open(listens)
+        self._collector.start(time.monotonic())
         self.clock.start()
 
     def use_tables(self, tables: Tables, revision: int) -> None:
@@ -259,6 +262,7 @@ class Worker:
                 leg.session.check(now)
                 leg.report(now, wall)
         self.switchboard.handle_timer(Now(now, wall))
+        self._collector.look(self.endpoint.transaction_count, now)
 
 
 def _now() -> Now:

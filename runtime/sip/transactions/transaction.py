@@ -8,14 +8,13 @@ transaction is forgotten before them: an action may call the user, who may start
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Protocol
 
 from runtime.sip.incoming import IncomingResponse, read_response
 from runtime.sip.path import Path
 from runtime.sip.requests import Outgoing
 from runtime.sip.responses import build_response
-from runtime.sip.timers import RULES, Alarm, Alarms, OnReliable, Timer, TimerValues
+from runtime.sip.timers import REPEATING, RULES, Alarm, Alarms, OnReliable, Timer, TimerValues
 from runtime.sip.transactions.derived import ack_of_failure
 from runtime.sip.transactions.matching import Key
 from runtime.sip.transactions.tables import Action, Input, Pace, State, Table, input_of
@@ -41,7 +40,7 @@ class Host(Protocol):
 class Transaction:
     """Runs one table. `kept` is what SEND sent and RESEND sends."""
 
-    __slots__ = ("_alarms", "_host", "_waits_s", "kept", "key", "path", "state", "table")
+    __slots__ = ("_alarms", "_host", "_repeat_s", "kept", "key", "path", "state", "table")
 
     def __init__(self, host: Host, key: Key, table: Table, state: State, path: Path) -> None:
         self.key = key
@@ -51,7 +50,7 @@ class Transaction:
         self.kept = b""
         self._host = host
         self._alarms: dict[Timer, Alarm] = {}
-        self._waits_s: dict[Timer, float] = {}
+        self._repeat_s = 0.0
 
     def feed(self, received: Input | Timer, now: float, message: bytes | IncomingResponse = b"") -> bool:
         """Take the arrow for this input; False when there is none and the input is absorbed."""
@@ -109,12 +108,13 @@ class Transaction:
                 return
             if on_reliable is OnReliable.ZERO:
                 wait_s = 0.0
-        self._waits_s[timer] = wait_s
-        self._alarms[timer] = self._host.alarms.start(now + wait_s, partial(self._rang, timer))
+        if timer in REPEATING:
+            self._repeat_s = wait_s
+        self._alarms[timer] = self._host.alarms.start(now + wait_s, Transaction._rang, self, timer)
 
     def _start_again(self, timer: Timer, pace: Pace, now: float) -> None:
         t2_s = self._host.values.t2_s
-        doubled_s = 2 * self._waits_s[timer]
+        doubled_s = 2 * self._repeat_s
         wait_s = {Pace.DOUBLE: doubled_s, Pace.DOUBLE_TO_T2: min(doubled_s, t2_s), Pace.T2: t2_s}[pace]
         self._start(timer, wait_s, now)
 
