@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
+from runtime.sip.config import TRANSACTION_BYTES
 from runtime.sip.incoming import IncomingResponse, read_response
 from runtime.sip.path import Path
 from runtime.sip.requests import Outgoing
@@ -33,6 +34,9 @@ class Host(Protocol):
     def forget(self, transaction: Transaction) -> None:
         """Take a terminated transaction out of all tables."""
 
+    def weigh(self, transaction: Transaction, bytes_kept: int) -> None:
+        """From now on it keeps so many bytes."""
+
     def move(self, transaction: Transaction, path: Path) -> None:
         """From now on it goes along another path."""
 
@@ -40,7 +44,7 @@ class Host(Protocol):
 class Transaction:
     """Runs one table. `kept` is what SEND sent and RESEND sends."""
 
-    __slots__ = ("_alarms", "_host", "_repeat_s", "kept", "key", "path", "state", "table")
+    __slots__ = ("_alarms", "_host", "_repeat_s", "bytes_kept", "kept", "key", "path", "state", "table")
 
     def __init__(self, host: Host, key: Key, table: Table, state: State, path: Path) -> None:
         self.key = key
@@ -48,6 +52,7 @@ class Transaction:
         self.state = state
         self.path = path
         self.kept = b""
+        self.bytes_kept = 0
         self._host = host
         self._alarms: dict[Timer, Alarm] = {}
         self._repeat_s = 0.0
@@ -69,6 +74,10 @@ class Transaction:
         for action in step.do:
             self._act(action, message, now)
         return True
+
+    def weight(self) -> int:
+        """About how many bytes are kept for it: the budget of all transactions together is in bytes."""
+        return TRANSACTION_BYTES + len(self.kept) + _text(self.key)
 
     def fail(self, why: str, now: float) -> None:
         """The connection that it uses could not be made, or has closed; `why` is a reason phrase."""
@@ -93,6 +102,8 @@ class Transaction:
         if action is Action.SEND:
             assert isinstance(message, bytes), "only our own messages are sent"
             self.kept = message
+            if self.state is not State.TERMINATED:
+                self._host.weigh(self, self.weight())
             self._host.send(message, self.path)
         elif action is Action.RESEND and self.kept:
             self._host.send(self.kept, self.path)
@@ -144,6 +155,10 @@ class ServerTransaction(Transaction):
         self.merge_key = merge_key
         self.to_tag = to_tag
         self.leg: int | None = None
+
+    def weight(self) -> int:
+        """With the key by which it is known as a merged request."""
+        return super().weight() + _text(self.merge_key or ())
 
     @property
     def is_open(self) -> bool:
@@ -210,3 +225,7 @@ class ClientTransaction(Transaction):
             self._host.send(write_message(ack_of_failure(self.request, message.response)), self.path)
         elif action is Action.DELIVER:
             self._on_response(message, now)
+
+
+def _text(key: Key) -> int:
+    return sum(len(part) for part in key if isinstance(part, str))
