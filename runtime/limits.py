@@ -50,6 +50,12 @@ SHUTDOWN_GRACE_S = 2.0
 WAV_BYTES_MAX = 64 << 20
 """A file to be played: larger ones are refused."""
 
+UDP_DATAGRAMS_PER_TURN_MAX = 32
+"""SIP datagrams of one socket handled in one turn of the event loop; the kernel's buffer keeps the rest."""
+
+UDP_TURN_S_MAX = 0.004
+"""How long one such turn may last: the media clock waits for it."""
+
 TCP_CONNECTIONS_MAX = 4_096
 """SIP connections, accepted and made, together. At the bound a new one is closed at once."""
 
