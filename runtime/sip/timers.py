@@ -14,7 +14,7 @@ from typing import Any, TypeVarTuple
 
 Subject = TypeVarTuple("Subject")
 
-RINGS_MAX = 256
+RINGS_MAX = 128
 """Alarms that ring in one go: a few milliseconds. A flood that came in a second is forgotten in a second, too."""
 
 STOPPED_MAX = 4_096

@@ -217,6 +217,6 @@ def test_datagrams_that_came_together_are_read_in_turns_that_the_media_clock_can
                     peer.sendto(b"x", (LOOPBACK, user.sockets.listening[0].port))
             turn()
             await until(lambda: len(user.messages) == 200)
-            assert max(in_turn) == at_once
+            assert 1 <= max(in_turn) <= at_once
 
     run(test)
