@@ -20,6 +20,9 @@ MEDIA_TIMEOUT_INITIAL_S = 30.0
 MEDIA_TIMEOUT_S = 15.0
 """No RTP any more (LiveKit's media_timeout). A rule's or a trunk's `media.timeout` overrides it."""
 
+MEDIA_TIMEOUT_HOLD_S = 600.0
+"""Neither RTP, RTCP nor a re-INVITE of a caller that is on hold and sends no audio; a longer `media.timeout` holds."""
+
 PORT_TRIES_MAX = 64
 """Port pairs tried for one call before it is refused with 503."""
 
@@ -53,7 +56,7 @@ WAV_BYTES_MAX = 64 << 20
 UDP_DATAGRAMS_PER_TURN_MAX = 32
 """SIP datagrams of one socket handled in one turn of the event loop; the kernel's buffer keeps the rest."""
 
-UDP_TURN_S_MAX = 0.004
+UDP_TURN_S_MAX = 0.002
 """How long one such turn may last: the media clock waits for it."""
 
 TCP_CONNECTIONS_MAX = 4_096

@@ -15,7 +15,7 @@ from runtime.calls.arrival import read_arrival
 from runtime.calls.call import Call, State, Step
 from runtime.calls.commands import Command, EndCall, JoinRoom, PassDigit, Ports, StartMedia, TrustSource
 from runtime.calls.entrance import Challenge, Entrance, Knock
-from runtime.calls.negotiate import describe, local_media, stream_of
+from runtime.calls.negotiate import agreed, describe, local_media, media_ends
 from runtime.calls.reasons import EndReason, quotable, reason_header
 from runtime.calls.record import CallRecord, EndedBy
 from runtime.gate.trunks import TrunkGate
@@ -26,6 +26,7 @@ from runtime.sip import events as sip
 from runtime.sip.endpoint import Endpoint
 from runtime.sip.errors import SipSyntaxError
 from runtime.sip.offer_answer import NegotiationFailure, OfferAnswer
+from runtime.sip.path import Address
 from runtime.sip.validate import validate_invite
 from schemas.ids import random_id, random_suffix
 from schemas.seal import Unseal, unseals_nothing
@@ -72,6 +73,7 @@ class Switchboard:
         self._by_id: dict[str, Call] = {}
         self._commands: deque[Command] = deque()
         self._draining = False
+        self._media_ports: set[Address] = set()
         self._trunks = TrunkGate()
         self.refused = 0
         self.challenged = 0
@@ -291,9 +293,13 @@ class Switchboard:
             return
         local = local_media(admission, ports, int.from_bytes(self._entropy(SESSION_ID_BYTES)))
         offer_answer = OfferAnswer()
+        self._media_ports |= media_ends(ports)
         try:
-            body, stream = describe(offer_answer, event.request.body, local, admission.media_timeout_s)
+            body, stream = describe(
+                offer_answer, event.request.body, local, admission.media_timeout_s, self._media_ports
+            )
         except NegotiationFailure as fault:
+            self._media_ports -= media_ends(ports)
             ports.close()
             self._trunks.left(record.trunk)
             refusal = Rejection(fault.status, EndReason.MEDIA, f"no common media: {fault.text}", trunk=record.trunk)
@@ -348,13 +354,14 @@ class Switchboard:
     def _late_answer(self, call: Call, body: bytes, now: Now) -> None:
         try:
             negotiated = call.offer_answer.accept(body)
+            stream = agreed(negotiated, call.admission.media_timeout_s, self._media_ports)
         except NegotiationFailure as fault:
             call.offer_answer.withdraw()
             if call.stream is None:  # it never had media: there is nothing to go on with
                 words = f"no common media in the ACK: {fault.text}"
                 self.hang_up(call.id, now, EndReason.MEDIA, words, EndedBy.BRIDGE)
             return
-        self._stream_agreed(call, stream_of(negotiated, call.admission.media_timeout_s))
+        self._stream_agreed(call, stream)
 
     def _reinvited(self, event: sip.ReinviteReceived, now: Now) -> None:
         call = self._by_leg.get(event.leg)
@@ -369,7 +376,7 @@ class Switchboard:
             return
         timeout_s = call.admission.media_timeout_s
         try:
-            body, stream = describe(call.offer_answer, event.request.body, call.local, timeout_s)
+            body, stream = describe(call.offer_answer, event.request.body, call.local, timeout_s, self._media_ports)
         except NegotiationFailure as fault:
             # RFC 3261 section 14.2: a refused re-INVITE leaves the session as it was.
             self._endpoint.respond(
@@ -399,4 +406,5 @@ class Switchboard:
         del self._by_id[call.id]
         call.advance(Step.END)
         self._trunks.left(call.record.trunk)
+        self._media_ports -= media_ends(call.ports)
         self._commands.append(EndCall(call.record.ended(now.wall, status, reason, words, by), call.ports))

@@ -153,6 +153,23 @@ def test_hold_is_answered_truly_and_is_no_media_timeout() -> None:
     assert world.legs[next(iter(world.legs))].session.law == "pcma"  # type: ignore[union-attr]
 
 
+@pytest.mark.parametrize("offset", [0, 1, 2])
+def test_a_call_that_names_a_media_port_of_the_bridge_as_its_own_is_refused(offset: int) -> None:
+    """Its own next port pair, RTP or RTCP, or that of a call that is up: it would keep itself alive."""
+    world = World(tables())
+    up = world.caller().dial("+15550100000")
+    port = world.ports[0].port if offset == 2 else world.ports[0].port + 2 + offset
+    caller = world.caller()
+    caller.media_address = (BRIDGE[0], port)
+    assert caller.dial("+15550100000").status == 488
+    assert world.records[-1].reason == "media"
+    assert "media port of the bridge itself" in world.records[-1].words
+    assert up.status == 200
+    up.media_address = (BRIDGE[0], world.ports[0].port)
+    assert up.change() == 488, "nor by a re-INVITE"
+    assert world.legs[next(iter(world.legs))].session.remote[0] != BRIDGE[0]  # type: ignore[union-attr]
+
+
 def test_a_reinvite_that_cannot_be_agreed_on_leaves_the_call_as_it_was() -> None:
     world = World(tables())
     caller = world.caller()
