@@ -49,7 +49,7 @@ class Now:
 
 
 class Switchboard:
-    """All calls of one bridge. `reserve_ports` gives a bound pair for a local address, or None.
+    """All calls of one bridge. `reserve_ports` gives a bound pair for a local address, or says why not.
 
     `unseal` opens the secrets in the tables.
     """
@@ -57,7 +57,7 @@ class Switchboard:
     def __init__(
         self,
         endpoint: Endpoint,
-        reserve_ports: Callable[[str], Ports | None],
+        reserve_ports: Callable[[str], Ports | str],
         entropy: Callable[[int], bytes],
         region: str = "",
         unseal: Unseal = unseals_nothing,
@@ -286,10 +286,9 @@ class Switchboard:
             self._refuse(event.leg, record, Rejection(503, limited.code, limited.words, trunk=record.trunk), now)
             return
         ports = self._reserve_ports(event.path.local[0])
-        if ports is None:
+        if isinstance(ports, str):
             self._trunks.left(record.trunk)
-            words = "no free RTP ports: widen --rtp-ports"
-            self._refuse(event.leg, record, Rejection(503, EndReason.NO_PORTS, words), now)
+            self._refuse(event.leg, record, Rejection(503, EndReason.NO_PORTS, ports), now)
             return
         local = local_media(admission, ports, int.from_bytes(self._entropy(SESSION_ID_BYTES)))
         offer_answer = OfferAnswer()

@@ -273,7 +273,7 @@ def test_a_body_that_is_no_session_description_is_refused_before_routing() -> No
 
 def test_no_free_port_is_a_503_with_a_reason() -> None:
     world = World(tables())
-    world.switchboard._reserve_ports = lambda _address: None
+    world.switchboard._reserve_ports = lambda _address: "no more files can be opened"
     assert world.caller().dial("+15550100000").status == 503
     assert world.records[0].reason == "no-ports"
 
