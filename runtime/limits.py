@@ -47,6 +47,18 @@ COLLECTION_TRANSACTIONS_MAX = 2_000
 COLLECTION_PUT_OFF_S_MAX = 600.0
 """It is put off for so long at most."""
 
+RECORDS_BYTES_MAX = 64 << 20
+"""One file of call records; the next line begins a new one."""
+
+RECORDS_FILES_KEPT = 4
+"""Full files of call records that are kept beside the one that is written to; the oldest goes."""
+
+API_CONNECTIONS_MAX = 32
+"""Connections to the HTTP API; at the bound a new one is closed at once."""
+
+API_CONNECTION_S = 10.0
+"""How long one may take for its request and answer; then it is cut off."""
+
 SHUTDOWN_GRACE_S = 2.0
 """How long a stopping bridge waits for the answers to its BYEs."""
 

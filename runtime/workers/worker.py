@@ -51,6 +51,7 @@ class Worker:
         self.sip = SipSockets(self)
         self.endpoint = Endpoint(EndpointConfig(user_agent=user_agent), os.urandom, self.sip, self._welcomes)
         self.switchboard = Switchboard(self.endpoint, ports.reserve, os.urandom, region, unseal)
+        self.port_pairs = len(ports)
         self.legs = PhoneLegs()
         self.clock = MediaClock(self._tick)
         self._collector = Collector()
