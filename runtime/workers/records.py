@@ -1,7 +1,7 @@
 """Call records as JSON lines in one file, which is set aside when it is full.
 
-The full ones are `records.jsonl.1` and so on, the newest first. A line is never split over two files. The file is this user's alone, and is never opened through a symbolic link: in a
-folder of others somebody could have planted one.
+The full ones are `records.jsonl.1` and so on, the newest first. A line is never split over two files. The file is this
+user's alone, and is never opened through a symbolic link: in a folder of others somebody could have planted one.
 """
 
 from __future__ import annotations
