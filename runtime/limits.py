@@ -101,5 +101,8 @@ TCP_LINGER_S = 1.0
 TCP_UNSENT_BYTES_MAX = 256 << 10
 """What waits for a peer that does not read, or is being connected to. At the bound the connection is closed."""
 
+TCP_TURN_S_MAX = 0.002
+"""How long the messages of all connections together may take in one turn of the event loop: media waits for it."""
+
 TCP_MESSAGES_PER_TURN_MAX = 16
 """Messages of one connection handled in one turn of the event loop, so that a burst cannot hold up media."""
