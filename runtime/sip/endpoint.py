@@ -107,11 +107,6 @@ class Endpoint:
             found, status, now, reason=reason, headers=headers, body=body, content_type=content_type
         )
 
-    def resend_provisional(self, leg: int) -> bool:
-        """Send the last 1xx of the open INVITE again."""
-        found = self._core.legs.get(leg)
-        return found is not None and self._uas_invite.resend_provisional(found)
-
     def respond_request(
         self,
         request_id: int,
