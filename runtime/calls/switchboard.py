@@ -18,10 +18,11 @@ from runtime.calls.entrance import Challenge, Entrance, Knock
 from runtime.calls.negotiate import agreed, describe, local_media, media_ends
 from runtime.calls.reasons import EndReason, quotable, reason_header
 from runtime.calls.record import CallRecord, EndedBy
+from runtime.calls.refusals import refused, turned_away
 from runtime.gate.trunks import TrunkGate
 from runtime.limits import CALLS_MAX, RETRY_AFTER_S
 from runtime.media.session import DigitReceived, MediaTimedOut, RemoteBye, SourceLocked, StreamConfig
-from runtime.routing.route import Admission, Rejection, route
+from runtime.routing.route import Admission, Rejection
 from runtime.sip import events as sip
 from runtime.sip.endpoint import Endpoint
 from runtime.sip.errors import SipSyntaxError
@@ -30,7 +31,6 @@ from runtime.sip.path import Address
 from runtime.sip.validate import validate_invite
 from schemas.ids import random_id, random_suffix
 from schemas.seal import Unseal, unseals_nothing
-from schemas.tables.naming import masked
 from schemas.tables.networks import parse_address
 from schemas.tables.tables import Tables
 
@@ -187,6 +187,10 @@ class Switchboard:
         """Whether a trunk of the live tables names this source address."""
         return self._tables.source_index.names(parse_address(address))
 
+    def welcomes(self, address: str) -> bool:
+        """Whether a trunk of the live tables could take a call from there, known or not."""
+        return self._tables.source_index.may_call(parse_address(address))
+
     def vouches(self, head: bytes, address: str, now: float) -> bool:
         """Whether a message that begins so comes from who was challenged at this address a moment ago."""
         return self._entrance.vouches(head, address, now)
@@ -243,17 +247,7 @@ class Switchboard:
                 self._admit(event, record, verdict, now)
 
     def _turned_away(self, event: sip.InviteTurnedAway, now: Now) -> None:
-        """A stranger's INVITE, answered already: all that is left to do is to write down why."""
-        record = self._new_record(event, now)
-        try:
-            arrival = read_arrival(event.request, event.path)
-        except SipSyntaxError as fault:
-            self._record_refusal(record, Rejection(event.status, EndReason.SYNTAX, fault.reason), now)
-            return
-        record = replace(record, from_user=arrival.caller, to_user=arrival.called)
-        verdict = route(self._tables, arrival, self._region, record.call_id, "")
-        assert isinstance(verdict, Rejection), "no trunk takes calls from there"
-        self._record_refusal(record, verdict, now)
+        self._count_refused(turned_away(self._tables, event, self._new_record(event, now), now.wall))
 
     def _new_record(self, event: sip.InviteReceived | sip.InviteTurnedAway, now: Now) -> CallRecord:
         return CallRecord(
@@ -320,21 +314,11 @@ class Switchboard:
         if rejection.trunk and not rejection.untold:  # a stranger is told nothing about what is declared here
             headers.append(("Warning", f'399 dialplane "{quotable(rejection.words)}"'))
         self._endpoint.respond(leg, rejection.sip_status, now.mono, headers=headers)
-        self._record_refusal(record, rejection, now)
+        self._count_refused(refused(record, rejection, now.wall))
 
-    def _record_refusal(self, record: CallRecord, rejection: Rejection, now: Now) -> None:
+    def _count_refused(self, record: CallRecord) -> None:
         self.refused += 1
-        record = replace(
-            record,
-            trunk=record.trunk or rejection.trunk,
-            rule=record.rule or rejection.rule,
-            trail=rejection.trail,
-            hint=rejection.hint,
-        )
-        if rejection.hides_caller:
-            record = replace(record, from_user=masked(record.from_user))
-        ended = record.ended(now.wall, rejection.sip_status, rejection.code, rejection.words, EndedBy.BRIDGE)
-        self._commands.append(EndCall(ended, None))
+        self._commands.append(EndCall(record, None))
 
     # -- a live call -----------------------------------------------------------------------------------------------
 

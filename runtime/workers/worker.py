@@ -141,7 +141,7 @@ class Worker:
         return self.endpoint.connections()
 
     def _welcomes(self, address: str) -> bool:
-        return self.switchboard.knows(address)
+        return self.switchboard.welcomes(address)
 
     # -- signalling ------------------------------------------------------------------------------------------------
 

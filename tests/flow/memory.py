@@ -196,7 +196,7 @@ class World:
         )  # fmt: skip
 
     def _welcomes(self, address: str) -> bool:
-        return self.switchboard.knows(address)
+        return self.switchboard.welcomes(address)
 
     def _reserve(self, address: str) -> MemoryPorts:
         ports = MemoryPorts(address, next(self._port))

@@ -10,7 +10,7 @@ from runtime.media.codecs.g711 import SILENCE
 from runtime.sip.offer_answer import Negotiated, OfferAnswer
 from runtime.sip.path import Path
 from schemas.tables.media import merged_media
-from schemas.tables.rows import Inbound, Media, NumberRow, RoomKind, Rows, RuleRow, Secret, TrunkRow
+from schemas.tables.rows import Auth, Inbound, Media, NumberRow, RoomKind, Rows, RuleRow, Secret, TrunkRow
 from schemas.tables.tables import Tables
 from tests.flow.memory import BRIDGE, World
 
@@ -60,6 +60,16 @@ def test_a_stranger_is_refused_and_explained_and_no_transaction_is_kept() -> Non
     assert (record.reason, record.status, record.to_user) == ("source-not-allowed", 403, "+15550100000")
     assert "source 203.0.113.9 is not in 198.51.100.0/24" in record.trail[0]
     assert (world.endpoint.transaction_count, world.endpoint.alarm_count) == (0, 0)
+
+
+def test_a_stranger_is_let_in_to_be_challenged_where_a_trunk_goes_by_its_password_alone() -> None:
+    sip = Inbound(auth=Auth("acme", Secret("env:PASSWORD")))
+    trunk = TrunkRow("default/anywhere", inbound=sip)
+    world = World(Tables.build(Rows({trunk.id: trunk}, {LOBBY.id: LOBBY})))
+    assert not world.switchboard.knows("203.0.113.9")
+    assert world.switchboard.welcomes("203.0.113.9")
+    world.caller("203.0.113.9").dial("+15550100000")
+    assert [record.reason for record in world.records] != ["source-not-allowed"]
 
 
 def test_a_lone_caller_hears_itself_later() -> None:
