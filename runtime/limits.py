@@ -20,6 +20,9 @@ MEDIA_TIMEOUT_INITIAL_S = 30.0
 MEDIA_TIMEOUT_S = 15.0
 """No RTP any more (LiveKit's media_timeout). A rule's or a trunk's `media.timeout` overrides it."""
 
+MEDIA_TIMEOUT_HOLD_S = 600.0
+"""Neither RTP, RTCP nor a re-INVITE of a caller that is on hold and sends no audio; a longer `media.timeout` holds."""
+
 PORT_TRIES_MAX = 64
 """Port pairs tried for one call before it is refused with 503."""
 
@@ -35,6 +38,27 @@ PACKETS_PER_TICK_MAX = 64
 RECENT_RECORDS_MAX = 200
 """Ended calls that `bridge calls` can still show."""
 
+COLLECTION_EVERY_S = 10.0
+"""How often the cycle collector looks at everything, in quiet times."""
+
+COLLECTION_TRANSACTIONS_MAX = 2_000
+"""With more transactions live it is put off: the look would hold up every call, and transactions need none."""
+
+COLLECTION_PUT_OFF_S_MAX = 600.0
+"""It is put off for so long at most."""
+
+RECORDS_BYTES_MAX = 64 << 20
+"""One file of call records; the next line begins a new one."""
+
+RECORDS_FILES_KEPT = 4
+"""Full files of call records that are kept beside the one that is written to; the oldest goes."""
+
+API_CONNECTIONS_MAX = 32
+"""Connections to the HTTP API; at the bound a new one is closed at once."""
+
+API_CONNECTION_S = 10.0
+"""How long one may take for its request and answer; then it is cut off."""
+
 SHUTDOWN_GRACE_S = 2.0
 """How long a stopping bridge waits for the answers to its BYEs."""
 
@@ -49,6 +73,11 @@ PROMPT_S_MAX = 30
 
 PROMPT_FILES_MAX = 64
 """Prompt files kept in memory, half a megabyte each at most; beyond that the one that was read first is read again."""
+UDP_DATAGRAMS_PER_TURN_MAX = 32
+"""SIP datagrams of one socket handled in one turn of the event loop; the kernel's buffer keeps the rest."""
+
+UDP_TURN_S_MAX = 0.002
+"""How long one such turn may last: the media clock waits for it."""
 
 TCP_CONNECTIONS_MAX = 4_096
 """SIP connections, accepted and made, together. At the bound a new one is closed at once."""
@@ -79,6 +108,9 @@ TCP_LINGER_S = 1.0
 
 TCP_UNSENT_BYTES_MAX = 256 << 10
 """What waits for a peer that does not read, or is being connected to. At the bound the connection is closed."""
+
+TCP_TURN_S_MAX = 0.002
+"""How long the messages of all connections together may take in one turn of the event loop: media waits for it."""
 
 TCP_MESSAGES_PER_TURN_MAX = 16
 """Messages of one connection handled in one turn of the event loop, so that a burst cannot hold up media."""

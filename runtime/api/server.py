@@ -3,16 +3,22 @@
     GET /healthz     no key; 200 while the bridge takes calls, else 503 (no tables yet, stopping)
     GET /v1/calls    Authorization: Bearer KEY; live calls, the newest ended ones, counters
 
-It listens on loopback by default; the key lies in the state folder. Answers are JSON with a `formatVersion`.
+It listens on loopback by default, and then answers nobody who names it otherwise; the key lies in the state folder.
+Answers are JSON with a `formatVersion`. A connection is for one request and is cut off when that takes too long.
 """
 
 from __future__ import annotations
 
+import asyncio
 import hmac
+import ipaddress
+import urllib.parse
 from collections.abc import Callable
 from typing import Any
 
 from aiohttp import web
+
+from runtime.limits import API_CONNECTION_S, API_CONNECTIONS_MAX
 
 BODY_BYTES_MAX = 64 << 10
 
@@ -25,6 +31,8 @@ class Api:
         self._calls = calls
         self._health = health
         self._runner: web.AppRunner | None = None
+        self._server: asyncio.Server | None = None
+        self._is_loopback = True
 
     async def start(self, host: str, port: int) -> tuple[str, int]:
         """Listen; OSError when the port is taken. Port 0 takes a free one; the address it then has is returned."""
@@ -34,27 +42,47 @@ class Api:
         self._runner = web.AppRunner(app, access_log=None)
         await self._runner.setup()
         try:
-            await web.TCPSite(self._runner, host, port).start()
+            self._server = await asyncio.get_running_loop().create_server(self._connection, host, port)
         except OSError:
             await self.stop()
             raise
-        bound = self._runner.addresses[0]
+        bound = self._server.sockets[0].getsockname()
+        self._is_loopback = ipaddress.ip_address(bound[0]).is_loopback
         return bound[0], bound[1]
 
     async def stop(self) -> None:
         """Close the server."""
+        if self._server is not None:
+            self._server.close()
+            self._server = None
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
 
+    def _connection(self) -> asyncio.BaseProtocol:
+        """One more connection, for one request: there are few, and none lasts."""
+        assert self._runner is not None
+        server = self._runner.server
+        assert server is not None, "the runner is set up"
+        if len(server.connections) >= API_CONNECTIONS_MAX:
+            return _Refused()
+        handler = server()
+        asyncio.get_running_loop().call_later(API_CONNECTION_S, _cut, handler)
+        return handler
+
     @web.middleware
     async def _guard(self, request: web.Request, handler: Callable[[web.Request], Any]) -> web.StreamResponse:
+        if self._is_loopback and not _is_local(request.host):
+            # A web page whose name has been pointed at this address (DNS rebinding) names itself here.
+            hint = "name the API by its loopback address, or localhost"
+            return web.json_response({"error": "misdirected request", "hint": hint}, status=421)
         if request.path != "/healthz":
             given = request.headers.get("Authorization", "")
             if not hmac.compare_digest(given.encode("utf-8", "surrogateescape"), f"Bearer {self._key}".encode()):
                 hint = "send `Authorization: Bearer KEY` with the key from the state folder's api.key"
                 return web.json_response({"error": "unauthorized", "hint": hint}, status=401)
         response: web.StreamResponse = await handler(request)
+        response.force_close()
         return response
 
     async def _get_health(self, _request: web.Request) -> web.Response:
@@ -63,3 +91,25 @@ class Api:
 
     async def _get_calls(self, _request: web.Request) -> web.Response:
         return web.json_response(self._calls())
+
+
+class _Refused(asyncio.Protocol):
+    """A connection too many: closed as it is made."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Close it."""
+        transport.close()
+
+
+def _cut(handler: web.RequestHandler) -> None:
+    if handler.transport is not None:
+        handler.transport.abort()
+
+
+def _is_local(host: str) -> bool:
+    """Whether a Host header names this machine's loopback."""
+    try:
+        name = urllib.parse.urlsplit(f"//{host}").hostname or ""
+        return name == "localhost" or ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False

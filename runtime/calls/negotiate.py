@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import replace
 
 from runtime.calls.commands import Ports
-from runtime.limits import MEDIA_TIMEOUT_INITIAL_S
+from runtime.limits import MEDIA_TIMEOUT_HOLD_S, MEDIA_TIMEOUT_INITIAL_S
 from runtime.media.session import StreamConfig
 from runtime.routing.route import LAWS, Admission
-from runtime.sip.offer_answer import LocalMedia, Negotiated, OfferAnswer
+from runtime.sip.offer_answer import LocalMedia, Negotiated, NegotiationFailure, OfferAnswer
+from runtime.sip.path import Address
+from runtime.sip.streams import WARNING_OTHER
 
 
 def local_media(admission: Admission, ports: Ports, session_id: int) -> LocalMedia:
     """What this call may speak, and where it is heard."""
     return LocalMedia(ports.address, ports.port, admission.codecs, admission.dtmf, session_id)
+
+
+def media_ends(ports: Ports) -> set[Address]:
+    """Where a call's packets come from and go to on our side, RTP and RTCP."""
+    return {(ports.address, ports.port), (ports.address, ports.port + 1)}
 
 
 def stream_of(negotiated: Negotiated, timeout_s: float) -> StreamConfig:
@@ -32,6 +40,7 @@ def stream_of(negotiated: Negotiated, timeout_s: float) -> StreamConfig:
         ptime_ms=negotiated.ptime_ms,
         timeout_s=timeout_s,
         timeout_initial_s=max(timeout_s, MEDIA_TIMEOUT_INITIAL_S),
+        timeout_hold_s=max(timeout_s, MEDIA_TIMEOUT_HOLD_S),
     )
 
 
@@ -41,10 +50,22 @@ def with_timeout(stream: StreamConfig, timeout_s: float) -> StreamConfig:
 
 
 def describe(
-    offer_answer: OfferAnswer, offer: bytes, local: LocalMedia, timeout_s: float
+    offer_answer: OfferAnswer, offer: bytes, local: LocalMedia, timeout_s: float, own: Container[Address]
 ) -> tuple[bytes, StreamConfig | None]:
     """Our SDP for an INVITE: the answer and what it means, or our own offer when it brought none (late offer)."""
     if not offer:
         return offer_answer.offer(local), None
     body, negotiated = offer_answer.answer(offer, local)
-    return body, stream_of(negotiated, timeout_s)
+    return body, agreed(negotiated, timeout_s, own)
+
+
+def agreed(negotiated: Negotiated, timeout_s: float, own: Container[Address]) -> StreamConfig:
+    """How packets flow by this agreement; NegotiationFailure where they would flow in a circle.
+
+    `own` are the bridge's own RTP and RTCP ports: a call that names one as its own would keep itself alive.
+    """
+    stream = stream_of(negotiated, timeout_s)
+    if stream.remote in own or stream.remote_rtcp in own:
+        text = "the session description names a media port of the bridge itself"
+        raise NegotiationFailure(488, "Not Acceptable Here", WARNING_OTHER, text)
+    return stream

@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Any
 
 from runtime.routing.route import Admission
+from runtime.sip.events import InviteReceived, InviteTurnedAway
 
 
 class EndedBy(StrEnum):
@@ -59,6 +60,15 @@ class CallRecord:
     jitter_ms: float = 0.0
     digits: int = 0
     """How many digits came in; which ones is nobody's business here."""
+
+    @classmethod
+    def begun(
+        cls, call_id: str, event: InviteReceived | InviteTurnedAway, revision: int, region: str, now_wall: float
+    ) -> CallRecord:
+        """The record of a call of which only the INVITE is known."""
+        sip_call_id = event.request.headers.first("Call-ID") or ""
+        source = event.path.remote[0]
+        return cls(call_id, sip_call_id, source=source, revision=revision, region=region, created_at=now_wall)
 
     def admitted(self, admission: Admission, *, has_room: bool = True) -> CallRecord:
         """This record with who takes the call; no room yet while a PIN is asked for."""

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from runtime.calls.reasons import quotable
+from runtime.calls.arrival import read_arrival
+from runtime.calls.reasons import EndReason, quotable
 from runtime.calls.record import CallRecord, EndedBy
 from runtime.limits import RETRY_AFTER_S
-from runtime.routing.route import Rejection
+from runtime.routing.route import Rejection, route
+from runtime.sip.errors import SipSyntaxError
+from runtime.sip.events import InviteTurnedAway
 from schemas.tables.naming import masked
+from schemas.tables.tables import Tables
 
 
 def headers_of(rejection: Rejection) -> list[tuple[str, str]]:
@@ -22,7 +26,7 @@ def headers_of(rejection: Rejection) -> list[tuple[str, str]]:
 
 
 def record_of(record: CallRecord, rejection: Rejection, now_wall: float) -> CallRecord:
-    """`record` with the refusal as its end."""
+    """`record` with the refusal as its end. A rule that hides numbers hides this one, too."""
     record = replace(
         record,
         trunk=record.trunk or rejection.trunk,
@@ -32,3 +36,14 @@ def record_of(record: CallRecord, rejection: Rejection, now_wall: float) -> Call
         hint=rejection.hint,
     )
     return record.ended(now_wall, rejection.sip_status, rejection.code, rejection.words, EndedBy.BRIDGE)
+
+
+def turned_away(tables: Tables, event: InviteTurnedAway, record: CallRecord, now_wall: float) -> CallRecord:
+    """The record of a stranger's INVITE, which the endpoint has answered already."""
+    try:
+        arrival = read_arrival(event.request, event.path)
+    except SipSyntaxError as fault:
+        return record_of(record, Rejection(event.status, EndReason.SYNTAX, fault.reason), now_wall)
+    verdict = route(tables, arrival, record.region, record.call_id, "")
+    assert isinstance(verdict, Rejection), "no trunk takes calls from there"
+    return record_of(replace(record, from_user=arrival.caller, to_user=arrival.called), verdict, now_wall)

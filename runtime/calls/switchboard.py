@@ -15,12 +15,12 @@ from runtime.calls.arrival import read_arrival
 from runtime.calls.call import Call, State, Step
 from runtime.calls.commands import Command, EndCall, JoinRoom, OpenLeg, PassDigit, Ports, StartMedia, TrustSource
 from runtime.calls.entrance import Challenge, Entrance, Knock
-from runtime.calls.negotiate import describe, stream_of
+from runtime.calls.negotiate import agreed, describe
 from runtime.calls.opening import Opening
 from runtime.calls.prompting import Outcome, Prompting
 from runtime.calls.reasons import ENDINGS, EndReason, reason_header
 from runtime.calls.record import CallRecord, EndedBy
-from runtime.calls.refusal import headers_of, record_of
+from runtime.calls.refusal import headers_of, record_of, turned_away
 from runtime.limits import CALLS_MAX
 from runtime.media.session import DigitReceived, MediaTimedOut, RemoteBye, SourceLocked, StreamConfig
 from runtime.routing.route import Admission, PinAsked, Rejection
@@ -48,7 +48,7 @@ class Now:
 
 
 class Switchboard:
-    """All calls of one bridge. `reserve_ports` gives a bound pair for a local address, or None.
+    """All calls of one bridge. `reserve_ports` gives a bound pair for a local address, or says why not.
 
     `unseal` opens the secrets in the tables.
     """
@@ -56,7 +56,7 @@ class Switchboard:
     def __init__(
         self,
         endpoint: Endpoint,
-        reserve_ports: Callable[[str], Ports | None],
+        reserve_ports: Callable[[str], Ports | str],
         entropy: Callable[[int], bytes],
         region: str = "",
         unseal: Unseal = unseals_nothing,
@@ -93,6 +93,8 @@ class Switchboard:
         match event:
             case sip.InviteReceived():
                 self._invited(event, now)
+            case sip.InviteTurnedAway():
+                self._turned_away(event, now)
             case sip.ReinviteReceived():
                 self._reinvited(event, now)
             case sip.AckReceived():
@@ -192,6 +194,10 @@ class Switchboard:
         """Whether a trunk of the live tables names this source address."""
         return self._tables.source_index.names(parse_address(address))
 
+    def welcomes(self, address: str) -> bool:
+        """Whether a trunk of the live tables could take a call from there, known or not."""
+        return self._tables.source_index.may_call(parse_address(address))
+
     def vouches(self, head: bytes, address: str, now: float) -> bool:
         """Whether a message that begins so comes from who was challenged at this address a moment ago."""
         return self._entrance.vouches(head, address, now)
@@ -213,16 +219,9 @@ class Switchboard:
     # -- a new call ------------------------------------------------------------------------------------------------
 
     def _invited(self, event: sip.InviteReceived, now: Now) -> None:
-        call_id = random_id("SCL", self._entropy(ID_BYTES))
+        record = self._new_record(event, now)
+        call_id = record.call_id
         self._endpoint.set_local_tag(event.leg, call_id)
-        record = CallRecord(
-            call_id=call_id,
-            sip_call_id=event.request.headers.first("Call-ID") or "",
-            source=event.path.remote[0],
-            revision=self._revision,
-            region=self._region,
-            created_at=now.wall,
-        )
         try:
             arrival = read_arrival(event.request, event.path)
         except SipSyntaxError as fault:
@@ -259,6 +258,13 @@ class Switchboard:
                 else:
                     self._admit(event, record, verdict.admission, verdict, now)
 
+    def _turned_away(self, event: sip.InviteTurnedAway, now: Now) -> None:
+        self._count_refused(turned_away(self._tables, event, self._new_record(event, now), now.wall))
+
+    def _new_record(self, event: sip.InviteReceived | sip.InviteTurnedAway, now: Now) -> CallRecord:
+        call_id = random_id("SCL", self._entropy(ID_BYTES))
+        return CallRecord.begun(call_id, event, self._revision, self._region, now.wall)
+
     def _full(self) -> str:
         if self._draining:
             return "the bridge is stopping"
@@ -289,8 +295,11 @@ class Switchboard:
 
     def _refuse(self, leg: int, record: CallRecord, rejection: Rejection, now: Now) -> None:
         self._endpoint.respond(leg, rejection.sip_status, now.mono, headers=headers_of(rejection))
+        self._count_refused(record_of(record, rejection, now.wall))
+
+    def _count_refused(self, record: CallRecord) -> None:
         self.refused += 1
-        self._commands.append(EndCall(record_of(record, rejection, now.wall), None))
+        self._commands.append(EndCall(record, None))
 
     # -- a live call -----------------------------------------------------------------------------------------------
 
@@ -308,7 +317,8 @@ class Switchboard:
 
     def _late_answer(self, call: Call, body: bytes, now: Now) -> None:
         try:
-            stream = stream_of(call.offer_answer.accept(body), call.admission.media_timeout_s)
+            negotiated = call.offer_answer.accept(body)
+            stream = agreed(negotiated, call.admission.media_timeout_s, self._opening.media_ports)
         except NegotiationFailure as fault:
             call.offer_answer.withdraw()
             if call.stream is None:  # it never had media: there is nothing to go on with
@@ -330,7 +340,9 @@ class Switchboard:
             return
         timeout_s = call.admission.media_timeout_s
         try:
-            body, stream = describe(call.offer_answer, event.request.body, call.local, timeout_s)
+            body, stream = describe(
+                call.offer_answer, event.request.body, call.local, timeout_s, self._opening.media_ports
+            )
         except NegotiationFailure as fault:
             # RFC 3261 section 14.2: a refused re-INVITE leaves the session as it was.
             self._endpoint.respond(
@@ -382,5 +394,5 @@ class Switchboard:
         del self._by_id[call.id]
         self._prompting.forget(call.id)
         call.advance(Step.END)
-        self._opening.left(call.record.trunk)
+        self._opening.left(call.record.trunk, call.ports)
         self._commands.append(EndCall(call.record.ended(now.wall, status, reason, words, by), call.ports))

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import http.client
+import ipaddress
 import json
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from pathlib import Path
 from typing import Any
@@ -24,21 +27,22 @@ RECENT_SHOWN = 10
 @click.command()
 @state_option
 @output_option
-def calls(state: Path, output: str) -> None:
+@click.option("--anywhere", is_flag=True, help="Send the key to an API that is not on this machine's loopback, too.")
+def calls(state: Path, output: str, *, anywhere: bool) -> None:
     """Show the live calls and the newest ended ones of the bridge that runs on this state folder.
 
     \b
     Example:
       bridge calls -o json | jq .live
     """
-    found = _ask(state)
+    found = _ask(state, anywhere=anywhere)
     if output == "json":
         click.echo(json.dumps(found))
         return
     _show(found)
 
 
-def _ask(state: Path) -> dict[str, Any]:
+def _ask(state: Path, *, anywhere: bool) -> dict[str, Any]:
     bridge = find(state)
     if bridge is None:
         raise BridgeError(
@@ -46,17 +50,30 @@ def _ask(state: Path) -> dict[str, Any]:
         )
     if not bridge.api:
         raise BridgeError("the bridge runs without its API", "start it without --api off")
+    if not (anywhere or is_loopback(bridge.api)):
+        raise BridgeError(
+            f"the bridge's API is at {bridge.api}, not on this machine's loopback: the key is not sent there",
+            "if that is right: bridge calls --anywhere",
+        )
     request = urllib.request.Request(  # noqa: S310 - the URL is the one that the bridge wrote, always http
         f"{bridge.api}/v1/calls", headers={"Authorization": f"Bearer {api_key(state)}"}
     )
     try:
         with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:  # noqa: S310 - as above
             body: dict[str, Any] = json.loads(answer.read())
-    except (urllib.error.URLError, TimeoutError, ValueError) as fault:
+    except (urllib.error.URLError, http.client.HTTPException, OSError, ValueError) as fault:
         raise BridgeError(
             f"the bridge's API at {bridge.api} does not answer: {fault}", "is the bridge running?"
         ) from fault
     return body
+
+
+def is_loopback(url: str) -> bool:
+    """Whether a URL's host is a loopback address; a name is none."""
+    try:
+        return ipaddress.ip_address(urllib.parse.urlsplit(url).hostname or "").is_loopback
+    except ValueError:
+        return False
 
 
 def _show(found: dict[str, Any]) -> None:

@@ -13,6 +13,12 @@ from collections import OrderedDict
 from collections.abc import Callable
 
 from runtime.gate.bucket import TokenBucket
+from runtime.sip.intake import KEEP_ALIVE
+
+ODD_PER_S = 500.0
+ODD_BURST = 1_000.0
+"""Messages of one carrier's address that cannot be whole (no proper start line, headers without an end). Who forges the
+carrier's address with such does not use up what its calls need."""
 
 KNOWN_PER_S = 2_000.0
 KNOWN_BURST = 4_000.0
@@ -44,6 +50,10 @@ _SCANNER = re.compile(
     rb"(?:friendly-scanner|friendly-request|sipvicious|sipcli|sip-scan|sipsak|sundayddr|iwar|VaxSIPUserAgent|pplsip)",
     re.IGNORECASE | re.MULTILINE,
 )
+_TOKEN = rb"[A-Za-z0-9\-.!%*_+`'~]+"
+_SIP = re.compile(rb"[\r\n]*(?:SIP/|" + _TOKEN + rb"[ \t]+[^ \t])")
+"""How everything begins that the parser can make something of."""
+_WHOLE = re.compile(rb"[\r\n]*(?:SIP/2\.0 [1-6][0-9][0-9][ \r]|" + _TOKEN + rb" [!-~]+ SIP/2\.0\r\n)", re.IGNORECASE)
 _IN_DIALOG = re.compile(rb"^(?:To|t)[ \t]*:[^\r\n]*;[ \t]*tag[ \t]*=", re.IGNORECASE | re.MULTILINE)
 
 
@@ -84,10 +94,19 @@ class SourceGate:
         """Why this message is dropped, as a word for counters; None when it may go on."""
         source = self._source(address, now)
         if source.is_known(now):
-            return None if source.messages(now) else "source-rate"
+            return self._refuses_known(data, source, now)
         if not source.messages(now):
             return "stranger-rate"
         return self._refuses_stranger(data[:HEAD_BYTES], address, source, now)
+
+    def _refuses_known(self, data: bytes, source: _Source, now: float) -> str | None:
+        if not data.strip(KEEP_ALIVE):
+            return None  # costs as much to drop as to take
+        if _SIP.match(data) is None:
+            return "not-sip"
+        if b"\r\n\r\n" not in data or _WHOLE.match(data) is None:
+            return None if source.odd.take(now) else "odd-rate"
+        return None if source.messages(now) else "source-rate"
 
     def _refuses_stranger(self, head: bytes, address: str, source: _Source, now: float) -> str | None:
         if head.startswith(b"SIP/2.0 "):
@@ -116,13 +135,14 @@ class SourceGate:
 class _Source:
     """What is remembered of one address."""
 
-    __slots__ = ("_known_rate", "_stranger_rate", "invites", "named", "trusted_until")
+    __slots__ = ("_known_rate", "_stranger_rate", "invites", "named", "odd", "trusted_until")
 
     def __init__(self, named: bool, now: float) -> None:
         self.named = named
         self.trusted_until = now
         self._known_rate = TokenBucket(KNOWN_PER_S, KNOWN_BURST, now)
         self._stranger_rate = TokenBucket(STRANGER_PER_S, STRANGER_BURST, now)
+        self.odd = TokenBucket(ODD_PER_S, ODD_BURST, now)
         self.invites = TokenBucket(STRANGER_INVITES_PER_S, STRANGER_INVITES_BURST, now)
 
     def messages(self, now: float) -> bool:

@@ -57,6 +57,8 @@ class StreamConfig:
     """Silence of the peer, once it was heard, that ends in `MediaTimedOut`."""
     timeout_initial_s: float = 30.0
     """The same before anything was heard."""
+    timeout_hold_s: float = 600.0
+    """The same while the peer is on hold and sends no audio: its RTCP and its re-INVITEs are signs of life."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +167,7 @@ class MediaSession:
             self._out.digits.clear()
         if config.codec != before.codec or config.receive != before.receive:
             self._jitter.flush(config.codec)
-        if config.receive and not before.receive:
+        if not (config.receive and before.receive):
             self._last_heard = now
 
     # -- in ------------------------------------------------------------------------------------------------------------
@@ -234,9 +236,15 @@ class MediaSession:
                 self._tell(DigitReceived(digit))
 
     def receive_rtcp(self, data: bytes, address: Address, now: float, wall_s: float) -> None:
-        """Take a datagram from the RTCP port; only the host that is heard is believed."""
+        """Take a datagram from the RTCP port; only the host that is heard is believed, and of it only one port.
+
+        The port that signalling names, or the one beside the RTP that is heard, is the peer's, however late it speaks;
+        where neither has spoken, whoever was first stays: others of that host must not turn our reports to them.
+        """
         host_port = address[:2]
-        if host_port[0] != self._to[0] and host_port != self._config.remote_rtcp:
+        is_named = host_port in (self._config.remote_rtcp, self._beside_rtp())
+        is_first = self._rtcp_from is None and host_port[0] == self._to[0]
+        if not (is_named or is_first or host_port == self._rtcp_from):
             self._rejected += 1
             return
         before = self._reports.received
@@ -244,6 +252,12 @@ class MediaSession:
             self._tell(RemoteBye())
         if self._reports.received > before:
             self._rtcp_from = host_port
+            if not self._config.receive:
+                self._last_heard = now
+
+    def reject(self) -> None:
+        """Count a datagram that came from a port of our own: a loop, and nobody's voice."""
+        self._rejected += 1
 
     # -- out -----------------------------------------------------------------------------------------------------------
 
@@ -295,16 +309,21 @@ class MediaSession:
             return self._rtcp_from
         if self._to == self._config.remote:
             return self._config.remote_rtcp
+        return self._beside_rtp()
+
+    def _beside_rtp(self) -> Address:
         return self._to[0], min(self._to[1] + 1, PORT_MAX)
 
     # -- clock and events ----------------------------------------------------------------------------------------------
 
     def check(self, now: float) -> None:
-        """Say so when the peer has been silent too long; not while it is not expected to speak (hold)."""
+        """Say so when the peer has been silent too long; much longer while it is not expected to speak (hold)."""
         silent_s = now - self._last_heard
         initial = self._streams == 0
         limit_s = self._config.timeout_initial_s if initial else self._config.timeout_s
-        if silent_s < limit_s or not self._config.receive:
+        if not self._config.receive:
+            limit_s = self._config.timeout_hold_s
+        if silent_s < limit_s:
             self._timed_out = False
         elif not self._timed_out:
             self._timed_out = True

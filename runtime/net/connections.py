@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import Counter
+from collections import Counter, deque
 
 from runtime.limits import (
     TCP_CONNECTIONS_MAX,
@@ -21,6 +21,7 @@ from runtime.limits import (
     TCP_LINGER_S,
     TCP_MESSAGES_PER_TURN_MAX,
     TCP_STRANGERS_MAX,
+    TCP_TURN_S_MAX,
     TCP_UNSENT_BYTES_MAX,
 )
 from runtime.net.sip_transport import SipUser
@@ -73,7 +74,7 @@ class Connection(asyncio.Protocol):
         self.heard_at = time.monotonic()
         self._splitter.receive(data)
         if not self._is_paused:
-            self._read_on()
+            self.read_on()
 
     def eof_received(self) -> None:
         """The peer sends no more: the connection is closed when what we have written is sent."""
@@ -140,14 +141,16 @@ class Connection(asyncio.Protocol):
 
     # -- the stream ------------------------------------------------------------------------------------------------
 
-    def _read_on(self) -> None:
+    def read_on(self) -> None:
         """Handle what is here, some messages at a time: between two times the loop may tick and hear others."""
         assert self.path is not None, "data comes from a connection that was made"
         for _ in range(TCP_MESSAGES_PER_TURN_MAX):
+            if not self._table.has_time():
+                break
             rest_s = self._table.user.rest_s(self.path.remote[0])
             if rest_s > 0 and self._over_at is None:
                 self._pause(True)
-                asyncio.get_running_loop().call_later(max(rest_s, REST_S_MIN), self._read_on)
+                asyncio.get_running_loop().call_later(max(rest_s, REST_S_MIN), self.read_on)
                 return
             item = self._splitter.next_item(time.monotonic()) if self._over_at is None else None
             if item is None:
@@ -155,7 +158,7 @@ class Connection(asyncio.Protocol):
                 return
             self._take(item)
         self._pause(True)
-        asyncio.get_running_loop().call_soon(self._read_on)
+        self._table.wait_for_turn(self)
 
     def _pause(self, wanted: bool) -> None:
         """Read no more from the socket for now, or read again."""
@@ -201,6 +204,8 @@ class Connections:
         self._strangers = 0
         self._sweeping: asyncio.TimerHandle | None = None
         self._is_closed = False
+        self._turn_until: float | None = None
+        self._waiting: deque[Connection] = deque()
 
     def __len__(self) -> int:
         return len(self._all)
@@ -262,6 +267,25 @@ class Connections:
             self._sweeping = None
         for connection in tuple(self._all):
             connection.close("Server Stopped")
+
+    def has_time(self) -> bool:
+        """Whether this turn of the event loop has time left for messages: all connections share it."""
+        now = time.monotonic()
+        if self._turn_until is None:
+            self._turn_until = now + TCP_TURN_S_MAX
+            asyncio.get_running_loop().call_soon(self._next_turn)
+        return now < self._turn_until
+
+    def wait_for_turn(self, connection: Connection) -> None:
+        """It has more messages than this turn had time for: it goes on behind those that wait already."""
+        self._waiting.append(connection)
+
+    def _next_turn(self) -> None:
+        self._turn_until = None
+        for _ in range(len(self._waiting)):
+            if not self.has_time():
+                return
+            self._waiting.popleft().read_on()
 
     def _is_idle(self, connection: Connection, now: float) -> bool:
         """Whether nothing has come for too long. Who is a stranger is asked anew: the tables may have changed."""

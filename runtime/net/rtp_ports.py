@@ -6,6 +6,7 @@ port that somebody else holds is passed over; when `PORT_TRIES_MAX` pairs in a r
 
 from __future__ import annotations
 
+import errno
 import random
 import resource
 import socket
@@ -32,6 +33,10 @@ class RtpPorts:
         self.rtcp.close()
 
 
+class NoDescriptorsError(Exception):
+    """This process, or the machine, has all the open files that it may have."""
+
+
 class RtpPortRange:
     """The pairs of one range; `first` and `last` are inclusive."""
 
@@ -42,8 +47,14 @@ class RtpPortRange:
     def __len__(self) -> int:
         return len(self._pairs)
 
-    def reserve(self, address: str) -> RtpPorts | None:
-        """A bound pair on `address`, or None when none could be had."""
+    def reserve(self, address: str) -> RtpPorts | str:
+        """A bound pair on `address`, or in words why none could be had."""
+        try:
+            return self._reserve(address) or "no free RTP ports: widen --rtp-ports"
+        except NoDescriptorsError:
+            return "no more files can be opened: raise the limit, ulimit -n"
+
+    def _reserve(self, address: str) -> RtpPorts | None:
         start = random.randrange(len(self._pairs))  # noqa: S311 - spreads ports; keys are never drawn here
         for step in range(min(PORT_TRIES_MAX, len(self._pairs))):
             port = self._pairs[(start + step) % len(self._pairs)]
@@ -71,18 +82,22 @@ def _bind_pair(address: str, port: int) -> tuple[socket.socket, socket.socket] |
     rtp = _bind(address, port)
     if rtp is None:
         return None
-    rtcp = _bind(address, port + 1)
-    if rtcp is None:
-        rtp.close()
-        return None
-    return rtp, rtcp
+    rtcp = None
+    try:
+        rtcp = _bind(address, port + 1)
+    finally:
+        if rtcp is None:
+            rtp.close()
+    return None if rtcp is None else (rtp, rtcp)
 
 
 def _bind(address: str, port: int) -> socket.socket | None:
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     try:
         sock = socket.socket(family, socket.SOCK_DGRAM)
-    except OSError:  # the process has all the descriptors that it may have
+    except OSError as fault:
+        if fault.errno in (errno.EMFILE, errno.ENFILE):
+            raise NoDescriptorsError from fault
         return None
     try:
         sock.setblocking(False)

@@ -1,25 +1,32 @@
-"""SIP over UDP: one bound socket, datagrams in with their path, datagrams out."""
+"""SIP over UDP: one bound socket, datagrams in with their path, datagrams out.
+
+The kernel's buffer is the queue: one turn of the event loop reads some datagrams and leaves the rest for the next, so
+that a source which sends all it may at once cannot hold up the media clock.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import socket
+import time
 
+from runtime.limits import UDP_DATAGRAMS_PER_TURN_MAX, UDP_TURN_S_MAX
 from runtime.net.sip_transport import Bound, SipUser, bound_socket
 from runtime.settings import Listen
 from runtime.sip.path import Address, Path
 
 SOCKET_BUFFER_BYTES = 4 << 20
+DATAGRAM_BYTES_MAX = 65_535
 
 
-class SipUdp(asyncio.DatagramProtocol):
+class SipUdp:
     """One UDP listener."""
 
     def __init__(self, listen: Listen, user: SipUser) -> None:
         self._listen = listen
         self._user = user
-        self._transport: asyncio.DatagramTransport | None = None
+        self._sock: socket.socket | None = None
         self._bound: Bound | None = None
 
     @property
@@ -30,21 +37,9 @@ class SipUdp(asyncio.DatagramProtocol):
 
     async def open(self) -> None:
         """Bind."""
-        sock = bound_socket(self._listen, socket.SOCK_DGRAM, SOCKET_BUFFER_BYTES)
-        self._bound = Bound(sock)
-        await asyncio.get_running_loop().create_datagram_endpoint(lambda: self, sock=sock)
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Remember where to send."""
-        assert isinstance(transport, asyncio.DatagramTransport) or hasattr(transport, "sendto")
-        self._transport = transport  # type: ignore[assignment]  # uvloop's transport has no asyncio base class
-
-    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
-        """One datagram, with the way it took."""
-        self._user.received(data, self.path_to((addr[0], addr[1])))
-
-    def error_received(self, exc: Exception) -> None:
-        """An ICMP error of something sent earlier: the transaction's own timers deal with it."""
+        self._sock = bound_socket(self._listen, socket.SOCK_DGRAM, SOCKET_BUFFER_BYTES)
+        self._bound = Bound(self._sock)
+        asyncio.get_running_loop().add_reader(self._sock, self._read)
 
     def path_to(self, remote: Address) -> Path:
         """The path to and from a peer."""
@@ -61,12 +56,31 @@ class SipUdp(asyncio.DatagramProtocol):
 
     def send(self, data: bytes, path: Path) -> None:
         """Send one datagram."""
-        if self._transport is not None and not self._transport.is_closing():
-            # An address that no socket takes is a peer's fault and one lost datagram, never the end of the rest.
-            with contextlib.suppress(OSError, ValueError):
-                self._transport.sendto(data, path.remote)
+        if self._sock is not None:
+            # An address that no socket takes is a peer's fault, a full buffer the network's: one lost datagram, never
+            # the end of the rest.
+            with contextlib.suppress(OSError, ValueError, OverflowError):
+                self._sock.sendto(data, path.remote)
 
     def close(self) -> None:
         """Stop listening."""
-        if self._transport is not None:
-            self._transport.close()
+        if self._sock is not None:
+            asyncio.get_running_loop().remove_reader(self._sock)
+            self._sock.close()
+            self._sock = None
+
+    def _read(self) -> None:
+        """One turn: so many datagrams, or those of so many milliseconds."""
+        until = time.monotonic() + UDP_TURN_S_MAX
+        for _ in range(UDP_DATAGRAMS_PER_TURN_MAX):
+            if self._sock is None:
+                return
+            try:
+                data, address = self._sock.recvfrom(DATAGRAM_BYTES_MAX)
+            except BlockingIOError:
+                return
+            except OSError:  # an ICMP error of something sent earlier: the transaction's own timers deal with it
+                continue
+            self._user.received(data, self.path_to((address[0], address[1])))
+            if time.monotonic() >= until:
+                return

@@ -89,7 +89,7 @@ class TestPhone:
         path = self._sip.path_to(via.transport, (via.host, via.port))
         assert path is not None, "the listener is of the peer's own kind"
         ports = RtpPortRange(*RTP_PORTS).reserve(path.local[0])
-        if ports is None:
+        if isinstance(ports, str):
             self._sip.close()
             raise BridgeError("no free RTP port for the test phone", "close other calls and try again")
         try:

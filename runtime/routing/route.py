@@ -180,7 +180,7 @@ def livekit_trunk_id(trunk: str) -> str:
 
 def _reject(tables: Tables, facts: CallFacts, decision: Decision, opens_pin: OpensPin = no_pin_opens) -> Rejection:
     assert isinstance(decision, Refused), "who has entered a PIN or proven a user name is not asked for it again"
-    trail = tuple(str(line) for line in explain(tables, facts, opens_pin).trail)
+    trail = tuple(str(line) for line in explain(tables, facts, opens_pin, decision=decision).trail)
     rule = decision.rule
     return Rejection(
         decision.sip_status,

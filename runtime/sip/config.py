@@ -18,6 +18,9 @@ UNACKED_MAX = 2
 DROPPED_HEAD_BYTES = 64
 """How much of an unusable datagram `MessageDropped` carries."""
 
+TRANSACTION_BYTES = 1_500
+"""What a transaction is taken to cost beside the texts that it keeps: its key and the message that it repeats."""
+
 REINVITE_RETRY_S_MAX = 10
 """RFC 3261 section 14.2: Retry-After of an overlapping re-INVITE is chosen between 0 and 10 s."""
 
@@ -28,6 +31,8 @@ class EndpointLimits:
 
     legs_max: int = 5_000
     transactions_max: int = 40_000
+    transaction_bytes_max: int = 128 << 20
+    """What all transactions keep together, by `TRANSACTION_BYTES`: about 2 kB each, a hostile one 50."""
     events_max: int = 20_000
     retry_after_s: int = 5
 

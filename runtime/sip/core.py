@@ -62,6 +62,7 @@ class Core:
     config: EndpointConfig
     entropy: Entropy
     ways: Ways = field(default_factory=SameWay)
+    welcomes: Callable[[str], bool] = lambda _: True
     alarms: Alarms = field(default_factory=Alarms)
     legs: Legs = field(default_factory=Legs)
     events: deque[Event] = field(default_factory=deque)
@@ -125,6 +126,7 @@ class Core:
         limits = self.config.limits
         return (
             len(self.transactions) >= limits.transactions_max
+            or self.transactions.bytes_kept >= limits.transaction_bytes_max
             or len(self.legs) >= limits.legs_max
             or len(self.events) >= limits.events_max
         )
@@ -133,7 +135,11 @@ class Core:
     def is_overfull(self) -> bool:
         """Whether not even a request of a call that is up can be taken."""
         limits = self.config.limits
-        return len(self.transactions) >= 2 * limits.transactions_max or len(self.events) >= 2 * limits.events_max
+        return (
+            len(self.transactions) >= 2 * limits.transactions_max
+            or self.transactions.bytes_kept >= 2 * limits.transaction_bytes_max
+            or len(self.events) >= 2 * limits.events_max
+        )
 
     def drop(self, path: Path, why: str, data: bytes) -> Fate:
         """Tell of a datagram that was good for nothing, as long as somebody reads such news."""

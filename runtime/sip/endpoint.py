@@ -8,6 +8,8 @@ sides of a call, `core` is what they share.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from runtime.sip.auth.client import Login
 from runtime.sip.config import EndpointConfig, EndpointLimits
 from runtime.sip.core import Core, Counts, Entropy
@@ -29,11 +31,18 @@ __all__ = ["Endpoint", "EndpointConfig", "EndpointLimits", "LegInfo", "Path"]
 class Endpoint:
     """One SIP user agent, called and calling. `entropy(n)` gives n unpredictable bytes; `now` is monotonic seconds.
 
-    `ways` says which transports and connections there are; None: one transport, without connections.
+    `ways` says which transports and connections there are; None: one transport, without connections. `welcomes` says
+    whether calls from an address are taken at all: where not, an INVITE gets 403 and nothing of it is kept.
     """
 
-    def __init__(self, config: EndpointConfig, entropy: Entropy, ways: Ways | None = None) -> None:
-        self._core = Core(config, entropy, ways or SameWay())
+    def __init__(
+        self,
+        config: EndpointConfig,
+        entropy: Entropy,
+        ways: Ways | None = None,
+        welcomes: Callable[[str], bool] = lambda _: True,
+    ) -> None:
+        self._core = Core(config, entropy, ways or SameWay(), welcomes)
         self._uac_requests = UacRequests(self._core)
         self._uac_invite = UacInvite(self._core, self._uac_requests)
         self._uas_invite = UasInvite(self._core, self._uac_requests.send_bye)
@@ -58,7 +67,7 @@ class Endpoint:
         self._core.transactions.fail(path, why, now)
 
     def handle_timer(self, now: float) -> None:
-        """Do everything that is due by `now`."""
+        """Do what is due by `now`, some hundred things at most; `next_deadline` tells whether there is more."""
         self._core.alarms.ring(now)
 
     def next_deadline(self) -> float | None:
@@ -97,11 +106,6 @@ class Endpoint:
         return found is not None and self._uas_invite.respond(
             found, status, now, reason=reason, headers=headers, body=body, content_type=content_type
         )
-
-    def resend_provisional(self, leg: int) -> bool:
-        """Send the last 1xx of the open INVITE again."""
-        found = self._core.legs.get(leg)
-        return found is not None and self._uas_invite.resend_provisional(found)
 
     def respond_request(
         self,

@@ -23,6 +23,15 @@ class InviteReceived:
 
 
 @dataclass(frozen=True, slots=True)
+class InviteTurnedAway:
+    """An INVITE from an address that nobody takes calls from: it was answered with `status`, and nothing is kept."""
+
+    request: Request
+    path: Path
+    status: int
+
+
+@dataclass(frozen=True, slots=True)
 class ReinviteReceived:
     """The peer wants to change the session (RFC 3261 section 14.2). 100 is sent; answer with `respond(leg, …)`."""
 
@@ -169,6 +178,7 @@ class MessageDropped:
 
 Event = (
     InviteReceived
+    | InviteTurnedAway
     | ReinviteReceived
     | ReinviteCancelled
     | AckReceived

@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass
 
 from runtime.sip.errors import Fault
-from runtime.sip.limits import MESSAGE_WITHIN_S, STREAM_BODY_BYTES_MAX, STREAM_HEAD_BYTES_MAX
+from runtime.sip.limits import HEAD_BYTES_MAX, MESSAGE_WITHIN_S, STREAM_BODY_BYTES_MAX
 
 PONG = b"\r\n"
 """What answers a ping (RFC 5626 section 4.4.1)."""
@@ -108,9 +108,9 @@ class StreamSplitter:
         buffer = self._buffer
         end = buffer.find(_BLANK, self._scanned)
         self._scanned = max(0, len(buffer) - 3)
-        if end < 0 and len(buffer) <= STREAM_HEAD_BYTES_MAX:
+        if end < 0 and len(buffer) <= HEAD_BYTES_MAX:
             return None
-        if end < 0 or end + 4 > STREAM_HEAD_BYTES_MAX:
+        if end < 0 or end + 4 > HEAD_BYTES_MAX:
             return 513, "Message Headers Too Large"
         length, fault = content_length(bytes(buffer[:end]))
         self._wanted = end + 4
@@ -122,7 +122,7 @@ class StreamSplitter:
 
     def _broken(self, fault: Fault) -> Framed:
         """The last item: what there is of the message, as much as one may have."""
-        data = bytes(self._buffer[: self._wanted or STREAM_HEAD_BYTES_MAX])
+        data = bytes(self._buffer[: self._wanted or HEAD_BYTES_MAX])
         self._is_over = True
         self._since = None
         self._buffer.clear()

@@ -10,6 +10,7 @@ from __future__ import annotations
 from runtime.sip.core import Core
 from runtime.sip.dialog import TARGET_REFRESH, check_dialog_fields
 from runtime.sip.errors import Fault, SipSyntaxError
+from runtime.sip.events import InviteTurnedAway
 from runtime.sip.fate import Fate
 from runtime.sip.incoming import IncomingRequest, answerable, read_request, read_response
 from runtime.sip.message import Request, Response
@@ -131,6 +132,10 @@ class Intake:
             return self._serve_in_dialog(incoming, now)
         if method in METHODS_IN_DIALOG:
             return self._refuse(incoming, 481)
+        if method == "INVITE" and not self._core.welcomes(incoming.path.remote[0]):
+            # Section 8.2.7: without a transaction, addresses that anybody can forge cost no memory.
+            self._core.events.append(InviteTurnedAway(incoming.request, incoming.path, 403))
+            return self._refuse(incoming, 403)
         if self._core.transactions.is_merged(incoming):
             return self._refuse(incoming, 482)
         if self._core.is_full:
@@ -148,7 +153,9 @@ class Intake:
         if found is None or (found[0].is_leaving and method != "BYE"):
             return self._refuse(incoming, 481)
         leg, dialog = found
-        if not dialog.is_in_order(incoming.cseq):
+        # Section 12.2.2 has 500 for a number below the last one. A BYE is taken all the same: somebody who has read the
+        # tags off the wire may have used up the numbers, and nobody is served by a call that its peer cannot end.
+        if not dialog.is_in_order(incoming.cseq) and method != "BYE":
             return self._refuse(incoming, 500, reason="CSeq Out Of Order")
         dialog.follow(incoming.path, self._core.ways)
         if method == "INVITE":

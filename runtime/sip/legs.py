@@ -33,12 +33,11 @@ class LegInfo:
 
 @dataclass(slots=True)
 class OpenInvite:
-    """An INVITE or re-INVITE of the peer without a final response. `provisional` is the last 1xx, as bytes."""
+    """An INVITE or re-INVITE of the peer without a final response."""
 
     incoming: IncomingRequest
     transaction: ServerTransaction
     is_reinvite: bool
-    provisional: bytes = b""
     expiry: Alarm | None = None
 
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 MESSAGE_BYTES_MAX = 65_536
 """One whole message; more is 513. A UDP datagram cannot hold more."""
 
-STREAM_HEAD_BYTES_MAX = 32_768
-"""Start line and headers of one message on a stream, the empty line included; more is 513, and the connection ends."""
+HEAD_BYTES_MAX = 16_384
+"""Start line and headers of one message, on a stream the empty line included; more is 513, and a connection ends."""
 
 STREAM_BODY_BYTES_MAX = 32_768
-"""Content-Length of one message on a stream; more is 513, and the connection ends. With the head: one whole message."""
+"""Content-Length of one message on a stream; more is 513, and the connection ends. """
 
 MESSAGE_WITHIN_S = 10.0
 """From the first byte of a message on a stream to its last; one that takes longer is 400, and the connection ends."""

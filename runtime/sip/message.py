@@ -104,11 +104,6 @@ class Headers:
         """A copy with one more header line at the end."""
         return self._of((*self._items, (canonical_name(name), value)))
 
-    def prepended(self, name: str, *values: str) -> Headers:
-        """A copy with header lines before all others, as a new Via or Route goes first."""
-        wanted = canonical_name(name)
-        return self._of((*((wanted, value) for value in values), *self._items))
-
     def without(self, *names: str) -> Headers:
         """A copy without the header lines of these names."""
         gone = {canonical_name(name).lower() for name in names}

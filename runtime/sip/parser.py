@@ -11,7 +11,7 @@ import re
 
 from runtime.sip.errors import Fault, SipSyntaxError
 from runtime.sip.grammar import TOKEN, has_illegal_control, is_token
-from runtime.sip.limits import HEADER_CHARS_MAX, HEADERS_MAX, MESSAGE_BYTES_MAX, URI_CHARS_MAX
+from runtime.sip.limits import HEAD_BYTES_MAX, HEADER_CHARS_MAX, HEADERS_MAX, MESSAGE_BYTES_MAX, URI_CHARS_MAX
 from runtime.sip.message import CANONICAL, Headers, Message, Request, Response, canonical_name
 from runtime.sip.validate import response_fault
 
@@ -42,6 +42,9 @@ def parse_message(data: bytes) -> Message:
     if not blank_line:
         fault = fault or (400, "Headers Do Not End")
         head = head.removesuffix(b"\r\n")
+    if len(head) > HEAD_BYTES_MAX:
+        fault = fault or (513, "Message Headers Too Large")
+        head = head[:HEAD_BYTES_MAX]
     start, _, lines = _unfolded(_decoded(head)).partition("\r\n")
     items, lengths, header_fault = _header_lines(lines)
     body, body_fault = _body(rest, lengths)

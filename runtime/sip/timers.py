@@ -10,6 +10,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from heapq import heapify, heappop, heappush
+from typing import Any, TypeVarTuple
+
+Subject = TypeVarTuple("Subject")
+
+RINGS_MAX = 128
+"""Alarms that ring in one go: a few milliseconds. A flood that came in a second is forgotten in a second, too."""
 
 STOPPED_MAX = 4_096
 """Stopped alarms that may wait in the heap before it is swept, as long as they are fewer than the live ones."""
@@ -92,59 +98,62 @@ RULES: dict[Timer, TimerRule] = {
 }
 
 
-class Alarm:
-    """One deadline; `action(now)` is called when it has passed, unless it was stopped (None) before."""
+REPEATING = frozenset({Timer.A, Timer.E, Timer.G})
+"""Those that start again and again, each time for longer; no transaction has two of them."""
 
-    __slots__ = ("action",)
-
-    def __init__(self, action: Callable[[float], None]) -> None:
-        self.action: Callable[[float], None] | None = action
+Alarm = int
+"""The handle of one deadline; never used twice."""
 
 
 class Alarms:
-    """All deadlines of one endpoint in one heap; equal deadlines ring in the order in which they were set."""
+    """All deadlines of one endpoint in one heap; equal deadlines ring in the order in which they were set.
 
-    __slots__ = ("_count", "_heap", "_stopped")
+    Tens of thousands wait here in a flood, so each is made of as few things as the garbage collector has to look at as
+    can be: a heap entry of numbers (which it stops to track) and one tuple of what to call.
+    """
+
+    __slots__ = ("_actions", "_count", "_heap")
 
     def __init__(self) -> None:
-        self._heap: list[tuple[float, int, Alarm]] = []
+        self._heap: list[tuple[float, Alarm]] = []
+        self._actions: dict[Alarm, tuple[Any, ...]] = {}
         self._count = 0
-        self._stopped = 0
 
     def __len__(self) -> int:
         """How many are set and not stopped."""
-        return len(self._heap) - self._stopped
+        return len(self._actions)
 
-    def start(self, deadline: float, action: Callable[[float], None]) -> Alarm:
-        """Set an alarm for `deadline` (same clock as every `now`)."""
+    def start(self, deadline: float, action: Callable[[*Subject, float], None], *subject: *Subject) -> Alarm:
+        """Set an alarm for `deadline` (same clock as every `now`); `action(*subject, now)` is called when it is due."""
         self._count += 1
-        alarm = Alarm(action)
-        heappush(self._heap, (deadline, self._count, alarm))
-        return alarm
+        self._actions[self._count] = (action, *subject)
+        heappush(self._heap, (deadline, self._count))
+        return self._count
 
     def stop(self, alarm: Alarm) -> None:
         """Stop an alarm; one that rang or was stopped already stays so."""
-        if alarm.action is None:
+        if self._actions.pop(alarm, None) is None:
             return
-        alarm.action = None
-        self._stopped += 1
-        if self._stopped > STOPPED_MAX and 2 * self._stopped > len(self._heap):
-            self._heap = [entry for entry in self._heap if entry[2].action is not None]
+        stopped = len(self._heap) - len(self._actions)
+        if stopped > STOPPED_MAX and 2 * stopped > len(self._heap):
+            self._heap = [entry for entry in self._heap if entry[1] in self._actions]
             heapify(self._heap)
-            self._stopped = 0
 
     def next_deadline(self) -> float | None:
         """When to call `ring` next; None when nothing is set."""
         heap = self._heap
-        while heap and heap[0][2].action is None:
+        while heap and heap[0][1] not in self._actions:
             heappop(heap)
-            self._stopped -= 1
         return heap[0][0] if heap else None
 
     def ring(self, now: float) -> None:
-        """Call every action whose deadline has passed, earliest first."""
-        while (deadline := self.next_deadline()) is not None and deadline <= now:
-            alarm = heappop(self._heap)[2]
-            action, alarm.action = alarm.action, None
-            assert action is not None, "next_deadline leaves a live alarm on top"
-            action(now)
+        """Call the actions whose deadline has passed, earliest first, and at most `RINGS_MAX` of them.
+
+        Where there are more, `next_deadline` is in the past: the caller comes again, when others have had their turn.
+        """
+        for _ in range(RINGS_MAX):
+            deadline = self.next_deadline()
+            if deadline is None or deadline > now:
+                return
+            action, *subject = self._actions.pop(heappop(self._heap)[1])
+            action(*subject, now)

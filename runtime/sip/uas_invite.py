@@ -137,7 +137,6 @@ class UasInvite:
         )
         opened.transaction.respond(status, data, now)
         if status < 200:
-            opened.provisional = data
             return True
         self._close(leg, opened)
         if status in CHALLENGES:
@@ -146,14 +145,6 @@ class UasInvite:
             self._accepted(leg, dialog, opened, data, has_body=bool(body), now=now)
         elif not opened.is_reinvite:
             self._core.end(leg, now)
-        return True
-
-    def resend_provisional(self, leg: Leg) -> bool:
-        """Send the last 1xx again (section 13.3.1.1: proxies give up without one every minute)."""
-        opened = leg.open_invite
-        if opened is None or not opened.provisional:
-            return False
-        self._core.send(opened.provisional, opened.transaction.path)
         return True
 
     # How it is done

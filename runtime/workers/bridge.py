@@ -11,7 +11,7 @@ import socket
 from collections import Counter, deque
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from runtime.api.server import Api
 from runtime.calls.record import CallRecord
@@ -24,6 +24,7 @@ from runtime.rooms.prompts import Prompts
 from runtime.routing.route import LAWS
 from runtime.settings import BridgeSettings, Listen
 from runtime.workers.reconciler_child import ReconcilerChild
+from runtime.workers.records import RecordFile, newest_records, open_records
 from runtime.workers.running import RunningBridge, announce, api_key, find, own_folder, withdraw
 from runtime.workers.tables_reader import TablesReader
 from runtime.workers.unsealing import KeyedUnsealer
@@ -52,7 +53,7 @@ class Bridge:
         self._worker.rooms = self._rooms = self._embedded_rooms()
         self._recent: deque[dict[str, Any]] = deque(maxlen=RECENT_RECORDS_MAX)
         self._reasons: Counter[str] = Counter()
-        self._records: TextIO | None = None
+        self._records: RecordFile | None = None
         self._reader: TablesReader | None = None
         self._api: Api | None = None
         self._prompts: Prompts | None = None
@@ -62,7 +63,7 @@ class Bridge:
     async def start(self) -> None:
         """Listen and follow the tables. BridgeError says what cannot be had."""
         settings = self._settings
-        own_folder(settings.state, "--state")
+        own_folder(settings.state, "--state", private=True)
         other = find(settings.state)
         if other is not None and other.pid != os.getpid():
             raise BridgeError(
@@ -70,10 +71,10 @@ class Bridge:
                 "stop it, or give this one a state folder of its own: --state DIR",
             )
         open_tables(settings.tables).close()  # a wrong address is said now, not at the first call
-        fit = descriptors_for(CALLS_MAX)
-        if fit < CALLS_MAX:
-            self._log("the limit of open files leaves room for fewer calls: raise it with ulimit -n", calls=fit)
-        self._records = _open_records(settings.records or settings.state / "records.jsonl")
+        self._say_how_many_calls_fit()
+        records = settings.records or settings.state / "records.jsonl"
+        self._records = open_records(records)
+        self._recent.extend(newest_records(records, RECENT_RECORDS_MAX))
         self._prompts = Prompts(settings.prompts, asyncio.get_running_loop().call_soon_threadsafe, self._log)
         self._prompts.start()
         self._worker.prompts = self._prompts
@@ -131,6 +132,15 @@ class Bridge:
             self._records.close()
         withdraw(self._settings.state)
 
+    def _say_how_many_calls_fit(self) -> None:
+        files, pairs = descriptors_for(CALLS_MAX), self._worker.port_pairs
+        limit = f"{CALLS_MAX} is the most of one bridge"
+        if files < min(pairs, CALLS_MAX):
+            limit = "open files are limited: raise it with ulimit -n"
+        elif pairs < CALLS_MAX:
+            limit = "--rtp-ports has no more pairs"
+        self._log(f"room for {min(files, pairs, CALLS_MAX)} calls ({limit})")
+
     # -- parts -----------------------------------------------------------------------------------------------------
 
     def _embedded_rooms(self) -> EmbeddedRooms:
@@ -186,8 +196,7 @@ class Bridge:
         self._reasons[record.reason] += 1
         if self._records is not None:
             try:
-                self._records.write(json.dumps(as_json, ensure_ascii=False) + "\n")
-                self._records.flush()
+                self._records.write(json.dumps(as_json, ensure_ascii=False))
             except OSError as fault:
                 self._log("call records are not written any more", fault=fault.strerror)
                 self._records = None
@@ -249,13 +258,3 @@ async def serve(
         if child is not None:
             await child.stop()
         await bridge.stop()
-
-
-def _open_records(path: Path) -> TextIO:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return path.open("a", encoding="utf-8")
-    except OSError as fault:
-        raise BridgeError(
-            f"cannot write call records to {path}: {fault.strerror}", "name another: --records FILE"
-        ) from fault

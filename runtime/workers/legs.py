@@ -12,8 +12,9 @@ import socket
 import struct
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Container
 
+from runtime.calls.negotiate import media_ends
 from runtime.limits import PACKETS_PER_TICK_MAX
 from runtime.media.codecs.g711 import Law
 from runtime.media.session import MediaSession, StreamConfig
@@ -87,10 +88,13 @@ class PhoneLegs:
     def __init__(self) -> None:
         self._legs: dict[str, PhoneLeg] = {}
         self._selector = selectors.DefaultSelector()
+        self._own: set[tuple[str, int]] = set()
+        """Our own ends: what comes from there goes in a circle."""
 
     def add(self, leg: PhoneLeg) -> None:
         """Read this leg's sockets from the next tick on."""
         self._legs[leg.call_id] = leg
+        self._own |= media_ends(leg.ports)
         if sys.platform == "linux":
             leg.ports.rtp.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
         self._selector.register(leg.ports.rtp, selectors.EVENT_READ, (leg, True))
@@ -104,6 +108,7 @@ class PhoneLegs:
         """Read this leg's sockets no more; the caller closes it."""
         leg = self._legs.pop(call_id, None)
         if leg is not None:
+            self._own -= media_ends(leg.ports)
             self._selector.unregister(leg.ports.rtp)
             self._selector.unregister(leg.ports.rtcp)
         return leg
@@ -121,21 +126,24 @@ class PhoneLegs:
             for key, _events in ready:
                 leg, is_rtp = key.data
                 if is_rtp:
-                    _read_rtp(leg, now, wall)
+                    _read_rtp(leg, now, wall, self._own)
                 else:
-                    _read_rtcp(leg, now, wall)
+                    _read_rtcp(leg, now, wall, self._own)
 
     def close(self) -> None:
         """Close the selector; the legs are closed one by one before."""
         self._selector.close()
 
 
-def _read_rtp(leg: PhoneLeg, now: float, wall: float) -> None:
+def _read_rtp(leg: PhoneLeg, now: float, wall: float, own: Container[tuple[str, int]]) -> None:
     try:
         data, ancillary, _flags, address = leg.ports.rtp.recvmsg(DATAGRAM_BYTES_MAX + 1, _ANCILLARY_BYTES)
     except OSError:  # an ICMP error of an earlier packet, or nothing there after all
         return
     if leg.session is None:
+        return
+    if address[:2] in own:
+        leg.session.reject()
         return
     arrived = now
     if ancillary and len(ancillary[0][2]) == _TIMESPEC.size:
@@ -144,12 +152,14 @@ def _read_rtp(leg: PhoneLeg, now: float, wall: float) -> None:
     leg.session.receive_rtp(data, address[:2], arrived)
 
 
-def _read_rtcp(leg: PhoneLeg, now: float, wall: float) -> None:
+def _read_rtcp(leg: PhoneLeg, now: float, wall: float, own: Container[tuple[str, int]]) -> None:
     try:
         data, address = leg.ports.rtcp.recvfrom(DATAGRAM_BYTES_MAX + 1)
     except OSError:
         return
-    if leg.session is not None:
+    if leg.session is not None and address[:2] in own:
+        leg.session.reject()
+    elif leg.session is not None:
         leg.session.receive_rtcp(data, address[:2], now, wall)
 
 

@@ -24,10 +24,15 @@ class RunningBridge:
     api: str
 
 
-def own_folder(path: Path, option: str) -> Path:
-    """The folder that an option names, made for this user alone when it is not there."""
+def own_folder(path: Path, option: str, *, private: bool = False) -> Path:
+    """The folder that an option names, made for this user alone when it is not there.
+
+    `private`: one that is there is closed to others as well.
+    """
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if private:
+            path.chmod(0o700)
     except OSError as fault:
         raise BridgeError(f"cannot make the folder {path}: {fault.strerror}", f"name another: {option} DIR") from fault
     return path

@@ -39,6 +39,7 @@ from runtime.sip.errors import Fault
 from runtime.sip.events import MessageDropped
 from runtime.sip.path import Path
 from runtime.workers.clock import MediaClock
+from runtime.workers.collector import Collector
 from runtime.workers.legs import PhoneLeg, PhoneLegs, new_session
 from schemas.seal import Unseal, unseals_nothing
 from schemas.tables.tables import Tables
@@ -60,10 +61,12 @@ class Worker:
         unseal: Unseal = unseals_nothing,
     ) -> None:
         self.sip = SipSockets(self)
-        self.endpoint = Endpoint(EndpointConfig(user_agent=user_agent), os.urandom, self.sip)
+        self.endpoint = Endpoint(EndpointConfig(user_agent=user_agent), os.urandom, self.sip, self._welcomes)
         self.switchboard = Switchboard(self.endpoint, ports.reserve, os.urandom, region, unseal)
+        self.port_pairs = len(ports)
         self.legs = PhoneLegs()
         self.clock = MediaClock(self._tick)
+        self._collector = Collector()
         self.dropped: dict[str, int] = {}
         self._turned_away = 0
         self._gate = SourceGate(self.switchboard.knows, self.switchboard.vouches)
@@ -81,6 +84,7 @@ class Worker:
         assert self.rooms is not None, "rooms are attached before the first call"
         assert self.prompts is not None, "and so are prompts"
         await self.sip.open(listens)
+        self._collector.start(time.monotonic())
         self.clock.start()
 
     def use_tables(self, tables: Tables, revision: int) -> None:
@@ -157,6 +161,9 @@ class Worker:
     def connections_needed(self) -> Collection[Path]:
         """The connections of live calls and transactions."""
         return self.endpoint.connections()
+
+    def _welcomes(self, address: str) -> bool:
+        return self.switchboard.welcomes(address)
 
     # -- signalling ------------------------------------------------------------------------------------------------
 
@@ -290,6 +297,7 @@ class Worker:
                 leg.session.check(now)
                 leg.report(now, wall)
         self.switchboard.handle_timer(Now(now, wall))
+        self._collector.look(self.endpoint.transaction_count, now)
 
 
 def _now() -> Now:

@@ -62,7 +62,10 @@ NOT_YET_VALUES: dict[str, dict[str, dict[str, str]]] = {
         "spec.provider": dict.fromkeys(("twilio", "telnyx", "plivo", "exotel", "wavix"), _NO_PROVIDER),
         "spec.inbound.includeHeaders": {"x": _NO_ATTRIBUTE, "all": _NO_ATTRIBUTE},
     },
-    "DispatchRule": _MEDIA_VALUES,
+    "DispatchRule": {
+        **_MEDIA_VALUES,
+        "spec.answer": {"immediately": "the call is answered when its room is ready"},
+    },
     "PhoneNumber": {
         "spec.direction": {
             "outbound": "the bridge places no calls on trunks",
@@ -102,7 +105,6 @@ HONOURED: dict[str, frozenset[str]] = {
         "spec.metadata",
         "spec.hidePhoneNumber",
         "spec.media.timeout",
-        "spec.answer",
         "spec.deletionPolicy",
     },
     "PhoneNumber": _EVERYWHERE | {"spec.number", "spec.trunkRef", "spec.dispatchRuleRef", "spec.deletionPolicy"},

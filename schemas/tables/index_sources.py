@@ -40,6 +40,14 @@ class SourceIndex:
             for buckets in (self.any_called, self.declared_called)
         )
 
+    def may_call(self, address: Address | None) -> bool:
+        """Whether any trunk could take a call of this source: one that names it, or one that goes by its password."""
+        return any(
+            buckets.get(network) is not None
+            for network in self.networks_holding(address)
+            for buckets in (self.any_called, self.declared_called)
+        )
+
     def _named(self, address: Address) -> Iterable[Network]:
         return supernets(address, self.lengths4 if address.version == 4 else self.lengths6)
 

@@ -56,6 +56,9 @@ _ALL_TRUNK_PREDICATES = len(TRUNK_PREDICATES)
 _ALL_MATCH_PREDICATES = len(MATCH_PREDICATES)
 _PIN = RULE_PREDICATES[-1]
 
+NEAREST_EXAMINED_MAX = 50
+"""Trunks of one network among which the nearest is sought for the words of a refusal; thousands may share it."""
+
 
 def decide(tables: Tables, facts: CallFacts, opens_pin: OpensPin | None = None) -> Decision:
     """Decide one call. Without `opens_pin` no PIN opens anything."""
@@ -176,13 +179,13 @@ def _rule_refused(dispatch: Dispatch, trunk: TrunkEntry, *, matched: bool) -> Re
 
 
 def _trunk_refused(tables: Tables, call: Call) -> Refused:
-    """The refusal by the trunk that came nearest among those that allow the source."""
+    """The refusal by the trunk that came nearest among those that allow the source, the oldest of each network."""
     nearest: TrunkEntry | None = None
     nearest_order: tuple[int, int, str] | None = None
     named = False
     for network, bucket in _buckets_at(tables, call):
         named = named or network != ANY_SOURCE
-        for entry in bucket:
+        for entry in bucket[:NEAREST_EXAMINED_MAX]:
             count = passed(TRUNK_PREDICATES, entry, call)
             order = (-count, *entry.order)
             if nearest_order is None or order < nearest_order:

@@ -14,7 +14,7 @@ TAKES = "takes"
 """Stands in `TrailLine.predicate` for a row of which all predicates hold."""
 
 NOT_INDEXED = "index"
-"""Stands in `Omitted.predicate` for rows that were not examined, as the indexes show that they cannot fit."""
+"""Stands in `Omitted.predicate` for rows that were not examined: the indexes rule them out, or yield nearer ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class Omitted:
     def __str__(self) -> str:
         things = f"{self.count} more {self.kind}{'' if self.count == 1 else 's'}"
         if self.predicate == NOT_INDEXED:
-            return f"{things}: not examined, the indexes rule them out"
+            return f"{things}: not examined, ruled out by the indexes or less near"
         return f"{things}: {'would take the call' if self.predicate == TAKES else f'stopped at {self.predicate}'}"
 
 

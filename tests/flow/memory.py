@@ -95,7 +95,7 @@ class World:
         self.random = Random(seed)
         self.now = 100.0
         self._port = count(10000, 2)
-        self.endpoint = Endpoint(EndpointConfig(user_agent="test"), self.random.randbytes)
+        self.endpoint = Endpoint(EndpointConfig(user_agent="test"), self.random.randbytes, welcomes=self._welcomes)
         self.switchboard = Switchboard(self.endpoint, self._reserve, self.random.randbytes, region, unseal)
         self.switchboard.use_tables(tables, revision)
         self.rooms = EmbeddedRooms(self)
@@ -226,6 +226,9 @@ class World:
             stream, ssrc=self.random.getrandbits(32), sequence=self.random.getrandbits(16),
             timestamp=self.random.getrandbits(32), cname="test", entropy=self.random.randbytes, now=self.now,
         )  # fmt: skip
+
+    def _welcomes(self, address: str) -> bool:
+        return self.switchboard.welcomes(address)
 
     def _reserve(self, address: str) -> MemoryPorts:
         ports = MemoryPorts(address, next(self._port))

@@ -10,7 +10,7 @@ from runtime.media.codecs.g711 import SILENCE
 from runtime.sip.offer_answer import Negotiated, OfferAnswer
 from runtime.sip.path import Path
 from schemas.tables.media import merged_media
-from schemas.tables.rows import Inbound, Media, NumberRow, RoomKind, Rows, RuleRow, TrunkRow
+from schemas.tables.rows import Auth, Inbound, Media, NumberRow, RoomKind, Rows, RuleRow, Secret, TrunkRow
 from schemas.tables.tables import Tables
 from tests.flow.memory import BRIDGE, World
 
@@ -50,6 +50,26 @@ def test_an_admitted_call_is_answered_joins_its_room_and_leaves_a_record() -> No
     assert "the caller hung up" in record.line()
     assert all(ports.closed for ports in world.ports)
     assert not world.rooms.members("lobby")
+
+
+def test_a_stranger_is_refused_and_explained_and_no_transaction_is_kept() -> None:
+    world = World(tables())
+    caller = world.caller("203.0.113.9").dial("+15550100000")
+    assert (caller.status, caller.warning) == (403, "")
+    [record] = world.records
+    assert (record.reason, record.status, record.to_user) == ("source-not-allowed", 403, "+15550100000")
+    assert "source 203.0.113.9 is not in 198.51.100.0/24" in record.trail[0]
+    assert (world.endpoint.transaction_count, world.endpoint.alarm_count) == (0, 0)
+
+
+def test_a_stranger_is_let_in_to_be_challenged_where_a_trunk_goes_by_its_password_alone() -> None:
+    sip = Inbound(auth=Auth("acme", Secret("env:PASSWORD")))
+    trunk = TrunkRow("default/anywhere", inbound=sip)
+    world = World(Tables.build(Rows({trunk.id: trunk}, {LOBBY.id: LOBBY})))
+    assert not world.switchboard.knows("203.0.113.9")
+    assert world.switchboard.welcomes("203.0.113.9")
+    world.caller("203.0.113.9").dial("+15550100000")
+    assert [record.reason for record in world.records] != ["source-not-allowed"]
 
 
 def test_a_lone_caller_hears_itself_later() -> None:
@@ -141,6 +161,23 @@ def test_hold_is_answered_truly_and_is_no_media_timeout() -> None:
     assert caller.change(codecs=("pcma",)) == 200, "another codec"
     world.step(0.5)
     assert world.legs[next(iter(world.legs))].session.law == "pcma"  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("offset", [0, 1, 2])
+def test_a_call_that_names_a_media_port_of_the_bridge_as_its_own_is_refused(offset: int) -> None:
+    """Its own next port pair, RTP or RTCP, or that of a call that is up: it would keep itself alive."""
+    world = World(tables())
+    up = world.caller().dial("+15550100000")
+    port = world.ports[0].port if offset == 2 else world.ports[0].port + 2 + offset
+    caller = world.caller()
+    caller.media_address = (BRIDGE[0], port)
+    assert caller.dial("+15550100000").status == 488
+    assert world.records[-1].reason == "media"
+    assert "media port of the bridge itself" in world.records[-1].words
+    assert up.status == 200
+    up.media_address = (BRIDGE[0], world.ports[0].port)
+    assert up.change() == 488, "nor by a re-INVITE"
+    assert world.legs[next(iter(world.legs))].session.remote[0] != BRIDGE[0]  # type: ignore[union-attr]
 
 
 def test_a_reinvite_that_cannot_be_agreed_on_leaves_the_call_as_it_was() -> None:
@@ -244,7 +281,7 @@ def test_a_body_that_is_no_session_description_is_refused_before_routing() -> No
 
 def test_no_free_port_is_a_503_with_a_reason() -> None:
     world = World(tables())
-    world.switchboard._opening._reserve_ports = lambda _address: None
+    world.switchboard._opening._reserve_ports = lambda _address: "no more files can be opened"
     assert world.caller().dial("+15550100000").status == 503
     assert world.records[0].reason == "no-ports"
 

@@ -34,6 +34,7 @@ class TransactionLayer:
         self._clients: dict[Key, ClientTransaction] = {}
         self._merge_keys: dict[Key, ServerTransaction] = {}
         self._by_connection: dict[Path, set[Transaction]] = {}
+        self.bytes_kept = 0
 
     def __len__(self) -> int:
         return len(self._servers) + len(self._clients)
@@ -41,6 +42,11 @@ class TransactionLayer:
     def send(self, data: bytes, path: Path) -> None:
         """Put a datagram on its way."""
         self._send(data, path)
+
+    def weigh(self, transaction: Transaction, bytes_kept: int) -> None:
+        """From now on a transaction keeps so many bytes."""
+        self.bytes_kept += bytes_kept - transaction.bytes_kept
+        transaction.bytes_kept = bytes_kept
 
     def move(self, transaction: Transaction, path: Path) -> None:
         """From now on a transaction goes along another path."""
@@ -51,6 +57,7 @@ class TransactionLayer:
     def forget(self, transaction: Transaction) -> None:
         """Take a terminated transaction out of the tables."""
         self._leave(transaction)
+        self.bytes_kept -= transaction.bytes_kept
         if isinstance(transaction, ServerTransaction):
             del self._servers[transaction.key]
             if transaction.merge_key is not None:
@@ -96,6 +103,7 @@ class TransactionLayer:
         )
         assert opened.key not in self._servers, "a retransmission was taken for a new request"
         self._servers[opened.key] = opened
+        self.weigh(opened, opened.weight())
         self._join(opened)
         if merge is not None:
             assert merge not in self._merge_keys, "a merged request is refused before"
@@ -118,6 +126,7 @@ class TransactionLayer:
         opened = ClientTransaction(self, key, table, outgoing, second, on_response, on_timeout)
         assert key not in self._clients, "a branch is used once"
         self._clients[key] = opened
+        self.weigh(opened, opened.weight())
         self._join(opened)
         opened.feed(Input.START, now, outgoing.data)
         return opened

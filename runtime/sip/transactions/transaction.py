@@ -8,14 +8,14 @@ transaction is forgotten before them: an action may call the user, who may start
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Protocol
 
+from runtime.sip.config import TRANSACTION_BYTES
 from runtime.sip.incoming import IncomingResponse, read_response
 from runtime.sip.path import Path
 from runtime.sip.requests import Outgoing
 from runtime.sip.responses import build_response
-from runtime.sip.timers import RULES, Alarm, Alarms, OnReliable, Timer, TimerValues
+from runtime.sip.timers import REPEATING, RULES, Alarm, Alarms, OnReliable, Timer, TimerValues
 from runtime.sip.transactions.derived import ack_of_failure
 from runtime.sip.transactions.matching import Key
 from runtime.sip.transactions.tables import Action, Input, Pace, State, Table, input_of
@@ -34,6 +34,9 @@ class Host(Protocol):
     def forget(self, transaction: Transaction) -> None:
         """Take a terminated transaction out of all tables."""
 
+    def weigh(self, transaction: Transaction, bytes_kept: int) -> None:
+        """From now on it keeps so many bytes."""
+
     def move(self, transaction: Transaction, path: Path) -> None:
         """From now on it goes along another path."""
 
@@ -41,7 +44,7 @@ class Host(Protocol):
 class Transaction:
     """Runs one table. `kept` is what SEND sent and RESEND sends."""
 
-    __slots__ = ("_alarms", "_host", "_waits_s", "kept", "key", "path", "state", "table")
+    __slots__ = ("_alarms", "_host", "_repeat_s", "bytes_kept", "kept", "key", "path", "state", "table")
 
     def __init__(self, host: Host, key: Key, table: Table, state: State, path: Path) -> None:
         self.key = key
@@ -49,9 +52,10 @@ class Transaction:
         self.state = state
         self.path = path
         self.kept = b""
+        self.bytes_kept = 0
         self._host = host
         self._alarms: dict[Timer, Alarm] = {}
-        self._waits_s: dict[Timer, float] = {}
+        self._repeat_s = 0.0
 
     def feed(self, received: Input | Timer, now: float, message: bytes | IncomingResponse = b"") -> bool:
         """Take the arrow for this input; False when there is none and the input is absorbed."""
@@ -70,6 +74,10 @@ class Transaction:
         for action in step.do:
             self._act(action, message, now)
         return True
+
+    def weight(self) -> int:
+        """About how many bytes are kept for it: the budget of all transactions together is in bytes."""
+        return TRANSACTION_BYTES + len(self.kept) + _text(self.key)
 
     def fail(self, why: str, now: float) -> None:
         """The connection that it uses could not be made, or has closed; `why` is a reason phrase."""
@@ -94,6 +102,8 @@ class Transaction:
         if action is Action.SEND:
             assert isinstance(message, bytes), "only our own messages are sent"
             self.kept = message
+            if self.state is not State.TERMINATED:
+                self._host.weigh(self, self.weight())
             self._host.send(message, self.path)
         elif action is Action.RESEND and self.kept:
             self._host.send(self.kept, self.path)
@@ -109,12 +119,13 @@ class Transaction:
                 return
             if on_reliable is OnReliable.ZERO:
                 wait_s = 0.0
-        self._waits_s[timer] = wait_s
-        self._alarms[timer] = self._host.alarms.start(now + wait_s, partial(self._rang, timer))
+        if timer in REPEATING:
+            self._repeat_s = wait_s
+        self._alarms[timer] = self._host.alarms.start(now + wait_s, Transaction._rang, self, timer)
 
     def _start_again(self, timer: Timer, pace: Pace, now: float) -> None:
         t2_s = self._host.values.t2_s
-        doubled_s = 2 * self._waits_s[timer]
+        doubled_s = 2 * self._repeat_s
         wait_s = {Pace.DOUBLE: doubled_s, Pace.DOUBLE_TO_T2: min(doubled_s, t2_s), Pace.T2: t2_s}[pace]
         self._start(timer, wait_s, now)
 
@@ -144,6 +155,10 @@ class ServerTransaction(Transaction):
         self.merge_key = merge_key
         self.to_tag = to_tag
         self.leg: int | None = None
+
+    def weight(self) -> int:
+        """With the key by which it is known as a merged request."""
+        return super().weight() + _text(self.merge_key or ())
 
     @property
     def is_open(self) -> bool:
@@ -210,3 +225,7 @@ class ClientTransaction(Transaction):
             self._host.send(write_message(ack_of_failure(self.request, message.response)), self.path)
         elif action is Action.DELIVER:
             self._on_response(message, now)
+
+
+def _text(key: Key) -> int:
+    return sum(len(part) for part in key if isinstance(part, str))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import urllib.error
 import urllib.request
@@ -10,25 +11,28 @@ from typing import Any
 
 import pytest
 
+from runtime.api import server
 from runtime.api.server import Api
 
 
-def ask(path: str, key: str | None) -> tuple[int, dict[str, Any]]:
+def ask(path: str, key: str | None, **headers: str) -> tuple[int, dict[str, Any]]:
     """One request to a server that lives as long as the request."""
 
     async def run() -> tuple[int, dict[str, Any]]:
         api = Api("the-key", lambda: {"live": []}, lambda: {"status": "ok"})
         host, port = await api.start("127.0.0.1", 0)
         try:
-            return await asyncio.to_thread(fetch, f"http://{host}:{port}{path}", key)
+            return await asyncio.to_thread(fetch, f"http://{host}:{port}{path}", key, **headers)
         finally:
             await api.stop()
 
     return asyncio.run(run())
 
 
-def fetch(url: str, key: str | None) -> tuple[int, dict[str, Any]]:
-    request = urllib.request.Request(url, headers={"Authorization": f"Bearer {key}"} if key is not None else {})
+def fetch(url: str, key: str | None, **headers: str) -> tuple[int, dict[str, Any]]:
+    if key is not None:
+        headers["Authorization"] = f"Bearer {key}"
+    request = urllib.request.Request(url, headers=headers)
     try:
         with urllib.request.urlopen(request, timeout=5) as answer:
             return answer.status, json.loads(answer.read())
@@ -57,3 +61,37 @@ def test_calls_are_told_to_nobody_else(key: str | None) -> None:
 def test_other_paths_are_not_told_apart_without_a_key() -> None:
     assert ask("/v1/secrets", None)[0] == 401
     assert ask("/v1/secrets", "the-key")[0] == 404
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/v1/calls"])
+def test_a_name_that_somebody_has_pointed_at_the_loopback_is_refused(path: str) -> None:
+    assert ask(path, "the-key", Host="evil.example.com:8080")[0] == 421
+    for host in ("localhost:1", "127.0.0.1", "[::1]:8080"):
+        assert ask(path, "the-key", Host=host)[0] == 200
+
+
+def test_connections_are_few_and_one_that_says_nothing_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "API_CONNECTIONS_MAX", 2)
+    monkeypatch.setattr(server, "API_CONNECTION_S", 0.3)
+
+    async def run() -> None:
+        api = Api("the-key", dict, lambda: {"status": "ok"})
+        address = await api.start("127.0.0.1", 0)
+        slow = [await asyncio.open_connection(*address) for _ in range(2)]
+        await asyncio.sleep(0)
+        reader, writer = await asyncio.open_connection(*address)
+        assert await asyncio.wait_for(reader.read(), 0.25) == b"", "a third is closed at once"
+        writer.close()
+        for _, writer in slow:
+            writer.write(b"GET /healthz HTTP/1.1\r\n")
+        for reader, writer in slow:
+            with contextlib.suppress(ConnectionError):
+                assert await asyncio.wait_for(reader.read(), 5) == b""
+            writer.close()
+        reader, writer = await asyncio.open_connection(*address)
+        writer.write(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert b"200 OK" in await asyncio.wait_for(reader.read(), 5), "and closed when it is answered"
+        writer.close()
+        await api.stop()
+
+    asyncio.run(run())

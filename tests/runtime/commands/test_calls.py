@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from runtime.commands.calls import _show
+from runtime.commands.calls import _show, is_loopback
 
 
 def test_no_live_call_is_said(capsys: pytest.CaptureFixture[str]) -> None:
@@ -18,3 +18,10 @@ def test_a_name_that_looks_like_markup_is_shown_as_it_is(name: str, capsys: pyte
     ended = {"from": name, "to": name, "room": "", "sipStatus": 404, "words": f"no rule for {name}"}
     _show({"live": [call], "recent": [ended], "revision": 1, "admitted": 1, "challenged": 0, "refused": 1})
     assert "".join(capsys.readouterr().out.split()).count(name[:5]) >= 2
+
+
+def test_the_key_is_sent_to_the_loopback_only() -> None:
+    assert is_loopback("http://127.0.0.1:8080")
+    assert is_loopback("http://[::1]:8080")
+    for url in ("http://192.0.2.1:8080", "http://localhost.example.com", "http://127.0.0.1@192.0.2.1/", "nonsense"):
+        assert not is_loopback(url)

@@ -17,8 +17,7 @@ LOOPBACK = trunk("here", ["127.0.0.0/8"])
 
 @pytest.fixture
 def settings(tmp_path: Path) -> BridgeSettings:
-    return BridgeSettings(state=tmp_path, tables="", prompts=tmp_path, listen=(HERE,), rtp_first=1, rtp_last=2, region="", api=None,
-                          api_chosen=False, drain_s=0, records=None, play=None, record=None)  # fmt: skip
+    return BridgeSettings(state=tmp_path, tables="", prompts=tmp_path, listen=(HERE,), rtp_first=1, rtp_last=2)
 
 
 @pytest.mark.parametrize(

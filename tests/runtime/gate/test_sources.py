@@ -9,6 +9,7 @@ import pytest
 from runtime.gate.sources import (
     KNOWN_BURST,
     KNOWN_PER_S,
+    ODD_BURST,
     SOURCES_MAX,
     STRANGER_BURST,
     STRANGER_INVITES_BURST,
@@ -155,3 +156,23 @@ def test_a_stream_of_a_known_source_rests_until_its_rate_allows_more_and_a_stran
     for _ in range(1_000):
         door.refuses(INVITE, AWAY, 0.0)
     assert door.rest_s(AWAY, 0.0) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("garbage", "let_in", "word"),
+    [
+        (b"\x80\x00\x12 RTP on the wrong port", 0, "not-sip"),
+        (b"GET/HTTP", 0, "not-sip"),
+        (b"\r\n\r\n", 20_000, "none"),
+        (b"\x00" * 4, 20_000, "none"),
+        (b"INVITE sip:1@h SIP/2.0\r\nTo: <sip:1@h>\r\n", ODD_BURST, "odd-rate"),
+        (b"INVITE sip:1@h  SIP/2.0\r\nTo: <sip:1@h>\r\n\r\n", ODD_BURST, "odd-rate"),
+    ],
+)
+def test_what_cannot_be_a_message_uses_up_nothing_of_what_the_source_may_send(garbage, let_in, word) -> None:
+    door = gate()
+    told = [door.refuses(garbage, HOME, 0.0) for _ in range(20_000)]
+    assert told.count(None) == let_in
+    assert set(told) - {None} <= {word}
+    assert sum(door.refuses(OPTIONS, HOME, 0.0) is None for _ in range(5_000)) == KNOWN_BURST
+    assert door.refuses(b"SIP/2.0 200 OK\r\n\r\n", HOME, 1.0) is None

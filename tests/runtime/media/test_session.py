@@ -404,7 +404,22 @@ def test_a_stranger_s_packets_and_noise_are_no_life():
     assert any(isinstance(event, MediaTimedOut) for event in events(media))
 
 
-def test_nothing_times_out_on_hold_and_the_time_starts_anew_after_it():
+def test_a_held_call_of_which_nothing_is_heard_ends_at_last_and_rtcp_is_a_sign_of_life():
+    media = call()
+    media.receive_rtp(audio(0), SDP, 0.0)
+    media.reconfigure(replace(CONFIG, receive=False), 1.0)
+    media.check(600.0)
+    media.receive_rtcp(rtcp.write((ReceiverReport(THEIRS),)), SDP_RTCP, 600.0, WALL_S)
+    media.check(1199.0)
+    assert not any(isinstance(event, MediaTimedOut) for event in events(media))
+    media.reconfigure(replace(CONFIG, receive=False), 1199.0)
+    media.check(1798.0)
+    assert events(media) == []
+    media.check(1799.0)
+    assert events(media) == [MediaTimedOut(initial=False, silent_s=600.0)]
+
+
+def test_nothing_times_out_soon_on_hold_and_the_time_starts_anew_after_it():
     media = call()
     media.receive_rtp(audio(0), SDP, 0.0)
     media.reconfigure(replace(CONFIG, receive=False), 1.0)
@@ -534,6 +549,20 @@ def test_reports_go_where_the_peer_s_come_from():
     assert media.close(1.0, WALL_S)[1] == (NATTED[0], NATTED[1] + 1)
     media.receive_rtcp(rtcp.write((ReceiverReport(THEIRS),)), (NATTED[0], 50_000), 1.0, WALL_S)
     assert media.close(1.0, WALL_S)[1] == (NATTED[0], 50_000)
+
+
+def test_reports_are_not_turned_to_another_port_of_the_peer_s_host():
+    report = rtcp.write((ReceiverReport(THEIRS),))
+    media = call()
+    run(media, 40, address=NATTED)
+    first, second, beside = ((NATTED[0], port) for port in (50_000, 50_002, NATTED[1] + 1))
+    media.receive_rtcp(report, first, 1.0, WALL_S)
+    media.receive_rtcp(report, second, 1.0, WALL_S)
+    assert media.close(1.0, WALL_S)[1] == first
+    assert media.stats.rejected_source == 1
+    media.receive_rtcp(report, beside, 1.0, WALL_S)
+    media.receive_rtcp(report, first, 1.0, WALL_S)
+    assert media.close(1.0, WALL_S)[1] == beside, "who is named by signalling or RTP is the peer, however late"
 
 
 # -- hostile -----------------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from runtime.limits import TCP_MESSAGES_PER_TURN_MAX
+from runtime.limits import TCP_MESSAGES_PER_TURN_MAX, TCP_TURN_S_MAX
 from runtime.net import connections
 from runtime.sip import framing
 from runtime.sip.path import Path
@@ -312,5 +312,35 @@ def test_a_closed_connection_that_cannot_send_its_last_words_does_not_stay(monke
             await until(lambda: user.messages)
             await until(lambda: len(user.sockets.connections) == 0, "the connection to be cut off")
             client.close()
+
+    run(test)
+
+
+def test_many_connections_that_send_at_once_share_one_turn_s_time_and_all_get_on() -> None:
+    async def test() -> None:
+        with users() as (user,):
+            await user.open()
+            in_turn, connections, each = [0], 8, 10
+
+            def turn() -> None:
+                in_turn.append(0)
+                if len(user.messages) < connections * each:
+                    asyncio.get_running_loop().call_soon(turn)
+
+            def answer(_data: bytes, _path: Path) -> None:
+                in_turn[-1] += 1
+                time.sleep(TCP_TURN_S_MAX)
+
+            user.answer = answer
+            clients = [await Client.to(user) for _ in range(connections)]
+            turn()
+            for client in clients:
+                client.send(OPTIONS * each)
+            await until(lambda: len(user.messages) == connections * each)
+            assert max(in_turn) <= 2, "not as many as there are connections"
+            first_half = {path.remote for _, path in user.messages[: connections * each // 2]}
+            assert len(first_half) == connections, "nobody waits for another to be done"
+            for client in clients:
+                client.close()
 
     run(test)

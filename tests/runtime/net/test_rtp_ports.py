@@ -16,7 +16,7 @@ def test_pairs_are_even_and_next_to_each_other_and_given_back() -> None:
     first = free_port() & ~1
     ports = RtpPortRange(first, first + 7)
     taken = [ports.reserve("127.0.0.1") for _ in range(4)]
-    got = [pair for pair in taken if pair is not None]
+    got = [pair for pair in taken if not isinstance(pair, str)]
     for pair in got:
         assert pair.port % 2 == 0
         assert pair.rtp.getsockname()[1] == pair.port
@@ -25,24 +25,24 @@ def test_pairs_are_even_and_next_to_each_other_and_given_back() -> None:
     for pair in got:
         pair.close()
     again = ports.reserve("127.0.0.1")
-    assert again is not None
+    assert not isinstance(again, str)
     again.close()
 
 
-def test_a_pair_whose_second_port_is_taken_is_passed_over_and_none_left_is_none() -> None:
+def test_a_pair_whose_second_port_is_taken_is_passed_over_and_none_left_is_told() -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
         other.bind(("127.0.0.1", 0))
         port = other.getsockname()[1]
         even = port & ~1
-        assert RtpPortRange(even, even + 1).reserve("127.0.0.1") is None
+        assert RtpPortRange(even, even + 1).reserve("127.0.0.1") == "no free RTP ports: widen --rtp-ports"
 
 
-def test_no_descriptor_left_is_none_and_no_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_descriptor_left_is_said_as_what_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     def none_left(*_: object) -> socket.socket:
         raise OSError(errno.EMFILE, "Too many open files")
 
     monkeypatch.setattr("runtime.net.rtp_ports.socket.socket", none_left)
-    assert RtpPortRange(10000, 10100).reserve("127.0.0.1") is None
+    assert RtpPortRange(10000, 10100).reserve("127.0.0.1") == "no more files can be opened: raise the limit, ulimit -n"
 
 
 def test_the_limit_of_open_files_is_raised_and_what_fits_is_told() -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import time
 
 import pytest
 
 from runtime.errors import BridgeError
+from runtime.limits import UDP_DATAGRAMS_PER_TURN_MAX, UDP_TURN_S_MAX
 from runtime.net import sip_tcp
 from runtime.settings import Listen
 from runtime.sip.path import Path
@@ -189,5 +191,32 @@ def test_after_the_end_no_connection_is_made() -> None:
             ours.sockets.send(OPTIONS, path)
             await until(lambda: ours.failures)
             assert ours.failures == [(path, "Too Many Connections")]
+
+    run(test)
+
+
+@pytest.mark.parametrize(("message_s", "at_once"), [(0.0, UDP_DATAGRAMS_PER_TURN_MAX), (UDP_TURN_S_MAX, 1)])
+def test_datagrams_that_came_together_are_read_in_turns_that_the_media_clock_can_wait_for(message_s, at_once) -> None:
+    async def test() -> None:
+        with users() as (user,):
+            await user.sockets.open([Listen("udp", LOOPBACK, 0)])
+            in_turn = [0]
+
+            def turn() -> None:
+                in_turn.append(0)
+                if len(user.messages) < 200:
+                    asyncio.get_running_loop().call_soon(turn)
+
+            def answer(_data: bytes, _path: Path) -> None:
+                in_turn[-1] += 1
+                time.sleep(message_s)
+
+            user.answer = answer
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
+                for _ in range(200):
+                    peer.sendto(b"x", (LOOPBACK, user.sockets.listening[0].port))
+            turn()
+            await until(lambda: len(user.messages) == 200)
+            assert 1 <= max(in_turn) <= at_once
 
     run(test)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from runtime.sip.endpoint import Endpoint, EndpointConfig, Path
 from runtime.sip.errors import SipSyntaxError
 from runtime.sip.events import Event
@@ -84,8 +86,8 @@ def read(data: bytes) -> Request | Response:
 class Raw:
     """One endpoint and what it did. `now` moves by `wait` only."""
 
-    def __init__(self, config: EndpointConfig | None = None) -> None:
-        self.endpoint = Endpoint(config or EndpointConfig("test", allow=ALLOW), seeded("raw"))
+    def __init__(self, config: EndpointConfig | None = None, welcomes: Callable[[str], bool] = lambda _: True) -> None:
+        self.endpoint = Endpoint(config or EndpointConfig("test", allow=ALLOW), seeded("raw"), welcomes=welcomes)
         self.now = 0.0
 
     def send(self, data: bytes, path: Path = PATH) -> list[Request | Response]:

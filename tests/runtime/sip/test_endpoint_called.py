@@ -164,21 +164,10 @@ def test_commands_on_a_leg_that_has_moved_on_are_refused_and_send_nothing():
     assert not endpoint.cancel(leg, raw.now)
     assert not endpoint.reinvite(leg, raw.now, b"v=0")
     assert not endpoint.request(leg, "INFO", raw.now)
-    assert not endpoint.resend_provisional(leg)
     assert not endpoint.set_local_tag(leg, "x")
     assert not endpoint.respond_request(99, 200, raw.now)
     assert endpoint.leg_info(leg) is None
     assert raw.sent() == []
-
-
-def test_the_last_provisional_response_can_be_sent_again():
-    raw = Raw()
-    leg = raw.called()
-    assert not raw.endpoint.resend_provisional(leg)
-    raw.endpoint.respond(leg, 183, raw.now, body=b"v=0\r\n")
-    first = raw.sent()[-1]
-    assert raw.endpoint.resend_provisional(leg)
-    assert raw.sent() == [first]
 
 
 def test_a_call_over_ipv6():

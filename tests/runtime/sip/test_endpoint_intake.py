@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runtime.sip.endpoint import EndpointConfig, EndpointLimits, Path
-from runtime.sip.events import InviteReceived, MessageDropped, RequestReceived
+from runtime.sip.events import InviteReceived, InviteTurnedAway, MessageDropped, RequestReceived
 from runtime.sip.fate import Fate
 from tests.runtime.sip.raw import ALLOW, PATH, PEER, US, Raw, methods, request, response
 
@@ -251,6 +251,31 @@ def test_transactions_are_bounded_and_those_of_calls_have_room_of_their_own():
     assert raw.endpoint.counts.fates[Fate.DROPPED_FULL] == 6
 
 
+def test_transactions_are_bounded_in_bytes_as_well_and_nothing_stays_counted():
+    raw = Raw(small(transaction_bytes_max=100_000))
+    answers = []
+    for number in range(10):
+        branch = f"z9hG4bK{number}" + "b" * 7_000
+        data = request(branch=branch, call_id=f"{number}" + "c" * 7_000)
+        answers += [message.status for message in raw.send(data)]
+    assert answers.count(503) == 6, "four keep all that ten may: key, merge key and answer, some 30 kB each"
+    assert raw.endpoint.counts.refused_full == 6
+    for event in raw.events():
+        if isinstance(event, InviteReceived):
+            raw.endpoint.respond(event.leg, 486, raw.now)
+    assert raw.endpoint._core.transactions.bytes_kept > 100_000
+    raw.settle()
+    assert raw.endpoint._core.transactions.bytes_kept == 0
+
+
+def test_headers_that_are_too_large_in_all_are_refused_and_nothing_is_kept():
+    raw = Raw()
+    padding = b"".join(b"X-%d: %s\r\n" % (number, b"x" * 2_000) for number in range(9))
+    (answer,) = raw.send(request().replace(b"Max-Forwards", padding + b"Max-Forwards"))
+    assert (answer.status, answer.reason) == (513, "Message Headers Too Large")
+    assert raw.endpoint.transaction_count == 0
+
+
 def test_events_that_nobody_reads_are_bounded():
     raw = Raw(small(events_max=10))
     for number in range(50):
@@ -354,3 +379,19 @@ def test_no_damage_to_a_message_can_make_it_raise(data):
                 raw.endpoint.cancel(handle, raw.now)
     raw.wait(100.0)
     raw.settle()
+
+
+def test_an_invite_from_where_no_calls_are_taken_is_refused_and_nothing_of_it_is_kept():
+    raw = Raw(welcomes=lambda address: address != PATH.remote[0])
+    (answer,) = raw.send(request())
+    (event,) = raw.events()
+    assert isinstance(event, InviteTurnedAway)
+    assert (event.status, event.path, event.request.headers.first("Call-ID")) == (403, PATH, "call@peer")
+    (again,) = raw.send(request())
+    assert again == answer, "a repetition gets the same answer, To tag and all"
+    endpoint = raw.endpoint
+    assert (endpoint.transaction_count, endpoint.leg_count, endpoint.alarm_count) == (0, 0, 0)
+    raw.events()
+    ack = request("ACK").replace(b"To: <sip:bob@192.0.2.2>", f"To: {answer.headers.first('To')}".encode())
+    assert raw.send(ack) == []
+    assert raw.events() == [], "its ACK is known for what it is"

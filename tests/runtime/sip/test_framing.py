@@ -9,7 +9,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from runtime.sip.framing import Framed, Ping, StreamSplitter, content_length
-from runtime.sip.limits import MESSAGE_WITHIN_S, STREAM_BODY_BYTES_MAX, STREAM_HEAD_BYTES_MAX
+from runtime.sip.limits import HEAD_BYTES_MAX, MESSAGE_WITHIN_S, STREAM_BODY_BYTES_MAX
 from runtime.sip.parser import SipSyntaxError, _header_lines, _unfolded, parse_message
 from runtime.sip.writer import write_message
 from tests.runtime.sip.raw import request
@@ -163,19 +163,19 @@ def test_framing_and_parser_agree_where_a_message_ends(parts, length):
 
 def test_a_head_that_does_not_end_is_refused_when_it_is_too_large():
     head = b"BYE sip:a@b SIP/2.0\r\nVia: SIP/2.0/TCP a\r\nX: "
-    endless = head + b"x" * STREAM_HEAD_BYTES_MAX
+    endless = head + b"x" * HEAD_BYTES_MAX
     (item,) = split(endless)
-    assert item == Framed(endless[:STREAM_HEAD_BYTES_MAX], (513, "Message Headers Too Large"))
+    assert item == Framed(endless[:HEAD_BYTES_MAX], (513, "Message Headers Too Large"))
     late = endless + b"\r\nContent-Length: 0\r\n\r\n"
     assert split(late) == [item]
     assert split(*pieces_of(late, list(range(0, len(late), 1000)))) == [item]
 
 
 def test_the_largest_message_passes_and_one_byte_more_does_not():
-    padding = b"X: " + b"x" * (STREAM_HEAD_BYTES_MAX - len(BYE) - 10)
+    padding = b"X: " + b"x" * (HEAD_BYTES_MAX - len(BYE) - 10)
     head = BYE.replace(b"Content-Length: 0", padding + b"\r\nContent-Length: %d" % STREAM_BODY_BYTES_MAX)
-    head = head.replace(b"xx", b"x" * (2 + STREAM_HEAD_BYTES_MAX - len(head)), 1)
-    assert len(head) == STREAM_HEAD_BYTES_MAX
+    head = head.replace(b"xx", b"x" * (2 + HEAD_BYTES_MAX - len(head)), 1)
+    assert len(head) == HEAD_BYTES_MAX
     largest = head + bytes(STREAM_BODY_BYTES_MAX)
     assert split(largest + BYE) == [Framed(largest), Framed(BYE)]
     longer = head.replace(b"%d" % STREAM_BODY_BYTES_MAX, b"%d" % (STREAM_BODY_BYTES_MAX + 1))

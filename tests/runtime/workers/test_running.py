@@ -46,3 +46,9 @@ def test_a_state_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(BridgeError, match="cannot make the folder"):
         own_folder(tmp_path / "file" / "state", "--state")
+
+
+def test_a_state_folder_that_was_open_to_others_is_closed_to_them(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    assert own_folder(tmp_path, "--record").stat().st_mode & 0o777 == 0o755
+    assert own_folder(tmp_path, "--state", private=True).stat().st_mode & 0o777 == 0o700

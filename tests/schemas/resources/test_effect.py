@@ -62,7 +62,7 @@ def test_a_value_is_warned_about_at_its_own_place():
         given.inbound(auth={"username": "a", "passwordFrom": {"env": "P"}, "algorithms": ["MD5"]}),
         given.inbound(noiseCancellation=False, headers={}, includeHeaders="none"),
         given.rule(match={"to": ["+1*"], "from": ["+1*"]}, priority=3, attributes={"a": "b"}, metadata="m"),
-        given.rule(hidePhoneNumber=True, answer="immediately", trunkRefs=[{"name": "a"}], media={"timeout": "20s"}),
+        given.rule(hidePhoneNumber=True, trunkRefs=[{"name": "a"}], media={"timeout": "20s"}),
         given.rule(rule={"individual": {"roomPrefix": "a", "randomize": False}}),
         given.number(
             direction="inbound", trunkRef={"name": "a"}, dispatchRuleRef={"name": "b"}, deletionPolicy="Delete"

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from hypothesis import given, settings
 
-from schemas.tables.explain import TRAIL_LINES_MAX, as_json, explain, render
-from schemas.tables.lookup import Challenged, Refused, decide
+from schemas.tables.entries import TrunkEntry
+from schemas.tables.explain import EXAMINED_MAX, TRAIL_LINES_MAX, as_json, explain, render
+from schemas.tables.lookup import NEAREST_EXAMINED_MAX, Challenged, Refused, decide
+from schemas.tables.predicates import TRUNK_PREDICATES, Call, passed
 from schemas.tables.rows import Kind, RoomKind
 from schemas.tables.tables import Tables
 from schemas.tables.trail import NOT_INDEXED, TAKES
@@ -126,7 +129,7 @@ def test_the_nearest_misses_come_first_and_the_rest_is_counted():
         trunk("near", callers=[N3]),
         trunk("nearer", declared=True),
     ]
-    explanation = explain(tables_of(*rows), call())
+    explanation = explain(tables_of(*rows), call(), examined_max=100)
     assert [line.id for line in explanation.trail[:2]] == ["default/nearer", "default/near"]
     assert len(explanation.trail) == TRAIL_LINES_MAX
     assert [str(omitted) for omitted in explanation.omitted] == ["22 more Trunks: stopped at source"]
@@ -143,7 +146,25 @@ def test_of_large_tables_only_what_the_indexes_yield_is_examined():
     assert [line.id for line in explanation.trail] == ["default/near"]
     (omitted,) = explanation.omitted
     assert (omitted.predicate, omitted.count) == (NOT_INDEXED, 1200)
-    assert str(omitted) == "1200 more Trunks: not examined, the indexes rule them out"
+    assert str(omitted) == "1200 more Trunks: not examined, ruled out by the indexes or less near"
+
+
+def test_of_many_trunks_that_share_a_network_only_so_many_are_examined(monkeypatch: pytest.MonkeyPatch):
+    tables = tables_of(*(trunk(f"t{i}", declared=True, callers=[N3], since=i) for i in range(500)))
+    examined: list[str] = []
+
+    def count(predicates: object, entry: TrunkEntry, asked: Call) -> int:
+        examined.append(entry.row.id)
+        return passed(TRUNK_PREDICATES, entry, asked)
+
+    for module in ("explain", "lookup"):
+        monkeypatch.setattr(f"schemas.tables.{module}.passed", count)
+    explanation = explain(tables, call())
+    assert len(examined) <= EXAMINED_MAX + NEAREST_EXAMINED_MAX + 1
+    assert explanation.decision.trunk.id == explanation.trail[0].id == "default/t0", "the oldest stands for them"
+    assert [str(omitted) for omitted in explanation.omitted] == [
+        "450 more Trunks: not examined, ruled out by the indexes or less near"
+    ]
 
 
 def test_a_long_list_is_cut():
