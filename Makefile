@@ -54,12 +54,14 @@ check: $(READY) ## ruff, mypy --strict, import-linter, generated files fresh
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m schemas.publish --check
+	$(BIN)/python -m tests.bench.results --check
 
-generate: $(READY) ## write schemas/published anew from the models
+generate: $(READY) ## write what is generated anew: schemas/published from the models, quoted figures from the last bench
 	$(BIN)/python -m schemas.publish
+	$(BIN)/python -m tests.bench.results
 
-bench: $(READY) ## measure, each figure beside its reference
-	@for b in $(notdir $(basename $(wildcard tests/bench/*.py))); do echo "== $$b"; $(BIN)/python -m tests.bench.$$b || exit 1; done
+bench: $(READY) ## measure, each figure beside its reference, into tests/bench (ARGS="route setups": only these)
+	@$(BIN)/python -m tests.bench.run $(ARGS)
 
 fuzz: $(READY) ## every parser under Atheris, MINUTES=10 each (ARGS="sdp rtp": only these)
 	@$(BIN)/python -m pip install --quiet --group fuzz

@@ -161,7 +161,7 @@ def counted(bridge: BridgeProcess) -> tuple[Counter[str], Counter[str]]:
 def media_ports(bridge: BridgeProcess) -> list[int]:
     """The UDP ports of the media range that the bridge has open now; /proc/net knows those of the whole machine."""
     process = Path(f"/proc/{bridge.process.pid}")
-    owned = {os.readlink(link) for link in (process / "fd").iterdir()}
+    owned = {os.path.realpath(link).rpartition("/")[2] for link in (process / "fd").iterdir()}
     lines = [line.split() for line in (process / "net" / "udp").read_text().splitlines()[1:]]
     ports = [int(fields[1].rpartition(":")[2], 16) for fields in lines if f"socket:[{fields[9]}]" in owned]
     return [port for port in ports if 10_000 <= port < 20_000 and port != bridge.port]

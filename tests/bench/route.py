@@ -1,19 +1,17 @@
 """What one routing decision costs at 1,000, 100,000 and 1,000,000 numbers, beside a bare dict lookup.
 
-    python tests/bench/lookup_million.py [COUNT ...]
+    python -m tests.bench.route [COUNT ...]
 
 Each thousand numbers have a trunk and a rule of their own; all trunks let in the same eight networks of one carrier
 and serve only their own numbers, and a few rules by prefix apply to all. Budgets: a decision <= 10 µs at a million
-and independent of the count; <= 300 bytes per number; a million numbers load in <= 5 s. Prints lines for people, then
-one line of JSON. Bytes are counted by tracemalloc: `rows` are the row objects and their own strings, `tables` what
-`Tables` adds to them (three maps, the indexes, the compiled trunks and rules), `total` what is left when only
-`Tables` holds the rows.
+and independent of the count; <= 300 bytes per number. Bytes are counted by tracemalloc: `rows` are the row objects and
+their own strings, `tables` what `Tables` adds to them (three maps, the indexes, the compiled trunks and rules),
+`total` what is left when only `Tables` holds the rows.
 """
 
 from __future__ import annotations
 
 import gc
-import json
 import random
 import sys
 import time
@@ -23,11 +21,13 @@ from collections.abc import Callable
 from schemas.tables.lookup import CallFacts, decide
 from schemas.tables.rows import Delta, Inbound, NumberRow, RoomKind, Row, Rows, RuleRow, TrunkRow
 from schemas.tables.tables import Tables
+from tests.bench.figures import Figure, report
 
 COUNTS = (1_000, 100_000, 1_000_000)
 PER_TRUNK = 1_000
 CALLS = 20_000
-ROUNDS = 5
+ROUNDS = 7
+GROWTH_MAX = 1.5
 NETWORKS = tuple(f"54.172.{i}.0/30" for i in range(8))
 
 
@@ -62,12 +62,12 @@ def calls(count: int, kind: str) -> list[CallFacts]:
 
 
 def microseconds(run: Callable[[], object], per: int) -> float:
-    """The best of some rounds, per call."""
+    """The best of some rounds, per call: CPU time, which a busy machine disturbs least."""
     best = float("inf")
     for _ in range(ROUNDS):
-        began = time.perf_counter()
+        began = time.process_time()
         run()
-        best = min(best, time.perf_counter() - began)
+        best = min(best, time.process_time() - began)
     return best / per * 1e6
 
 
@@ -108,21 +108,49 @@ def bytes_per_number(count: int) -> dict[str, float]:
     return {"rows": held / count, "tables": (total - held) / count, "total": total / count}
 
 
+def figures(results: list[dict[str, float]]) -> list[Figure]:
+    """The largest count's, and how they grew from the smallest's."""
+    first, last = results[0], results[-1]
+    few, many = (f"{result['numbers']:,} numbers" for result in (first, last))
+    bare, best = "one look into a dict of the numbers", f"CPU, best of {ROUNDS}"
+    return [
+        Figure(
+            id="decision", what=f"a route decision at {many}", how=best,
+            value=last["served_us"], unit="µs", reference=last["bare_dict_us"], beside=bare, budget=10.0,
+        ),
+        Figure(
+            id="decision-stranger", what=f"a stranger refused at {many}", how=best, value=last["stranger_us"],
+            unit="µs", reference=last["bare_dict_us"], beside=bare, budget=10.0,
+        ),
+        Figure(
+            id="decision-few", what=f"a route decision at {few}", how=best,
+            value=first["served_us"], unit="µs", reference=first["bare_dict_us"], beside=bare, budget=10.0,
+        ),
+        Figure(
+            id="decision-growth", what=f"a route decision at {many}, whatever their count", how=best, unit="µs",
+            value=last["served_us"], reference=first["served_us"], beside=f"the same at {few}", budget=GROWTH_MAX,
+            budget_is_ratio=True,
+        ),
+        Figure(
+            id="bytes-per-number", what=f"memory per number at {many}: rows and indexes", how="tracemalloc",
+            value=last["total_bytes"], unit="bytes", reference=last["rows_bytes"],
+            beside="the rows alone, without an index", budget=300.0,
+        ),
+        Figure(
+            id="one-row", what=f"one changed row taken in at {many}", how=best, value=last["one_row_applied_us"],
+            unit="µs", reference=first["one_row_applied_us"], beside=f"the same at {few}",
+        ),
+    ]  # fmt: skip
+
+
 def main() -> None:
-    """Measure each count and print."""
+    """Measure each count and report."""
     counts = [int(text) for text in sys.argv[1:]] or COUNTS
     results = []
     for count in counts:
         result = {"numbers": count, **timed(count), **{f"{k}_bytes": v for k, v in bytes_per_number(count).items()}}
         results.append({key: round(value, 3) for key, value in result.items()})
-        print(
-            f"{count:>9,} numbers: decision {result['served_us']:.1f} µs served, {result['unserved_us']:.1f} not "
-            f"served, {result['stranger_us']:.1f} stranger (bare dict {result['bare_dict_us']:.2f}); "
-            f"load {result['load_s']:.2f} s; one row applied {result['one_row_applied_us']:.0f} µs; "
-            f"bytes per number {result['total_bytes']:.0f} "
-            f"(rows {result['rows_bytes']:.0f}, tables {result['tables_bytes']:.0f})"
-        )
-    print(json.dumps({"bench": "lookup_million", "results": results}))
+    report(figures(results), by_count=results)
 
 
 if __name__ == "__main__":

@@ -3,24 +3,24 @@
 SIPp places calls without media and hangs up at once, over UDP, over one TCP connection, and over one for each call.
 Only the bridge's own CPU time counts, so a busy machine disturbs it little; rounds are taken in turns.
 
-    python -m tests.bench.sip_transports [--calls 600] [--rounds 3]
+    python -m tests.bench.transports [--calls 600] [--rounds 3]
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import shutil
 import statistics
-import sys
 import tempfile
 from pathlib import Path
 
-from tests.bench.embedded_calls import cpu_s
+from tests.bench.figures import Figure, digits, report
+from tests.bench.machine import cpu_s, needs
 from tests.peers import BridgeProcess, lesson, sipp, wait_for
 
-TRANSPORTS = {"udp": "u1", "tcp, one connection": "t1", "tcp, one per call": "tn"}
+TRANSPORTS = {"UDP": "u1", "one TCP connection": "t1", "a TCP connection of its own": "tn"}
 RATE = 100
+AT_ONCE_MAX = 20
+"""Calls that SIPp lets be up at a time: all go into one room, and a machine that stalls must not fill it."""
 
 
 def setup_ms(bridge: BridgeProcess, work: Path, transport: str, calls: int) -> float:
@@ -28,22 +28,20 @@ def setup_ms(bridge: BridgeProcess, work: Path, transport: str, calls: int) -> f
     before, ended = cpu_s(bridge.process.pid), len(bridge.records())
     done = sipp(
         bridge.target, work, "-sn", "uac", "-s", "+16660000001", "-t", transport, "-r", str(RATE), "-m", str(calls),
-        "-l", str(calls), "-d", "0",
+        "-l", str(AT_ONCE_MAX), "-d", "0",
     )  # fmt: skip
     assert done.returncode == 0, done.stdout[-500:] + done.stderr[-500:]
     wait_for(lambda: len(bridge.records()) == ended + calls, "every call to be over")
     return (cpu_s(bridge.process.pid) - before) / calls * 1000
 
 
-def main() -> int:
-    """Measure, print text to standard error and JSON to standard output."""
+def main() -> None:
+    """Measure and report."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--calls", type=int, default=600)
     options.add_argument("--rounds", type=int, default=3)
     chosen = options.parse_args()
-    if shutil.which("sipp") is None:
-        print("skipped: needs sipp (Debian: sip-tester)", file=sys.stderr)
-        return 0
+    needs("sipp")
     found: dict[str, list[float]] = {name: [] for name in TRANSPORTS}
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
@@ -53,15 +51,19 @@ def main() -> int:
             for _ in range(chosen.rounds):
                 for name, word in TRANSPORTS.items():
                     found[name].append(setup_ms(bridge, work, word, chosen.calls))
-    result = {name: round(statistics.median(times), 2) for name, times in found.items()}
-    for name, milliseconds in result.items():
-        beside = f"{milliseconds / result['udp']:.2f} x UDP"
-        print(
-            f"{name}: {milliseconds} ms CPU, {1000 / milliseconds:.0f} set-ups/s of a core, {beside}", file=sys.stderr
-        )
-    print(json.dumps({"setup_cpu_ms": result, "calls": chosen.calls, "rounds": chosen.rounds}))
-    return 0
+    by_udp, *others = {name: statistics.median(times) for name, times in found.items()}.items()
+    how = f"CPU, median of {chosen.rounds} times {chosen.calls} calls"
+    report(
+        [
+            Figure(
+                id=name_of, what=f"a call's set-up and end by {name}", how=how, value=cpu_ms, unit="ms",
+                reference=by_udp[1], beside="the same by UDP",
+            )
+            for name_of, (name, cpu_ms) in zip(("setup-tcp", "setup-tcp-each"), others, strict=True)
+        ],
+        cpu_ms={name: [digits(time) for time in times] for name, times in found.items()},
+    )  # fmt: skip
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
