@@ -35,6 +35,9 @@ TICKS_CAUGHT_UP_MAX = 5
 PACKETS_PER_TICK_MAX = 64
 """Datagrams read from one media socket in one tick, so that a flood at one call cannot starve the rest."""
 
+RTP_READ_S_MAX = 0.008
+"""How long one tick reads media, all calls together; what is left waits in the kernel, where a flood overflows."""
+
 RECENT_RECORDS_MAX = 200
 """Ended calls that `bridge calls` can still show."""
 

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Container
 
 from runtime.calls.negotiate import media_ends
-from runtime.limits import PACKETS_PER_TICK_MAX
+from runtime.limits import PACKETS_PER_TICK_MAX, RTP_READ_S_MAX
 from runtime.media.codecs.g711 import Law
 from runtime.media.session import MediaSession, StreamConfig
 from runtime.media.stats import Stats
@@ -85,7 +85,8 @@ class PhoneLeg:
 class PhoneLegs:
     """All live legs and the selector over their sockets."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
         self._legs: dict[str, PhoneLeg] = {}
         self._selector = selectors.DefaultSelector()
         self._own: set[tuple[str, int]] = set()
@@ -118,7 +119,11 @@ class PhoneLegs:
         return list(self._legs.values())
 
     def read(self, now: float, wall: float) -> None:
-        """Take in what came since the last tick, with the kernel's times of arrival."""
+        """Take in what came since the last tick, with the kernel's times of arrival.
+
+        In rounds of one packet from each socket: a flood at some calls waits until the others have been heard.
+        """
+        until = self._clock() + RTP_READ_S_MAX
         for _ in range(PACKETS_PER_TICK_MAX):
             ready = self._selector.select(0)
             if not ready:
@@ -129,6 +134,8 @@ class PhoneLegs:
                     _read_rtp(leg, now, wall, self._own)
                 else:
                     _read_rtcp(leg, now, wall, self._own)
+            if self._clock() >= until:
+                return
 
     def close(self) -> None:
         """Close the selector; the legs are closed one by one before."""
