@@ -42,14 +42,14 @@ class NegotiationFailure(Exception):  # noqa: N818 - it is an outcome of negotia
     """An offer or answer that cannot be agreed on.
 
     `status` and `reason` are the response to an offer (400 for a broken one, 488, 491); `warning` is the value of a
-    Warning header that tells people why, `text` its sentence alone.
+    Warning header that tells people why, `text` its sentence alone, printable whatever the peer's SDP held.
     """
 
     def __init__(self, status: int, reason: str, code: int, text: str) -> None:
         super().__init__(f"{status} {reason}: {text}")
         self.status = status
         self.reason = reason
-        self.text = text
+        self.text = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
         self.warning = f'{code} {WARN_AGENT} "{_quotable(text)}"'
 
 

@@ -240,6 +240,7 @@ def _check_failure(failure: NegotiationFailure) -> None:
     assert failure.status in (400, 488, 491)
     assert failure.warning.isascii()
     assert failure.warning.isprintable()
+    assert failure.text.isprintable()
 
 
 def sdp_seeds() -> list[bytes]:

@@ -203,6 +203,11 @@ def test_a_broken_description_is_400():
     assert (failure.status, failure.reason) == (400, "Malformed Session Description")
 
 
+def test_what_is_said_of_a_refused_offer_can_be_printed():
+    failure = refused(sdp(*AUDIO, c="IN IP4 192.0.2.1\x9b2J"))
+    assert failure.text == "the media address must be a literal IP: 192.0.2.1\N{REPLACEMENT CHARACTER}2J"
+
+
 def test_a_warning_holds_nothing_that_breaks_it():
     failure = refused(sdp(*AUDIO, c='IN IP4 a"b\\ü'))
     assert failure.warning == '301 dialplane "the media address must be a literal IP: a?b??"'
