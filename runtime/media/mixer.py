@@ -36,6 +36,14 @@ def mix(frames: Sequence[bytes | None], laws: Sequence[Law]) -> list[bytes | Non
     return [_heard_of_two(member, law, audible, to_all) for member, law in enumerate(laws)]
 
 
+def heard_outside(frames: Sequence[bytes | None], laws: Sequence[Law], law: Law) -> bytes | None:
+    """All members in one, in `law`, for a listener who is none of them; None when all are silent."""
+    audible = _audible(frames, laws)
+    if len(audible) <= 1:
+        return next((transcode(own, law, frame) for own, frame in audible.values()), None)
+    return _for_all(_total(_voices(audible).values()), (law,))[law]
+
+
 def together(frames: Sequence[bytes | None], laws: Sequence[Law]) -> bytes | None:
     """All members in one: linear samples of 16 bits, clipped once; None when all are silent. For a recording."""
     audible = _audible(frames, laws)

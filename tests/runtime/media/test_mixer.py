@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runtime.media.codecs import g711
-from runtime.media.mixer import mix, together
+from runtime.media.mixer import heard_outside, mix, together
 
 LAWS: tuple[g711.Law, ...] = ("pcmu", "pcma")
 
@@ -116,3 +116,17 @@ def test_taking_one_voice_out_leaves_nothing_of_it_behind():
         assert all(abs(abs(sample) - 32000) < 1100 for sample in samples("pcmu", heard[shouter]))
     frames = [shout, whisper, whisper, whisper]
     assert max(map(abs, samples("pcmu", mix(frames, ["pcmu"] * 4)[0]))) < 140
+
+
+@given(MEMBERS, st.sampled_from(LAWS))
+def test_an_outsider_hears_the_exact_sum_of_all(members, law):
+    laws = [own for own, _, _ in members]
+    kinds = {
+        "none": lambda _, __: None,
+        "silence": lambda own, _: g711.SILENCE[own],
+        "speech": lambda own, n: loud(n, own),
+    }
+    frames = [kinds[kind](own, seed) for own, kind, seed in members]
+    expected = exact(frames, laws, None)
+    heard = heard_outside(frames, laws, law)
+    assert heard == (None if expected is None else g711.encode(law, expected))
