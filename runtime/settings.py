@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from runtime.errors import BridgeError
 from schemas.ids import is_name
@@ -30,8 +31,17 @@ class Listen:
 
 
 @dataclass(frozen=True, slots=True)
+class LiveKitServer:
+    """A LiveKit server and the key to it. `url` is `ws://` or `wss://`, without a slash at its end."""
+
+    url: str
+    api_key: str
+    api_secret: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class BridgeSettings:
-    """All of it. `api` None: no HTTP API. `play` and `record` are of the embedded rooms."""
+    """All of it. `api` None: no HTTP API. `livekit` None: embedded rooms, whose are `play` and `record`."""
 
     state: Path
     tables: str
@@ -46,6 +56,7 @@ class BridgeSettings:
     """Whether somebody asked for this address: then no other will do."""
     drain_s: float = 0.0
     """How long a stopping bridge lets live calls go on."""
+    livekit: LiveKitServer | None = None
     records: Path | None = None
     play: Path | None = None
     record: Path | None = None
@@ -85,6 +96,24 @@ def parse_host_port(text: str, option: str) -> tuple[str, int]:
     if not separator or not host or not (port.isascii() and port.isdigit()) or int(port) > 65535:
         raise BridgeError(f"{option} {text}: not an IP address and a port", f"write it like {option} 127.0.0.1:5060")
     return host, int(port)
+
+
+def parse_livekit(url: str, api_key: str, api_secret: str) -> LiveKitServer:
+    """Where the LiveKit server is, `ws://` or `wss://` (`http` and `https` mean the same), and its key."""
+    scheme, separator, rest = url.strip().rstrip("/").partition("://")
+    scheme = {"http": "ws", "https": "wss"}.get(scheme.lower(), scheme.lower())
+    parts = urlsplit(f"{scheme}://{rest}")
+    if not separator or scheme not in ("ws", "wss") or not parts.hostname or parts.query or parts.username:
+        raise BridgeError(
+            f"--livekit-url {url or '(nothing)'}: not the address of a LiveKit server",
+            "write it like --livekit-url wss://my-project.livekit.cloud, or set LIVEKIT_URL",
+        )
+    if not api_key or not api_secret:
+        missing = " and ".join(
+            n for n, v in (("LIVEKIT_API_KEY", api_key), ("LIVEKIT_API_SECRET", api_secret)) if not v
+        )
+        raise BridgeError(f"--rooms livekit needs {missing}", "set it in the environment or in a .env file here")
+    return LiveKitServer(f"{scheme}://{rest}", api_key, api_secret)
 
 
 def parse_region(text: str) -> str:

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -63,7 +63,9 @@ def wait_for(what: Callable[[], Any], why: str, within_s: float = 20.0) -> Any:
 class BridgeProcess:
     """`bridge up DIR`, as a user starts it, with its state in a folder of the test."""
 
-    def __init__(self, manifests: Path, work: Path, *options: str) -> None:
+    def __init__(
+        self, manifests: Path, work: Path, *options: str, environment: Mapping[str, str] | None = None
+    ) -> None:
         self.manifests = manifests
         self.state = work / "state"
         self.port = free_sip_port()
@@ -74,7 +76,9 @@ class BridgeProcess:
             "--listen", f"udp://127.0.0.1:{self.port}", "--listen", f"tcp://127.0.0.1:{self.port}",
             "--api", "127.0.0.1:0", *options,
         ]  # fmt: skip
-        self.process = subprocess.Popen(command, cwd=ROOT, stdout=self._log, stderr=subprocess.STDOUT)
+        self.process = subprocess.Popen(
+            command, cwd=ROOT, stdout=self._log, stderr=subprocess.STDOUT, env={**os.environ, **(environment or {})}
+        )
 
     def __enter__(self) -> BridgeProcess:
         try:

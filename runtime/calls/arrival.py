@@ -24,6 +24,7 @@ def read_arrival(request: Request, path: Path) -> Arrival:
         called_host=called_host,
         sip_call_id=request.headers.first("Call-ID") or "",
         from_tag=caller.tag or "",
+        headers=request.headers.items(),
     )
 
 

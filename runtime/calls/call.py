@@ -78,8 +78,12 @@ class Call:
     asked: PinAsked | None = None
     """Set when a PIN is asked for first; `admission` is the asking rule's until then."""
     state: State = State.ROUTED
+    rings_until: float = field(default=float("inf"))
+    """When the phone has rung long enough, on the monotonic clock."""
+    attributes: dict[str, str] = field(default_factory=dict)
+    """Of its participant, as the room last showed them."""
     ends_at: float = field(default=float("inf"))
-    """When the longest allowed duration is over, on the monotonic clock."""
+    """When the longest allowed duration is over, likewise."""
 
     @property
     def id(self) -> str:

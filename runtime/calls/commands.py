@@ -10,6 +10,7 @@ from runtime.calls.record import CallRecord
 from runtime.media.codecs.g711 import Law
 from runtime.media.session import StreamConfig
 from runtime.routing.route import Admission
+from schemas.tables.rows import Pairs
 
 
 class Ports(Protocol):
@@ -80,6 +81,14 @@ class PassDigit:
 
 
 @dataclass(frozen=True, slots=True)
+class SetAttributes:
+    """What the room is to show of this call's participant from now on; an empty value takes an attribute away."""
+
+    call_id: str
+    changes: Pairs
+
+
+@dataclass(frozen=True, slots=True)
 class TrustSource:
     """Somebody at this address knows the password of a trunk: it is no stranger, though no trunk names it."""
 
@@ -94,4 +103,4 @@ class EndCall:
     ports: Ports | None
 
 
-Command = OpenLeg | JoinRoom | PlayPrompt | HushPrompt | StartMedia | PassDigit | TrustSource | EndCall
+Command = OpenLeg | JoinRoom | PlayPrompt | HushPrompt | StartMedia | PassDigit | SetAttributes | TrustSource | EndCall

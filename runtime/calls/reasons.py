@@ -33,6 +33,14 @@ class EndReason(StrEnum):
     BODY = "body"
     MEDIA = "media"
     ROOM_FULL = "room-full"
+    ENDED_BY_ROOM = "ended-by-room"
+    RINGING_TIMEOUT = "ringing-timeout"
+    ROOM_UNREACHABLE = "room-unreachable"
+    ROOM_REFUSED = "room-refused"
+    ROOM_LOST = "room-lost"
+    ROOM_CLOSED = "room-closed"
+    REMOVED = "removed"
+    DUPLICATE_IDENTITY = "duplicate-identity"
     NO_PORTS = "no-ports"
     FULL = "full"
     TRUNK_CALLS = "trunk-calls"
@@ -49,7 +57,7 @@ ENDINGS: dict[type[sip.Event], tuple[int, EndReason, str, EndedBy]] = {
 """The ends that the endpoint tells of: status for the record, reason, words, by whom."""
 
 Q850_NORMAL = 16
-Q850_CAUSES = {EndReason.SHUTDOWN: 41, EndReason.MEDIA_TIMEOUT: 102, EndReason.MEDIA: 88}
+Q850_CAUSES = {EndReason.SHUTDOWN: 41, EndReason.ROOM_LOST: 41, EndReason.MEDIA_TIMEOUT: 102, EndReason.MEDIA: 88}
 """ITU-T Q.850: temporary failure, recovery on timer expiry, incompatible destination; all else is normal clearing."""
 
 

@@ -15,13 +15,18 @@ from schemas.tables.naming import masked
 from schemas.tables.tables import Tables
 
 
+def warning(words: str) -> tuple[str, str]:
+    """The header that tells a known trunk why (RFC 3261 section 20.43)."""
+    return "Warning", f'399 dialplane "{quotable(words)}"'
+
+
 def headers_of(rejection: Rejection) -> list[tuple[str, str]]:
     """What the answer carries."""
     headers = list(rejection.headers)
     if rejection.sip_status == 503:
         headers.append(("Retry-After", str(RETRY_AFTER_S)))
     if rejection.trunk and not rejection.untold:  # a stranger is told nothing about what is declared here
-        headers.append(("Warning", f'399 dialplane "{quotable(rejection.words)}"'))
+        headers.append(warning(rejection.words))
     return headers
 
 

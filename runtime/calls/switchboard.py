@@ -7,18 +7,27 @@ ends in exactly one `EndCall` with a reason in words.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from runtime.calls.arrival import read_arrival
+from runtime.calls.board import ACTIVE, Board, Now
 from runtime.calls.call import Call, State, Step
-from runtime.calls.commands import Command, EndCall, JoinRoom, OpenLeg, PassDigit, Ports, StartMedia, TrustSource
+from runtime.calls.commands import (
+    EndCall,
+    JoinRoom,
+    OpenLeg,
+    PassDigit,
+    Ports,
+    SetAttributes,
+    StartMedia,
+    TrustSource,
+)
 from runtime.calls.entrance import Challenge, Entrance, Knock
 from runtime.calls.negotiate import agreed, describe
 from runtime.calls.opening import Opening
-from runtime.calls.prompting import Outcome, Prompting
-from runtime.calls.reasons import ENDINGS, EndReason, reason_header
+from runtime.calls.prompting import Outcome
+from runtime.calls.reasons import ENDINGS, EndReason
 from runtime.calls.record import CallRecord, EndedBy
 from runtime.calls.refusal import headers_of, record_of, turned_away
 from runtime.limits import CALLS_MAX
@@ -39,15 +48,7 @@ ID_BYTES = 16
 OPTIONS_HEADERS = (("Accept", "application/sdp"),)
 
 
-@dataclass(frozen=True, slots=True)
-class Now:
-    """The two clocks of one moment: monotonic for timers, wall (Unix) for records. Seconds."""
-
-    mono: float
-    wall: float
-
-
-class Switchboard:
+class Switchboard(Board):
     """All calls of one bridge. `reserve_ports` gives a bound pair for a local address, or says why not.
 
     `unseal` opens the secrets in the tables.
@@ -61,18 +62,12 @@ class Switchboard:
         region: str = "",
         unseal: Unseal = unseals_nothing,
     ) -> None:
-        self._endpoint = endpoint
+        super().__init__(endpoint, Opening(reserve_ports, entropy))
         self._entrance = Entrance(entropy, unseal)
-        self._opening = Opening(reserve_ports, entropy)
         self._entropy = entropy
         self._region = region
         self._tables = Tables()
         self._revision = 0
-        self._by_leg: dict[int, Call] = {}
-        self._by_id: dict[str, Call] = {}
-        self._commands: deque[Command] = deque()
-        self._draining = False
-        self._prompting = Prompting()
         self.refused = 0
         self.challenged = 0
         self.admitted = 0
@@ -129,66 +124,16 @@ class Switchboard:
         if call is not None:
             self._prompted(call, self._prompting.played(call_id, now.mono), now)
 
-    def room_joined(self, call_id: str, now: Now) -> bool:
-        """The room has the participant: answer the phone. False when the caller gave up meanwhile."""
-        call = self._by_id.get(call_id)
-        if call is None or call.state not in (State.ROUTED, State.JOINING):
-            return False
-        if call.state is State.ROUTED:
-            self._answer(call, now)
-        call.advance(Step.ANSWER)
-        call.asked = None
-        return True
-
-    def _answer(self, call: Call, now: Now) -> None:
-        self._endpoint.respond(call.leg, 200, now.mono, body=call.body)
-        call.ends_at = now.mono + call.admission.max_call_duration_s
-        call.record = replace(call.record, answered_at=now.wall)
-
-    def room_refused(self, call_id: str, sip_status: int, reason: str, words: str, now: Now) -> None:
-        """The room cannot be had: the caller gets this status."""
-        call = self._by_id.get(call_id)
-        if call is not None and call.state is State.ROUTED:
-            self._endpoint.respond(call.leg, sip_status, now.mono)
-            self._end(call.leg, now, sip_status, reason, words, EndedBy.ROOM)
-        else:
-            self.hang_up(call_id, now, reason, words, EndedBy.ROOM)
-
-    def hang_up(self, call_id: str, now: Now, reason: str, words: str, by: EndedBy) -> None:
-        """End one call from our side."""
-        call = self._by_id.get(call_id)
-        if call is None:
-            return
-        if call.state is State.ROUTED:
-            self._endpoint.respond(call.leg, 480, now.mono)
-            self._end(call.leg, now, 480, reason, words, by)
-        else:
-            self._endpoint.bye(call.leg, now.mono, [("Reason", reason_header(reason, words))])
-            self._end(call.leg, now, 200, reason, words, by)
-
     def handle_timer(self, now: Now) -> None:
-        """End the calls that have lasted as long as their trunk allows; go on with those that are asked for a PIN."""
+        """End calls that rang or lasted as long as their trunk allows; go on with those that are asked for a PIN."""
         for call_id, outcome in self._prompting.timer(now.mono):
             self._prompted(self._by_id[call_id], outcome, now)
+        self.ring_out(now)
         for call in [c for c in self._by_id.values() if c.ends_at <= now.mono]:
             limit_s = call.admission.max_call_duration_s
             self.hang_up(
                 call.id, now, EndReason.MAX_DURATION, f"the longest allowed {limit_s:.0f} s are over", EndedBy.BRIDGE
             )
-
-    def drain(self) -> None:
-        """Refuse new calls from now on; those that are up go on."""
-        self._draining = True
-
-    def stop(self, now: Now) -> None:
-        """Hang up every call and refuse new ones: the bridge is going away."""
-        self.drain()
-        for call_id in list(self._by_id):
-            self.hang_up(call_id, now, EndReason.SHUTDOWN, "the bridge is stopping", EndedBy.BRIDGE)
-
-    def next_command(self) -> Command | None:
-        """The next thing to do, in order."""
-        return self._commands.popleft() if self._commands else None
 
     def knows(self, address: str) -> bool:
         """Whether a trunk of the live tables names this source address."""
@@ -201,15 +146,6 @@ class Switchboard:
     def vouches(self, head: bytes, address: str, now: float) -> bool:
         """Whether a message that begins so comes from who was challenged at this address a moment ago."""
         return self._entrance.vouches(head, address, now)
-
-    def live_calls(self) -> list[Call]:
-        """The calls of this moment, the oldest first."""
-        return list(self._by_id.values())
-
-    @property
-    def stopping(self) -> bool:
-        """Whether new calls are refused because the bridge is going away."""
-        return self._draining
 
     @property
     def revision(self) -> int:
@@ -283,6 +219,9 @@ class Switchboard:
         self._by_leg[call.leg] = self._by_id[call.id] = call
         law = call.stream.codec if call.stream else admission.codecs[0]
         self._commands.append(OpenLeg(call.id, call.ports, law))
+        if asked is None and admission.answer_at_once:
+            self._answer(call, now)
+            call.advance(Step.ANSWER)
         if asked is None:
             self._join(call)
         else:
@@ -291,7 +230,10 @@ class Switchboard:
 
     def _join(self, call: Call) -> None:
         self.admitted += 1
+        call.attributes = dict(call.admission.attributes)
         self._commands.append(JoinRoom(call.id, call.admission))
+        if call.record.answered_at:
+            self._commands.append(SetAttributes(call.id, ACTIVE))
 
     def _refuse(self, leg: int, record: CallRecord, rejection: Rejection, now: Now) -> None:
         self._endpoint.respond(leg, rejection.sip_status, now.mono, headers=headers_of(rejection))
@@ -386,13 +328,3 @@ class Switchboard:
             self._endpoint.respond_request(event.request_id, status, now.mono, headers=OPTIONS_HEADERS)
         else:
             self._endpoint.respond_request(event.request_id, 501, now.mono)
-
-    def _end(self, leg: int, now: Now, status: int, reason: str, words: str, by: EndedBy) -> None:
-        call = self._by_leg.pop(leg, None)
-        if call is None:
-            return
-        del self._by_id[call.id]
-        self._prompting.forget(call.id)
-        call.advance(Step.END)
-        self._opening.left(call.record.trunk, call.ports)
-        self._commands.append(EndCall(call.record.ended(now.wall, status, reason, words, by), call.ports))

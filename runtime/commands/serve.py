@@ -20,8 +20,10 @@ from runtime.settings import (
     LISTEN_DEFAULT,
     RTP_PORTS_DEFAULT,
     BridgeSettings,
+    LiveKitServer,
     parse_host_port,
     parse_listens,
+    parse_livekit,
     parse_ports,
     parse_region,
 )
@@ -52,6 +54,10 @@ def _serving_options(command: F) -> F:
                          help="JSON lines of ended calls.  [default: STATE/records.jsonl]"),
             click.option("--prompts", type=folder, default=None, envvar="DIALPLANE_PROMPTS",
                          help="Folder of your own prompts.  [default: DIR/prompts, or STATE/prompts]"),
+            click.option("--rooms", type=click.Choice(["embedded", "livekit"]), default="embedded", show_default=True,
+                         envvar="DIALPLANE_ROOMS", help="Where rooms are: in the bridge, or on a LiveKit server."),
+            click.option("--livekit-url", default="", envvar="LIVEKIT_URL",
+                         help="The LiveKit server, ws:// or wss://; its key: LIVEKIT_API_KEY, LIVEKIT_API_SECRET."),
             click.option("--play", type=file, default=None, help="A WAV file that every caller hears first."),
             click.option("--record", type=folder, default=None, help="Record every room into this folder."),
             click.option("--log", "log_form", type=click.Choice(["text", "json"]), default="text", show_default=True,
@@ -66,13 +72,14 @@ def _serving_options(command: F) -> F:
 @click.argument("folder", metavar="[DIR]", required=False, type=click.Path(path_type=Path))
 @_serving_options
 def up(folder: Path | None, **options: Any) -> None:
-    """Run a reconciler on DIR and a bridge with embedded rooms, together on this machine.
+    """Run a reconciler on DIR and a bridge, together on this machine.
 
     Without DIR, the first example is used: a good place to begin.
 
     \b
     Example:
       bridge up my-manifests/ --listen udp://127.0.0.1:5070 --listen tcp://127.0.0.1:5070
+      bridge up my-manifests/ --rooms livekit --livekit-url ws://127.0.0.1:7880
     """
     chosen = first_example() if folder is None else folder
     if not chosen.exists():
@@ -140,7 +147,19 @@ def _settings(options: dict[str, Any], folder: Path | None) -> BridgeSettings:
         api=None if api == "off" else parse_host_port(api, "--api"),
         api_chosen=api != API_DEFAULT,
         drain_s=options["drain"],
+        livekit=_livekit(options),
         records=options["records"],
         play=options["play"],
         record=options["record"],
     )
+
+
+def _livekit(options: dict[str, Any]) -> LiveKitServer | None:
+    if options["rooms"] == "embedded":
+        return None
+    for option in ("play", "record"):
+        if options[option] is not None:
+            hint = "leave it out, or use --rooms embedded; LiveKit records with its egress"
+            raise BridgeError(f"--{option} is for embedded rooms, not for LiveKit's", hint)
+    key, secret = os.environ.get("LIVEKIT_API_KEY", ""), os.environ.get("LIVEKIT_API_SECRET", "")
+    return parse_livekit(options["livekit_url"], key, secret)

@@ -32,7 +32,8 @@ def welcome(listening: Sequence[Listen], tables: Tables, settings: BridgeSetting
     number = callable_number(tables, host, settings.region)
     title = f"The bridge answers calls on {' and '.join(map(str, listening))}"
     by = f", by the manifests in {folder}" if folder else ", by the live tables"
-    lines = ["", click.style(title, bold=True) + by]
+    into = f", into rooms on {settings.livekit.url}" if settings.livekit else ""
+    lines = ["", click.style(title, bold=True) + by + into]
     if number:
         lines += ["  try it, in a second terminal:", f"    {_call(number, host, listening[0], state)}"]
     else:

@@ -10,8 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from runtime.calls.commands import JoinRoom
 from runtime.media.codecs.g711 import Law
-from schemas.tables.rows import Pairs
+from schemas.tables.rows import ROOM_DEFAULTS, Pairs, Room
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,27 @@ class Participant:
     name: str
     metadata: str
     attributes: Pairs
+    room: Room = ROOM_DEFAULTS
+    """How the room is made, if this participant makes it."""
+    headers: Pairs = ()
+    """Headers of its INVITE that the room may ask for."""
+    room_codec: str = "auto"
+    """What the caller is published as: auto, opus, pcmu or pcma."""
+
+
+def participant_of(order: JoinRoom) -> Participant:
+    """The participant of a call that is to join its room."""
+    admitted = order.admission
+    return Participant(
+        call_id=order.call_id,
+        identity=admitted.identity,
+        name=admitted.name,
+        metadata=admitted.metadata,
+        attributes=admitted.attributes,
+        headers=admitted.headers,
+        room=admitted.room_settings,
+        room_codec=admitted.room_codec,
+    )
 
 
 class Leg(Protocol):
@@ -49,17 +71,41 @@ class Leg(Protocol):
 class RoomEvents(Protocol):
     """How a room tells its calls what became of them."""
 
+    def waiting(self, call_id: str) -> None:
+        """The room is being joined, or nobody is in it to talk to: the phone rings."""
+        ...
+
     def joined(self, call_id: str) -> None:
         """The participant is in the room and audio may flow: the phone can be answered."""
+        ...
+
+    def left(self, call_id: str, reason: str, words: str) -> None:
+        """The call has no room, or has it no more, and not because it wanted to. `reason` is a record's code."""
         ...
 
     def refused(self, call_id: str, sip_status: int, reason: str, words: str) -> None:
         """The room cannot be had."""
         ...
 
+    def shows(self, call_id: str, attributes: Pairs) -> None:
+        """The room changed the participant's attributes; all of them, as they are now."""
+        ...
+
+    def asked_to_end(self, call_id: str, headers: Pairs, words: str) -> None:
+        """Somebody in the room ends the call; `headers` go on the BYE."""
+        ...
+
 
 class Rooms(Protocol):
     """A place where rooms are."""
+
+    async def start(self) -> str:
+        """Before the first call. "" or a warning for people; BridgeError when there can be no rooms at all."""
+        ...
+
+    async def close(self) -> None:
+        """After the last call: say goodbye, close what is open."""
+        ...
 
     def join(self, room: str, participant: Participant, leg: Leg, now: float) -> None:
         """Bring a call into a room; `RoomEvents` hears of the outcome, maybe before this returns."""
@@ -67,6 +113,10 @@ class Rooms(Protocol):
 
     def leave(self, call_id: str) -> None:
         """Take a call out of its room; unknown calls are fine."""
+        ...
+
+    def set_attributes(self, call_id: str, changes: Pairs) -> None:
+        """Change what the room shows of a participant; an empty value takes an attribute away."""
         ...
 
     def digit(self, call_id: str, digit: str, now: float) -> None:

@@ -10,7 +10,7 @@ Unlike LiveKit's rooms, two calls of one number may be in one room: nothing here
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from runtime.gate.bucket import TokenBucket
 from runtime.limits import ROOM_MEMBERS_MAX
@@ -19,6 +19,7 @@ from runtime.media.echo import EchoLine
 from runtime.media.mixer import mix
 from runtime.rooms.adapter import Leg, Participant, RoomEvents
 from runtime.rooms.files import RoomRecording
+from schemas.tables.rows import Pairs
 
 ECHO_DELAY_MS = 400
 """Long enough that a person hears it as an echo, short enough to talk on."""
@@ -90,6 +91,15 @@ class EmbeddedRooms:
             if room.recording is not None:
                 room.recording.close()
 
+    def set_attributes(self, call_id: str, changes: Pairs) -> None:
+        """Change what the room shows of a participant."""
+        room = self._room_of.get(call_id)
+        if room is not None:
+            member = room.members[call_id]
+            attributes = {**dict(member.participant.attributes), **dict(changes)}
+            shown = tuple(sorted((name, value) for name, value in attributes.items() if value))
+            member.participant = replace(member.participant, attributes=shown)
+
     def digit(self, call_id: str, digit: str, now: float) -> None:
         """Play a digit to the other phones of the room."""
         room = self._room_of.get(call_id)
@@ -109,7 +119,11 @@ class EmbeddedRooms:
         for room in self._rooms.values():
             _tick_room(room, now)
 
-    def close(self) -> None:
+    async def start(self) -> str:
+        """Nothing has to be there beforehand."""
+        return ""
+
+    async def close(self) -> None:
         """Close what is still recorded: the bridge is going away."""
         for room in self._rooms.values():
             if room.recording is not None:

@@ -11,16 +11,21 @@ from dataclasses import dataclass, field, replace
 
 from runtime.limits import MEDIA_TIMEOUT_S
 from runtime.media.codecs.g711 import Law
+from runtime.routing.headers import attributes_from, readable, remote_headers
 from schemas.ids import derived_id
 from schemas.tables.explain import explain
 from schemas.tables.lookup import Admitted, CallFacts, Challenged, Decision, OpensPin, PinNeeded, Refused, decide
 from schemas.tables.media import codecs_of, merged_media
 from schemas.tables.naming import display_name, identity, masked, participant_attributes, room_name
-from schemas.tables.rows import Pairs, RuleRow, TrunkRow
+from schemas.tables.rows import Pairs, Room, RuleRow, TrunkRow
 from schemas.tables.tables import Tables
 
 LAWS: dict[str, Law] = {"pcmu": "pcmu", "pcma": "pcma"}
 """The codecs by their names in manifests and SDP."""
+
+
+_IDS = frozenset({"sip.callID", "sip.callIDFull", "sip.callTag", "sip.callStatus", "sip.trunkID", "sip.ruleID"})
+"""Attributes that no header may set: the bridge, and whoever reads a call's history, rely on them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +39,8 @@ class Arrival:
     called_host: str
     sip_call_id: str
     from_tag: str
+    headers: Pairs = ()
+    """All headers of the INVITE."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +56,21 @@ class Admission:
     name: str
     metadata: str
     attributes: Pairs
+    headers: Pairs
+    """Those of the INVITE that the room may ask for."""
     codecs: tuple[Law, ...]
     dtmf: bool
     hides_caller: bool
     media_timeout_s: float
     max_call_duration_s: float
+    ringing_timeout_s: float
+    answer_at_once: bool
+    """Answer the phone before the room is ready."""
+    fallback_sip_code: int
+    """What the caller gets when the room cannot be had."""
+    room_codec: str
+    room_settings: Room
+    """How the room is made, if this call makes it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +158,7 @@ def _admit(found: Admitted | PinNeeded, arrival: Arrival, call_id: str, suffix: 
     room = room_name(rule, arrival.caller, arrival.called, suffix)
     inbound = trunk.inbound
     assert inbound is not None, "only inbound trunks match calls"
+    headers = readable(arrival.headers, hide_caller=rule.hide_phone_number)
     return Admission(
         trunk=trunk,
         rule=rule.id,
@@ -149,17 +167,24 @@ def _admit(found: Admitted | PinNeeded, arrival: Arrival, call_id: str, suffix: 
         identity=identity(arrival.caller, hide=rule.hide_phone_number),
         name=display_name(arrival.caller, hide=rule.hide_phone_number),
         metadata=rule.metadata,
-        attributes=_attributes(trunk, rule, arrival, call_id),
+        attributes=_attributes(trunk, rule, arrival, call_id, attributes_from(headers, inbound.headers)),
+        headers=remote_headers(headers),
         codecs=codecs,
         dtmf=not media.dtmf or "rfc4733" in media.dtmf,
         hides_caller=rule.hide_phone_number,
         media_timeout_s=MEDIA_TIMEOUT_S if not media.timeout_ms else media.timeout_ms / 1000,
         max_call_duration_s=inbound.max_call_duration_ms / 1000,
+        ringing_timeout_s=inbound.ringing_timeout_ms / 1000,
+        answer_at_once=rule.answer == "immediately",
+        fallback_sip_code=rule.fallback_sip_code,
+        room_codec=media.room_codec or "auto",
+        room_settings=rule.room,
     )
 
 
-def _attributes(trunk: TrunkRow, rule: RuleRow, arrival: Arrival, call_id: str) -> Pairs:
-    return participant_attributes(
+def _attributes(trunk: TrunkRow, rule: RuleRow, arrival: Arrival, call_id: str, of_headers: dict[str, str]) -> Pairs:
+    """The rule's and the call's own, then those of headers, which may be meant to replace them; the ids stay."""
+    own = participant_attributes(
         rule,
         call_id=call_id,
         sip_call_id=arrival.sip_call_id,
@@ -169,8 +194,10 @@ def _attributes(trunk: TrunkRow, rule: RuleRow, arrival: Arrival, call_id: str) 
         caller=arrival.caller,
         caller_host=arrival.caller_host,
         called=arrival.called,
-        call_status="active",
+        call_status="ringing",
     )
+    ids = {name: value for name, value in own if name in _IDS}
+    return tuple(sorted({**dict(own), **of_headers, **ids}.items()))
 
 
 def livekit_trunk_id(trunk: str) -> str:

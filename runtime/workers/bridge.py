@@ -18,6 +18,7 @@ from runtime.calls.record import CallRecord
 from runtime.errors import BridgeError
 from runtime.limits import CALLS_MAX, RECENT_RECORDS_MAX, SHUTDOWN_GRACE_S
 from runtime.net.rtp_ports import RtpPortRange, descriptors_for
+from runtime.rooms.adapter import Rooms
 from runtime.rooms.embedded import EmbeddedRooms
 from runtime.rooms.files import load_frames, recorder_in
 from runtime.rooms.prompts import Prompts
@@ -50,7 +51,7 @@ class Bridge:
             f"dialplane/{version}",
             KeyedUnsealer(str(settings.state), os.environ, log),
         )
-        self._worker.rooms = self._rooms = self._embedded_rooms()
+        self._worker.rooms = self._rooms = self._make_rooms(settings)
         self._recent: deque[dict[str, Any]] = deque(maxlen=RECENT_RECORDS_MAX)
         self._reasons: Counter[str] = Counter()
         self._records: RecordFile | None = None
@@ -78,11 +79,15 @@ class Bridge:
         self._prompts = Prompts(settings.prompts, asyncio.get_running_loop().call_soon_threadsafe, self._log)
         self._prompts.start()
         self._worker.prompts = self._prompts
-        await self._worker.start(settings.listen)
+        warning = await self._rooms.start()
+        if warning:
+            self._log(warning)
         try:
+            await self._worker.start(settings.listen)
             await self._start_api()
         except BaseException:
             await self._worker.stop(0)
+            await self._rooms.close()
             raise
         self._start_reader()
         listening = tuple(str(listen) for listen in self.listening)
@@ -125,7 +130,7 @@ class Bridge:
         await self._worker.stop(SHUTDOWN_GRACE_S)
         if self._prompts is not None:
             self._prompts.stop()
-        self._rooms.close()
+        await self._rooms.close()
         if self._api is not None:
             await self._api.stop()
         if self._records is not None:
@@ -142,6 +147,13 @@ class Bridge:
         self._log(f"room for {min(files, pairs, CALLS_MAX)} calls ({limit})")
 
     # -- parts -----------------------------------------------------------------------------------------------------
+
+    def _make_rooms(self, settings: BridgeSettings) -> Rooms:
+        if settings.livekit is None:
+            return self._embedded_rooms()
+        from runtime.rooms.livekit.rooms import LiveKitRooms  # WebRTC is heavy: only who uses it loads it
+
+        return LiveKitRooms(settings.livekit, self._worker)
 
     def _embedded_rooms(self) -> EmbeddedRooms:
         play, record = self._settings.play, self._settings.record

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 
+from runtime.calls.board import Now
 from runtime.calls.commands import (
     Command,
     EndCall,
@@ -22,15 +23,17 @@ from runtime.calls.commands import (
     OpenLeg,
     PassDigit,
     PlayPrompt,
+    SetAttributes,
     StartMedia,
     TrustSource,
 )
-from runtime.calls.record import CallRecord
-from runtime.calls.switchboard import Now, Switchboard
+from runtime.calls.reasons import EndReason
+from runtime.calls.record import CallRecord, EndedBy
+from runtime.calls.switchboard import Switchboard
 from runtime.gate.sources import SourceGate
 from runtime.net.rtp_ports import RtpPortRange, RtpPorts
 from runtime.net.sip_sockets import SipSockets
-from runtime.rooms.adapter import Participant, Rooms
+from runtime.rooms.adapter import Rooms, participant_of
 from runtime.rooms.booth import Booth
 from runtime.rooms.prompts import Prompts
 from runtime.settings import Listen
@@ -42,6 +45,7 @@ from runtime.workers.clock import MediaClock
 from runtime.workers.collector import Collector
 from runtime.workers.legs import PhoneLeg, PhoneLegs, new_session
 from schemas.seal import Unseal, unseals_nothing
+from schemas.tables.rows import Pairs
 from schemas.tables.tables import Tables
 
 SLOW_WORK_EVERY_S = 0.5
@@ -78,6 +82,7 @@ class Worker:
         self._timer: asyncio.TimerHandle | None = None
         self._slow_at = 0.0
         self._noticed = False
+        self._busy = False
 
     async def start(self, listens: Sequence[Listen]) -> None:
         """Listen, and start the clock."""
@@ -120,14 +125,35 @@ class Worker:
 
     # -- RoomEvents ------------------------------------------------------------------------------------------------
 
+    def waiting(self, call_id: str) -> None:
+        """The phone rings."""
+        self.switchboard.room_waits(call_id, _now())
+        self._drain()
+
     def joined(self, call_id: str) -> None:
         """The room has the call: its phone is answered."""
         if self.switchboard.room_joined(call_id, _now()):
             self._log("call answered", call=call_id)
+        self._drain()
+
+    def shows(self, call_id: str, attributes: Pairs) -> None:
+        """The room changed the participant's attributes."""
+        self.switchboard.room_shows(call_id, attributes)
+
+    def asked_to_end(self, call_id: str, headers: Pairs, words: str) -> None:
+        """Somebody in the room ends the call."""
+        self.switchboard.hang_up(call_id, _now(), EndReason.ENDED_BY_ROOM, words, EndedBy.ROOM, headers)
+        self._drain()
+
+    def left(self, call_id: str, reason: str, words: str) -> None:
+        """The room has the call no more."""
+        self.switchboard.room_left(call_id, reason, words, _now())
+        self._drain()
 
     def refused(self, call_id: str, sip_status: int, reason: str, words: str) -> None:
         """The room cannot be had."""
         self.switchboard.room_refused(call_id, sip_status, reason, words, _now())
+        self._drain()
 
     def _prompt_played(self, call_id: str) -> None:
         self.switchboard.prompt_played(call_id, _now())
@@ -183,6 +209,18 @@ class Worker:
 
     def _drain(self) -> None:
         """Everything that one input set off: events, commands, datagrams, the next deadline."""
+        if self._busy:  # a room told its news while it was being given a command: the loop below is still at it
+            return
+        self._busy = True
+        try:
+            self._work_off()
+            for data, path in self.endpoint.datagrams_to_send():
+                self.sip.send(data, path)
+        finally:
+            self._busy = False
+            self._set_timer()
+
+    def _work_off(self) -> None:
         while True:
             event = self.endpoint.next_event()
             if event is not None:
@@ -193,13 +231,8 @@ class Worker:
                 continue
             command = self.switchboard.next_command()
             if command is None:
-                break
+                return
             self._carry_out(command)
-        try:
-            for data, path in self.endpoint.datagrams_to_send():
-                self.sip.send(data, path)
-        finally:
-            self._set_timer()
 
     def _set_timer(self) -> None:
         deadline = self.endpoint.next_deadline()
@@ -233,6 +266,8 @@ class Worker:
                     leg.start(command.stream, new_session, time.monotonic())
             case PassDigit():
                 self.rooms.digit(command.call_id, command.digit, time.monotonic())
+            case SetAttributes():
+                self.rooms.set_attributes(command.call_id, command.changes)
             case TrustSource():
                 self._gate.trust(command.address, time.monotonic())
             case EndCall():
@@ -242,11 +277,7 @@ class Worker:
         leg = self.legs.get(command.call_id)
         assert leg is not None, "a leg is opened before its call joins"
         self._booth.leave(command.call_id)
-        admission = command.admission
-        participant = Participant(
-            command.call_id, admission.identity, admission.name, admission.metadata, admission.attributes
-        )
-        rooms.join(admission.room, participant, leg, time.monotonic())
+        rooms.join(command.admission.room, participant_of(command), leg, time.monotonic())
 
     def _end(self, command: EndCall, rooms: Rooms) -> None:
         record = command.record

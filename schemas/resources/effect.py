@@ -21,35 +21,18 @@ _MEDIA_VALUES = {
         "allow": "calls are taken without encryption",
         "require": "such calls are refused with 488",
     },
-    "spec.media.roomCodec": {
-        "opus": "the room is given the codec of the call",
-        "pcmu": "the room is given the codec of the call",
-        "pcma": "the room is given the codec of the call",
-    },
     "spec.media.dtmf": {"info": "digits that arrive in SIP INFO are not heard"},
 }
 _NO_PROVIDER = "this provider's checks and defaults are not applied"
-_NO_ATTRIBUTE = "the caller's participant does not get these attributes"
 
 NOT_YET: dict[str, dict[str, str]] = {
     "Trunk": {
-        "spec.inbound.headers": "the 200 OK is sent without them",
-        "spec.inbound.headersToAttributes": _NO_ATTRIBUTE,
-        "spec.inbound.attributesToHeaders": "the bridge's messages are sent without these headers",
-        "spec.inbound.ringingTimeout": "a call does not ring, its room is ready at once",
         "spec.inbound.noiseCancellation": "the caller's audio is passed on as it is",
         "spec.outbound": "the bridge takes calls, and places none on trunks",
         "spec.metadata": "it is kept, and shown nowhere",
     },
     "DispatchRule": {
-        "spec.room.agents": "no agent is started",
-        "spec.room.emptyTimeout": "the room keeps its own time",
-        "spec.room.departureTimeout": "the room keeps its own time",
-        "spec.room.maxParticipants": "the room takes every caller",
-        "spec.room.metadata": "the room is made without it",
-        "spec.room.preset": "the room is made without it",
         "spec.noiseCancellation": "the caller's audio is passed on as it is",
-        "spec.fallback.sipCode": "a call whose room cannot be had is refused with 480",
     },
     "PhoneNumber": {"spec.purchase": "no number is bought, and no call is routed by this document"},
     "RoutingTest": {},
@@ -60,12 +43,8 @@ NOT_YET_VALUES: dict[str, dict[str, dict[str, str]]] = {
     "Trunk": {
         **_MEDIA_VALUES,
         "spec.provider": dict.fromkeys(("twilio", "telnyx", "plivo", "exotel", "wavix"), _NO_PROVIDER),
-        "spec.inbound.includeHeaders": {"x": _NO_ATTRIBUTE, "all": _NO_ATTRIBUTE},
     },
-    "DispatchRule": {
-        **_MEDIA_VALUES,
-        "spec.answer": {"immediately": "the call is answered when its room is ready"},
-    },
+    "DispatchRule": _MEDIA_VALUES,
     "PhoneNumber": {
         "spec.direction": {
             "outbound": "the bridge places no calls on trunks",
@@ -85,7 +64,13 @@ HONOURED: dict[str, frozenset[str]] = {
         "spec.inbound.allowedNumbers",
         "spec.inbound.calledNumbers",
         "spec.inbound.auth",
+        "spec.inbound.headers",
+        "spec.inbound.headersToAttributes",
+        "spec.inbound.attributesToHeaders",
+        "spec.inbound.includeHeaders",
         "spec.inbound.maxCallDuration",
+        "spec.inbound.ringingTimeout",
+        "spec.media.roomCodec",
         "spec.media.timeout",
         "spec.regions",
         "spec.limits",
@@ -104,7 +89,11 @@ HONOURED: dict[str, frozenset[str]] = {
         "spec.attributes",
         "spec.metadata",
         "spec.hidePhoneNumber",
+        "spec.room",
+        "spec.media.roomCodec",
         "spec.media.timeout",
+        "spec.answer",
+        "spec.fallback",
         "spec.deletionPolicy",
     },
     "PhoneNumber": _EVERYWHERE | {"spec.number", "spec.trunkRef", "spec.dispatchRuleRef", "spec.deletionPolicy"},

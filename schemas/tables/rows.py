@@ -157,6 +157,10 @@ class Room:
     preset: str = ""
 
 
+ROOM_DEFAULTS = Room()
+"""What most rules say of the room: nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class PinPrompts:
     """What a caller hears who is asked for a PIN: names of files in the bridge's folder; "" = the bridge's own."""

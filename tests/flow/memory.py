@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from random import Random
 
+from runtime.calls.board import Now
 from runtime.calls.commands import (
     Command,
     EndCall,
@@ -18,16 +19,17 @@ from runtime.calls.commands import (
     OpenLeg,
     PassDigit,
     PlayPrompt,
+    SetAttributes,
     StartMedia,
     TrustSource,
 )
 from runtime.calls.negotiate import stream_of
 from runtime.calls.pin_dialogue import Prompt
 from runtime.calls.record import CallRecord
-from runtime.calls.switchboard import Now, Switchboard
+from runtime.calls.switchboard import Switchboard
 from runtime.media.codecs.g711 import Law
 from runtime.media.session import DigitReceived, MediaSession, StreamConfig
-from runtime.rooms.adapter import Participant
+from runtime.rooms.adapter import participant_of
 from runtime.rooms.booth import Booth, Fetch, Sound
 from runtime.rooms.embedded import EmbeddedRooms
 from runtime.sip import events as sip
@@ -197,11 +199,7 @@ class World:
             case JoinRoom():
                 leg = self.legs[command.call_id]
                 self.booth.leave(command.call_id)
-                admission = command.admission
-                participant = Participant(
-                    command.call_id, admission.identity, admission.name, admission.metadata, admission.attributes
-                )
-                self.rooms.join(admission.room, participant, leg, self.now)
+                self.rooms.join(command.admission.room, participant_of(command), leg, self.now)
             case StartMedia():
                 leg = self.legs[command.call_id]
                 if leg.session is None:
@@ -212,6 +210,8 @@ class World:
                 self.rooms.digit(command.call_id, command.digit, self.now)
             case TrustSource():
                 self.trusted.append(command.address)
+            case SetAttributes():
+                self.rooms.set_attributes(command.call_id, command.changes)
             case EndCall():
                 self.rooms.leave(command.record.call_id)
                 self.booth.leave(command.record.call_id)
@@ -249,6 +249,7 @@ class Caller:
     status: int = 0
     warning: str = ""
     bye_reason: str = ""
+    bye_headers: dict[str, str] = field(default_factory=dict)
     ended: bool = False
     heard: list[bytes | None] = field(default_factory=list)
     digits: str = ""
@@ -337,6 +338,7 @@ class Caller:
             case sip.ByeReceived():
                 self.ended = True
                 self.bye_reason = event.request.headers.first("Reason") or ""
+                self.bye_headers = dict(event.request.headers.items())
             case sip.LegEnded():
                 self.ended = True
             case _:

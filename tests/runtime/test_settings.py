@@ -5,7 +5,15 @@ from __future__ import annotations
 import pytest
 
 from runtime.errors import BridgeError
-from runtime.settings import LISTEN_DEFAULT, Listen, parse_host_port, parse_listen, parse_listens, parse_ports
+from runtime.settings import (
+    LISTEN_DEFAULT,
+    Listen,
+    parse_host_port,
+    parse_listen,
+    parse_listens,
+    parse_livekit,
+    parse_ports,
+)
 
 
 def test_listeners_are_read_and_written() -> None:
@@ -48,3 +56,20 @@ def test_a_bad_port_range_is_refused(text: str) -> None:
 def test_the_smallest_range_is_one_pair() -> None:
     assert parse_ports("10000-10001") == (10000, 10001)
     assert parse_host_port("[::1]:1", "--api") == ("::1", 1)
+
+
+def test_a_livekit_server_is_an_address_and_a_key() -> None:
+    server = parse_livekit("https://project.livekit.cloud/", "key", "secret")
+    assert (server.url, server.api_key) == ("wss://project.livekit.cloud", "key")
+    assert "secret" not in repr(server)
+
+
+@pytest.mark.parametrize("url", ["", "project.livekit.cloud", "ftp://x", "ws://", "ws://u@h", "ws://h?token=1"])
+def test_what_is_no_livekit_server_is_refused(url: str) -> None:
+    with pytest.raises(BridgeError, match="LIVEKIT_URL"):
+        parse_livekit(url, "key", "secret")
+
+
+def test_a_missing_key_is_named() -> None:
+    with pytest.raises(BridgeError, match="LIVEKIT_API_KEY and LIVEKIT_API_SECRET"):
+        parse_livekit("ws://127.0.0.1:7880", "", "")

@@ -1,0 +1,247 @@
+"""One call in one room: ties the signalling's orders to a WebSocket and a media path, and the clock to its audio."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+
+from runtime.media.codecs.opus import OpusLibrary
+from runtime.rooms.adapter import Leg, Participant, RoomEvents
+from runtime.rooms.livekit import news
+from runtime.rooms.livekit.audio import Published, RoomAudio
+from runtime.rooms.livekit.data import DataChannels
+from runtime.rooms.livekit.description import Ourselves, preferred
+from runtime.rooms.livekit.desk import Desk, EndAsked, PlayDigit, Reply
+from runtime.rooms.livekit.dtls import Identity
+from runtime.rooms.livekit.limits import DIGITS_WAITING_MAX
+from runtime.rooms.livekit.peer import Peer
+from runtime.rooms.livekit.signalling import Signalling
+from runtime.rooms.livekit.socket import SignalSocket
+from runtime.rooms.livekit.token import join_token
+from runtime.settings import LiveKitServer
+from schemas.tables.rows import Pairs
+
+UFRAG_BYTES = 4
+PASSWORD_BYTES = 16
+STATUS = "sip.callStatus"
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What all calls of a bridge have in common. `spawn` keeps hold of a task until it is done."""
+
+    server: LiveKitServer
+    http: aiohttp.ClientSession
+    identity: Identity
+    opus: OpusLibrary
+    events: RoomEvents
+    spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
+
+
+class RoomConnection:
+    """One call; see the module."""
+
+    def __init__(self, shared: Shared, room: str, participant: Participant, leg: Leg, now: float) -> None:
+        self._shared = shared
+        self._participant = participant
+        self._leg = leg
+        self._socket: SignalSocket | None = None
+        self._peer: Peer | None = None
+        drawn = int.from_bytes(os.urandom(10))
+        self._cname = os.urandom(8).hex()
+        self._published = Published(shared.opus, drawn & 0xFFFFFFFF, drawn >> 32, drawn >> 48)
+        self.audio = RoomAudio(shared.opus, self._published, self._cname, leg.law, now)
+        self._data: DataChannels | None = None
+        self._signalling = Signalling(room, participant.identity, participant.attributes, self._describe, os.urandom)
+
+        self._desk = Desk(participant.identity, participant.headers, self._signalling.is_phone, now)
+        self._digits: list[str] = []
+
+    # -- what the call wants ---------------------------------------------------------------------------------------
+
+    def start(self, now: float) -> None:
+        """Join the room."""
+        self._signalling.start(now)
+        self._drain()
+
+    def leave(self) -> None:
+        """Leave the room; the participant's last status says that the phone was hung up."""
+        answered = self._signalling.attributes.get(STATUS) == "active"
+        self._signalling.leave(((STATUS, "hangup"),) if answered else ())
+        self._drain()
+
+    def set_attributes(self, changes: Pairs) -> None:
+        """Change attributes of the participant."""
+        self._signalling.set_attributes(changes)
+        self._drain()
+
+    def digit(self, digit: str) -> None:
+        """Tell the room of a key that the phone pressed; one that is pressed too early waits."""
+        if self._data is not None:
+            self._data.send(self._desk.digit(digit))
+        elif len(self._digits) < DIGITS_WAITING_MAX:
+            self._digits.append(digit)
+
+    # -- the clock -------------------------------------------------------------------------------------------------
+
+    def tick(self, now: float) -> None:
+        """One frame each way."""
+        peer, leg = self._peer, self._leg
+        frame = leg.pull(now)
+        if peer is None or not peer.connected:
+            leg.push(None, now)
+            return
+        peer.read()
+        packet = self._published.packet(frame, leg.law)
+        if packet is not None:
+            peer.send_rtp(packet)
+        leg.push(self.audio.heard(leg.law, now), now)
+
+    def handle_timer(self, now: float, wall_s: float) -> None:
+        """What is due, several times a second."""
+        self._signalling.handle_timer(now)
+        if self._peer is not None:
+            self._peer.handle_timer()
+            if self._peer.connected:
+                report = self.audio.report(now, wall_s)
+                if report is not None:
+                    self._peer.send_rtcp(report)
+        self._drain()
+
+    # -- SocketUser ------------------------------------------------------------------------------------------------
+
+    def socket_refused(self, source: SignalSocket, status: int, words: str) -> None:
+        """The WebSocket could not be opened."""
+        if source is self._socket:
+            self._signalling.refused(status, words, time.monotonic())
+            self._drain()
+
+    def socket_received(self, source: SignalSocket, data: bytes) -> None:
+        """A message of the server."""
+        if source is self._socket:
+            self._signalling.received(data, time.monotonic())
+            self._drain()
+
+    def socket_closed(self, source: SignalSocket) -> None:
+        """The WebSocket broke."""
+        if source is self._socket:
+            self._signalling.closed(time.monotonic())
+            self._drain()
+
+    # -- PeerUser --------------------------------------------------------------------------------------------------
+
+    def peer_connected(self) -> None:
+        """Media may flow, and data beside it."""
+        assert self._peer is not None
+        peer = self._peer
+        self._data = DataChannels(peer.send_data, self._take_message, self._shared.spawn, client=peer.is_dtls_client)
+        digits, self._digits = self._digits, []
+        for digit in digits:
+            self.digit(digit)
+        self._signalling.media_connected(time.monotonic())
+        self._drain()
+
+    def peer_failed(self, words: str) -> None:
+        """The media path is gone."""
+        self._signalling.media_failed(words, time.monotonic())
+        self._drain()
+
+    def take_rtp(self, packet: bytes) -> None:
+        """A packet from the room."""
+        self.audio.receive(packet, time.monotonic())
+
+    def take_data(self, record: bytes) -> None:
+        """Data beside media."""
+        if self._data is not None:
+            self._data.receive(record)
+
+    def _take_message(self, message: bytes) -> None:
+        call_id, events = self._participant.call_id, self._shared.events
+        now = time.monotonic()
+        for reaction in self._desk.receive(message, now):
+            match reaction:
+                case Reply():
+                    if self._data is not None:
+                        self._data.send(reaction.data)
+                case PlayDigit():
+                    self._leg.send_digits(reaction.digit, now)
+                case EndAsked():
+                    events.asked_to_end(call_id, reaction.headers, f"{reaction.by} ended the call")
+
+    # -- orders and news -------------------------------------------------------------------------------------------
+
+    def _describe(self) -> Ourselves:
+        """A media path's own half: fresh credentials, the same stream."""
+        return Ourselves(
+            ufrag=os.urandom(UFRAG_BYTES).hex(),
+            password=os.urandom(PASSWORD_BYTES).hex(),
+            fingerprint=self._shared.identity.fingerprint,
+            ssrc=self._published.ssrc,
+            cname=self._cname,
+            track=f"phone-{self._cname}",
+            codecs=preferred(self._participant.room_codec, self._leg.law),
+        )
+
+    def _drain(self) -> None:
+        while (command := self._signalling.next_command()) is not None:
+            self._carry_out(command)
+        while (event := self._signalling.next_event()) is not None:
+            self._tell(event)
+
+    def _carry_out(self, command: news.Command) -> None:
+        match command:
+            case news.Dial():
+                self._hang_up()
+                self._socket = SignalSocket(self._shared.http, self, self._shared.spawn)
+                token = join_token(self._shared.server, command.room, self._participant, command.attributes)
+                self._socket.dial(self._shared.server.url, command.request, token)
+            case news.Send():
+                if self._socket is not None:
+                    self._socket.send(command.data)
+            case news.HangUp():
+                self._hang_up()
+            case news.StartPeer():
+                self._published.use(command.answer.codec)
+                shared = self._shared
+                self._peer = Peer(self, shared.identity, command.ours, shared.spawn)
+                self._peer.answer(command.answer)
+            case news.AddCandidate():
+                if self._peer is not None:
+                    self._peer.add_candidate(command.text)
+            case news.DropPeer():
+                peer, self._peer = self._peer, None
+                self.audio.forget()
+                data, self._data = self._data, None
+                if peer is not None:
+                    self._shared.spawn(_close(peer, data))
+
+    def _tell(self, event: news.Event) -> None:
+        call_id, events = self._participant.call_id, self._shared.events
+        match event:
+            case news.Ready():
+                events.joined(call_id)
+            case news.TrackMuted():
+                self._published.muted = event.muted
+            case news.Left():
+                events.left(call_id, event.code, event.words)
+            case news.AttributesChanged():
+                events.shows(call_id, event.attributes)
+            case news.Standing():
+                pass  # the phone hears it
+
+    def _hang_up(self) -> None:
+        if self._socket is not None:
+            self._socket.hang_up()
+            self._socket = None
+
+
+async def _close(peer: Peer, data: DataChannels | None) -> None:
+    if data is not None:
+        await data.close()
+    await peer.close()

@@ -1,0 +1,107 @@
+"""The data channels of one call: SCTP (aiortc's) over our own DTLS. An edge between two other libraries' shapes.
+
+LiveKit expects two channels that we open, `_reliable` and `_lossy`; on the single connection the server answers on the
+same ones. aiortc's association is made for its own DTLS transport; `_Carrier` is as much of that as it asks for.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Coroutine
+from typing import Any, Final, cast
+
+from aiortc.rtcdatachannel import RTCDataChannel, RTCDataChannelParameters
+from aiortc.rtcdtlstransport import RTCDtlsTransport
+from aiortc.rtcsctptransport import RTCSctpCapabilities, RTCSctpTransport
+
+from runtime.gate.bucket import TokenBucket
+from runtime.rooms.livekit.limits import DATA_BYTES_MAX, DATA_RECORDS_BURST, DATA_RECORDS_PER_S
+
+PORT: Final = 5000
+
+
+class _Carrier:
+    """What aiortc's association knows of DTLS."""
+
+    def __init__(self, send: Callable[[bytes], None], *, client: bool) -> None:
+        self.state = "connected"
+        self._role = "client" if client else "server"
+        self._send = send
+        self.receiver: Any = None
+
+    async def _send_data(self, data: bytes) -> None:
+        if self.state == "connected":
+            self._send(data)
+
+    def _register_data_receiver(self, receiver: Any) -> None:
+        self.receiver = receiver
+
+    def _unregister_data_receiver(self, _receiver: Any) -> None:
+        self.receiver = None
+
+
+class DataChannels:
+    """See the module. `take(message)` gets every message; messages sent before it stands wait in the association."""
+
+    def __init__(
+        self,
+        send: Callable[[bytes], None],
+        take: Callable[[bytes], None],
+        spawn: Callable[[Coroutine[Any, Any, None]], object],
+        *,
+        client: bool,
+    ) -> None:
+        self._carrier = _Carrier(send, client=client)
+        self._spawn = spawn
+        self._take = take
+        self._rate = TokenBucket(DATA_RECORDS_PER_S, DATA_RECORDS_BURST, time.monotonic())
+        self._sctp = RTCSctpTransport(cast(RTCDtlsTransport, self._carrier), PORT)
+        self._reliable = self._open(RTCDataChannelParameters(label="_reliable", ordered=True))
+        self._lossy = self._open(RTCDataChannelParameters(label="_lossy", ordered=False, maxRetransmits=0))
+        self._waiting: list[bytes] = []
+        self._reliable.on("open", self._flush)
+        spawn(self._guarded(self._sctp.start(RTCSctpCapabilities(maxMessageSize=DATA_BYTES_MAX), PORT)))
+
+    @property
+    def reliable_id(self) -> int | None:
+        """The stream of the reliable channel, for a resume."""
+        return self._reliable.id
+
+    def send(self, message: bytes) -> None:
+        """Send reliably; dropped when the channel is closed already."""
+        if self._reliable.readyState == "open":
+            self._reliable.send(message)
+        elif self._reliable.readyState == "connecting":
+            self._waiting.append(message)
+
+    def receive(self, record: bytes) -> None:
+        """One SCTP packet."""
+        if self._carrier.receiver is not None and self._rate.take(time.monotonic()):
+            self._spawn(self._guarded(self._carrier.receiver._handle_data(record)))  # noqa: SLF001 — aiortc's own way in
+
+    async def close(self) -> None:
+        """End the association, and its timers with it."""
+        await self._guarded(self._sctp.stop())
+        self._carrier.state = "closed"
+
+    def _open(self, parameters: RTCDataChannelParameters) -> RTCDataChannel:
+        channel = RTCDataChannel(self._sctp, parameters)
+        channel.on("message", self._heard)
+        return channel
+
+    def _heard(self, message: object) -> None:
+        if isinstance(message, bytes):
+            self._take(message)
+
+    def _flush(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for message in waiting:
+            self.send(message)
+
+    @staticmethod
+    async def _guarded(work: Coroutine[Any, Any, None]) -> None:
+        """A packet that aiortc's asserts do not expect costs a call its data, never its audio."""
+        try:
+            await work
+        except Exception:  # noqa: S110 — whatever a peer can make another library raise
+            pass

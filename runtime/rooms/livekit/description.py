@@ -1,0 +1,136 @@
+"""The SDP of a call's one connection to its room: offers that we write, answers that we read (RFC 8829, 8839, 8842).
+
+LiveKit's single connection: the client always offers, the server is ICE-lite, sends its candidates by trickle and
+answers. The first section is what we publish, and its codecs are all that the whole connection may use, in our order
+of preference; the second carries data; each further one takes a track of somebody else. Sections only grow.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from runtime.rooms.livekit.limits import CANDIDATES_MAX, DESCRIPTION_BYTES_MAX
+
+RoomCodec = Literal["pcmu", "pcma", "opus"]
+
+PAYLOAD_TYPES: Final[dict[RoomCodec, int]] = {"pcmu": 0, "pcma": 8, "opus": 111}
+CODECS: Final[dict[int, RoomCodec]] = {number: codec for codec, number in PAYLOAD_TYPES.items()}
+_MAPS: Final[dict[RoomCodec, str]] = {
+    "pcmu": "a=rtpmap:0 PCMU/8000\r\n",
+    "pcma": "a=rtpmap:8 PCMA/8000\r\n",
+    "opus": "a=rtpmap:111 opus/48000/2\r\na=fmtp:111 minptime=10;useinbandfec=1\r\n",
+}
+_PUBLISHED_MID: Final = "0"
+_DATA_MID: Final = "1"
+_FINGERPRINT: Final = re.compile(r"a=fingerprint:sha-256 ((?:[0-9A-F]{2}:){31}[0-9A-F]{2})\s*", re.IGNORECASE)
+_ICE_TEXT: Final = re.compile(r"[A-Za-z0-9+/]{4,256}")
+
+
+class DescriptionError(Exception):
+    """An answer that cannot be used; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ourselves:
+    """What one connection of ours says of itself. `fingerprint` is SHA-256 with colons, of our certificate."""
+
+    ufrag: str
+    password: str
+    fingerprint: str
+    ssrc: int
+    cname: str
+    track: str
+    """The client's own id of the published track; the server matches track and section by it."""
+    codecs: tuple[RoomCodec, ...]
+    """What may be published, best first; the first one that the server takes is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the server said of its side."""
+
+    ufrag: str
+    password: str
+    fingerprint: str
+    we_are_client: bool
+    """Whether the DTLS handshake is ours to begin."""
+    ice_lite: bool
+    codec: RoomCodec | None
+    """What we publish; None when the server takes none of ours."""
+    candidates: tuple[str, ...]
+
+
+def preferred(room_codec: str, law: Literal["pcmu", "pcma"]) -> tuple[RoomCodec, ...]:
+    """All codecs, the wanted one first; `auto` is the phone's own, so that nothing has to be transcoded."""
+    wanted: RoomCodec = law if room_codec == "auto" else _codec(room_codec)
+    return (wanted, *(codec for codec in PAYLOAD_TYPES if codec != wanted))
+
+
+def _codec(name: str) -> RoomCodec:
+    found: dict[str, RoomCodec] = {codec: codec for codec in PAYLOAD_TYPES}
+    return found[name]
+
+
+def write_offer(ours: Ourselves, session_id: int, version: int, receiving: int) -> str:
+    """Our offer with `receiving` sections for others' tracks."""
+    mids = [_PUBLISHED_MID, _DATA_MID, *(str(2 + n) for n in range(receiving))]
+    transport = (
+        f"c=IN IP4 0.0.0.0\r\na=rtcp-mux\r\na=ice-ufrag:{ours.ufrag}\r\na=ice-pwd:{ours.password}\r\n"
+        f"a=fingerprint:sha-256 {ours.fingerprint}\r\na=setup:actpass\r\n"
+    )
+    numbers = " ".join(str(PAYLOAD_TYPES[codec]) for codec in ours.codecs)
+    maps = "".join(_MAPS[codec] for codec in ours.codecs)
+    audio = f"m=audio 9 UDP/TLS/RTP/SAVPF {numbers}\r\n{transport}{maps}"
+    head = (
+        f"v=0\r\no=- {session_id} {version} IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\n"
+        f"a=group:BUNDLE {' '.join(mids)}\r\na=msid-semantic: WMS *\r\n"
+    )
+    published = (
+        f"a=mid:{_PUBLISHED_MID}\r\na=sendonly\r\na=msid:phone {ours.track}\r\n"
+        f"a=ssrc:{ours.ssrc} cname:{ours.cname}\r\n"
+    )
+    data = f"m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\n{transport}a=mid:{_DATA_MID}\r\na=sctp-port:5000\r\n"
+    others = "".join(f"{audio}a=mid:{mid}\r\na=recvonly\r\n" for mid in mids[2:])
+    return f"{head}{audio}{published}{data}{others}"
+
+
+def read_answer(sdp: str) -> Answer:
+    """What an answer says. DescriptionError when it lacks what a connection needs."""
+    if len(sdp) > DESCRIPTION_BYTES_MAX:
+        raise DescriptionError("the server's answer is too long")
+    lines = sdp.replace("\r\n", "\n").split("\n")
+    fingerprint = next((found[1].upper() for line in lines if (found := _FINGERPRINT.fullmatch(line))), "")
+    if not fingerprint:
+        raise DescriptionError("the server's answer names no SHA-256 fingerprint")
+    ufrag, password = _first(lines, "ice-ufrag"), _first(lines, "ice-pwd")
+    if not _ICE_TEXT.fullmatch(ufrag) or not _ICE_TEXT.fullmatch(password) or len(password) < 22:
+        raise DescriptionError("the server's answer names no ICE credentials")
+    candidates = [line.removeprefix("a=candidate:") for line in lines if line.startswith("a=candidate:")]
+    return Answer(
+        ufrag=ufrag,
+        password=password,
+        fingerprint=fingerprint,
+        we_are_client=_first(lines, "setup") == "passive",
+        ice_lite="a=ice-lite" in lines,
+        codec=_published_codec(lines),
+        candidates=tuple(candidates[:CANDIDATES_MAX]),
+    )
+
+
+def _first(lines: Sequence[str], name: str) -> str:
+    start = f"a={name}:"
+    return next((line.removeprefix(start).strip() for line in lines if line.startswith(start)), "")
+
+
+def _published_codec(lines: Sequence[str]) -> RoomCodec | None:
+    """The first codec of the first section: the answerer keeps what it takes, in our order (RFC 3264 section 6.1)."""
+    for line in lines:
+        if line.startswith("m="):
+            media, port, _protocol, *numbers = [*line.removeprefix("m=").split(), "", ""]
+            if media != "audio" or port == "0":
+                return None
+            return next((CODECS[int(n)] for n in numbers if n.isdecimal() and int(n) in CODECS), None)
+    return None

@@ -1,0 +1,162 @@
+"""DTLS with one peer, without sockets or clocks (RFC 6347): the handshake, SRTP's keys (RFC 5764), and data.
+
+Called by the connection: datagrams in by `receive`, out by `datagrams_to_send`, `handle_timer` for what got lost on the
+way. It promises that nobody whose certificate is not the one named in the server's answer gets a key: the fingerprint
+is compared before the handshake counts as done (RFC 8122). All calls of a bridge share one `Identity`.
+"""
+
+from __future__ import annotations
+
+import hmac
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from OpenSSL import SSL
+
+from runtime.media.srtp import PROFILES, SrtpSession
+
+DATAGRAM_BYTES_MAX: Final = 1_200
+"""Of ours, so that it fits through any network."""
+_RECORD_BYTES_MAX: Final = 16_384
+_LIFE: Final = timedelta(days=365)
+_EXPORTER: Final = b"EXTRACTOR-dtls_srtp"
+_CIPHERS: Final = b"ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-CHACHA20-POLY1305"
+
+
+class DtlsError(Exception):
+    """The handshake failed; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Our certificate, made once per bridge, and the OpenSSL context around it."""
+
+    context: SSL.Context
+    fingerprint: str
+    """SHA-256 with colons, as SDP writes it."""
+
+
+def new_identity(now: datetime) -> Identity:
+    """A self-signed certificate on P-256: who we are is said by signalling, not by a name."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "dialplane")])
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + _LIFE)
+        .sign(key, hashes.SHA256())
+    )
+    context = SSL.Context(SSL.DTLS_METHOD)
+    # OpenSSL's own verdict on a self-signed certificate means nothing; ours is the fingerprint.
+    context.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, lambda *_: True)
+    context.use_certificate(certificate)
+    context.use_privatekey(key)
+    context.set_cipher_list(_CIPHERS)
+    context.set_tlsext_use_srtp(":".join(PROFILES).encode())
+    return Identity(context, certificate.fingerprint(hashes.SHA256()).hex(":").upper())
+
+
+class Dtls:
+    """One handshake and what follows it. `fingerprint` is the one that the peer must show."""
+
+    def __init__(self, identity: Identity, fingerprint: str, *, client: bool) -> None:
+        self._connection = SSL.Connection(identity.context, None)
+        self._fingerprint = fingerprint
+        self._client = client
+        self.srtp: SrtpSession | None = None
+        """The keys for media, once the handshake is done."""
+        self.closed = False
+        """Whether the peer said goodbye."""
+        (self._connection.set_connect_state if client else self._connection.set_accept_state)()
+        self._connection.set_ciphertext_mtu(DATAGRAM_BYTES_MAX)
+
+    def start(self) -> None:
+        """Send the first flight, if it is ours."""
+        if self._client:
+            self._handshake()
+
+    def receive(self, data: bytes) -> list[bytes]:
+        """A datagram whose first byte says DTLS; gives the data records in it. DtlsError when the handshake fails."""
+        try:
+            self._connection.bio_write(data)
+        except SSL.Error:
+            return []
+        if self.srtp is None:
+            self._handshake()
+        return self._records() if self.srtp is not None else []
+
+    def send(self, data: bytes) -> None:
+        """Send data beside media (SCTP)."""
+        assert self.srtp is not None
+        try:
+            self._connection.send(data)
+        except SSL.Error:
+            self.closed = True
+
+    def datagrams_to_send(self) -> list[bytes]:
+        """What is to go out now."""
+        found = []
+        while True:
+            try:
+                found.append(self._connection.bio_read(2 * DATAGRAM_BYTES_MAX))
+            except SSL.WantReadError:
+                return found
+
+    def handle_timer(self) -> None:
+        """Repeat a flight that was not answered in time; cheap when nothing is due."""
+        if self.srtp is None:
+            try:
+                self._connection.DTLSv1_handle_timeout()
+            except SSL.Error as fault:
+                raise DtlsError("the server did not answer the DTLS handshake") from fault
+
+    def close(self) -> None:
+        """Say goodbye."""
+        try:
+            self._connection.shutdown()
+        except SSL.Error:
+            pass  # there was no session to end
+
+    def _handshake(self) -> None:
+        try:
+            self._connection.do_handshake()
+        except SSL.WantReadError:
+            return
+        except SSL.Error as fault:
+            raise DtlsError("the DTLS handshake with the server failed") from fault
+        certificate = self._connection.get_peer_certificate(as_cryptography=True)
+        shown = certificate.fingerprint(hashes.SHA256()).hex(":").upper() if certificate is not None else ""
+        if not hmac.compare_digest(shown, self._fingerprint):
+            raise DtlsError("the server's certificate is not the one that its answer named")
+        self._derive()
+
+    def _derive(self) -> None:
+        """RFC 5764 section 4.2: client key, server key, client salt, server salt."""
+        profile = PROFILES.get(self._connection.get_selected_srtp_profile().decode())
+        if profile is None:
+            raise DtlsError("the server agreed on no way to protect media")
+        keys, salts = profile.key_bytes, profile.salt_bytes
+        material = self._connection.export_keying_material(_EXPORTER, 2 * (keys + salts))
+        client = material[:keys] + material[2 * keys : 2 * keys + salts]
+        server = material[keys : 2 * keys] + material[2 * keys + salts :]
+        ours, theirs = (client, server) if self._client else (server, client)
+        self.srtp = SrtpSession(profile, ours, theirs)
+
+    def _records(self) -> list[bytes]:
+        found = []
+        while True:
+            try:
+                found.append(self._connection.recv(_RECORD_BYTES_MAX))
+            except SSL.WantReadError:
+                return found
+            except SSL.Error:
+                self.closed = True
+                return found

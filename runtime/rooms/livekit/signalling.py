@@ -1,0 +1,369 @@
+"""One call's life on a LiveKit server, without sockets: what to answer, when to come back, when to give up.
+
+Called by the connection with messages as they arrive, with what became of the WebSocket and of the media path, and
+every 100 ms with the time. Commands come out of `next_command`, news out of `next_event`; the time arrives as `now`,
+chance as `entropy`. What it promises:
+
+* A call is in its room when the server has said so and media flows; it is ready when somebody is there to talk to.
+* Signalling that breaks is resumed while media goes on; what cannot be resumed is joined anew, with a new media path.
+  Coming back takes no longer than `LOST_S_MAX`, with growing, spread pauses; then the call has lost its room.
+* It ends once, by one `Left` that says why in words.
+
+    DIALLING --JoinResponse, media--> UP --lost--> RETURNING --ReconnectResponse or join--> UP --leave--> ENDED
+"""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from collections.abc import Callable, Iterable
+from enum import StrEnum
+
+from google.protobuf.message import DecodeError
+from livekit.protocol import models, rtc
+
+from runtime.rooms.livekit import messages
+from runtime.rooms.livekit.description import DescriptionError, Ourselves, read_answer
+from runtime.rooms.livekit.limits import (
+    BACKOFF_S_MAX,
+    BACKOFF_S_MIN,
+    JOIN_S_MAX,
+    LOST_S_MAX,
+    PING_INTERVAL_S,
+    PING_TIMEOUT_S,
+)
+from runtime.rooms.livekit.negotiation import Negotiation
+from runtime.rooms.livekit.news import (
+    AddCandidate,
+    AttributesChanged,
+    Command,
+    Dial,
+    DropPeer,
+    Event,
+    HangUp,
+    Left,
+    Ready,
+    Send,
+    Standing,
+    StartPeer,
+    TrackMuted,
+)
+from runtime.rooms.livekit.reasons import LOST, UNREACHABLE, words_for_leave
+from runtime.rooms.livekit.roster import Roster
+from schemas.tables.rows import Pairs
+
+
+class State(StrEnum):
+    """Where a call is in its room's life."""
+
+    DIALLING = "dialling"
+    UP = "up"
+    RETURNING = "returning"
+    ENDED = "ended"
+
+
+class Signalling:
+    """See the module. `describe()` gives a fresh media path's own half; `identity` is for words only."""
+
+    def __init__(
+        self,
+        room: str,
+        identity: str,
+        attributes: Pairs,
+        describe: Callable[[], Ourselves],
+        entropy: Callable[[int], bytes],
+    ) -> None:
+        self.room = room
+        self.state = State.DIALLING
+        self.attributes = dict(attributes)
+        """As we and the server last set them."""
+        self._identity = identity
+        self._describe = describe
+        self._entropy = entropy
+        self._media_path = self._new_path()
+        self._commands: deque[Command] = deque()
+        self._events: deque[Event] = deque()
+        self._roster = Roster()
+        self._sid = ""
+        self._track: rtc.TrackPublishedResponse | None = None
+        self._socket_up = self._joined = self._media = self._ready = False
+        self._resumable = False
+        self._attempts = 0
+        self._attempt_at: float | None = None
+        self._deadline = 0.0
+        self._ping_s, self._pong_s = PING_INTERVAL_S, PING_TIMEOUT_S
+        self._ping_at = self._heard_at = 0.0
+        self._last_fault = ""
+
+    # -- what the call wants ---------------------------------------------------------------------------------------
+
+    def start(self, now: float) -> None:
+        """Join."""
+        self._deadline = now + JOIN_S_MAX
+        self._dial(now)
+
+    def set_attributes(self, changes: Pairs) -> None:
+        """Change attributes of our participant; an empty value takes one away."""
+        for name, value in changes:
+            if value:
+                self.attributes[name] = value
+            else:
+                self.attributes.pop(name, None)
+        if self._joined and self._socket_up:
+            self._send(messages.update_attributes(changes))
+
+    def is_phone(self, identity: str) -> bool:
+        """Whether somebody in the room is another caller."""
+        return self._roster.is_phone(identity)
+
+    def leave(self, last: Pairs = ()) -> None:
+        """Go, as the one who wants to; nothing is told any more. `last` are attributes to be seen until the end."""
+        if self.state is not State.ENDED:
+            if last:
+                self.set_attributes(last)
+            if self._socket_up:
+                self._send(messages.leave(models.CLIENT_INITIATED))
+            self._finish()
+
+    # -- what the edges tell ---------------------------------------------------------------------------------------
+
+    def refused(self, status: int, words: str, now: float) -> None:
+        """The WebSocket could not be opened. `status` is HTTP's, 0 when there was no answer."""
+        if self.state is State.ENDED:
+            return
+        self._socket_up = False
+        self._last_fault = words
+        if 400 <= status < 500 and not self._resumable:
+            self._lose(messages.REFUSED, words)
+            return
+        if status:  # the server is there, and will not resume: begin anew
+            self._resumable = False
+        self._come_back(now)
+
+    def closed(self, now: float) -> None:
+        """The WebSocket broke."""
+        was_up, self._socket_up = self._socket_up, False
+        if was_up and self.state is not State.ENDED:
+            self._last_fault = "the signalling connection broke"
+            self._come_back(now)
+
+    def media_connected(self, now: float) -> None:
+        """The media path stands."""
+        self._media = True
+        self._settle(now)
+
+    def media_failed(self, words: str, now: float) -> None:
+        """The media path is gone: only a new join makes a new one."""
+        self._media = False
+        self._resumable = False
+        self._last_fault = words
+        if self.state is not State.ENDED:
+            self._hang_up()
+            self._come_back(now)
+
+    def received(self, data: bytes, now: float) -> None:
+        """One message of the server; what cannot be read is passed over."""
+        if self.state is State.ENDED:
+            return
+        try:
+            message = rtc.SignalResponse.FromString(data)
+        except DecodeError:
+            return
+        self._heard_at = now
+        kind = message.WhichOneof("message")
+        handler = getattr(self, f"_on_{kind}", None) if kind else None
+        if handler is not None:
+            handler(getattr(message, kind or ""), now)
+
+    def handle_timer(self, now: float) -> None:
+        """Pings, attempts that are due, patience that is over."""
+        if self.state is State.ENDED:
+            return
+        if self.state is not State.UP and now >= self._deadline:
+            code = UNREACHABLE if self.state is State.DIALLING else LOST
+            self._lose(code, self._last_fault or "the LiveKit server did not answer in time")
+        elif self._attempt_at is not None and now >= self._attempt_at:
+            self._dial(now)
+        elif self._socket_up and self._joined:
+            if now - self._heard_at > self._pong_s:
+                self._last_fault = f"the LiveKit server was silent for {self._pong_s:.0f} s"
+                self._hang_up()
+                self._come_back(now)
+            elif now >= self._ping_at:
+                self._ping_at = now + self._ping_s
+                self._send(messages.ping(int(now * 1000)))
+
+    def next_command(self) -> Command | None:
+        """The next thing to do, in order."""
+        return self._commands.popleft() if self._commands else None
+
+    def next_event(self) -> Event | None:
+        """What happened, oldest first."""
+        return self._events.popleft() if self._events else None
+
+    # -- messages --------------------------------------------------------------------------------------------------
+
+    def _on_join(self, join: rtc.JoinResponse, now: float) -> None:
+        self._sid = join.participant.sid
+        self._ping_s = join.ping_interval or PING_INTERVAL_S
+        self._pong_s = join.ping_timeout or PING_TIMEOUT_S
+        self._ping_at = now + self._ping_s
+        self._joined = self._resumable = True
+        self._roster.clear()
+        shown = join.participant.attributes  # a token carries only so many, and some changed meanwhile
+        behind = tuple((name, value) for name, value in sorted(self.attributes.items()) if shown.get(name) != value)
+        if behind:
+            self._send(messages.update_attributes(behind))
+        self._follow(join.other_participants)
+        self._settle(now)
+
+    def _on_reconnect(self, _: rtc.ReconnectResponse, now: float) -> None:
+        """Resumed: say what we know, then go on as if nothing had been."""
+        self._joined = True
+        self._ping_at = now + self._ping_s
+        self._send(
+            messages.sync_state(self._media_path.answer, self._media_path.offer, self._roster.subscribed, self._track)
+        )
+        if self.attributes:
+            self._send(messages.update_attributes(tuple(sorted(self.attributes.items()))))
+        self._settle(now)
+
+    def _on_answer(self, answer: rtc.SessionDescription, now: float) -> None:
+        first = self._media_path.answer is None
+        if not self._media_path.takes(answer):
+            return
+        if first:
+            try:
+                read = read_answer(answer.sdp)
+            except DescriptionError as fault:
+                self.media_failed(str(fault), now)
+                return
+            if read.codec is None:
+                self._lose(messages.REFUSED, "the LiveKit server takes neither G.711 nor Opus")
+                return
+            self._commands.append(StartPeer(self._media_path.ours, read))
+        self._offer_again()
+
+    def _on_trickle(self, trickle: rtc.TrickleRequest, _: float) -> None:
+        try:
+            candidate = json.loads(trickle.candidateInit).get("candidate")
+        except (ValueError, AttributeError):
+            return
+        if isinstance(candidate, str) and candidate.startswith("candidate:"):
+            self._commands.append(AddCandidate(candidate.removeprefix("candidate:")))
+
+    def _on_media_sections_requirement(self, wanted: rtc.MediaSectionsRequirement, _: float) -> None:
+        self._media_path.require(wanted.num_audios)
+        self._offer_again()
+
+    def _on_update(self, update: rtc.ParticipantUpdate, now: float) -> None:
+        for participant in update.participants:
+            if participant.sid == self._sid and dict(participant.attributes) != self.attributes:
+                self.attributes = dict(participant.attributes)
+                self._events.append(AttributesChanged(tuple(sorted(self.attributes.items()))))
+        self._follow(update.participants)
+        self._settle(now)
+
+    def _on_track_published(self, published: rtc.TrackPublishedResponse, _: float) -> None:
+        self._track = published
+
+    def _on_mute(self, mute: rtc.MuteTrackRequest, _: float) -> None:
+        if self._track is not None and mute.sid == self._track.track.sid:
+            self._track.track.muted = mute.muted
+            self._events.append(TrackMuted(mute.muted))
+            self._send(messages.mute(mute.sid, muted=mute.muted))
+
+    def _on_room_moved(self, moved: rtc.RoomMovedResponse, now: float) -> None:
+        self.room = moved.room.name or self.room
+        self._sid = moved.participant.sid or self._sid
+        self._roster.clear()
+        self._follow(moved.other_participants)
+        self._settle(now)
+
+    def _on_leave(self, leave: rtc.LeaveRequest, now: float) -> None:
+        if leave.action == rtc.LeaveRequest.DISCONNECT and not leave.can_reconnect:
+            code, words = words_for_leave(leave.reason, self._identity, self.room)
+            self._lose(code, words)
+            return
+        self._last_fault = "the LiveKit server asked us to come back, and was not there"
+        if leave.action != rtc.LeaveRequest.RESUME:
+            self._resumable = False
+        self._hang_up()
+        self._come_back(now)
+
+    # -- steps -----------------------------------------------------------------------------------------------------
+
+    def _follow(self, participants: Iterable[models.ParticipantInfo]) -> None:
+        wanted = self._roster.update(participants, self._sid)
+        if wanted:
+            self._send(messages.subscribe(wanted))
+
+    def _settle(self, now: float) -> None:
+        """Whether the call is up, and whether it is ready."""
+        if not (self._joined and self._media) or self.state is State.ENDED:
+            return
+        if self.state is not State.UP:
+            returned = self.state is State.RETURNING
+            self.state = State.UP
+            self._attempts = 0
+            self._attempt_at = None
+            self._events.append(Standing(returned))
+        if self._roster.audience and not self._ready:
+            self._ready = True
+            self._events.append(Ready())
+
+    def _offer_again(self) -> None:
+        offer = self._media_path.next_offer() if self._socket_up else None
+        if offer is not None:
+            self._send(messages.offer(offer))
+
+    def _dial(self, now: float) -> None:
+        self._attempt_at = None
+        self._socket_up = True  # as far as we know: `refused` or `closed` says otherwise
+        self._joined = False
+        self._heard_at = now
+        if self._resumable:
+            self._commands.append(Dial(self.room, messages.resume_request(self._sid), tuple(self.attributes.items())))
+            return
+        if self._media_path.answer is not None:
+            self._begin_anew()
+        request = messages.join_request(self._media_path.first_offer(), self._media_path.ours.track)
+        self._commands.append(Dial(self.room, request, tuple(self.attributes.items())))
+
+    def _begin_anew(self) -> None:
+        """A new participant with a new media path."""
+        self._commands.append(DropPeer())
+        self._media_path = self._new_path()
+        self._track = None
+        self._media = False
+        self._roster.clear()
+
+    def _new_path(self) -> Negotiation:
+        return Negotiation(self._describe(), int.from_bytes(self._entropy(7)) | 1)
+
+    def _come_back(self, now: float) -> None:
+        self._joined = False
+        if self.state is State.UP:
+            self.state = State.RETURNING
+            self._deadline = now + LOST_S_MAX
+        if self._attempt_at is not None:
+            return
+        pause_s = min(BACKOFF_S_MIN * 2**self._attempts, BACKOFF_S_MAX) if self._attempts else 0.0
+        self._attempts += 1
+        self._attempt_at = now + pause_s * (0.5 + int.from_bytes(self._entropy(2)) / 0x10000)
+
+    def _lose(self, code: str, words: str) -> None:
+        self._events.append(Left(code, words))
+        self._finish()
+
+    def _finish(self) -> None:
+        self.state = State.ENDED
+        self._hang_up()
+        self._commands.append(DropPeer())
+
+    def _hang_up(self) -> None:
+        self._socket_up = False
+        self._commands.append(HangUp())
+
+    def _send(self, request: rtc.SignalRequest) -> None:
+        self._commands.append(Send(request.SerializeToString()))

@@ -1,0 +1,63 @@
+"""Tokens that let a call join its room: one per connection, alive for minutes, made with the bridge's own API key."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from livekit.api import AccessToken, VideoGrants
+from livekit.protocol import agent_dispatch, room
+
+from runtime.rooms.adapter import Participant
+from runtime.rooms.livekit.limits import TOKEN_LIFE_S
+from runtime.rooms.livekit.messages import in_token
+from runtime.settings import LiveKitServer
+from schemas.tables.rows import ROOM_DEFAULTS, Pairs, Room
+
+
+def join_token(server: LiveKitServer, room_name: str, participant: Participant, attributes: Pairs) -> str:
+    """The token of one participant for one room. How the room is made counts only when this join makes it."""
+    token = (
+        AccessToken(server.api_key, server.api_secret)
+        .with_ttl(timedelta(seconds=TOKEN_LIFE_S))
+        .with_identity(participant.identity)
+        .with_name(participant.name)
+        .with_kind("sip")
+        .with_metadata(participant.metadata)
+        .with_attributes(dict(in_token(attributes)))
+        .with_grants(
+            VideoGrants(
+                room_join=True,
+                room=room_name,
+                can_publish=True,
+                can_subscribe=True,
+                can_publish_data=True,
+                can_update_own_metadata=True,
+            )
+        )
+    )
+    if participant.room != ROOM_DEFAULTS:
+        token = token.with_room_config(room_configuration(participant.room))
+        if participant.room.preset:
+            token = token.with_room_preset(participant.room.preset)
+    return token.to_jwt()
+
+
+def check_token(server: LiveKitServer) -> str:
+    """A token that can do nothing but show whether the key is good."""
+    grants = VideoGrants(room_join=True, room="dialplane-check", can_publish=False, can_subscribe=False)
+    token = AccessToken(server.api_key, server.api_secret).with_ttl(timedelta(seconds=TOKEN_LIFE_S))
+    return token.with_identity("dialplane-check").with_grants(grants).to_jwt()
+
+
+def room_configuration(wanted: Room) -> room.RoomConfiguration:
+    """A rule's `room` in LiveKit's words."""
+    return room.RoomConfiguration(
+        empty_timeout=(wanted.empty_timeout_ms or 0) // 1000,
+        departure_timeout=(wanted.departure_timeout_ms or 0) // 1000,
+        max_participants=wanted.max_participants or 0,
+        metadata=wanted.metadata,
+        agents=[
+            agent_dispatch.RoomAgentDispatch(agent_name=agent.agent_name, metadata=agent.metadata)
+            for agent in wanted.agents
+        ],
+    )
