@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
+from runtime.calls.reasons import EndReason
 from schemas.ids import PIN_CHARS_MAX
 from schemas.tables.decisions import Reason
 
@@ -70,7 +71,7 @@ class Try:
 class Leave:
     """It is over, and nothing was opened: hang up."""
 
-    reason: Reason
+    reason: Reason | EndReason
     words: str
 
 
@@ -80,13 +81,14 @@ Step = Play | Hush | Try | Leave
 class PinDialogue:
     """The dialogue with one caller; it begins with `begin`."""
 
-    __slots__ = ("_deadline", "_ends_at", "_keys", "_leaving", "_playing", "_tries", "_words", "_wrong")
+    __slots__ = ("_deadline", "_ends_at", "_keys", "_leaving", "_playing", "_reason", "_tries", "_words", "_wrong")
 
     def __init__(self) -> None:
         self._keys: list[str] = []
         self._tries = self._wrong = 0
         self._playing = False
         self._leaving = False
+        self._reason: Reason | EndReason = Reason.PIN_REQUIRED
         self._words = ""
         self._deadline = self._ends_at = float("inf")
 
@@ -132,6 +134,10 @@ class PinDialogue:
             self._wrong += 1
         return self._failed(Prompt.WRONG if entered else Prompt.ASK, now, last=last)
 
+    def locked_out(self, now: float, words: str) -> Play:
+        """The caller's other calls have used up its tries meanwhile: the entry was not tried, and none will be."""
+        return self._goodbye(words, now, EndReason.PIN_LOCKED_OUT)
+
     def _complete(self) -> Try:
         pin = "".join(self._keys)
         self._keys.clear()
@@ -145,7 +151,8 @@ class PinDialogue:
             return self._goodbye(_tried(self._wrong), now)
         return self._play(next_prompt)
 
-    def _goodbye(self, words: str, now: float) -> Play:
+    def _goodbye(self, words: str, now: float, reason: EndReason | None = None) -> Play:
+        self._reason = reason or (Reason.WRONG_PIN if self._wrong else Reason.PIN_REQUIRED)
         self._words = words
         self._leaving = True
         self._ends_at = now + GOODBYE_S_MAX
@@ -153,7 +160,7 @@ class PinDialogue:
         return self._play(Prompt.GOODBYE)
 
     def _leave(self) -> Leave:
-        return Leave(Reason.WRONG_PIN if self._wrong else Reason.PIN_REQUIRED, self._words)
+        return Leave(self._reason, self._words)
 
     def _play(self, prompt: Prompt) -> Play:
         self._playing = True

@@ -238,6 +238,10 @@ def test_many_calls_at_once_are_no_more_guesses() -> None:
     assert not room_of(bridge, "board"), "this caller was locked out a moment ago"
     bridge.step(PROMPT_S + 1)
     assert callers[-1].ended
+    record = bridge.records[-1]
+    assert record.reason == "pin-locked-out", "its PIN was not tried, and so is not said to be wrong"
+    assert record.words.startswith("this caller entered too many wrong PINs, and may try again in ")
+    assert (record.trunk, record.rule, record.trail) == ("default/home", "default/board", ())
 
 
 def test_a_right_pin_forgives_the_wrong_ones() -> None:
