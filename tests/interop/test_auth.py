@@ -124,8 +124,7 @@ def test_a_bridge_with_another_key_says_so_and_goes_on(guarded: BridgeProcess) -
         assert phone(uri, *login("carrier"), password=PASSWORD)["sipStatus"] == 500
         assert "cannot be unsealed" in said.read_text()
         (guarded.state.parent / "other" / "secret.key").write_text(kept)
-        time.sleep(1.1)  # a key is looked for once a second
-        assert phone(uri, *login("carrier"), password=PASSWORD)["answered"], "it is put right while it runs"
+        wait_for(lambda: phone(uri, *login("carrier"), password=PASSWORD)["answered"], "the key that was put right")
     finally:
         other.terminate()
         other.wait(20)
