@@ -2,7 +2,8 @@
 
 The switchboard asks once per INVITE. The source is looked at first (routing); a trunk that asks for a password has its
 caller challenged, and once the caller has proven itself routing is asked again. A trunk with addresses and a password
-so needs both. Nothing is kept of a caller who was only challenged.
+so needs both. No nonce is kept of a caller who was only challenged; its 401 has a transaction like
+any answer.
 """
 
 from __future__ import annotations
