@@ -38,7 +38,7 @@ NOT_YET: dict[str, dict[str, str]] = {
         "spec.inbound.attributesToHeaders": "the bridge's messages are sent without these headers",
         "spec.inbound.ringingTimeout": "a call does not ring, its room is ready at once",
         "spec.inbound.noiseCancellation": "the caller's audio is passed on as it is",
-        "spec.outbound": "the bridge takes calls, and places none on trunks",
+        "spec.outbound": "the bridge places no calls on trunks, but a secret that it names must be there all the same",
         "spec.metadata": "it is kept, and shown nowhere",
     },
     "DispatchRule": {
@@ -49,7 +49,7 @@ NOT_YET: dict[str, dict[str, str]] = {
         "spec.room.metadata": "the room is made without it",
         "spec.room.preset": "the room is made without it",
         "spec.noiseCancellation": "the caller's audio is passed on as it is",
-        "spec.fallback.sipCode": "a call whose room cannot be had is refused with 480",
+        "spec.fallback.sipCode": "a call whose room is full is refused with 486",
     },
     "PhoneNumber": {"spec.purchase": "no number is bought, and no call is routed by this document"},
     "RoutingTest": {},
