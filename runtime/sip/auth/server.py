@@ -159,7 +159,9 @@ def _what_is_wrong(given: Credentials, account: Account, request: Request) -> st
     right = hmac.compare_digest(expected.encode(), given.response.lower().encode())
     if given.username != account.username:
         return "the user name is another"
-    if not right or given.qop not in (None, QOP):
+    if given.qop not in (None, QOP):
+        return "the answer is by a qop that was not offered"
+    if not right:
         return "the password is wrong"
     return "" if is_same_target(given.uri, request.uri) else "the credentials are for another request"
 
