@@ -147,21 +147,16 @@ class Switchboard:
 
     def room_refused(self, call_id: str, sip_status: int, reason: str, words: str, now: Now) -> None:
         """The room cannot be had: the caller gets this status."""
-        call = self._by_id.get(call_id)
-        if call is not None and call.state is State.ROUTED:
-            self._endpoint.respond(call.leg, sip_status, now.mono)
-            self._end(call.leg, now, sip_status, reason, words, EndedBy.ROOM)
-        else:
-            self.hang_up(call_id, now, reason, words, EndedBy.ROOM)
+        self.hang_up(call_id, now, reason, words, EndedBy.ROOM, sip_status)
 
-    def hang_up(self, call_id: str, now: Now, reason: str, words: str, by: EndedBy) -> None:
-        """End one call from our side."""
+    def hang_up(self, call_id: str, now: Now, reason: str, words: str, by: EndedBy, sip_status: int = 480) -> None:
+        """End one call from our side: with this status while it has no answer, then with a BYE."""
         call = self._by_id.get(call_id)
         if call is None:
             return
         if call.state is State.ROUTED:
-            self._endpoint.respond(call.leg, 480, now.mono)
-            self._end(call.leg, now, 480, reason, words, by)
+            self._endpoint.respond(call.leg, sip_status, now.mono)
+            self._end(call.leg, now, sip_status, reason, words, by)
         else:
             self._endpoint.bye(call.leg, now.mono, [("Reason", reason_header(reason, words))])
             self._end(call.leg, now, 200, reason, words, by)
