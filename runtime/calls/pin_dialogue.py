@@ -16,6 +16,7 @@ from enum import StrEnum
 from typing import Final
 
 from runtime.calls.reasons import EndReason
+from runtime.limits import PROMPT_S_MAX
 from schemas.ids import PIN_CHARS_MAX
 from schemas.tables.decisions import Reason
 
@@ -31,8 +32,8 @@ NEXT_KEY_S: Final = 5.0
 PROMPTING_S_MAX: Final = 120.0
 """From the first prompt to the goodbye, whatever is pressed: nobody holds a port without a PIN for longer."""
 
-GOODBYE_S_MAX: Final = 35.0
-"""The longest goodbye; a prompt file may have 30 s."""
+GOODBYE_S_MAX: Final = PROMPT_S_MAX + 5.0
+"""The longest goodbye: the longest prompt file, and some time to fetch it."""
 
 PIN_KEYS_MAX: Final = PIN_CHARS_MAX
 """The longest PIN, LiveKit's. Keys beyond it make the entry a wrong one, and are not kept."""
