@@ -21,7 +21,7 @@ MEDIA_TIMEOUT_S = 15.0
 """No RTP any more (LiveKit's media_timeout). A rule's or a trunk's `media.timeout` overrides it."""
 
 MEDIA_TIMEOUT_HOLD_S = 600.0
-"""Neither RTP, RTCP nor a re-INVITE of a caller that is on hold and sends no audio; a longer `media.timeout` holds."""
+"""Neither RTP, RTCP nor a re-INVITE of a caller that is on hold and sends no audio: the longest `media.timeout`."""
 
 PORT_TRIES_MAX = 64
 """Port pairs tried for one call before it is refused with 503."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 import os
+import stat
 import tempfile
 from collections.abc import Mapping
 
@@ -41,8 +42,7 @@ def read_key(state: str, environ: Mapping[str, str]) -> bytes | None:
     named = environ.get(FILE_VARIABLE)
     path = named or os.path.join(state, KEY_FILE)
     try:
-        with open(path, encoding="ascii", errors="replace") as file:
-            return _parsed(path, file.read(KEY_FILE_BYTES_MAX))
+        return _parsed(path, _contents(path))
     except (FileNotFoundError, NotADirectoryError):
         if not named:
             return None
@@ -66,6 +66,18 @@ def read_or_make_key(state: str, environ: Mapping[str, str]) -> bytes:
     made = read_key(state, environ)
     assert made is not None, "it was made just now"
     return made
+
+
+def _contents(path: str) -> str:
+    # Without O_NONBLOCK a named pipe would be waited for.
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise SecretKeyError(path, "this is no regular file", "put the key into one")
+        with open(handle, encoding="ascii", errors="replace", closefd=False) as file:
+            return file.read(KEY_FILE_BYTES_MAX)
+    finally:
+        os.close(handle)
 
 
 def _make(path: str) -> None:

@@ -68,13 +68,13 @@ class Board:
 
     def room_refused(self, call_id: str, sip_status: int, reason: str, words: str, now: Now) -> None:
         """The room cannot be had: the caller gets this status."""
-        self._without_room(call_id, sip_status, reason, words, now)
+        self.hang_up(call_id, now, reason, words, EndedBy.ROOM, sip_status=sip_status)
 
     def room_left(self, call_id: str, reason: str, words: str, now: Now) -> None:
         """The call has no room, or has it no more: the caller gets what the rule says, or is hung up on."""
         call = self._by_id.get(call_id)
         if call is not None:
-            self._without_room(call_id, call.admission.fallback_sip_code, reason, words, now)
+            self.hang_up(call_id, now, reason, words, EndedBy.ROOM, sip_status=call.admission.fallback_sip_code)
 
     def room_shows(self, call_id: str, attributes: Pairs) -> None:
         """The attributes of the call's participant, all of them, as the room has them now."""
@@ -88,14 +88,6 @@ class Board:
             words = f"nobody was in the room to talk to for {call.admission.ringing_timeout_s:.0f} s"
             self.room_left(call.id, EndReason.RINGING_TIMEOUT, words, now)
 
-    def _without_room(self, call_id: str, sip_status: int, reason: str, words: str, now: Now) -> None:
-        call = self._by_id.get(call_id)
-        if call is not None and call.state is State.ROUTED:
-            self._endpoint.respond(call.leg, sip_status, now.mono, headers=[warning(words)])
-            self._end(call.leg, now, sip_status, reason, words, EndedBy.ROOM)
-        else:
-            self.hang_up(call_id, now, reason, words, EndedBy.ROOM)
-
     def _answer(self, call: Call, now: Now) -> None:
         headers = answer_headers(call.admission.trunk, call.attributes)
         self._endpoint.respond(call.leg, 200, now.mono, headers=headers, body=call.body)
@@ -105,15 +97,22 @@ class Board:
     # -- ends ------------------------------------------------------------------------------------------------------
 
     def hang_up(
-        self, call_id: str, now: Now, reason: str, words: str, by: EndedBy, headers: Iterable[tuple[str, str]] = ()
+        self,
+        call_id: str,
+        now: Now,
+        reason: str,
+        words: str,
+        by: EndedBy,
+        headers: Iterable[tuple[str, str]] = (),
+        sip_status: int = 480,
     ) -> None:
-        """End one call from our side."""
+        """End one call from our side: with this status while it has no answer, then with a BYE that has `headers`."""
         call = self._by_id.get(call_id)
         if call is None:
             return
         if call.state is State.ROUTED:
-            self._endpoint.respond(call.leg, 480, now.mono)
-            self._end(call.leg, now, 480, reason, words, by)
+            self._endpoint.respond(call.leg, sip_status, now.mono, headers=[warning(words)])
+            self._end(call.leg, now, sip_status, reason, words, by)
         else:
             said = bye_headers(call.admission.trunk, call.attributes, headers, reason_header(reason, words))
             self._endpoint.bye(call.leg, now.mono, said)

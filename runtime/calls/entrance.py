@@ -2,14 +2,16 @@
 
 The switchboard asks once per INVITE. The source is looked at first (routing); a trunk that asks for a password has its
 caller challenged, and once the caller has proven itself routing is asked again. A trunk with addresses and a password
-so needs both. Nothing is kept of a caller who was only challenged.
+so needs both. No nonce is kept of a caller who was only challenged; its 401 has a transaction like
+any answer.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from typing import Final
 
 from runtime.calls.reasons import EndReason
 from runtime.routing.route import Admission, Arrival, PasswordNeeded, PinAsked, Rejection, route
@@ -19,6 +21,11 @@ from runtime.sip.message import Request
 from schemas.seal import INBOUND_PASSWORD, PIN, Place, Unseal, opens_pin
 from schemas.tables.rows import Kind, Pairs, TrunkRow
 from schemas.tables.tables import Tables
+
+_KEY_HINT: Final = (
+    "give the bridge the reconciler's key: copy its secret.key into the bridge's state folder, "
+    "or set DIALPLANE_SECRET_KEY_FILE for both"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +83,8 @@ class Entrance:
         assert rule.pin is not None, "only a rule with a PIN asks for one"
         if self._unseal(Place(Kind.RULE, rule.id, PIN), rule.pin.sealed) is not None:
             return None
-        words = f"the PIN of DispatchRule {rule.id} cannot be unsealed: this bridge has another key, or none"
-        trunk = asked.admission.trunk.id
-        return Rejection(
-            500, EndReason.SECRET_UNREADABLE, words, trunk=trunk, rule=rule.id, hides_caller=rule.hide_phone_number
-        )
+        refusal = _secret_unreadable(f"the PIN of DispatchRule {rule.id}", asked.admission.trunk)
+        return replace(refusal, rule=rule.id, hides_caller=rule.hide_phone_number)
 
     def _prove(self, trunk: TrunkRow, knock: Knock) -> Rejection | Challenge | None:
         """Why the caller may not come in (yet); None: it is who it says."""
@@ -103,7 +107,11 @@ class Entrance:
         auth = trunk.inbound.auth
         password = self._unseal(Place(Kind.TRUNK, trunk.id, INBOUND_PASSWORD), auth.password.sealed)
         if password is None:
-            words = f"the password of trunk {trunk.id} cannot be unsealed: this bridge has another key, or none"
-            return Rejection(500, EndReason.SECRET_UNREADABLE, words, trunk=trunk.id, untold=True)
+            return replace(_secret_unreadable(f"the password of trunk {trunk.id}", trunk), untold=True)
         chosen = tuple(algorithm for algorithm in ALGORITHMS if algorithm in auth.algorithms)
         return Account(trunk.id, auth.username, password, auth.realm or REALM_DEFAULT, chosen or ALGORITHMS)
+
+
+def _secret_unreadable(what: str, trunk: TrunkRow) -> Rejection:
+    words = f"{what} cannot be unsealed: this bridge has another key than the reconciler, or none"
+    return Rejection(500, EndReason.SECRET_UNREADABLE, words, hint=_KEY_HINT, trunk=trunk.id)

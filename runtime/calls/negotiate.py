@@ -6,7 +6,7 @@ from collections.abc import Container
 from dataclasses import replace
 
 from runtime.calls.commands import Ports
-from runtime.limits import MEDIA_TIMEOUT_HOLD_S, MEDIA_TIMEOUT_INITIAL_S
+from runtime.limits import MEDIA_TIMEOUT_INITIAL_S
 from runtime.media.session import StreamConfig
 from runtime.routing.route import LAWS, Admission
 from runtime.sip.offer_answer import LocalMedia, Negotiated, NegotiationFailure, OfferAnswer
@@ -27,7 +27,7 @@ def media_ends(ports: Ports) -> set[Address]:
 def stream_of(negotiated: Negotiated, timeout_s: float) -> StreamConfig:
     """How packets flow by this agreement. On hold nothing is sent, and nothing is missed."""
     codec = negotiated.codec
-    return StreamConfig(
+    stream = StreamConfig(
         codec=LAWS[codec.name],
         payload_type_send=codec.payload_type_send,
         payload_type_receive=codec.payload_type_receive,
@@ -38,10 +38,8 @@ def stream_of(negotiated: Negotiated, timeout_s: float) -> StreamConfig:
         send="send" in negotiated.direction,
         receive="recv" in negotiated.direction,
         ptime_ms=negotiated.ptime_ms,
-        timeout_s=timeout_s,
-        timeout_initial_s=max(timeout_s, MEDIA_TIMEOUT_INITIAL_S),
-        timeout_hold_s=max(timeout_s, MEDIA_TIMEOUT_HOLD_S),
     )
+    return with_timeout(stream, timeout_s)
 
 
 def with_timeout(stream: StreamConfig, timeout_s: float) -> StreamConfig:

@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
+from runtime.calls.reasons import EndReason
+from runtime.limits import PROMPT_S_MAX
 from schemas.ids import PIN_CHARS_MAX
 from schemas.tables.decisions import Reason
 
@@ -30,8 +32,8 @@ NEXT_KEY_S: Final = 5.0
 PROMPTING_S_MAX: Final = 120.0
 """From the first prompt to the goodbye, whatever is pressed: nobody holds a port without a PIN for longer."""
 
-GOODBYE_S_MAX: Final = 35.0
-"""The longest goodbye; a prompt file may have 30 s."""
+GOODBYE_S_MAX: Final = PROMPT_S_MAX + 5.0
+"""The longest goodbye: the longest prompt file, and some time to fetch it."""
 
 PIN_KEYS_MAX: Final = PIN_CHARS_MAX
 """The longest PIN, LiveKit's. Keys beyond it make the entry a wrong one, and are not kept."""
@@ -70,7 +72,7 @@ class Try:
 class Leave:
     """It is over, and nothing was opened: hang up."""
 
-    reason: Reason
+    reason: Reason | EndReason
     words: str
 
 
@@ -80,13 +82,14 @@ Step = Play | Hush | Try | Leave
 class PinDialogue:
     """The dialogue with one caller; it begins with `begin`."""
 
-    __slots__ = ("_deadline", "_ends_at", "_keys", "_leaving", "_playing", "_tries", "_words", "_wrong")
+    __slots__ = ("_deadline", "_ends_at", "_keys", "_leaving", "_playing", "_reason", "_tries", "_words", "_wrong")
 
     def __init__(self) -> None:
         self._keys: list[str] = []
         self._tries = self._wrong = 0
         self._playing = False
         self._leaving = False
+        self._reason: Reason | EndReason = Reason.PIN_REQUIRED
         self._words = ""
         self._deadline = self._ends_at = float("inf")
 
@@ -132,6 +135,10 @@ class PinDialogue:
             self._wrong += 1
         return self._failed(Prompt.WRONG if entered else Prompt.ASK, now, last=last)
 
+    def locked_out(self, now: float, words: str) -> Play:
+        """The caller's other calls have used up its tries meanwhile: the entry was not tried, and none will be."""
+        return self._goodbye(words, now, EndReason.PIN_LOCKED_OUT)
+
     def _complete(self) -> Try:
         pin = "".join(self._keys)
         self._keys.clear()
@@ -145,7 +152,8 @@ class PinDialogue:
             return self._goodbye(_tried(self._wrong), now)
         return self._play(next_prompt)
 
-    def _goodbye(self, words: str, now: float) -> Play:
+    def _goodbye(self, words: str, now: float, reason: EndReason | None = None) -> Play:
+        self._reason = reason or (Reason.WRONG_PIN if self._wrong else Reason.PIN_REQUIRED)
         self._words = words
         self._leaving = True
         self._ends_at = now + GOODBYE_S_MAX
@@ -153,7 +161,7 @@ class PinDialogue:
         return self._play(Prompt.GOODBYE)
 
     def _leave(self) -> Leave:
-        return Leave(Reason.WRONG_PIN if self._wrong else Reason.PIN_REQUIRED, self._words)
+        return Leave(self._reason, self._words)
 
     def _play(self, prompt: Prompt) -> Play:
         self._playing = True

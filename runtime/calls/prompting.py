@@ -43,19 +43,12 @@ class Prompting:
 
     def refuses(self, asked: PinAsked, now: float) -> Rejection | None:
         """A caller that has guessed too often is not asked again, for some time."""
-        arrival, admission = asked.arrival, asked.admission
+        arrival = asked.arrival
         wait_s = self._guesses.locked_s(arrival.source, arrival.caller, now)
         if not wait_s:
             return None
         words = f"this caller entered too many wrong PINs, and may try again in {wait_s:.0f} s"
-        return Rejection(
-            403,
-            EndReason.PIN_LOCKED_OUT,
-            words,
-            trunk=admission.trunk.id,
-            rule=admission.rule,
-            hides_caller=admission.hides_caller,
-        )
+        return _refusal(asked, 403, EndReason.PIN_LOCKED_OUT, words)
 
     def begin(self, call_id: str, asked: PinAsked, stream: StreamConfig, now: float) -> Outcome | None:
         """The caller can hear: ask it. Once for each call."""
@@ -97,7 +90,7 @@ class Prompting:
             case Hush():
                 return HushPrompt(call_id)
             case Leave():
-                refused = found.refused or Rejection(0, "", "")
+                refused = found.refused or _refusal(found.asked, 0, "", "")
                 return replace(refused, code=step.reason, words=step.words)
             case Try():
                 tried = self._try(found, step.pin, now)
@@ -107,8 +100,10 @@ class Prompting:
 
     def _try(self, found: _Asked, pin: str, now: float) -> Play | Admission | Rejection:
         arrival = found.asked.arrival
-        if self._guesses.locked_s(arrival.source, arrival.caller, now):  # by another call of the same caller
-            return found.dialogue.wrong(now, entered=bool(pin), last=True)
+        locked_out = self.refuses(found.asked, now)
+        if locked_out is not None:  # by another call of the same caller
+            found.refused = locked_out
+            return found.dialogue.locked_out(now, locked_out.words)
         verdict = found.asked.enter(pin)
         if isinstance(verdict, Admission):
             if pin:
@@ -119,6 +114,18 @@ class Prompting:
         found.refused = verdict
         locked = bool(pin) and self._guesses.wrong(arrival.source, arrival.caller, now)
         return found.dialogue.wrong(now, entered=bool(pin), last=locked)
+
+
+def _refusal(asked: PinAsked, sip_status: int, code: str, words: str) -> Rejection:
+    admission = asked.admission
+    return Rejection(
+        sip_status,
+        code,
+        words,
+        trunk=admission.trunk.id,
+        rule=admission.rule,
+        hides_caller=admission.hides_caller,
+    )
 
 
 def no_keys(admission: Admission) -> Rejection:

@@ -98,8 +98,12 @@ class Switchboard(Board):
                 self._requested(event, now)
             case sip.ByeReceived() | sip.Cancelled() | sip.InviteExpired() | sip.AckMissing() | sip.LegEnded():
                 self._end(event.leg, now, *ENDINGS[type(event)])
-            case _:
-                pass  # a bridge that only answers has no use for the events of calls that it would place
+            case sip.Ringing() | sip.Answered() | sip.Rejected() | sip.InviteTimedOut():
+                pass  # of calls that a bridge that only answers would place
+            case sip.ReinviteAnswered() | sip.ReinviteRejected() | sip.ReinviteCancelled() | sip.RequestAnswered():
+                pass  # nothing that it sends within a call waits for an answer, and a re-INVITE has its own at once
+            case sip.MessageDropped():
+                pass  # the worker counts them
 
     def handle_media(self, call_id: str, event: MediaEvent, now: Now) -> None:
         """Something that a call's packets told."""
@@ -115,8 +119,8 @@ class Switchboard(Board):
             case MediaTimedOut():
                 words = f"no RTP came for {event.silent_s:.0f} s"
                 self.hang_up(call_id, now, EndReason.MEDIA_TIMEOUT, words, EndedBy.NETWORK)
-            case _:
-                pass  # a locked source and an RTCP BYE are the session's own business
+            case SourceLocked() | RemoteBye():
+                pass  # the session's own business
 
     def prompt_played(self, call_id: str, now: Now) -> None:
         """A prompt is at its end."""

@@ -7,6 +7,7 @@ call with any number is held back by the length of the PIN alone.
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Final
@@ -22,6 +23,9 @@ LOCKED_S: Final = 60.0
 
 LOCKED_S_MAX: Final = 3_600.0
 """The longest."""
+
+DOUBLINGS_MAX: Final = math.ceil(math.log2(LOCKED_S_MAX / LOCKED_S))
+"""After so many it is the longest; beyond that nothing is worked out, however often a caller is locked out."""
 
 FORGOTTEN_S: Final = 86_400.0
 """After so long without a wrong PIN nothing is held against a caller."""
@@ -65,7 +69,7 @@ class PinGuesses:
         times, rest = divmod(guesses.wrong, WRONG_MAX)
         if rest:
             return guesses.locked_until > now
-        guesses.locked_until = now + min(LOCKED_S * 2.0 ** min(times - 1, 30), LOCKED_S_MAX)
+        guesses.locked_until = now + min(LOCKED_S * 2.0 ** min(times - 1, DOUBLINGS_MAX), LOCKED_S_MAX)
         return True
 
     def right(self, source: str, number: str) -> None:

@@ -20,6 +20,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from runtime.limits import MEDIA_TIMEOUT_HOLD_S, MEDIA_TIMEOUT_INITIAL_S, MEDIA_TIMEOUT_S
 from runtime.media import dtmf, reception, rtp, source
 from runtime.media.codecs.g711 import FRAME_BYTES, SILENCE, Law
 from runtime.media.dtmf import DigitReceiver
@@ -53,12 +54,11 @@ class StreamConfig:
     receive: bool = True
     ptime_ms: int = 20
     """The peer's wish for our packets: 40 and 60 are honoured, all else gets 20."""
-    timeout_s: float = 15.0
+    timeout_s: float = MEDIA_TIMEOUT_S
     """Silence of the peer, once it was heard, that ends in `MediaTimedOut`."""
-    timeout_initial_s: float = 30.0
-    """The same before anything was heard."""
-    timeout_hold_s: float = 600.0
-    """The same while the peer is on hold and sends no audio: its RTCP and its re-INVITEs are signs of life."""
+    timeout_initial_s: float = MEDIA_TIMEOUT_INITIAL_S
+    """The same before anything was heard. On hold, when the peer sends no audio, it is `MEDIA_TIMEOUT_HOLD_S`: then its
+    RTCP and its re-INVITEs are signs of life."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,7 +322,7 @@ class MediaSession:
         initial = self._streams == 0
         limit_s = self._config.timeout_initial_s if initial else self._config.timeout_s
         if not self._config.receive:
-            limit_s = self._config.timeout_hold_s
+            limit_s = MEDIA_TIMEOUT_HOLD_S
         if silent_s < limit_s:
             self._timed_out = False
         elif not self._timed_out:

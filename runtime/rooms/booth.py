@@ -8,14 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+from runtime.limits import TICK_S
 from runtime.media.codecs.g711 import Law
 from runtime.rooms.adapter import Leg
 
 Sound = Mapping[Law, Sequence[bytes]]
 """A prompt as frames of one tick, in every law: a re-INVITE may change a caller's law in the middle."""
 
-FETCH_TICKS_MAX = 50
-"""How long a caller waits for a file: one second."""
+FETCH_S_MAX = 1.0
+"""How long a caller waits for a file."""
+
+FETCH_TICKS_MAX = round(FETCH_S_MAX / TICK_S)
 
 
 class Fetch:

@@ -17,14 +17,14 @@ from pathlib import Path
 from queue import SimpleQueue
 
 from runtime.calls.pin_dialogue import Prompt
-from runtime.limits import PROMPT_BYTES_MAX, PROMPT_FILES_MAX, PROMPT_S_MAX
+from runtime.limits import PROMPT_BYTES_MAX, PROMPT_FILES_MAX, PROMPT_S_MAX, TICK_S
 from runtime.media.wav import WavError, read_sound
 from runtime.rooms.booth import Fetch, Sound
 from runtime.routing.route import LAWS
 from schemas.tables.tables import Tables
 
 OWN_PROMPTS = Path(__file__).resolve().parents[1] / "media" / "prompts"
-FRAMES_PER_S = 50
+FRAMES_MAX = round(PROMPT_S_MAX / TICK_S)
 
 Stamp = tuple[int, int, int]
 """Inode, size and time of change of a file: when one of them moves, it is read again."""
@@ -194,7 +194,7 @@ def _sound(data: bytes) -> Sound:
     frames = max(map(len, sound.values()))
     if not frames:
         raise PromptError("it holds no sound")
-    if frames > PROMPT_S_MAX * FRAMES_PER_S:
+    if frames > FRAMES_MAX:
         raise PromptError(f"it is longer than {PROMPT_S_MAX} s")
     return sound
 

@@ -38,18 +38,20 @@ FIRST_TABLES_WITHIN_S = 10.0
 
 
 class Bridge:
-    """One bridge process. `log(event, **fields)` is where news go."""
+    """One bridge process, made on its event loop. `log(event, **fields)` is where news go."""
 
     def __init__(self, settings: BridgeSettings, log: Callable[..., None], version: str) -> None:
         self._settings = settings
         self._log = log
+        hand_over = asyncio.get_running_loop().call_soon_threadsafe
+        self._unsealer = KeyedUnsealer(str(settings.state), os.environ, hand_over, log)
         self._worker = Worker(
             RtpPortRange(settings.rtp_first, settings.rtp_last),
             settings.region,
             self._on_record,
             log,
             f"dialplane/{version}",
-            KeyedUnsealer(str(settings.state), os.environ, log),
+            self._unsealer,
         )
         self._worker.rooms = self._rooms = self._make_rooms(settings)
         self._recent: deque[dict[str, Any]] = deque(maxlen=RECENT_RECORDS_MAX)
@@ -184,12 +186,18 @@ class Bridge:
 
     def _start_reader(self) -> None:
         loop = asyncio.get_running_loop()
+
+        def hand_over(tables: Tables, revision: int) -> None:
+            self._unsealer.read()  # what is new in them may be sealed with a new key
+            loop.call_soon_threadsafe(self._take_tables, tables, revision)
+
         self._reader = TablesReader(
             lambda: open_tables(self._settings.tables),
-            lambda tables, revision: loop.call_soon_threadsafe(self._take_tables, tables, revision),
+            hand_over,
             lambda words: loop.call_soon_threadsafe(self._log, words),
             f"{socket.gethostname()}-{os.getpid()}",
             self._settings.region,
+            self._unsealer.look,
         )
         self._reader.start()
 

@@ -21,7 +21,10 @@ RETRY_S = 1.0
 
 
 class TablesReader:
-    """One reading thread. `on_tables(tables, revision)` and `on_fault(words)` are called on that thread."""
+    """One reading thread. `on_tables(tables, revision)`, `on_fault(words)` and `on_turn()` are called on that thread.
+
+    `on_turn` is called at every poll, for what else must be read beside the event loop.
+    """
 
     def __init__(
         self,
@@ -30,12 +33,14 @@ class TablesReader:
         on_fault: Callable[[str], object],
         bridge: str,
         region: str,
+        on_turn: Callable[[], object],
     ) -> None:
         self._open_store = open_store
         self._on_tables = on_tables
         self._on_fault = on_fault
         self._bridge = bridge
         self._region = region
+        self._on_turn = on_turn
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="tables-reader", daemon=True)
         self._tables = Tables()
@@ -64,7 +69,7 @@ class TablesReader:
                 if not self._faulty:
                     self._faulty = True
                     self._on_fault(self._told(fault))
-                self._stopping.wait(RETRY_S)
+                self._rest(RETRY_S)
 
     def _told(self, fault: Exception) -> str:
         what = str(fault) if isinstance(fault, StoreError) else f"{type(fault).__name__}: {fault}"
@@ -82,7 +87,11 @@ class TablesReader:
             now = time.monotonic()
             if now >= self._beat_at and self._revision >= 0 and self._acknowledge(store):
                 self._beat_at = now + HEARTBEAT_S
-            self._stopping.wait(POLL_S)
+            self._rest(POLL_S)
+
+    def _rest(self, for_s: float) -> None:
+        self._stopping.wait(for_s)
+        self._on_turn()
 
     def _take(self, store: Reader) -> None:
         changes = store.changes(self._revision) if self._revision >= 0 else None

@@ -50,6 +50,7 @@ from schemas.tables.tables import Tables
 
 SLOW_WORK_EVERY_S = 0.5
 DRAIN_LOOK_S = 0.05
+STOP_LOOK_S = 0.02
 
 
 class Worker:
@@ -115,7 +116,7 @@ class Worker:
         self._drain()
         deadline = time.monotonic() + grace_s
         while self.endpoint.leg_count and time.monotonic() < deadline:
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(STOP_LOOK_S)
             self._drain()
         self.clock.stop()
         if self._timer is not None:

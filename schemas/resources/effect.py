@@ -28,7 +28,7 @@ _NO_PROVIDER = "this provider's checks and defaults are not applied"
 NOT_YET: dict[str, dict[str, str]] = {
     "Trunk": {
         "spec.inbound.noiseCancellation": "the caller's audio is passed on as it is",
-        "spec.outbound": "the bridge takes calls, and places none on trunks",
+        "spec.outbound": "the bridge places no calls on trunks, but a secret that it names must be there all the same",
         "spec.metadata": "it is kept, and shown nowhere",
     },
     "DispatchRule": {

@@ -158,6 +158,7 @@ def test_a_password_that_cannot_be_unsealed_refuses_calls_and_says_so(password: 
     (record,) = bridge.records
     assert record.reason == "secret-unreadable"
     assert "default/acme" in record.words
+    assert "secret.key" in record.hint, "it is said what to do"
     assert bridge.switchboard.challenged == 0
 
 

@@ -238,6 +238,10 @@ def test_many_calls_at_once_are_no_more_guesses() -> None:
     assert not room_of(bridge, "board"), "this caller was locked out a moment ago"
     bridge.step(PROMPT_S + 1)
     assert callers[-1].ended
+    record = bridge.records[-1]
+    assert record.reason == "pin-locked-out", "its PIN was not tried, and so is not said to be wrong"
+    assert record.words.startswith("this caller entered too many wrong PINs, and may try again in ")
+    assert (record.trunk, record.rule, record.trail) == ("default/home", "default/board", ())
 
 
 def test_a_right_pin_forgives_the_wrong_ones() -> None:
@@ -390,7 +394,9 @@ def test_a_pin_that_cannot_be_unsealed_refuses_before_anybody_is_asked() -> None
     bridge = World(tables(), unseal=other.unseal)
     caller = bridge.caller().dial(NUMBER)
     assert caller.status == 500
-    assert [r.reason for r in bridge.records] == ["secret-unreadable"]
+    (record,) = bridge.records
+    assert record.reason == "secret-unreadable"
+    assert "secret.key" in record.hint, "it is said what to do"
 
 
 def test_rows_that_are_not_honoured_refuse_before_a_pin_is_asked_for() -> None:

@@ -124,8 +124,7 @@ def test_a_bridge_with_another_key_says_so_and_goes_on(guarded: BridgeProcess) -
         assert phone(uri, *login("carrier"), password=PASSWORD)["sipStatus"] == 500
         assert "cannot be unsealed" in said.read_text()
         (guarded.state.parent / "other" / "secret.key").write_text(kept)
-        time.sleep(1.1)  # a key is looked for once a second
-        assert phone(uri, *login("carrier"), password=PASSWORD)["answered"], "it is put right while it runs"
+        wait_for(lambda: phone(uri, *login("carrier"), password=PASSWORD)["answered"], "the key that was put right")
     finally:
         other.terminate()
         other.wait(20)
@@ -150,7 +149,7 @@ def test_where_a_password_is_all_that_is_asked_for_strangers_are_asked_seldom_an
             eve.sendto(message.encode(), ("127.0.0.1", bridge.port))
             time.sleep(0.002)
         wait_for(lambda: bridge.counters()["datagrams"].get("turned-away", 0) >= 190, "the flood to be turned away")
-        assert bridge.counters()["challenged"] <= STRANGER_INVITES_BURST
+        assert 1 <= bridge.counters()["challenged"] <= STRANGER_INVITES_BURST
         uri = f"sip:{NUMBER}@{bridge.target}"
         with ThreadPoolExecutor(4) as pool:
             began = time.monotonic()

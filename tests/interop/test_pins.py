@@ -21,6 +21,8 @@ PIN, WRONG = "739146", "444000"
 BOARD = "+15550100000"
 SCENARIOS = Path(__file__).parent / "scenarios"
 GOOD_FIT = 0.6
+ASKED_S, IN_ROOM_S = 4.0, 4.0
+"""How much of the question, and of the room, is listened to."""
 MANIFESTS = """\
 apiVersion: dialplane.dev/v1alpha1
 kind: Trunk
@@ -81,6 +83,17 @@ def test_what_sipp_plays_as_events_is_the_entry(
     assert (record["reason"], record["room"], record["endedBy"]) == ended
 
 
+def state_of(bridge: BridgeProcess, caller: str) -> tuple[str, str]:
+    """State and room of this caller's live call; empty when there is none."""
+    live = (call for call in bridge.calls()["live"] if call["from"] == caller)
+    return next(((call["state"], call["room"]) for call in live), ("", ""))
+
+
+def heard_s(phone: Baresip) -> float:
+    """How much of the call baresip has heard so far; it writes 16-bit samples, 8,000 a second, as they come."""
+    return sum(file.stat().st_size for file in phone.work.glob("dump-*-dec.wav")) / 16_000
+
+
 def enter(phone: Baresip, keys: str) -> None:
     """Press keys as a person does, one after the other."""
     for key in keys:
@@ -95,18 +108,16 @@ def test_baresip_hears_the_question_enters_the_pin_and_hears_the_room(asking: Br
     with Baresip(tmp_path / "a", "+15551003003", said) as phone:
         phone.do("dial", f"sip:{BOARD}@{asking.target}")
         wait_for(lambda: "Call established" in phone.log(), f"an answer: {phone.log()}")
-        time.sleep(4)
-        [live] = [call for call in asking.calls()["live"] if call["from"] == "+15551003003"]
-        assert (live["state"], live["room"]) == ("prompting", "")
+        wait_for(lambda: heard_s(phone) > ASKED_S, "the question")
+        assert state_of(asking, "+15551003003") == ("prompting", "")
         enter(phone, PIN + "#")
-        wait_for(
-            lambda: any(call["room"] == "board" for call in asking.calls()["live"]), f"the room: {phone.log()[-2000:]}"
-        )
-        time.sleep(4)
+        wait_for(lambda: state_of(asking, "+15551003003")[1] == "board", f"the room: {phone.log()[-2000:]}")
+        enough_s = heard_s(phone) + IN_ROOM_S
+        wait_for(lambda: heard_s(phone) > enough_s, "sound of the room")
         phone.do("hangup")
         wait_for(lambda: "terminated" in phone.log().lower(), "the end of the call")
         heard = phone.heard()
-    before, after = parts(heard, tmp_path, 4.0)
+    before, after = parts(heard, tmp_path, ASKED_S)
     assert fit(prompt_pcm("ask", tmp_path), before) > GOOD_FIT, "it was asked"
     assert fit(said, after) > GOOD_FIT, "it heard itself in the room"
     assert record_of(asking, "+15551003003")["reason"] == "hangup"
@@ -121,8 +132,8 @@ def test_baresip_with_three_wrong_pins_hears_the_rules_own_goodbye_and_is_locked
     with Baresip(tmp_path / "a", "+15551003004", said) as phone:
         phone.do("dial", f"sip:{BOARD}@{asking.target}")
         wait_for(lambda: "Call established" in phone.log(), f"an answer: {phone.log()}")
+        wait_for(lambda: state_of(asking, "+15551003004")[0] == "prompting", "the question")
         for _ in range(3):
-            time.sleep(0.5)
             enter(phone, WRONG + "#")
         wait_for(lambda: "terminated" in phone.log().lower(), f"the BYE: {phone.log()[-2000:]}")
         heard = phone.heard()

@@ -73,6 +73,13 @@ def test_a_named_file_that_is_missing_is_said(tmp_path):
         read_or_make_key(str(tmp_path), {"DIALPLANE_SECRET_KEY_FILE": str(tmp_path / "none")})
 
 
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+def test_what_is_no_regular_file_is_said_and_not_waited_for(tmp_path, make):
+    make(tmp_path / "key")
+    with pytest.raises(SecretKeyError, match="this is no regular file"):
+        read_key(str(tmp_path), {"DIALPLANE_SECRET_KEY_FILE": str(tmp_path / "key")})
+
+
 def test_a_state_folder_that_cannot_be_made_is_said(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(SecretKeyError, match="--state DIR"):

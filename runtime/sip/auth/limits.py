@@ -33,4 +33,4 @@ SOURCES_MAX = 10_000
 """Sources whose wrong answers are remembered; the one that was quiet longest is forgotten first."""
 
 CLIENT_TRIES_MAX = 3
-"""Challenges of one request of ours that are answered."""
+"""Challenges of one request of ours that are answered: a proxy's, the callee's, and a stale one's successor."""

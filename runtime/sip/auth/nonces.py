@@ -1,4 +1,4 @@
-"""Nonces that are known again without being kept: a challenge to a stranger costs no memory.
+"""Nonces that are known again without being kept: they cost no memory, however many strangers are challenged.
 
 A nonce says when it was given out and how many wrong answers came before it, and is signed together with the source
 address by a key that only this process has. So nobody can make one, carry one to another address, or answer one of

@@ -1,6 +1,6 @@
 """Digest as the one who asks: challenges, and whether what came in answer is right (RFC 7616 section 3, RFC 8760).
 
-The call layer asks about one request at a time; nothing is kept of a stranger. What is decided here, and why:
+The call layer asks about one request at a time; no nonce is kept. What is decided here, and why:
 
 - One challenge per algorithm, each in a header line of its own, the strongest first (RFC 8760 section 2.4), all with
   one nonce. Credentials are read from Authorization and from Proxy-Authorization.
@@ -159,7 +159,9 @@ def _what_is_wrong(given: Credentials, account: Account, request: Request) -> st
     right = hmac.compare_digest(expected.encode(), given.response.lower().encode())
     if given.username != account.username:
         return "the user name is another"
-    if not right or given.qop not in (None, QOP):
+    if given.qop not in (None, QOP):
+        return "the answer is by a qop that was not offered"
+    if not right:
         return "the password is wrong"
     return "" if is_same_target(given.uri, request.uri) else "the credentials are for another request"
 

@@ -54,7 +54,7 @@ def follow(url: str, _version: int) -> None:
             said.set()
             return done
 
-    reader = Telling(lambda: open_tables(url), lambda *_: has_read.set(), print, "killed", "")
+    reader = Telling(lambda: open_tables(url), lambda *_: has_read.set(), print, "killed", "", lambda: None)
     reader.start()
     assert has_read.wait(20)
     assert said.wait(20)

@@ -31,6 +31,7 @@ class Followed:
             self.faults.put,
             "bridge-1",
             "eu",
+            lambda: None,
         )
         self.reader.start()
 

@@ -115,7 +115,7 @@ def test_an_rfc_2069_peer_proves_itself_once_for_each_nonce():
         ({"password": b"lion"}, "password"),
         ({"password": b""}, "password"),
         ({"uri": "sip:+15550100666@192.0.2.2"}, "another request"),
-        ({"qop": "auth-int"}, "password"),
+        ({"qop": "auth-int"}, "a qop that was not offered"),
     ],
 )
 def test_what_does_not_fit_is_challenged_anew_and_told_apart_for_the_record(changes, words):
