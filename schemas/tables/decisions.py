@@ -96,6 +96,9 @@ Decision = Admitted | PinNeeded | Challenged | Refused
 STRANGER_STATUS = 403
 """All that a stranger is told, whatever the reason: which numbers are served is not its business."""
 
+ANSWERED_STATUS = 200
+"""Whoever is asked for a PIN has been answered: what it enters can end the call, and refuse it no more."""
+
 STATUS = {
     Reason.NO_TRUNK: 403,
     Reason.SOURCE_NOT_ALLOWED: 403,
@@ -103,8 +106,8 @@ STATUS = {
     Reason.CALLER_NOT_ALLOWED: 403,
     Reason.CALLED_NOT_SERVED: 404,
     Reason.NO_RULE: 404,
-    Reason.PIN_REQUIRED: 403,
-    Reason.WRONG_PIN: 403,
+    Reason.PIN_REQUIRED: ANSWERED_STATUS,
+    Reason.WRONG_PIN: ANSWERED_STATUS,
     Reason.ENCRYPTION_NOT_IN_EFFECT: 488,
     Reason.NO_CODEC: 488,
     Reason.ROOM_NAME: 484,

@@ -11,10 +11,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import replace
 from itertools import islice
 from typing import TypeVar
 
-from schemas.tables.decisions import CallFacts, Decision, OpensPin, Reason, Refused
+from schemas.tables.decisions import CallFacts, Decision, OpensPin, PinNeeded, Reason, Refused
 from schemas.tables.entries import RuleEntry, TrunkEntry
 from schemas.tables.lookup import decide, find_trunk, near_rules, near_trunks, read_call
 from schemas.tables.predicates import (
@@ -34,6 +35,8 @@ from schemas.tables.trail import NOT_INDEXED, TAKES, Explanation, Omitted, Trail
 from schemas.tables.wording import rule_fit, trunk_fit
 
 __all__ = ["Explanation", "Omitted", "TrailLine", "as_json", "explain", "render"]
+
+NOT_ASKED = "no PIN is asked for here, so the one entered does not count"
 
 TRAIL_LINES_MAX = 50
 """How many trunks and rules a trail shows."""
@@ -60,9 +63,15 @@ def explain(
     decision: Decision | None = None,
     examined_max: int = EXAMINED_MAX,
 ) -> Explanation:
-    """Explain one call; the first three arguments are those of `decide`, whose `decision` may be known already."""
+    """Explain one call; the first three arguments are those of `decide`, whose `decision` may be known already.
+
+    Else it is sought as a bridge does, who looks at a PIN only after having asked for one.
+    """
+    notes: list[str] = []
     if decision is None:
-        decision = decide(tables, facts, opens_pin)
+        has_pin = facts.pin is not None
+        facts, decision = _decide(tables, facts, opens_pin)
+        notes += [NOT_ASKED] if has_pin and facts.pin is None else []
     call = read_call(tables, facts)
     near = near_trunks(tables, call)
     trunks = sorted(_judge_trunk(entry, call) for entry in _examined(tables.trunks, near, examined_max))
@@ -76,7 +85,17 @@ def explain(
         unexamined[Kind.RULE] = len(tables.rules) - len(rules)
     first = 0 if trunk is None else 1
     lines = [line for _, line in (*trunks[:first], *rules, *trunks[first:])]
-    return Explanation(facts, decision, tuple(lines[:TRAIL_LINES_MAX]), _omitted(lines[TRAIL_LINES_MAX:], unexamined))
+    omitted = _omitted(lines[TRAIL_LINES_MAX:], unexamined)
+    return Explanation(facts, decision, tuple(lines[:TRAIL_LINES_MAX]), omitted, tuple(notes))
+
+
+def _decide(tables: Tables, facts: CallFacts, opens_pin: OpensPin | None) -> tuple[CallFacts, Decision]:
+    """The decision, and the facts that it rests on."""
+    unasked = replace(facts, pin=None)
+    decision = decide(tables, unasked)
+    if facts.pin is None or not isinstance(decision, PinNeeded):
+        return unasked, decision
+    return facts, decide(tables, facts, opens_pin)
 
 
 def _examined(every: ShardedMap[str, E], near: Iterable[E], examined_max: int) -> list[E]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TypedDict
 
-from schemas.tables.decisions import Admitted, CallFacts, Challenged, Decision, PinNeeded, Refused
+from schemas.tables.decisions import ANSWERED_STATUS, Admitted, CallFacts, Challenged, Decision, PinNeeded, Refused
 from schemas.tables.naming import room_pattern
 from schemas.tables.trail import Explanation
 from schemas.tables.wording import shown
@@ -41,6 +41,7 @@ class ExplanationJson(TypedDict):
     decision: dict[str, str | int | bool]
     trail: list[TrailJson]
     omitted: list[OmittedJson]
+    notes: list[str]
 
 
 def render(explanation: Explanation) -> str:
@@ -50,6 +51,7 @@ def render(explanation: Explanation) -> str:
     lines += [f"  {line}" for line in explanation.trail]
     lines += [f"  … {omitted}" for omitted in explanation.omitted]
     lines += _outcome(explanation.decision, facts)
+    lines += [f"note: {note}" for note in explanation.notes]
     return "\n".join(lines)
 
 
@@ -67,6 +69,7 @@ def as_json(explanation: Explanation) -> ExplanationJson:
             {"kind": omitted.kind.value, "predicate": omitted.predicate, "count": omitted.count}
             for omitted in explanation.omitted
         ],
+        "notes": list(explanation.notes),
     }
 
 
@@ -82,11 +85,21 @@ def _outcome(decision: Decision, facts: CallFacts) -> list[str]:
         return [f"asks for a PIN: DispatchRule {decision.rule.id} on Trunk {decision.trunk.id}"]
     if isinstance(decision, Challenged):
         return [f"asks for a password: 401 by Trunk {decision.trunk.id}"]
+    if _is_answered(facts):
+        return [
+            f"hung up on, after it was answered and asked for a PIN: {decision.reason}: {decision.sentence}",
+            f"hint: {decision.hint}",
+        ]
     silence = "; a stranger, who may be met with silence" if decision.stranger else ""
     return [
         f"refused: {decision.sip_status} {decision.reason}: {decision.sentence}{silence}",
         f"hint: {decision.hint}",
     ]
+
+
+def _is_answered(facts: CallFacts) -> bool:
+    """Whoever has been asked for a PIN was answered for that."""
+    return facts.pin is not None
 
 
 def _call_json(facts: CallFacts) -> dict[str, str]:
@@ -100,7 +113,7 @@ def _decision_json(decision: Decision, facts: CallFacts) -> dict[str, str | int 
         return {
             "outcome": "refused",
             "reason": decision.reason.value,
-            "sipStatus": decision.sip_status,
+            "sipStatus": ANSWERED_STATUS if _is_answered(facts) else decision.sip_status,
             "trunk": decision.trunk.id if decision.trunk else "",
             "stranger": decision.stranger,
             "sentence": decision.sentence,
