@@ -16,6 +16,10 @@ OpensPin = Callable[[RuleRow, str], bool]
 """Whether a PIN opens a rule that has one; the caller unseals the rule's secret for it."""
 
 
+UnknownPin = Callable[[RuleRow], str]
+"""Why the PIN of a rule that has one is not known to who explains a call; "" = it is."""
+
+
 @dataclass(frozen=True, slots=True)
 class CallFacts:
     """One call as its INVITE tells it; user parts are as received and are normalised where they are compared."""
@@ -89,6 +93,17 @@ class Refused:
     """No trunk names the source, and it has not authenticated: it may be met with silence."""
     rule: RuleRow | None = None
     """The rule that would have taken the call."""
+
+
+@dataclass(frozen=True, slots=True)
+class Undecided:
+    """What became of the call rests on a PIN that is not known here. Only who explains meets this, no bridge."""
+
+    trunk: TrunkRow
+    rule: RuleRow
+    """One whose PIN would decide it."""
+    sentence: str
+    hint: str
 
 
 Decision = Admitted | PinNeeded | Challenged | Refused

@@ -8,7 +8,16 @@ from __future__ import annotations
 
 from typing import TypedDict
 
-from schemas.tables.decisions import ANSWERED_STATUS, Admitted, CallFacts, Challenged, Decision, PinNeeded, Refused
+from schemas.tables.decisions import (
+    ANSWERED_STATUS,
+    Admitted,
+    CallFacts,
+    Challenged,
+    Decision,
+    PinNeeded,
+    Refused,
+    Undecided,
+)
 from schemas.tables.naming import room_pattern
 from schemas.tables.trail import Explanation
 from schemas.tables.wording import shown
@@ -77,7 +86,7 @@ def _user(text: str) -> str:
     return shown(text) or "an empty number"
 
 
-def _outcome(decision: Decision, facts: CallFacts) -> list[str]:
+def _outcome(decision: Decision | Undecided, facts: CallFacts) -> list[str]:
     if isinstance(decision, Admitted):
         room = room_pattern(decision.rule, facts.caller, facts.called)
         return [f"admitted: room {shown(room)} by DispatchRule {decision.rule.id} on Trunk {decision.trunk.id}"]
@@ -85,6 +94,8 @@ def _outcome(decision: Decision, facts: CallFacts) -> list[str]:
         return [f"asks for a PIN: DispatchRule {decision.rule.id} on Trunk {decision.trunk.id}"]
     if isinstance(decision, Challenged):
         return [f"asks for a password: 401 by Trunk {decision.trunk.id}"]
+    if isinstance(decision, Undecided):
+        return [f"cannot be decided: {decision.sentence}", f"hint: {decision.hint}"]
     if _is_answered(facts):
         return [
             f"hung up on, after it was answered and asked for a PIN: {decision.reason}: {decision.sentence}",
@@ -108,7 +119,7 @@ def _call_json(facts: CallFacts) -> dict[str, str]:
     return call if facts.authenticated_as is None else call | {"authenticatedAs": facts.authenticated_as}
 
 
-def _decision_json(decision: Decision, facts: CallFacts) -> dict[str, str | int | bool]:
+def _decision_json(decision: Decision | Undecided, facts: CallFacts) -> dict[str, str | int | bool]:
     if isinstance(decision, Refused):
         return {
             "outcome": "refused",
@@ -116,6 +127,14 @@ def _decision_json(decision: Decision, facts: CallFacts) -> dict[str, str | int 
             "sipStatus": ANSWERED_STATUS if _is_answered(facts) else decision.sip_status,
             "trunk": decision.trunk.id if decision.trunk else "",
             "stranger": decision.stranger,
+            "sentence": decision.sentence,
+            "hint": decision.hint,
+        }
+    if isinstance(decision, Undecided):
+        return {
+            "outcome": "undecided",
+            "trunk": decision.trunk.id,
+            "rule": decision.rule.id,
             "sentence": decision.sentence,
             "hint": decision.hint,
         }

@@ -96,7 +96,10 @@ def pin_not_opening(entry: RuleEntry, dispatch: Dispatch) -> str:
     """For predicate `pin`; the PIN itself is never repeated."""
     if not dispatch.call.facts.pin:
         return "asks for a PIN, and none was entered"
-    return "has no PIN, and one was entered" if entry.row.pin is None else "has another PIN than the one entered"
+    if entry.row.pin is None:
+        return "has no PIN, and one was entered"
+    unknown = dispatch.unknown_pin(entry.row) if dispatch.unknown_pin is not None else ""
+    return f"its PIN is not known here ({unknown})" if unknown else "has another PIN than the one entered"
 
 
 def trunk_fit(entry: TrunkEntry, call: Call) -> str:
@@ -142,6 +145,12 @@ _HINTS = {
     Reason.PIN_REQUIRED: "enter the PIN, or declare a DispatchRule without spec.pinFrom for this call",
     Reason.WRONG_PIN: "enter the PIN that spec.pinFrom of a matching DispatchRule resolves to",
 }
+
+
+def undecided(rule_id: str, unknown: str) -> tuple[str, str]:
+    """Sentence and hint of a decision that rests on a PIN that is not known, for this reason."""
+    sentence = f"the PIN of DispatchRule {rule_id} is not known here ({unknown})"
+    return sentence, "give this command the secrets and the key that the reconciler has, or place the call"
 
 
 def hint(reason: Reason, trunk_id: str = "") -> str:

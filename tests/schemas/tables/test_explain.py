@@ -12,7 +12,7 @@ from schemas.tables.entries import TrunkEntry
 from schemas.tables.explain import EXAMINED_MAX, TRAIL_LINES_MAX, as_json, explain, render
 from schemas.tables.lookup import NEAREST_EXAMINED_MAX, Challenged, PinNeeded, Refused, decide
 from schemas.tables.predicates import TRUNK_PREDICATES, Call, passed
-from schemas.tables.rows import Kind, RoomKind
+from schemas.tables.rows import Kind, RoomKind, RuleRow, Secret
 from schemas.tables.tables import Tables
 from schemas.tables.trail import NOT_INDEXED, TAKES
 from tests.schemas.tables import universe
@@ -222,6 +222,26 @@ def test_a_wrong_pin_ends_a_call_that_was_answered():
     told = render(explain(tables_of(trunk("t"), rule("r", pin="1")), call(pin="2"), opens_pin))
     assert "hung up on, after it was answered and asked for a PIN: wrong-pin: " in told
     assert "403" not in told
+
+
+def unknown_pin(row: RuleRow) -> str:
+    return "env PIN is not set" if row.pin == Secret("env:PIN_unknown") else ""
+
+
+def test_what_rests_on_a_pin_that_is_not_known_is_not_decided():
+    rows = [trunk("t"), rule("r", pin="unknown"), rule("lobby")]
+    explanation = explain(tables_of(*rows), call(pin="2"), opens_pin, unknown_pin=unknown_pin)
+    told = render(explanation)
+    assert "DispatchRule default/r: its PIN is not known here (env PIN is not set)\n" in told
+    assert "cannot be decided: the PIN of DispatchRule default/r is not known here (env PIN is not set)" in told
+    assert as_json(explanation)["decision"]["outcome"] == "undecided"
+
+
+def test_an_unknown_pin_that_decides_nothing_is_in_nobodys_way():
+    rows = [trunk("t"), rule("r", pin="unknown", priority=2), rule("first", pin="1", priority=1), rule("lobby")]
+    for pin, outcome in (("1", "admitted"), ("", "admitted"), (None, "pin-needed"), ("2", "undecided")):
+        explanation = explain(tables_of(*rows), call(pin=pin), opens_pin, unknown_pin=unknown_pin)
+        assert as_json(explanation)["decision"]["outcome"] == outcome
 
 
 def test_the_json_carries_a_version_and_the_outcome():
