@@ -33,6 +33,9 @@ from schemas.tables.explain import explain
 from schemas.tables.rendering import as_json, render
 from schemas.tables.tables import Tables
 
+PIN_KEYS = frozenset("0123456789*ABCD")
+SUBMIT = "#"
+
 LIVE = ""
 """What `--tables` without a URL means: the tables of the state folder."""
 
@@ -42,7 +45,11 @@ LIVE = ""
 @click.option("--to", "called", metavar="NUMBER", required=True, help="The called number, as the carrier sends it.")
 @click.option("--from", "caller", metavar="NUMBER", required=True, help="The caller's number, likewise.")
 @click.option("--ip", metavar="ADDRESS", required=True, help="The address that the call comes from.")
-@click.option("--pin", metavar="PIN", help="What the caller entered when asked for a PIN.")
+@click.option(
+    "--pin",
+    metavar="PIN",
+    help="The keys pressed when asked for a PIN, with or without the # at their end; # alone enters none.",
+)
 @click.option("--user", metavar="NAME", help="The user name that the caller has proven (digest authentication).")
 @click.option("--region", metavar="REGION", default="", help="The region of the bridge that takes the call.")
 @click.option(
@@ -81,7 +88,7 @@ def command(
     """
     if (source is None) == (live is None):
         raise ReconcileError("explain needs one place to look", "give a folder, or --tables for the live tables")
-    facts = CallFacts(_address(ip), called, caller, pin, region, user)
+    facts = CallFacts(_address(ip), called, caller, _entry(pin), region, user)
     if live is not None and live != LIVE:
         given = replace(given, tables=live)
     settings = given.settings()
@@ -98,6 +105,17 @@ def command(
         click.echo(render(explanation))
     if isinstance(explanation.decision, Undecided):
         ctx.exit(EXIT_ERROR)
+
+
+def _entry(keys: str | None) -> str | None:
+    """What the keys that were pressed come to; `#` ends an entry, and may be left out."""
+    if keys is None:
+        return None
+    entry = keys.removesuffix(SUBMIT).upper()
+    if not PIN_KEYS.issuperset(entry):  # the keys are not repeated: they may be a PIN
+        what = "--pin: a phone has the keys 0-9, *, A-D, and # that ends an entry"
+        raise ReconcileError(what, 'write it like --pin 1234, or --pin "#" for who enters none')
+    return entry
 
 
 def _address(text: str) -> str:
