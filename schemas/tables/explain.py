@@ -42,7 +42,7 @@ from schemas.tables.rows import Kind, RuleRow
 from schemas.tables.sharded import ShardedMap
 from schemas.tables.tables import Tables
 from schemas.tables.trail import NOT_INDEXED, TAKES, Explanation, Omitted, TrailLine
-from schemas.tables.wording import rule_fit, trunk_fit, undecided
+from schemas.tables.wording import rule_fit, trunk_fit, undecided, user_doubt
 
 __all__ = ["Explanation", "Omitted", "TrailLine", "as_json", "explain", "render"]
 
@@ -90,6 +90,8 @@ def explain(
     rules: list[Judged] = []
     unexamined = Counter({Kind.TRUNK: len(tables.trunks) - len(trunks)})
     trunk = None if isinstance(decision, Refused) and decision.reason in _BY_TRUNK else find_trunk(tables, call)
+    if trunk is not None and (doubt := user_doubt(trunk.row, facts.authenticated_as)):
+        notes.append(doubt)
     if trunk is not None and not trunk.challenges(facts.authenticated_as):
         dispatch = Dispatch(call, trunk.row.id, opens_pin, unknown_pin)
         near_by = near_rules(tables, dispatch)

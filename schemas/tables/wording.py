@@ -15,6 +15,7 @@ from schemas.tables.patterns import is_prefix
 if TYPE_CHECKING:
     from schemas.tables.entries import RuleEntry, TrunkEntry
     from schemas.tables.predicates import Call, Dispatch
+    from schemas.tables.rows import TrunkRow
 
 LISTED_MAX = 4
 """How many entries of a list a sentence names."""
@@ -107,6 +108,17 @@ def trunk_fit(entry: TrunkEntry, call: Call) -> str:
     number = call.serving.get(entry.row.id)
     words = f"takes the call, PhoneNumber {number.id} names it" if number else "takes the call, as any called number"
     return f"{words}, and asks for a password" if entry.challenges(call.facts.authenticated_as) else words
+
+
+def user_doubt(row: TrunkRow, user: str | None) -> str:
+    """Why a proven user name makes no difference on a trunk; "" = it does, or there is none."""
+    if user is None or row.inbound is None:
+        return ""
+    if row.inbound.auth is None:
+        return f"Trunk {row.id} asks for no password, so the user name does not count"
+    if row.inbound.auth.username == user:
+        return ""
+    return f"the user name of Trunk {row.id} is {shown(row.inbound.auth.username)}, not {shown(user)}"
 
 
 def rule_fit(entry: RuleEntry, dispatch: Dispatch) -> str:

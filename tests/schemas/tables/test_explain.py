@@ -224,6 +224,20 @@ def test_a_wrong_pin_ends_a_call_that_was_answered():
     assert "403" not in told
 
 
+@pytest.mark.parametrize(
+    ("auth", "note"),
+    [
+        ("acme", "\nnote: the user name of Trunk default/t is acme, not eve"),
+        ("", "\nnote: Trunk default/t asks for no password, so the user name does not count"),
+    ],
+)
+def test_a_user_name_that_makes_no_difference_is_told(auth: str, note: str):
+    tables = tables_of(trunk("t", auth=auth), rule("lobby"))
+    assert render(explain(tables, call(user="eve"))).endswith(note)
+    assert not explain(tables, call()).notes
+    assert not auth or not explain(tables, call(user=auth)).notes
+
+
 def unknown_pin(row: RuleRow) -> str:
     return "env PIN is not set" if row.pin == Secret("env:PIN_unknown") else ""
 
