@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
-from runtime.commands.call import _login, _report
+from runtime.commands.call import _login, _report, call
 from runtime.errors import BridgeError
 from runtime.phone.heard import Heard
 from runtime.phone.phone import Outcome
@@ -59,3 +61,12 @@ def test_a_refusal_by_our_own_bridge_says_where_the_reason_is(capsys, tmp_path) 
     outcome.status, outcome.reason = 403, "Forbidden"
     _report("sip:x@y", outcome, Heard(0.0, 0.0, None, 0.0), None, "text", tmp_path)
     assert f"bridge calls --state {tmp_path}" in capsys.readouterr().out
+
+
+def test_a_listener_that_is_not_there_is_said() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    target = f"sip:+15550100000@127.0.0.1:{port};transport=tcp"
+    done = CliRunner().invoke(call, [target])
+    assert done.exit_code == 1
+    assert done.stdout == f"not answered, nobody listens at tcp://127.0.0.1:{port}\n"
