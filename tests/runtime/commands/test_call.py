@@ -70,3 +70,18 @@ def test_a_listener_that_is_not_there_is_said() -> None:
     done = CliRunner().invoke(call, [target])
     assert done.exit_code == 1
     assert done.stdout == f"not answered, nobody listens at tcp://127.0.0.1:{port}\n"
+
+
+@pytest.mark.parametrize(("status", "reason"), [(401, "Unauthorized"), (407, "Proxy Authentication Required")])
+def test_who_is_asked_for_a_password_is_told_how_to_give_one(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, status: int, reason: str
+) -> None:
+    outcome, silence = Outcome(status, reason), Heard(0.0, 0.0, None, 0.0)
+    _report("sip:x@y", outcome, silence, None, "text", tmp_path)
+    told = capsys.readouterr().out
+    assert "it asks for a password: --user NAME --password-env VARIABLE" in told
+    assert "bridge calls" not in told, "nothing is written down of a challenge"
+    _report("sip:x@y", outcome, silence, None, "text", tmp_path, logs_in=True)
+    told = capsys.readouterr().out
+    assert "it asks for" not in told
+    assert "bridge calls" in told
