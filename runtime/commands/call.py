@@ -95,7 +95,16 @@ def call(
     heard = compare(spoken, bytes(outcome.heard), outcome.spoke_after_s)
     if record is not None and outcome.answered:
         _save(record, bytes(outcome.heard))
-    _report(target, outcome, heard, record, output, state if uri is None else None, logs_in=user is not None)
+    _report(
+        target,
+        outcome,
+        heard,
+        record,
+        output,
+        state if uri is None else None,
+        logs_in=user is not None,
+        presses=bool(dtmf),
+    )
     if not outcome.answered:
         raise click.exceptions.Exit(1)
 
@@ -179,6 +188,7 @@ def _report(
     state: Path | None = None,
     *,
     logs_in: bool = False,
+    presses: bool = False,
 ) -> None:
     """Say what became of the call; `state` is the folder of the bridge that was called, where it is ours."""
     if output == "json":
@@ -195,6 +205,8 @@ def _report(
         return
     saved = f", saved to {record}" if record is not None else ""
     click.echo(click.style(f"{heard.words}{saved}", fg="green" if heard.delay_s is not None else None))
+    if heard.is_other and not presses:
+        click.echo('  perhaps a prompt that asks for a PIN: try --dtmf "PIN#"')
     if outcome.digits:
         click.echo(f"digits received: {outcome.digits}")
     if outcome.ended_by_peer:

@@ -85,3 +85,15 @@ def test_who_is_asked_for_a_password_is_told_how_to_give_one(
     told = capsys.readouterr().out
     assert "it asks for" not in told
     assert "bridge calls" in told
+
+
+def test_other_sound_may_be_a_prompt_for_a_pin(capsys: pytest.CaptureFixture[str]) -> None:
+    outcome, hint = Outcome(200, "OK", answered=True), 'perhaps a prompt that asks for a PIN: try --dtmf "PIN#"'
+    for heard, presses, hinted in (
+        (Heard(5.0, 2.9, None, 0.0), False, True),
+        (Heard(5.0, 2.9, None, 0.0), True, False),
+        (Heard(5.0, 2.9, 0.1, 1.0), False, False),
+        (Heard(5.0, 0.0, None, 0.0), False, False),
+    ):
+        _report("sip:x@y", outcome, heard, None, "text", presses=presses)
+        assert (hint in capsys.readouterr().out) == hinted
