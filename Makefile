@@ -39,7 +39,7 @@ $(READY): pyproject.toml
 	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1' && \
 	$(BIN)/python -m pip install --quiet --editable . --group dev && touch $(READY)
 
-run: $(READY) ## answer calls on this machine by the first example (LISTEN="udp://127.0.0.1:5070 tcp://127.0.0.1:5070" for another port)
+run: $(READY) ## answer calls on this machine by the first example (LISTEN="udp://127.0.0.1:5070 tcp://127.0.0.1:5070", API=127.0.0.1:8090 for other ports)
 	@$(BIN)/bridge up $(foreach listener,$(LISTEN),--listen $(listener)) $(if $(API),--api $(API)) $(ARGS)
 
 call: $(READY) ## place a test call to `make run` and say in words what was heard

@@ -85,8 +85,8 @@ def parse_listens(texts: Sequence[str]) -> tuple[Listen, ...]:
     return listens
 
 
-def parse_host_port(text: str, option: str) -> tuple[str, int]:
-    """An IP address and a port: `127.0.0.1:5060`, `[::1]:5060`."""
+def parse_host_port(text: str, option: str, example: str = "127.0.0.1:5060") -> tuple[str, int]:
+    """An IP address and a port: `127.0.0.1:5060`, `[::1]:5060`. `example` is shown to who wrote another thing."""
     host, separator, port = text.rpartition(":")
     host = host.removeprefix("[").removesuffix("]")
     try:
@@ -94,7 +94,7 @@ def parse_host_port(text: str, option: str) -> tuple[str, int]:
     except ValueError:
         host = ""
     if not separator or not host or not (port.isascii() and port.isdigit()) or int(port) > 65535:
-        raise BridgeError(f"{option} {text}: not an IP address and a port", f"write it like {option} 127.0.0.1:5060")
+        raise BridgeError(f"{option} {text}: not an IP address and a port", f"write it like {option} {example}")
     return host, int(port)
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 
 import click
 
 from reconciler.commands.common import has_errors, read, show_json, show_problems, store_errors, vault_of
 from reconciler.commands.options import Given, output_option, secrets_option
+from reconciler.commands.pins import Pins, declared_pins
 from reconciler.errors import EXIT_ERROR
 from reconciler.loop import declared_by
 from reconciler.manifests.folder import in_order
@@ -16,8 +16,7 @@ from reconciler.model.desired import desire
 from reconciler.model.live import Live
 from reconciler.model.sources import Source
 from schemas.resources.routing_test import RoutedCall, RoutingTest
-from schemas.seal import Unseal, opens_pin, unseals_nothing
-from schemas.tables.decisions import Admitted, CallFacts, Decision, PinNeeded, Refused
+from schemas.tables.decisions import Admitted, CallFacts, Decision, PinNeeded, Refused, Undecided
 from schemas.tables.explain import explain
 from schemas.tables.naming import room_pattern
 from schemas.tables.rendering import render
@@ -58,9 +57,8 @@ def command(ctx: click.Context, source: str, form: str, given: Given) -> None:
     problems = in_order([*reading.problems, *desired.problems])
     show_problems([problem for problem in problems if problem.is_error or problem.waits_for], reading)
     tables = Tables.build(desired.rows)
-    sealer = declared.secrets.sealer
-    unseal = sealer.unseal if sealer is not None else unseals_nothing
-    outcomes = [outcome for test in desired.tests for outcome in _run(test, tables, unseal)]
+    pins = declared_pins(declared)
+    outcomes = [outcome for test in desired.tests for outcome in _run(test, tables, pins)]
     failed = [outcome for outcome in outcomes if outcome.faults]
     if form == "json":
         show_json(_as_json(outcomes))
@@ -70,21 +68,23 @@ def command(ctx: click.Context, source: str, form: str, given: Given) -> None:
         ctx.exit(EXIT_ERROR)
 
 
-def _run(source: Source, tables: Tables, unseal: Unseal) -> list[Outcome]:
+def _run(source: Source, tables: Tables, pins: Pins) -> list[Outcome]:
     test = source.document
     assert isinstance(test, RoutingTest)
     out = []
     for index, call in enumerate(test.spec.calls):
         facts = CallFacts(str(call.address), call.to, call.from_, call.pin, call.region or "", call.user)
-        explanation = explain(tables, facts, partial(opens_pin, unseal))
+        explanation = explain(tables, facts, pins.opens, unknown_pin=pins.unknown)
         faults = tuple(_faults(call, explanation.decision, test.metadata.namespace))
         name = f"{test.metadata.name}: call to {call.to} from {call.from_}"
         out.append(Outcome(str(source.where(("spec", "calls", index))), name, faults, render(explanation)))
     return out
 
 
-def _faults(call: RoutedCall, decision: Decision, namespace: str) -> list[str]:
+def _faults(call: RoutedCall, decision: Decision | Undecided, namespace: str) -> list[str]:
     """What was expected and is not so. What the test leaves out is not compared."""
+    if isinstance(decision, Undecided):
+        return [f"cannot be decided: {decision.sentence}"]
     expect = call.expect
     seen = _seen(call, decision)
     wanted = {

@@ -93,6 +93,8 @@ class CallRecord:
             lasted = max(0.0, self.ended_at - self.answered_at)
             by = "" if self.ended_by in self.words else f" (by the {self.ended_by})"
             return f"call {self._who()}{where}{via} ended after {lasted:.1f} s: {self.words}{by}"
+        if self.trunk and not self.rule and self.trunk not in self.words:
+            via = f" on Trunk {self.trunk}"
         return f"call {self._who()}{where}{via} not answered, SIP {self.status}: {self.words}"
 
     def as_json(self) -> dict[str, Any]:

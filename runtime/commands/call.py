@@ -30,6 +30,8 @@ SPEECH = Path(__file__).resolve().parents[1] / "phone" / "speech.wav"
 TEST_NUMBER = "+15550100000"
 REFUSED = 400
 """The first status that is a refusal, which `bridge calls` explains."""
+CHALLENGES = (401, 407)
+"""A phone without a password ends with these (RFC 3261 section 22)."""
 CALLER_DEFAULT = "+15550199999"
 PASSWORD_BYTES_MAX = 1024
 DIGITS = frozenset("0123456789*#ABCDabcdw")
@@ -93,7 +95,16 @@ def call(
     heard = compare(spoken, bytes(outcome.heard), outcome.spoke_after_s)
     if record is not None and outcome.answered:
         _save(record, bytes(outcome.heard))
-    _report(target, outcome, heard, record, output, state if uri is None else None)
+    _report(
+        target,
+        outcome,
+        heard,
+        record,
+        output,
+        state if uri is None else None,
+        logs_in=user is not None,
+        presses=bool(dtmf),
+    )
     if not outcome.answered:
         raise click.exceptions.Exit(1)
 
@@ -169,7 +180,15 @@ def _save(path: Path, pcm: bytes) -> None:
 
 
 def _report(
-    target: str, outcome: Outcome, heard: Heard, record: Path | None, output: str, state: Path | None = None
+    target: str,
+    outcome: Outcome,
+    heard: Heard,
+    record: Path | None,
+    output: str,
+    state: Path | None = None,
+    *,
+    logs_in: bool = False,
+    presses: bool = False,
 ) -> None:
     """Say what became of the call; `state` is the folder of the bridge that was called, where it is ours."""
     if output == "json":
@@ -179,11 +198,15 @@ def _report(
         status = f"{outcome.status} {outcome.reason}" if outcome.status else outcome.reason or "no answer"
         why = f": {outcome.warning}" if outcome.warning else ""
         click.echo(click.style(f"not answered, {_plain(status + why)}", fg="red"))
-        if outcome.status >= REFUSED and state is not None:
+        if outcome.status in CHALLENGES and not logs_in:  # no record is kept of who was only challenged
+            click.echo("  it asks for a password: --user NAME --password-env VARIABLE")
+        elif outcome.status >= REFUSED and state is not None:
             click.echo(f"  why: {program('bridge')} calls{state_words(state)}")
         return
     saved = f", saved to {record}" if record is not None else ""
     click.echo(click.style(f"{heard.words}{saved}", fg="green" if heard.delay_s is not None else None))
+    if heard.is_other and not presses:
+        click.echo('  perhaps a prompt that asks for a PIN: try --dtmf "PIN#"')
     if outcome.digits:
         click.echo(f"digits received: {outcome.digits}")
     if outcome.ended_by_peer:

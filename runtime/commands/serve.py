@@ -144,7 +144,7 @@ def _settings(options: dict[str, Any], folder: Path | None) -> BridgeSettings:
         rtp_first=first,
         rtp_last=last,
         region=parse_region(options["region"]),
-        api=None if api == "off" else parse_host_port(api, "--api"),
+        api=None if api == "off" else parse_host_port(api, "--api", API_DEFAULT),
         api_chosen=api != API_DEFAULT,
         drain_s=options["drain"],
         livekit=_livekit(options),

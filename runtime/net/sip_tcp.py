@@ -15,6 +15,9 @@ from runtime.net.sip_transport import Bound, bind_error, bound_socket
 from runtime.settings import Listen
 from runtime.sip.path import Address, Path
 
+CONNECTION_REFUSED = "Connection Refused"
+"""The reason phrase where nobody listens."""
+
 
 class SipTcp:
     """One TCP listener. Its connections are in a table that it shares with all others of the endpoint."""
@@ -89,7 +92,7 @@ class SipTcp:
         except TimeoutError:
             why = "Connection Timed Out"
         except ConnectionRefusedError:
-            why = "Connection Refused"
+            why = CONNECTION_REFUSED
         except (OSError, ValueError, OverflowError):  # an address that no socket takes is a peer's fault, too
             why = "Cannot Connect"
         else:

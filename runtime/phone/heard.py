@@ -15,6 +15,7 @@ PROBE_S = 1.0
 LOOK_MAX_S = 20.0
 FIT_MIN = 0.6
 SPEECH_RMS_MIN = 100
+LOUD_S_MIN = 0.2
 WINDOW_BYTES = 160 * WIDTH
 
 
@@ -34,9 +35,14 @@ class Heard:
             return f"your speech came back {self.delay_s:.1f} s later"
         if self.heard_s == 0:
             return "no audio came at all"
-        if self.loud_s < 0.2:
-            return f"{self.heard_s:.1f} s of silence came, and no speech"
-        return f"{self.loud_s:.1f} s of other sound came, not your own speech"
+        if self.is_other:
+            return f"{self.loud_s:.1f} s of other sound came, not your own speech"
+        return f"{self.heard_s:.1f} s of silence came, and no speech"
+
+    @property
+    def is_other(self) -> bool:
+        """Sound came, and it was not the own speech."""
+        return self.delay_s is None and self.loud_s >= LOUD_S_MIN
 
 
 def compare(spoken: bytes, heard: bytes, began_s: float = 0.0) -> Heard:

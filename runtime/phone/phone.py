@@ -18,6 +18,7 @@ from runtime.media.codecs import g711
 from runtime.media.session import DigitReceived, MediaSession
 from runtime.net.rtp_ports import RtpPortRange, RtpPorts
 from runtime.net.sip_sockets import SipSockets
+from runtime.net.sip_tcp import CONNECTION_REFUSED
 from runtime.settings import Listen
 from runtime.sip import events as sip
 from runtime.sip.auth.client import Login
@@ -75,6 +76,8 @@ class TestPhone:
         self._offer_answer = OfferAnswer()
         self._phone: PhoneLeg | None = None
         self._leg = 0
+        self._connected = False
+        self._unreachable = ""
         self._played = 0
         self._silent_until = float("inf")
         self._ends_at = float("inf")
@@ -139,12 +142,17 @@ class TestPhone:
 
     def received(self, data: bytes, path: Path, framing_fault: Fault | None = None) -> None:
         """A message for the endpoint."""
+        self._connected = True
         self._silent_until = float("inf")
         self._endpoint.receive_datagram(data, path, time.monotonic(), framing_fault)
         self._drain()
 
     def connection_failed(self, path: Path, why: str) -> None:
         """The connection could not be made, or has closed."""
+        if not self._connected:
+            peer = Listen(path.transport, *path.remote)
+            refused = why == CONNECTION_REFUSED
+            self._unreachable = f"nobody listens at {peer}" if refused else f"no way to {peer}: {why.lower()}"
         self._endpoint.connection_failed(path, why, time.monotonic())
         self._drain()
 
@@ -183,6 +191,8 @@ class TestPhone:
         match event:
             case sip.Answered():
                 self._answered(event.response)
+            case sip.Rejected() if self._unreachable:
+                self.outcome.reason = self._unreachable  # the 503 is of our own making
             case sip.Rejected():
                 self._note(event.response)
             case sip.InviteTimedOut():

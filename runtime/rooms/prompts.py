@@ -56,6 +56,7 @@ class Prompts:
         self._known: OrderedDict[str, _Known] = OrderedDict()
         self._awaited: dict[str, list[Fetch]] = {}
         self._told: dict[str, str] = {}
+        self._rules: dict[str, str] = {}
         self._work: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._tables: Tables | None = None
         self._surveying = False
@@ -99,7 +100,10 @@ class Prompts:
             work()
 
     def _survey(self, tables: Tables, known: frozenset[str]) -> None:
-        for file in files_of(tables):
+        files = files_of(tables)
+        if not self._stopped:
+            self._hand_over(lambda: self._name(files))
+        for file in files:
             if file not in known:
                 self._look(file, None)
         if not self._stopped:
@@ -114,6 +118,10 @@ class Prompts:
             self._hand_over(lambda: self._take(file, found))
 
     # -- on the loop -----------------------------------------------------------------------------------------------
+
+    def _name(self, rules: dict[str, str]) -> None:
+        """Whose prompts the files are, for the words about those that cannot be played."""
+        self._rules = rules
 
     def _begin_survey(self, tables: Tables) -> None:
         self._surveying = True
@@ -135,20 +143,28 @@ class Prompts:
             dropped, _ = self._known.popitem(last=False)
             self._told.pop(dropped, None)
         if found.fault and self._told.get(file) != found.fault:
-            self._log(f"prompt {self._folder / file} cannot be played, callers hear the bridge's own: {found.fault}")
+            whose = f" of {self._rules[file]}" if file in self._rules else ""
+            what = f"prompt {self._folder / file}{whose} cannot be played, callers hear the bridge's own"
+            self._log(f"{what}: {found.fault}")
         self._told[file] = found.fault
         for fetch in self._awaited.pop(file, ()):
             fetch.sound = found.sound or fetch.instead
 
 
-def files_of(tables: Tables) -> list[str]:
-    """The files that the rules name, as many as are remembered."""
-    names: set[str] = set()
+def files_of(tables: Tables) -> dict[str, str]:
+    """The files that the rules name, as many as are remembered, each with words for its rules."""
+    named: dict[str, tuple[str, int]] = {}
     for rule in tables.rules.values():
         if rule.row.pin is not None:
             prompts = rule.row.pin_prompts
-            names.update(file for file in (prompts.ask, prompts.wrong, prompts.goodbye) if file)
-    return sorted(names)[:PROMPT_FILES_MAX]
+            for file in {prompts.ask, prompts.wrong, prompts.goodbye} - {""}:
+                first, count = named.get(file, (rule.row.id, 0))
+                named[file] = min(first, rule.row.id), count + 1
+    return {file: _rule_words(*named[file]) for file in sorted(named)[:PROMPT_FILES_MAX]}
+
+
+def _rule_words(first: str, count: int) -> str:
+    return f"DispatchRule {first}" if count == 1 else f"DispatchRule {first} and {count - 1} more"
 
 
 def _read(folder: Path, file: str, known: _Known | None) -> _Known:

@@ -16,6 +16,10 @@ OpensPin = Callable[[RuleRow, str], bool]
 """Whether a PIN opens a rule that has one; the caller unseals the rule's secret for it."""
 
 
+UnknownPin = Callable[[RuleRow], str]
+"""Why the PIN of a rule that has one is not known to who explains a call; "" = it is."""
+
+
 @dataclass(frozen=True, slots=True)
 class CallFacts:
     """One call as its INVITE tells it; user parts are as received and are normalised where they are compared."""
@@ -91,10 +95,24 @@ class Refused:
     """The rule that would have taken the call."""
 
 
+@dataclass(frozen=True, slots=True)
+class Undecided:
+    """What became of the call rests on a PIN that is not known here. Only who explains meets this, no bridge."""
+
+    trunk: TrunkRow
+    rule: RuleRow
+    """One whose PIN would decide it."""
+    sentence: str
+    hint: str
+
+
 Decision = Admitted | PinNeeded | Challenged | Refused
 
 STRANGER_STATUS = 403
 """All that a stranger is told, whatever the reason: which numbers are served is not its business."""
+
+ANSWERED_STATUS = 200
+"""Whoever is asked for a PIN has been answered: what it enters can end the call, and refuse it no more."""
 
 STATUS = {
     Reason.NO_TRUNK: 403,
@@ -103,8 +121,8 @@ STATUS = {
     Reason.CALLER_NOT_ALLOWED: 403,
     Reason.CALLED_NOT_SERVED: 404,
     Reason.NO_RULE: 404,
-    Reason.PIN_REQUIRED: 403,
-    Reason.WRONG_PIN: 403,
+    Reason.PIN_REQUIRED: ANSWERED_STATUS,
+    Reason.WRONG_PIN: ANSWERED_STATUS,
     Reason.ENCRYPTION_NOT_IN_EFFECT: 488,
     Reason.NO_CODEC: 488,
     Reason.ROOM_NAME: 484,

@@ -11,10 +11,21 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import replace
 from itertools import islice
 from typing import TypeVar
 
-from schemas.tables.decisions import CallFacts, Decision, OpensPin, Reason, Refused
+from schemas.tables.decisions import (
+    Admitted,
+    CallFacts,
+    Decision,
+    OpensPin,
+    PinNeeded,
+    Reason,
+    Refused,
+    Undecided,
+    UnknownPin,
+)
 from schemas.tables.entries import RuleEntry, TrunkEntry
 from schemas.tables.lookup import decide, find_trunk, near_rules, near_trunks, read_call
 from schemas.tables.predicates import (
@@ -27,13 +38,15 @@ from schemas.tables.predicates import (
     trunk_order,
 )
 from schemas.tables.rendering import as_json, render
-from schemas.tables.rows import Kind
+from schemas.tables.rows import Kind, RuleRow
 from schemas.tables.sharded import ShardedMap
 from schemas.tables.tables import Tables
 from schemas.tables.trail import NOT_INDEXED, TAKES, Explanation, Omitted, TrailLine
-from schemas.tables.wording import rule_fit, trunk_fit
+from schemas.tables.wording import rule_fit, trunk_fit, undecided, user_doubt
 
 __all__ = ["Explanation", "Omitted", "TrailLine", "as_json", "explain", "render"]
+
+NOT_ASKED = "no PIN is asked for here, so the one entered does not count"
 
 TRAIL_LINES_MAX = 50
 """How many trunks and rules a trail shows."""
@@ -57,26 +70,65 @@ def explain(
     facts: CallFacts,
     opens_pin: OpensPin | None = None,
     *,
-    decision: Decision | None = None,
+    unknown_pin: UnknownPin | None = None,
+    decision: Decision | Undecided | None = None,
     examined_max: int = EXAMINED_MAX,
 ) -> Explanation:
-    """Explain one call; the first three arguments are those of `decide`, whose `decision` may be known already."""
+    """Explain one call; the first three arguments are those of `decide`, whose `decision` may be known already.
+
+    Else it is sought as a bridge does, who looks at a PIN only after having asked for one; without
+    `unknown_pin` every PIN is known.
+    """
+    notes: list[str] = []
     if decision is None:
-        decision = decide(tables, facts, opens_pin)
+        has_pin = facts.pin is not None
+        facts, decision = _decide(tables, facts, opens_pin, unknown_pin)
+        notes += [NOT_ASKED] if has_pin and facts.pin is None else []
     call = read_call(tables, facts)
     near = near_trunks(tables, call)
     trunks = sorted(_judge_trunk(entry, call) for entry in _examined(tables.trunks, near, examined_max))
     rules: list[Judged] = []
     unexamined = Counter({Kind.TRUNK: len(tables.trunks) - len(trunks)})
     trunk = None if isinstance(decision, Refused) and decision.reason in _BY_TRUNK else find_trunk(tables, call)
+    if trunk is not None and (doubt := user_doubt(trunk.row, facts.authenticated_as)):
+        notes.append(doubt)
     if trunk is not None and not trunk.challenges(facts.authenticated_as):
-        dispatch = Dispatch(call, trunk.row.id, opens_pin)
+        dispatch = Dispatch(call, trunk.row.id, opens_pin, unknown_pin)
         near_by = near_rules(tables, dispatch)
         rules = sorted(_judge_rule(entry, dispatch) for entry in _examined(tables.rules, near_by, examined_max))
         unexamined[Kind.RULE] = len(tables.rules) - len(rules)
     first = 0 if trunk is None else 1
     lines = [line for _, line in (*trunks[:first], *rules, *trunks[first:])]
-    return Explanation(facts, decision, tuple(lines[:TRAIL_LINES_MAX]), _omitted(lines[TRAIL_LINES_MAX:], unexamined))
+    omitted = _omitted(lines[TRAIL_LINES_MAX:], unexamined)
+    return Explanation(facts, decision, tuple(lines[:TRAIL_LINES_MAX]), omitted, tuple(notes))
+
+
+def _decide(
+    tables: Tables, facts: CallFacts, opens_pin: OpensPin | None, unknown_pin: UnknownPin | None
+) -> tuple[CallFacts, Decision | Undecided]:
+    """The decision, and the facts that it rests on.
+
+    The best rule that a PIN opens is the same whichever of the unknown PINs it is, if it is so when it is none and when
+    it is all of them.
+    """
+    unasked = replace(facts, pin=None)
+    decision = decide(tables, unasked)
+    if facts.pin is None or not isinstance(decision, PinNeeded):
+        return unasked, decision
+    decision = decide(tables, facts, opens_pin)
+    if unknown_pin is None:
+        return facts, decision
+
+    def may_open(rule: RuleRow, pin: str) -> bool:
+        return bool(unknown_pin(rule)) or (opens_pin is not None and opens_pin(rule, pin))
+
+    most = decide(tables, facts, may_open)
+    if most == decision:
+        return facts, decision
+    assert isinstance(most, Admitted | Refused), "a PIN has been entered"
+    assert most.trunk is not None, "a rule takes calls of a trunk"
+    assert most.rule is not None, "it is another rule's decision"
+    return facts, Undecided(most.trunk, most.rule, *undecided(most.rule.id, unknown_pin(most.rule)))
 
 
 def _examined(every: ShardedMap[str, E], near: Iterable[E], examined_max: int) -> list[E]:

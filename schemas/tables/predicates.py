@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Generic, NamedTuple, TypeVar
 
 from schemas.tables import wording
-from schemas.tables.decisions import CallFacts, OpensPin, Reason
+from schemas.tables.decisions import CallFacts, OpensPin, Reason, UnknownPin
 from schemas.tables.entries import RuleEntry, TrunkEntry
 from schemas.tables.networks import Address
 from schemas.tables.patterns import ANY_RANK, EXACT_RANK
@@ -43,6 +43,8 @@ class Dispatch(NamedTuple):
     call: Call
     trunk_id: str
     opens_pin: OpensPin | None
+    unknown_pin: UnknownPin | None = None
+    """For the words alone: no PIN that is not known opens anything."""
 
 
 E = TypeVar("E")

@@ -8,7 +8,16 @@ from __future__ import annotations
 
 from typing import TypedDict
 
-from schemas.tables.decisions import Admitted, CallFacts, Challenged, Decision, PinNeeded, Refused
+from schemas.tables.decisions import (
+    ANSWERED_STATUS,
+    Admitted,
+    CallFacts,
+    Challenged,
+    Decision,
+    PinNeeded,
+    Refused,
+    Undecided,
+)
 from schemas.tables.naming import room_pattern
 from schemas.tables.trail import Explanation
 from schemas.tables.wording import shown
@@ -41,6 +50,7 @@ class ExplanationJson(TypedDict):
     decision: dict[str, str | int | bool]
     trail: list[TrailJson]
     omitted: list[OmittedJson]
+    notes: list[str]
 
 
 def render(explanation: Explanation) -> str:
@@ -50,6 +60,7 @@ def render(explanation: Explanation) -> str:
     lines += [f"  {line}" for line in explanation.trail]
     lines += [f"  … {omitted}" for omitted in explanation.omitted]
     lines += _outcome(explanation.decision, facts)
+    lines += [f"note: {note}" for note in explanation.notes]
     return "\n".join(lines)
 
 
@@ -67,6 +78,7 @@ def as_json(explanation: Explanation) -> ExplanationJson:
             {"kind": omitted.kind.value, "predicate": omitted.predicate, "count": omitted.count}
             for omitted in explanation.omitted
         ],
+        "notes": list(explanation.notes),
     }
 
 
@@ -74,7 +86,7 @@ def _user(text: str) -> str:
     return shown(text) or "an empty number"
 
 
-def _outcome(decision: Decision, facts: CallFacts) -> list[str]:
+def _outcome(decision: Decision | Undecided, facts: CallFacts) -> list[str]:
     if isinstance(decision, Admitted):
         room = room_pattern(decision.rule, facts.caller, facts.called)
         return [f"admitted: room {shown(room)} by DispatchRule {decision.rule.id} on Trunk {decision.trunk.id}"]
@@ -82,11 +94,23 @@ def _outcome(decision: Decision, facts: CallFacts) -> list[str]:
         return [f"asks for a PIN: DispatchRule {decision.rule.id} on Trunk {decision.trunk.id}"]
     if isinstance(decision, Challenged):
         return [f"asks for a password: 401 by Trunk {decision.trunk.id}"]
+    if isinstance(decision, Undecided):
+        return [f"cannot be decided: {decision.sentence}", f"hint: {decision.hint}"]
+    if _is_answered(facts):
+        return [
+            f"hung up on, after it was answered and asked for a PIN: {decision.reason}: {decision.sentence}",
+            f"hint: {decision.hint}",
+        ]
     silence = "; a stranger, who may be met with silence" if decision.stranger else ""
     return [
         f"refused: {decision.sip_status} {decision.reason}: {decision.sentence}{silence}",
         f"hint: {decision.hint}",
     ]
+
+
+def _is_answered(facts: CallFacts) -> bool:
+    """Whoever has been asked for a PIN was answered for that."""
+    return facts.pin is not None
 
 
 def _call_json(facts: CallFacts) -> dict[str, str]:
@@ -95,14 +119,22 @@ def _call_json(facts: CallFacts) -> dict[str, str]:
     return call if facts.authenticated_as is None else call | {"authenticatedAs": facts.authenticated_as}
 
 
-def _decision_json(decision: Decision, facts: CallFacts) -> dict[str, str | int | bool]:
+def _decision_json(decision: Decision | Undecided, facts: CallFacts) -> dict[str, str | int | bool]:
     if isinstance(decision, Refused):
         return {
             "outcome": "refused",
             "reason": decision.reason.value,
-            "sipStatus": decision.sip_status,
+            "sipStatus": ANSWERED_STATUS if _is_answered(facts) else decision.sip_status,
             "trunk": decision.trunk.id if decision.trunk else "",
             "stranger": decision.stranger,
+            "sentence": decision.sentence,
+            "hint": decision.hint,
+        }
+    if isinstance(decision, Undecided):
+        return {
+            "outcome": "undecided",
+            "trunk": decision.trunk.id,
+            "rule": decision.rule.id,
             "sentence": decision.sentence,
             "hint": decision.hint,
         }

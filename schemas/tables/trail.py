@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from schemas.tables.decisions import CallFacts, Decision
+from schemas.tables.decisions import CallFacts, Decision, Undecided
 from schemas.tables.rows import Kind
 
 TAKES = "takes"
@@ -47,9 +47,11 @@ class Omitted:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """A decision and how it came about."""
+    """A decision and how it came about. `facts` are those that it rests on: without a PIN where none is asked for."""
 
     facts: CallFacts
-    decision: Decision
+    decision: Decision | Undecided
     trail: tuple[TrailLine, ...]
     omitted: tuple[Omitted, ...]
+    notes: tuple[str, ...] = ()
+    """What was given for this call and does not count."""

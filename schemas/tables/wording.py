@@ -15,6 +15,7 @@ from schemas.tables.patterns import is_prefix
 if TYPE_CHECKING:
     from schemas.tables.entries import RuleEntry, TrunkEntry
     from schemas.tables.predicates import Call, Dispatch
+    from schemas.tables.rows import TrunkRow
 
 LISTED_MAX = 4
 """How many entries of a list a sentence names."""
@@ -96,7 +97,10 @@ def pin_not_opening(entry: RuleEntry, dispatch: Dispatch) -> str:
     """For predicate `pin`; the PIN itself is never repeated."""
     if not dispatch.call.facts.pin:
         return "asks for a PIN, and none was entered"
-    return "has no PIN, and one was entered" if entry.row.pin is None else "has another PIN than the one entered"
+    if entry.row.pin is None:
+        return "has no PIN, and one was entered"
+    unknown = dispatch.unknown_pin(entry.row) if dispatch.unknown_pin is not None else ""
+    return f"its PIN is not known here ({unknown})" if unknown else "has another PIN than the one entered"
 
 
 def trunk_fit(entry: TrunkEntry, call: Call) -> str:
@@ -104,6 +108,17 @@ def trunk_fit(entry: TrunkEntry, call: Call) -> str:
     number = call.serving.get(entry.row.id)
     words = f"takes the call, PhoneNumber {number.id} names it" if number else "takes the call, as any called number"
     return f"{words}, and asks for a password" if entry.challenges(call.facts.authenticated_as) else words
+
+
+def user_doubt(row: TrunkRow, user: str | None) -> str:
+    """Why a proven user name makes no difference on a trunk; "" = it does, or there is none."""
+    if user is None or row.inbound is None:
+        return ""
+    if row.inbound.auth is None:
+        return f"Trunk {row.id} asks for no password, so the user name does not count"
+    if row.inbound.auth.username == user:
+        return ""
+    return f"the user name of Trunk {row.id} is {shown(row.inbound.auth.username)}, not {shown(user)}"
 
 
 def rule_fit(entry: RuleEntry, dispatch: Dispatch) -> str:
@@ -142,6 +157,12 @@ _HINTS = {
     Reason.PIN_REQUIRED: "enter the PIN, or declare a DispatchRule without spec.pinFrom for this call",
     Reason.WRONG_PIN: "enter the PIN that spec.pinFrom of a matching DispatchRule resolves to",
 }
+
+
+def undecided(rule_id: str, unknown: str) -> tuple[str, str]:
+    """Sentence and hint of a decision that rests on a PIN that is not known, for this reason."""
+    sentence = f"the PIN of DispatchRule {rule_id} is not known here ({unknown})"
+    return sentence, "give this command the secrets and the key that the reconciler has, or place the call"
 
 
 def hint(reason: Reason, trunk_id: str = "") -> str:

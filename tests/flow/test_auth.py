@@ -70,6 +70,7 @@ def test_a_wrong_password_is_refused_with_a_reason_that_its_caller_does_not_lear
     (record,) = bridge.records
     assert (record.status, record.reason, record.words) == (401, "wrong-credentials", "the password is wrong")
     assert (record.trunk, record.source, record.from_user) == ("default/acme", HOME, "+15550101111")
+    assert record.line().endswith("on Trunk default/acme not answered, SIP 401: the password is wrong")
     assert not any(secret in repr(bridge.records) for secret in ("tiger", "lion"))
 
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
+from pathlib import Path
 
+import pytest
+from click.testing import CliRunner
+
+from runtime.cli import bridge
 from runtime.errors import BridgeError
 from runtime.settings import (
     LISTEN_DEFAULT,
@@ -45,6 +49,12 @@ def test_a_bad_listener_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(BridgeError) as caught:
         parse_listen(text)
     assert "127.0.0.1:5060" in caught.value.hint
+
+
+def test_a_bad_address_of_the_api_is_refused_with_the_apis_own_port(tmp_path: Path) -> None:
+    done = CliRunner().invoke(bridge, ["up", "--state", str(tmp_path), "--api", "http://127.0.0.1:8090"])
+    assert isinstance(done.exception, BridgeError)
+    assert done.exception.hint == "write it like --api 127.0.0.1:8080"
 
 
 @pytest.mark.parametrize("text", ["10000", "20000-10000", "1-2", "10001-10002", "a-b", "60000-70000", "10000-10000"])

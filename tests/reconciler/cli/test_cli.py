@@ -193,6 +193,53 @@ def test_explain_says_who_is_asked_for_a_password_and_what_becomes_of_who_knows_
     assert decision == {"outcome": "challenged", "trunk": "default/carrier"}
 
 
+def test_explain_decides_nothing_by_a_pin_that_it_does_not_know(capsys, monkeypatch):
+    write("a.yaml", trunk(), rule(pinFrom={"env": "BOARD_PIN"}))
+    asking = [*CALL, "--ip", "10.1.0.1", "--pin", "99"]
+    code, out, _ = said(capsys, "explain", "m", *asking)
+    assert code == 1
+    assert "its PIN is not known here (the environment variable BOARD_PIN is not set)" in out
+    assert "cannot be decided" in out
+    monkeypatch.setenv("BOARD_PIN", "1234")
+    code, out, _ = said(capsys, "explain", "m", *asking)
+    assert code == 0
+    assert "has another PIN than the one entered" in out
+    said(capsys, "apply", "m")
+    assert said(capsys, "explain", "--tables", *asking)[:2] == (code, out)
+    Path(".dialplane/secret.key").unlink()
+    code, out, _ = said(capsys, "explain", "--tables", *asking)
+    assert code == 1
+    assert "not known here (it is sealed, and .dialplane has no key)" in out
+
+
+def test_explain_takes_the_keys_as_they_are_pressed(capsys, monkeypatch):
+    monkeypatch.setenv("BOARD_PIN", "12A4")
+    lobby = rule("open", rule={"direct": {"room": "foyer"}})
+    write("a.yaml", trunk(), rule(pinFrom={"env": "BOARD_PIN"}), lobby)
+    for keys, outcome in (("#", "room foyer"), ("", "room foyer"), ("12A4#", "room lobby"), ("12a4", "room lobby")):
+        code, out, _ = said(capsys, "explain", "m", *CALL, "--ip", "10.1.0.1", "--pin", keys)
+        assert code == 0
+        assert outcome in out, keys
+
+
+@pytest.mark.parametrize("keys", ["12x4", "12#34", "##", "12 34", "\u0661"])
+def test_keys_that_no_phone_has_are_refused_and_not_repeated(capsys, keys):
+    code, _, err = said(capsys, "explain", "m", *CALL, "--ip", "10.1.0.1", "--pin", keys)
+    assert code == 1
+    assert "0-9, *, A-D" in err
+    assert keys == "##" or keys not in err
+
+
+def test_a_routing_test_whose_pin_is_not_known_fails_and_says_so(capsys):
+    call = {"to": "+14155550100", "from": "+14155550199", "address": "10.1.0.1", "pin": "99"}
+    calls = [call | {"expect": {"reason": "wrong-pin"}}]
+    write("a.yaml", trunk(), rule(pinFrom={"env": "BOARD_PIN"}), document("RoutingTest", "routes", {"calls": calls}))
+    code, out, _ = said(capsys, "test", "m")
+    assert code == 1
+    assert "FAILED" in out
+    assert "cannot be decided: the PIN of DispatchRule default/support is not known here" in out
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
-from runtime.commands.call import _login, _report
+from runtime.commands.call import _login, _report, call
 from runtime.errors import BridgeError
 from runtime.phone.heard import Heard
 from runtime.phone.phone import Outcome
@@ -59,3 +61,39 @@ def test_a_refusal_by_our_own_bridge_says_where_the_reason_is(capsys, tmp_path) 
     outcome.status, outcome.reason = 403, "Forbidden"
     _report("sip:x@y", outcome, Heard(0.0, 0.0, None, 0.0), None, "text", tmp_path)
     assert f"bridge calls --state {tmp_path}" in capsys.readouterr().out
+
+
+def test_a_listener_that_is_not_there_is_said() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    target = f"sip:+15550100000@127.0.0.1:{port};transport=tcp"
+    done = CliRunner().invoke(call, [target])
+    assert done.exit_code == 1
+    assert done.stdout == f"not answered, nobody listens at tcp://127.0.0.1:{port}\n"
+
+
+@pytest.mark.parametrize(("status", "reason"), [(401, "Unauthorized"), (407, "Proxy Authentication Required")])
+def test_who_is_asked_for_a_password_is_told_how_to_give_one(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, status: int, reason: str
+) -> None:
+    outcome, silence = Outcome(status, reason), Heard(0.0, 0.0, None, 0.0)
+    _report("sip:x@y", outcome, silence, None, "text", tmp_path)
+    told = capsys.readouterr().out
+    assert "it asks for a password: --user NAME --password-env VARIABLE" in told
+    assert "bridge calls" not in told, "nothing is written down of a challenge"
+    _report("sip:x@y", outcome, silence, None, "text", tmp_path, logs_in=True)
+    told = capsys.readouterr().out
+    assert "it asks for" not in told
+    assert "bridge calls" in told
+
+
+def test_other_sound_may_be_a_prompt_for_a_pin(capsys: pytest.CaptureFixture[str]) -> None:
+    outcome, hint = Outcome(200, "OK", answered=True), 'perhaps a prompt that asks for a PIN: try --dtmf "PIN#"'
+    for heard, presses, hinted in (
+        (Heard(5.0, 2.9, None, 0.0), False, True),
+        (Heard(5.0, 2.9, None, 0.0), True, False),
+        (Heard(5.0, 2.9, 0.1, 1.0), False, False),
+        (Heard(5.0, 0.0, None, 0.0), False, False),
+    ):
+        _report("sip:x@y", outcome, heard, None, "text", presses=presses)
+        assert (hint in capsys.readouterr().out) == hinted

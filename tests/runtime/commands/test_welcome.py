@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from runtime.commands.options import program, state_words
-from runtime.commands.welcome import callable_number, local_host, welcome
+from runtime.commands.welcome import TestCall, admitted_call, local_host, welcome
 from runtime.settings import BridgeSettings, Listen, parse_listen
 from tests.schemas.tables.kit import number, outbound_trunk, rule, tables_of, trunk
 
@@ -27,15 +27,39 @@ def settings(tmp_path: Path) -> BridgeSettings:
         ([LOOPBACK, rule("one", to=["+14155550100"])], "+14155550100"),
         ([LOOPBACK, rule("r", trunks=["here"]), number("n", "+14155550101", trunk="here", rule="r")], "+14155550101"),
         ([LOOPBACK, rule("prefix", to=["+1415*"])], ""),
-        ([LOOPBACK, rule("pinned", pin="123")], ""),
+        ([LOOPBACK, rule("pinned", pin="123"), rule("open", to=["+14155550100"], priority=1)], "+14155550100"),
         ([trunk("elsewhere"), rule("any")], ""),
-        ([trunk("here", ["127.0.0.0/8"], auth="acme"), rule("any")], ""),
+        ([trunk("here", ["127.0.0.0/8"], auth="acme"), rule("prefix", to=["+1415*"])], ""),
         ([outbound_trunk("out"), rule("any")], ""),
         ([], ""),
     ],
 )
 def test_a_call_is_suggested_only_where_it_is_admitted(rows, found):
-    assert callable_number(tables_of(*rows), "127.0.0.1", "") == found
+    call = admitted_call(tables_of(*rows), "127.0.0.1", "")
+    assert call == (TestCall(found) if found else None)
+
+
+GUARDED = trunk("here", ["127.0.0.0/8"], auth="acme inc")
+
+
+@pytest.mark.parametrize(
+    ("rows", "words", "options"),
+    [
+        ([LOOPBACK, rule("r", pin="4711")], ", with its PIN for PIN", ' --dtmf "PIN#"'),
+        ([GUARDED, rule("r")], ", with the password in TRUNK", " --user 'acme inc' --password-env TRUNK"),
+        (
+            [GUARDED, rule("r", pin="4711")],
+            ", with the password in TRUNK and its PIN for PIN",
+            " --user 'acme inc' --password-env TRUNK --dtmf \"PIN#\"",
+        ),
+    ],
+)
+def test_a_call_that_is_asked_for_something_is_suggested_with_it(settings, monkeypatch, rows, words, options):
+    monkeypatch.setenv("MAKELEVEL", "1")
+    told = welcome([HERE], tables_of(*rows), settings, Path("m"))
+    assert f"try it, in a second terminal{words}:\n" in told
+    assert f"bridge call --state {settings.state}{options}\n" in told
+    assert "4711" not in told
 
 
 def test_the_suggested_call_names_number_port_and_transport(settings, monkeypatch):

@@ -192,7 +192,7 @@ def test_new_tables_have_their_files_read_and_missing_ones_told(loop: Loop, tmp_
     loop.prompts.survey(Tables.build(Rows({}, {rule.id: rule for rule in rules})))
     loop.settle()
     [told] = loop.log
-    assert "missing.wav" in told
+    assert "missing.wav of DispatchRule default/a and 1 more cannot be played" in told
     assert loop.prompts.fetch(Prompt.ASK, "there.wav").instead != own(), "it is known before anybody calls"
 
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 
 from schemas.tables.entries import TrunkEntry
 from schemas.tables.explain import EXAMINED_MAX, TRAIL_LINES_MAX, as_json, explain, render
-from schemas.tables.lookup import NEAREST_EXAMINED_MAX, Challenged, Refused, decide
+from schemas.tables.lookup import NEAREST_EXAMINED_MAX, Challenged, PinNeeded, Refused, decide
 from schemas.tables.predicates import TRUNK_PREDICATES, Call, passed
-from schemas.tables.rows import Kind, RoomKind
+from schemas.tables.rows import Kind, RoomKind, RuleRow, Secret
 from schemas.tables.tables import Tables
 from schemas.tables.trail import NOT_INDEXED, TAKES
 from tests.schemas.tables import universe
@@ -26,7 +27,9 @@ def lines(*rows, **facts) -> list[str]:
 @given(universe.rows, universe.calls)
 def test_explain_and_decide_agree(rows, facts):
     tables = Tables.build(universe.rows_of(rows))
-    decision = decide(tables, facts, opens_pin)
+    decision = decide(tables, replace(facts, pin=None), opens_pin)
+    if isinstance(decision, PinNeeded) and facts.pin is not None:
+        decision = decide(tables, facts, opens_pin)
     explanation = explain(tables, facts, opens_pin)
     taking = {
         kind: [line.id for line in explanation.trail if (line.kind, line.predicate) == (kind, TAKES)] for kind in Kind
@@ -201,6 +204,60 @@ def test_a_challenge_and_a_pin_prompt_read_well():
     assert prompt.endswith("asks for a PIN: DispatchRule default/r on Trunk default/t")
 
 
+def test_a_pin_that_nobody_asks_for_does_not_count():
+    told = render(explain(tables_of(trunk("t"), rule("lobby")), call(pin="12"), opens_pin))
+    assert told.endswith(
+        "admitted: room lobby by DispatchRule default/lobby on Trunk default/t\n"
+        "note: no PIN is asked for here, so the one entered does not count"
+    )
+    explanation = explain(
+        tables_of(trunk("t"), rule("first", priority=1), rule("r", pin="1")), call(pin="1"), opens_pin
+    )
+    assert as_json(explanation)["decision"]["rule"] == "default/first"
+    assert as_json(explanation)["call"]["pin"] == "not-asked"
+    assert as_json(explanation)["notes"]
+
+
+def test_a_wrong_pin_ends_a_call_that_was_answered():
+    told = render(explain(tables_of(trunk("t"), rule("r", pin="1")), call(pin="2"), opens_pin))
+    assert "hung up on, after it was answered and asked for a PIN: wrong-pin: " in told
+    assert "403" not in told
+
+
+@pytest.mark.parametrize(
+    ("auth", "note"),
+    [
+        ("acme", "\nnote: the user name of Trunk default/t is acme, not eve"),
+        ("", "\nnote: Trunk default/t asks for no password, so the user name does not count"),
+    ],
+)
+def test_a_user_name_that_makes_no_difference_is_told(auth: str, note: str):
+    tables = tables_of(trunk("t", auth=auth), rule("lobby"))
+    assert render(explain(tables, call(user="eve"))).endswith(note)
+    assert not explain(tables, call()).notes
+    assert not auth or not explain(tables, call(user=auth)).notes
+
+
+def unknown_pin(row: RuleRow) -> str:
+    return "env PIN is not set" if row.pin == Secret("env:PIN_unknown") else ""
+
+
+def test_what_rests_on_a_pin_that_is_not_known_is_not_decided():
+    rows = [trunk("t"), rule("r", pin="unknown"), rule("lobby")]
+    explanation = explain(tables_of(*rows), call(pin="2"), opens_pin, unknown_pin=unknown_pin)
+    told = render(explanation)
+    assert "DispatchRule default/r: its PIN is not known here (env PIN is not set)\n" in told
+    assert "cannot be decided: the PIN of DispatchRule default/r is not known here (env PIN is not set)" in told
+    assert as_json(explanation)["decision"]["outcome"] == "undecided"
+
+
+def test_an_unknown_pin_that_decides_nothing_is_in_nobodys_way():
+    rows = [trunk("t"), rule("r", pin="unknown", priority=2), rule("first", pin="1", priority=1), rule("lobby")]
+    for pin, outcome in (("1", "admitted"), ("", "admitted"), (None, "pin-needed"), ("2", "undecided")):
+        explanation = explain(tables_of(*rows), call(pin=pin), opens_pin, unknown_pin=unknown_pin)
+        assert as_json(explanation)["decision"]["outcome"] == outcome
+
+
 def test_the_json_carries_a_version_and_the_outcome():
     rows = [trunk("t"), rule("r", pin="1"), number("n", N2, trunk="t")]
     outcomes = {
@@ -209,7 +266,7 @@ def test_the_json_carries_a_version_and_the_outcome():
     assert as_json(explain(tables_of(*rows), call()))["version"] == 1
     assert outcomes[None] == {"outcome": "pin-needed", "trunk": "default/t", "rule": "default/r", "number": "default/n"}
     assert outcomes["1"] | {"outcome": "pin-needed"} == outcomes[None] | {"room": "r"}
-    assert (outcomes["2"]["reason"], outcomes["2"]["sipStatus"]) == ("wrong-pin", 403)
+    assert (outcomes["2"]["reason"], outcomes["2"]["sipStatus"]) == ("wrong-pin", 200)
     assert outcomes[""]["reason"] == "pin-required"
 
 

@@ -172,8 +172,8 @@ def test_a_known_trunk_gets_the_status_of_its_reason():
         Reason.CALLER_NOT_ALLOWED: (403, [trunk("t", callers=[N3])], {}),
         Reason.CALLED_NOT_SERVED: (404, [trunk("t", declared=True)], {}),
         Reason.NO_RULE: (404, [T], {}),
-        Reason.PIN_REQUIRED: (403, [T, rule("r", pin="1")], {"pin": ""}),
-        Reason.WRONG_PIN: (403, [T, rule("r", pin="1")], {"pin": "2"}),
+        Reason.PIN_REQUIRED: (200, [T, rule("r", pin="1")], {"pin": ""}),
+        Reason.WRONG_PIN: (200, [T, rule("r", pin="1")], {"pin": "2"}),
     }
     for reason, (status, rows, facts) in expected.items():
         refused = refusal(*rows, **facts)
