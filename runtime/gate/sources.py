@@ -58,7 +58,7 @@ _IN_DIALOG = re.compile(rb"^(?:To|t)[ \t]*:[^\r\n]*;[ \t]*tag[ \t]*=", re.IGNORE
 
 
 class SourceGate:
-    """One per bridge. `is_known(address)` says whether a trunk names the address; asked anew after `forget`.
+    """One per bridge. `is_known(address)` says whether a trunk names the address; after `forget` each is asked of anew.
 
     `is_answer(head, address, now)` says whether an INVITE answers a challenge that was sent to this very address: its
     source is not forged, and it is on its way to be known. No count of strangers' INVITEs holds it up.
@@ -68,12 +68,16 @@ class SourceGate:
         self._is_known = is_known
         self._is_answer = is_answer
         self._sources: OrderedDict[str, _Source] = OrderedDict()
+        self._edits = 0
         self._strangers = TokenBucket(STRANGERS_INVITES_PER_S, STRANGERS_INVITES_BURST, 0.0)
 
     def forget(self) -> None:
-        """The tables changed: who is known may have changed with them. Rates are remembered."""
-        for address, source in self._sources.items():
-            source.named = self._is_known(address)
+        """The tables changed: who is known may have changed with them. Rates are remembered.
+
+        Each source is asked of anew when it next sends. Asking of all that are remembered here took longer than several
+        media ticks at every edit.
+        """
+        self._edits += 1
 
     def trust(self, address: str, now: float) -> None:
         """Somebody there has proven a trunk's password: for a while it may send as much as a source that is named."""
@@ -126,19 +130,23 @@ class SourceGate:
         if found is None:
             if len(self._sources) >= SOURCES_MAX:
                 self._sources.popitem(last=False)
-            found = self._sources[address] = _Source(self._is_known(address), now)
-        else:
-            self._sources.move_to_end(address)
+            found = self._sources[address] = _Source(self._is_known(address), self._edits, now)
+            return found
+        self._sources.move_to_end(address)
+        if found.asked_at_edit != self._edits:
+            found.asked_at_edit = self._edits
+            found.named = self._is_known(address)
         return found
 
 
 class _Source:
     """What is remembered of one address."""
 
-    __slots__ = ("_known_rate", "_stranger_rate", "invites", "named", "odd", "trusted_until")
+    __slots__ = ("_known_rate", "_stranger_rate", "asked_at_edit", "invites", "named", "odd", "trusted_until")
 
-    def __init__(self, named: bool, now: float) -> None:
+    def __init__(self, named: bool, edit: int, now: float) -> None:
         self.named = named
+        self.asked_at_edit = edit
         self.trusted_until = now
         self._known_rate = TokenBucket(KNOWN_PER_S, KNOWN_BURST, now)
         self._stranger_rate = TokenBucket(STRANGER_PER_S, STRANGER_BURST, now)

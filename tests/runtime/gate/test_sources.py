@@ -111,6 +111,19 @@ def test_an_edit_of_the_tables_makes_strangers_known_and_known_ones_strangers() 
     assert door.refuses(OPTIONS, HOME, 0.0) == "stranger"
 
 
+def test_an_edit_asks_of_nobody_until_it_sends_again_and_then_once() -> None:
+    asked: list[str] = []
+    door = SourceGate(lambda address: bool(asked.append(address)), answers_us)
+    for n in range(1_000):
+        door.refuses(OPTIONS, f"203.0.113.{n}", 0.0)
+    asked.clear()
+    door.forget()
+    assert asked == [], "an edit takes no longer for the strangers that are remembered"
+    for _ in range(3):
+        door.refuses(OPTIONS, "203.0.113.7", 0.0)
+    assert asked == ["203.0.113.7"]
+
+
 def test_many_strangers_together_get_few_answers_too() -> None:
     door = gate()
     told = [door.refuses(INVITE, f"203.0.113.{n}", 0.0) for n in range(200)]
