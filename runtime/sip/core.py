@@ -20,7 +20,7 @@ from runtime.sip.legs import Leg, Legs
 from runtime.sip.limits import UDP_REQUEST_BYTES_MAX
 from runtime.sip.message import Request
 from runtime.sip.path import Path
-from runtime.sip.requests import Outgoing, contact_of
+from runtime.sip.requests import Outgoing, Pairs, contact_of
 from runtime.sip.responses import build_response
 from runtime.sip.timers import Alarm, Alarms
 from runtime.sip.transactions.layer import TransactionLayer
@@ -30,10 +30,16 @@ from runtime.sip.ways import SameWay, Ways, current
 from runtime.sip.writer import write_message
 
 Entropy = Callable[[int], bytes]
+Challenges = Callable[[Request, Path, float], Pairs | None]
 
 TAG_BYTES = 8
 BRANCH_BYTES = 12
 CALL_ID_BYTES = 16
+
+
+def challenges_nobody(_request: Request, _path: Path, _now: float) -> Pairs | None:
+    """For who takes every call as it is."""
+    return None
 
 
 @dataclass(slots=True)
@@ -63,6 +69,7 @@ class Core:
     entropy: Entropy
     ways: Ways = field(default_factory=SameWay)
     welcomes: Callable[[str], bool] = lambda _: True
+    challenges: Challenges = challenges_nobody
     alarms: Alarms = field(default_factory=Alarms)
     legs: Legs = field(default_factory=Legs)
     events: deque[Event] = field(default_factory=deque)
