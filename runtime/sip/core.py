@@ -127,13 +127,13 @@ class Core:
         """Our Contact for what goes along this path."""
         return contact_of(path, self.config.contact_host)
 
-    @property
-    def is_full(self) -> bool:
-        """Whether new calls and requests outside dialogs are turned away."""
-        limits = self.config.limits
+    def is_full_for(self, address: str) -> bool:
+        """Whether new calls and requests outside dialogs that come from there are turned away."""
+        limits, transactions = self.config.limits, self.transactions
+        count, size = transactions.shares.of(address)
         return (
-            len(self.transactions) >= limits.transactions_max
-            or self.transactions.bytes_kept >= limits.transaction_bytes_max
+            count >= limits.transactions_max - len(transactions)
+            or size >= limits.transaction_bytes_max - transactions.bytes_kept
             or len(self.legs) >= limits.legs_max
             or len(self.events) >= limits.events_max
         )

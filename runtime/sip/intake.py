@@ -138,7 +138,7 @@ class Intake:
             return self._refuse(incoming, 403)
         if self._core.transactions.is_merged(incoming):
             return self._refuse(incoming, 482)
-        if self._core.is_full:
+        if self._core.is_full_for(incoming.path.remote[0]):
             self._core.counts.refused_full += 1
             return self._refuse(incoming, 503, (("Retry-After", str(self._core.config.limits.retry_after_s)),))
         if method == "INVITE":
