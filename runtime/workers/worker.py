@@ -76,7 +76,7 @@ class Worker:
         self._collector = Collector()
         self.dropped: dict[str, int] = {}
         self._turned_away = 0
-        self._gate = SourceGate(self.switchboard.knows, self.switchboard.vouches)
+        self._gate = SourceGate(self.switchboard.knows, self.switchboard.vouches, os.urandom(16))
         self.rooms: Rooms | None = None
         self.prompts: Prompts | None = None
         self._booth = Booth(self._prompt_played)
