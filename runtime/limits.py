@@ -57,7 +57,10 @@ RECORDS_FILES_KEPT = 4
 """Full files of call records that are kept beside the one that is written to; the oldest goes."""
 
 API_CONNECTIONS_MAX = 32
-"""Connections to the HTTP API; at the bound a new one is closed at once."""
+"""Connections to the HTTP API; at the bound one without a request makes room, or the new one is closed."""
+
+API_HEAD_S = 2.0
+"""How long the head of its request may take to come; then the connection is cut off."""
 
 API_CONNECTION_S = 10.0
 """How long one may take for its request and answer; then it is cut off."""

@@ -18,28 +18,38 @@ from typing import Any
 
 from aiohttp import web
 
-from runtime.limits import API_CONNECTION_S, API_CONNECTIONS_MAX
+from runtime.api.complaints import complaints_to
+from runtime.limits import API_CONNECTION_S, API_CONNECTIONS_MAX, API_HEAD_S
 
 BODY_BYTES_MAX = 64 << 10
 
 
 class Api:
-    """One server. `calls()` and `health()` give JSON-able values."""
+    """One server. `calls()` and `health()` give JSON-able values, `log(event, **fields)` is told of broken requests."""
 
-    def __init__(self, key: str, calls: Callable[[], dict[str, Any]], health: Callable[[], dict[str, Any]]) -> None:
+    def __init__(
+        self,
+        key: str,
+        calls: Callable[[], dict[str, Any]],
+        health: Callable[[], dict[str, Any]],
+        log: Callable[..., None],
+    ) -> None:
         self._key = key
         self._calls = calls
         self._health = health
         self._runner: web.AppRunner | None = None
         self._server: asyncio.Server | None = None
         self._is_loopback = True
+        self._silent: dict[asyncio.BaseProtocol, None] = {}
+        """Connections on which no whole head has come, the oldest first."""
+        self._complaints = complaints_to(log)
 
     async def start(self, host: str, port: int) -> tuple[str, int]:
         """Listen; OSError when the port is taken. Port 0 takes a free one; the address it then has is returned."""
         app = web.Application(client_max_size=BODY_BYTES_MAX, middlewares=[self._guard])
         app.router.add_get("/healthz", self._get_health)
         app.router.add_get("/v1/calls", self._get_calls)
-        self._runner = web.AppRunner(app, access_log=None)
+        self._runner = web.AppRunner(app, access_log=None, logger=self._complaints)
         await self._runner.setup()
         try:
             self._server = await asyncio.get_running_loop().create_server(self._connection, host, port)
@@ -60,18 +70,33 @@ class Api:
             self._runner = None
 
     def _connection(self) -> asyncio.BaseProtocol:
-        """One more connection, for one request: there are few, and none lasts."""
+        """One more connection, for one request: there are few, and none lasts.
+
+        Where there is no place left, the one that has been silent longest makes room: who only connects and says
+        nothing cannot keep out a probe.
+        """
         assert self._runner is not None
         server = self._runner.server
         assert server is not None, "the runner is set up"
         if len(server.connections) >= API_CONNECTIONS_MAX:
-            return _Refused()
+            if not self._silent:
+                return _Refused()
+            self._cut_silent(next(iter(self._silent)))
         handler = server()
-        asyncio.get_running_loop().call_later(API_CONNECTION_S, _cut, handler)
+        self._silent[handler] = None
+        loop = asyncio.get_running_loop()
+        loop.call_later(API_HEAD_S, self._cut_silent, handler)
+        loop.call_later(API_CONNECTION_S, _cut, handler)
         return handler
+
+    def _cut_silent(self, handler: asyncio.BaseProtocol) -> None:
+        if handler in self._silent:
+            del self._silent[handler]
+            _cut(handler)
 
     @web.middleware
     async def _guard(self, request: web.Request, handler: Callable[[web.Request], Any]) -> web.StreamResponse:
+        self._silent.pop(request.protocol, None)
         if self._is_loopback and not _is_local(request.host):
             # A web page whose name has been pointed at this address (DNS rebinding) names itself here.
             hint = "name the API by its loopback address, or localhost"
@@ -101,7 +126,8 @@ class _Refused(asyncio.Protocol):
         transport.close()
 
 
-def _cut(handler: web.RequestHandler) -> None:
+def _cut(handler: asyncio.BaseProtocol) -> None:
+    assert isinstance(handler, web.RequestHandler), "the server makes no others"
     if handler.transport is not None:
         handler.transport.abort()
 

@@ -36,11 +36,14 @@ from runtime.routing.route import Admission, PinAsked, Rejection
 from runtime.sip import events as sip
 from runtime.sip.endpoint import Endpoint
 from runtime.sip.errors import SipSyntaxError
+from runtime.sip.message import Request
 from runtime.sip.offer_answer import NegotiationFailure
+from runtime.sip.path import Path
 from runtime.sip.validate import validate_invite
 from schemas.ids import random_id, random_suffix
 from schemas.seal import Unseal, unseals_nothing
 from schemas.tables.networks import parse_address
+from schemas.tables.rows import Pairs
 from schemas.tables.tables import Tables
 
 MediaEvent = DigitReceived | MediaTimedOut | RemoteBye | SourceLocked
@@ -146,6 +149,22 @@ class Switchboard(Board):
     def welcomes(self, address: str) -> bool:
         """Whether a trunk of the live tables could take a call from there, known or not."""
         return self._tables.source_index.may_call(parse_address(address))
+
+    def challenges(self, request: Request, path: Path, now: float) -> Pairs | None:
+        """What a 401 to this new INVITE says, where it shows no credentials that could be judged; None: take it.
+
+        The endpoint asks before it keeps anything: with a transaction for each challenge, whoever forges the address
+        of one trunk filled what all of them share, and had us repeat the 401 at that address.
+        """
+        if self._full():
+            return None
+        try:
+            arrival = read_arrival(request, path)
+        except SipSyntaxError:
+            return None
+        headers = self._entrance.challenge(self._tables, request, arrival, self._region, now)
+        self.challenged += headers is not None
+        return headers
 
     def vouches(self, head: bytes, address: str, now: float) -> bool:
         """Whether a message that begins so comes from who was challenged at this address a moment ago."""

@@ -8,12 +8,14 @@ never answered. What is turned away is counted under a word that `bridge calls` 
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections import OrderedDict
 from collections.abc import Callable
 
 from runtime.gate.bucket import TokenBucket
 from runtime.sip.intake import KEEP_ALIVE
+from schemas.tables.networks import parse_address
 
 ODD_PER_S = 500.0
 ODD_BURST = 1_000.0
@@ -32,15 +34,26 @@ STRANGER_INVITES_PER_S = 3 / 60
 STRANGER_INVITES_BURST = 3.0
 """INVITEs of a stranger that are answered with a reason; the others meet silence."""
 
-STRANGERS_INVITES_PER_S = 20.0
-STRANGERS_INVITES_BURST = 40.0
-"""The same for all strangers together: addresses are cheap to forge."""
+STRANGERS_INVITES_PER_S = 100.0
+STRANGERS_INVITES_BURST = 200.0
+"""The same for all strangers together: addresses are cheap to forge. A challenge keeps nothing and costs some 0.3 ms; a
+refusal may keep a transaction of 16 KiB for 32 s, and those of all strangers have to fit among the others."""
+
+NEIGHBOURS_INVITES_PER_S = 20.0
+NEIGHBOURS_INVITES_BURST = 40.0
+"""The same for the strangers of one neighbourhood: forged addresses of one network leave the others theirs."""
+
+NEIGHBOURHOODS = 4_096
+"""Buckets that networks (a /16 of IPv4, a /32 of IPv6) share, by a hash that nobody outside can foresee."""
 
 TRUSTED_S = 3_600.0
 """How long an address that has proven a trunk's password is no stranger; each call that does so begins it anew."""
 
 SOURCES_MAX = 10_000
 """Addresses remembered; beyond that the one that was quiet longest is forgotten."""
+
+TRUSTED_MAX = 10_000
+"""Addresses that have proven a password; beyond that the one whose proof is oldest is a stranger again."""
 
 HEAD_BYTES = 4_096
 """How much of a message is looked at for its method, its dialog and its sender's name."""
@@ -61,15 +74,20 @@ class SourceGate:
     """One per bridge. `is_known(address)` says whether a trunk names the address; after `forget` each is asked of anew.
 
     `is_answer(head, address, now)` says whether an INVITE answers a challenge that was sent to this very address: its
-    source is not forged, and it is on its way to be known. No count of strangers' INVITEs holds it up.
+    source is not forged, and it is on its way to be known. No count of strangers' INVITEs holds it up. `key` is secret.
     """
 
-    def __init__(self, is_known: Callable[[str], bool], is_answer: Callable[[bytes, str, float], bool]) -> None:
+    def __init__(
+        self, is_known: Callable[[str], bool], is_answer: Callable[[bytes, str, float], bool], key: bytes
+    ) -> None:
         self._is_known = is_known
         self._is_answer = is_answer
         self._sources: OrderedDict[str, _Source] = OrderedDict()
         self._edits = 0
+        self._trusted_until: OrderedDict[str, float] = OrderedDict()
         self._strangers = TokenBucket(STRANGERS_INVITES_PER_S, STRANGERS_INVITES_BURST, 0.0)
+        self._neighbourhoods: dict[int, TokenBucket] = {}
+        self._key = key
 
     def forget(self) -> None:
         """The tables changed: who is known may have changed with them. Rates are remembered.
@@ -81,6 +99,11 @@ class SourceGate:
 
     def trust(self, address: str, now: float) -> None:
         """Somebody there has proven a trunk's password: for a while it may send as much as a source that is named."""
+        # In a table of its own, that only proofs fill: among all sources, forged addresses would push it out.
+        if address not in self._trusted_until and len(self._trusted_until) >= TRUSTED_MAX:
+            self._trusted_until.popitem(last=False)
+        self._trusted_until[address] = now + TRUSTED_S
+        self._trusted_until.move_to_end(address)
         self._source(address, now).trusted_until = now + TRUSTED_S
 
     def knows(self, address: str, now: float) -> bool:
@@ -123,14 +146,28 @@ class SourceGate:
             return "stranger"
         if self._is_answer(head, address, now):
             return None
-        return None if source.invites.take(now) and self._strangers.take(now) else "stranger-invite"
+        if source.invites.take(now) and self._neighbours(address, now).take(now) and self._strangers.take(now):
+            return None
+        return "stranger-invite"
+
+    def _neighbours(self, address: str, now: float) -> TokenBucket:
+        parsed = parse_address(address)
+        network = address if parsed is None else str(parsed.value >> (16 if parsed.version == 4 else 96))
+        digest = hashlib.blake2s(network.encode(), key=self._key, digest_size=4).digest()
+        place = int.from_bytes(digest) % NEIGHBOURHOODS
+        found = self._neighbourhoods.get(place)
+        if found is None:
+            found = TokenBucket(NEIGHBOURS_INVITES_PER_S, NEIGHBOURS_INVITES_BURST, now)
+            self._neighbourhoods[place] = found
+        return found
 
     def _source(self, address: str, now: float) -> _Source:
         found = self._sources.get(address)
         if found is None:
             if len(self._sources) >= SOURCES_MAX:
                 self._sources.popitem(last=False)
-            found = self._sources[address] = _Source(self._is_known(address), self._edits, now)
+            trusted_until = self._trusted_until.get(address, now)
+            found = self._sources[address] = _Source(self._is_known(address), self._edits, trusted_until, now)
             return found
         self._sources.move_to_end(address)
         if found.asked_at_edit != self._edits:
@@ -144,10 +181,10 @@ class _Source:
 
     __slots__ = ("_known_rate", "_stranger_rate", "asked_at_edit", "invites", "named", "odd", "trusted_until")
 
-    def __init__(self, named: bool, edit: int, now: float) -> None:
+    def __init__(self, named: bool, edit: int, trusted_until: float, now: float) -> None:
         self.named = named
         self.asked_at_edit = edit
-        self.trusted_until = now
+        self.trusted_until = trusted_until
         self._known_rate = TokenBucket(KNOWN_PER_S, KNOWN_BURST, now)
         self._stranger_rate = TokenBucket(STRANGER_PER_S, STRANGER_BURST, now)
         self.odd = TokenBucket(ODD_PER_S, ODD_BURST, now)

@@ -114,6 +114,12 @@ class PinAsked:
     enter: Callable[[str], Admission | Rejection] = field(repr=False)
 
 
+def password_needed(tables: Tables, arrival: Arrival, region: str) -> PasswordNeeded | None:
+    """What `route` would say of a caller that has proven nothing, where that is to ask for a password."""
+    decision = decide(tables, CallFacts(arrival.source, arrival.called, arrival.caller, region=region))
+    return _password_of(decision) if isinstance(decision, Challenged) else None
+
+
 def no_pin_opens(_rule: RuleRow, _pin: str) -> bool:
     """For whom there are no PINs."""
     return False
@@ -132,10 +138,7 @@ def route(
     facts = CallFacts(arrival.source, arrival.called, arrival.caller, region=region, authenticated_as=user)
     decision = decide(tables, facts)
     if isinstance(decision, Challenged):
-        inbound = decision.trunk.inbound
-        assert inbound is not None, "only inbound trunks match calls"
-        assert inbound.auth is not None, "only a trunk with a password challenges"
-        return PasswordNeeded(decision.trunk, inbound.auth.username)
+        return _password_of(decision)
     if isinstance(decision, PinNeeded):
 
         def enter(pin: str) -> Admission | Rejection:
@@ -149,6 +152,13 @@ def route(
     if isinstance(decision, Admitted):
         return _admit(decision, arrival, call_id, suffix)
     return _reject(tables, facts, decision)
+
+
+def _password_of(decision: Challenged) -> PasswordNeeded:
+    inbound = decision.trunk.inbound
+    assert inbound is not None, "only inbound trunks match calls"
+    assert inbound.auth is not None, "only a trunk with a password challenges"
+    return PasswordNeeded(decision.trunk, inbound.auth.username)
 
 
 def _admit(found: Admitted | PinNeeded, arrival: Arrival, call_id: str, suffix: str) -> Admission:

@@ -31,8 +31,10 @@ class EndpointLimits:
 
     legs_max: int = 5_000
     transactions_max: int = 40_000
+    """The requests of one address: as many as are still free, so half of them at most."""
     transaction_bytes_max: int = 128 << 20
-    """What all transactions keep together, by `TRANSACTION_BYTES`: about 2 kB each, a hostile one 50."""
+    """What all transactions keep together, by `TRANSACTION_BYTES`: about 2 kB each, a hostile one 16. One address, too:
+    as much as is still free."""
     events_max: int = 20_000
     retry_after_s: int = 5
 

@@ -20,7 +20,7 @@ from runtime.sip.legs import Leg, Legs
 from runtime.sip.limits import UDP_REQUEST_BYTES_MAX
 from runtime.sip.message import Request
 from runtime.sip.path import Path
-from runtime.sip.requests import Outgoing, contact_of
+from runtime.sip.requests import Outgoing, Pairs, contact_of
 from runtime.sip.responses import build_response
 from runtime.sip.timers import Alarm, Alarms
 from runtime.sip.transactions.layer import TransactionLayer
@@ -30,10 +30,16 @@ from runtime.sip.ways import SameWay, Ways, current
 from runtime.sip.writer import write_message
 
 Entropy = Callable[[int], bytes]
+Challenges = Callable[[Request, Path, float], Pairs | None]
 
 TAG_BYTES = 8
 BRANCH_BYTES = 12
 CALL_ID_BYTES = 16
+
+
+def challenges_nobody(_request: Request, _path: Path, _now: float) -> Pairs | None:
+    """For who takes every call as it is."""
+    return None
 
 
 @dataclass(slots=True)
@@ -63,6 +69,7 @@ class Core:
     entropy: Entropy
     ways: Ways = field(default_factory=SameWay)
     welcomes: Callable[[str], bool] = lambda _: True
+    challenges: Challenges = challenges_nobody
     alarms: Alarms = field(default_factory=Alarms)
     legs: Legs = field(default_factory=Legs)
     events: deque[Event] = field(default_factory=deque)
@@ -120,13 +127,13 @@ class Core:
         """Our Contact for what goes along this path."""
         return contact_of(path, self.config.contact_host)
 
-    @property
-    def is_full(self) -> bool:
-        """Whether new calls and requests outside dialogs are turned away."""
-        limits = self.config.limits
+    def is_full_for(self, address: str) -> bool:
+        """Whether new calls and requests outside dialogs that come from there are turned away."""
+        limits, transactions = self.config.limits, self.transactions
+        count, size = transactions.shares.of(address)
         return (
-            len(self.transactions) >= limits.transactions_max
-            or self.transactions.bytes_kept >= limits.transaction_bytes_max
+            count >= limits.transactions_max - len(transactions)
+            or size >= limits.transaction_bytes_max - transactions.bytes_kept
             or len(self.legs) >= limits.legs_max
             or len(self.events) >= limits.events_max
         )

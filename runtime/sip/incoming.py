@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from runtime.sip.errors import SipSyntaxError
 from runtime.sip.fields import CSeq, Via, parse_cseq, parse_name_addr, parse_via
 from runtime.sip.grammar import split_commas
+from runtime.sip.limits import BRANCH_CHARS_MAX, CALL_ID_CHARS_MAX, TAG_CHARS_MAX
 from runtime.sip.message import Headers, Request, Response
 from runtime.sip.path import PORT_DEFAULT, Path
 
@@ -54,16 +55,16 @@ def read_request(request: Request, path: Path) -> IncomingRequest:
     """The request as it is worked with. SipSyntaxError 400 where one of the fields cannot be read."""
     via, others = top_via(request.headers)
     headers = request.headers
-    to = parse_name_addr(_needed(headers, "To"), "To")
+    _bounded(via.branch or "", BRANCH_CHARS_MAX, "branch")
     back = response_path(via, path)
     return IncomingRequest(
         replace(request, headers=stamped(headers, via, others, path)),
         back if path.reliable else path,
         back,
         via,
-        _needed(headers, "Call-ID"),
-        parse_name_addr(_needed(headers, "From"), "From").tag or "",
-        to.tag,
+        _call_id(headers),
+        _tag(headers, "From") or "",
+        _tag(headers, "To"),
         parse_cseq(headers).number,
     )
 
@@ -78,9 +79,9 @@ def read_response(response: Response, path: Path) -> IncomingResponse:
         response,
         path,
         via,
-        _needed(headers, "Call-ID"),
-        parse_name_addr(_needed(headers, "From"), "From").tag or "",
-        parse_name_addr(_needed(headers, "To"), "To").tag or "",
+        _call_id(headers),
+        _tag(headers, "From") or "",
+        _tag(headers, "To") or "",
         parse_cseq(headers),
     )
 
@@ -138,6 +139,22 @@ def response_path(via: Via, path: Path) -> Path:
     if path.reliable:
         return replace(path, again=named)
     return path if via.param("rport") is not None else replace(path, remote=named)
+
+
+def _call_id(headers: Headers) -> str:
+    return _bounded(_needed(headers, "Call-ID"), CALL_ID_CHARS_MAX, "Call-ID")
+
+
+def _tag(headers: Headers, name: str) -> str | None:
+    tag = parse_name_addr(_needed(headers, name), name).tag
+    return tag if tag is None else _bounded(tag, TAG_CHARS_MAX, f"{name} tag")
+
+
+def _bounded(text: str, most: int, what: str) -> str:
+    """What is kept with every transaction and call is short: with everybody, and so with who means ill."""
+    if len(text) > most:
+        raise SipSyntaxError(400, f"Overlong {what}")
+    return text
 
 
 def _needed(headers: Headers, name: str) -> str:

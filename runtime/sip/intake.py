@@ -138,10 +138,14 @@ class Intake:
             return self._refuse(incoming, 403)
         if self._core.transactions.is_merged(incoming):
             return self._refuse(incoming, 482)
-        if self._core.is_full:
+        if self._core.is_full_for(incoming.path.remote[0]):
             self._core.counts.refused_full += 1
             return self._refuse(incoming, 503, (("Retry-After", str(self._core.config.limits.retry_after_s)),))
         if method == "INVITE":
+            challenge = self._core.challenges(incoming.request, incoming.path, now)
+            if challenge is not None:
+                # Section 8.2.7 once more: an address that calls come from can be forged as well.
+                return self._refuse(incoming, 401, tuple(challenge))
             self._invites.receive_invite(incoming, now)
         else:
             self._requests.receive_other(None, None, incoming, now)

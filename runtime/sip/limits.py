@@ -35,6 +35,15 @@ PARAMS_MAX = 64
 ELEMENTS_MAX = 128
 """Elements of one comma-separated field, all its header lines together."""
 
+CALL_ID_CHARS_MAX = 256
+"""Call-ID; more is 400. It and those below are kept with every transaction, call and record."""
+
+TAG_CHARS_MAX = 256
+"""The tag of From or To; more is 400."""
+
+BRANCH_CHARS_MAX = 256
+"""The branch of the topmost Via; more is 400."""
+
 CSEQ_MAX = 2**31 - 1
 """RFC 3261 section 8.1.1.5: a sequence number is less than 2**31."""
 

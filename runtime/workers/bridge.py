@@ -172,7 +172,7 @@ class Bridge:
         if self._settings.api is None:
             return
         host, port = self._settings.api
-        self._api = Api(api_key(self._settings.state), self._calls_json, self._health_json)
+        self._api = Api(api_key(self._settings.state), self._calls_json, self._health_json, self._log)
         try:
             bound = await self._api.start(host, port)
         except OSError as fault:

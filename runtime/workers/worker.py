@@ -40,6 +40,7 @@ from runtime.settings import Listen
 from runtime.sip.endpoint import Endpoint, EndpointConfig
 from runtime.sip.errors import Fault
 from runtime.sip.events import MessageDropped
+from runtime.sip.message import Request
 from runtime.sip.path import Path
 from runtime.workers.clock import MediaClock
 from runtime.workers.collector import Collector
@@ -66,7 +67,9 @@ class Worker:
         unseal: Unseal = unseals_nothing,
     ) -> None:
         self.sip = SipSockets(self)
-        self.endpoint = Endpoint(EndpointConfig(user_agent=user_agent), os.urandom, self.sip, self._welcomes)
+        self.endpoint = Endpoint(
+            EndpointConfig(user_agent=user_agent), os.urandom, self.sip, self._welcomes, self._challenges
+        )
         self.switchboard = Switchboard(self.endpoint, ports.reserve, os.urandom, region, unseal)
         self.port_pairs = len(ports)
         self.legs = PhoneLegs()
@@ -74,7 +77,7 @@ class Worker:
         self._collector = Collector()
         self.dropped: dict[str, int] = {}
         self._turned_away = 0
-        self._gate = SourceGate(self.switchboard.knows, self.switchboard.vouches)
+        self._gate = SourceGate(self.switchboard.knows, self.switchboard.vouches, os.urandom(16))
         self.rooms: Rooms | None = None
         self.prompts: Prompts | None = None
         self._booth = Booth(self._prompt_played)
@@ -191,6 +194,9 @@ class Worker:
 
     def _welcomes(self, address: str) -> bool:
         return self.switchboard.welcomes(address)
+
+    def _challenges(self, request: Request, path: Path, now: float) -> Pairs | None:
+        return self.switchboard.challenges(request, path, now)
 
     # -- signalling ------------------------------------------------------------------------------------------------
 

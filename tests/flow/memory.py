@@ -35,9 +35,11 @@ from runtime.rooms.embedded import EmbeddedRooms
 from runtime.sip import events as sip
 from runtime.sip.auth.client import Login
 from runtime.sip.endpoint import Endpoint, EndpointConfig
+from runtime.sip.message import Request
 from runtime.sip.offer_answer import LocalMedia, OfferAnswer
 from runtime.sip.path import Path
 from schemas.seal import Unseal, unseals_nothing
+from schemas.tables.rows import Pairs
 from schemas.tables.tables import Tables
 
 TICK_S = 0.02
@@ -97,7 +99,12 @@ class World:
         self.random = Random(seed)
         self.now = 100.0
         self._port = count(10000, 2)
-        self.endpoint = Endpoint(EndpointConfig(user_agent="test"), self.random.randbytes, welcomes=self._welcomes)
+        self.endpoint = Endpoint(
+            EndpointConfig(user_agent="test"),
+            self.random.randbytes,
+            welcomes=self._welcomes,
+            challenges=self._challenges,
+        )
         self.switchboard = Switchboard(self.endpoint, self._reserve, self.random.randbytes, region, unseal)
         self.switchboard.use_tables(tables, revision)
         self.rooms = EmbeddedRooms(self)
@@ -229,6 +236,9 @@ class World:
 
     def _welcomes(self, address: str) -> bool:
         return self.switchboard.welcomes(address)
+
+    def _challenges(self, request: Request, path: Path, now: float) -> Pairs | None:
+        return self.switchboard.challenges(request, path, now)
 
     def _reserve(self, address: str) -> MemoryPorts:
         ports = MemoryPorts(address, next(self._port))

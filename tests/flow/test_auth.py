@@ -9,10 +9,13 @@ import pytest
 from runtime.sip.auth.client import Login
 from runtime.sip.auth.digest import Algorithm
 from runtime.sip.auth.limits import FAILURES_MAX, LOCKOUT_S, NONCE_LIFETIME_S
+from runtime.sip.parser import parse_message
+from runtime.sip.path import Path
 from schemas.seal import INBOUND_PASSWORD, KEY_BYTES, Place, Sealer
 from schemas.tables.rows import Auth, Inbound, Kind, NumberRow, RoomKind, Rows, RuleRow, Secret, TrunkRow
 from schemas.tables.tables import Tables
 from tests.flow.memory import World
+from tests.runtime.sip.raw import request
 
 SEALER = Sealer(bytes(range(KEY_BYTES)))
 HOME, ABROAD = "198.51.100.7", "203.0.113.9"
@@ -61,6 +64,31 @@ def test_a_caller_that_does_not_answer_is_challenged_and_nothing_more() -> None:
     assert (caller.status, caller.warning) == (401, "")
     assert not bridge.records
     assert (bridge.switchboard.challenged, bridge.switchboard.refused) == (1, 0)
+
+
+def test_nothing_is_kept_of_who_is_challenged_and_its_ack_is_absorbed() -> None:
+    bridge = world(trunk(networks=(f"{HOME}/32",)))
+    path = Path("udp", ("192.0.2.2", 5060), (HOME, 5060))
+    stale = (
+        'Authorization: Digest username="acme", realm="LiveKit", nonce="forged", uri="sip:bob@192.0.2.2", response="x"'
+    )
+    for extra in ((), (stale,)):
+        tags = set()
+        for _ in range(2):
+            bridge.endpoint.receive_datagram(request(extra=extra), path, bridge.now)
+            assert bridge.endpoint.next_event() is None
+            ((data, _),) = bridge.endpoint.datagrams_to_send()
+            assert data.startswith(b"SIP/2.0 401 Unauthorized\r\n")
+            assert (b"stale=true" in data) is bool(extra)
+            tags.add(parse_message(data).headers.first("To") or "")
+        assert len(tags) == 1, "a repetition gets the same To tag"
+        (tag,) = (to.partition(";tag=")[2] for to in tags)
+        bridge.endpoint.receive_datagram(request("ACK", to_tag=tag), path, bridge.now)
+        assert (bridge.endpoint.next_event(), bridge.endpoint.datagrams_to_send()) == (None, [])
+    core = bridge.endpoint._core
+    assert (bridge.endpoint.transaction_count, core.transactions.bytes_kept, len(core.alarms)) == (0, 0, 0)
+    assert bridge.endpoint.leg_count == 0
+    assert bridge.switchboard.challenged == 4
 
 
 def test_a_wrong_password_is_refused_with_a_reason_that_its_caller_does_not_learn() -> None:

@@ -89,6 +89,21 @@ class DigestServer:
         self._nonces = Nonces(entropy)
         self._lockout = Lockout()
 
+    def asks(self, request: Request, account: Account, source: str, now: float) -> Asked | None:
+        """The challenge of a request that shows nothing to be judged: no credentials, or none for a nonce of ours.
+
+        None: let `judge` decide. Nothing is noted here, so that it may be asked before anything is kept of a request.
+        """
+        if self._lockout.is_locked(source, account.scope, now):
+            return None
+        try:
+            given = _credentials_for(request, account)
+        except SipSyntaxError:
+            return None
+        if given is None:
+            return self._ask(account, source, now)
+        return None if self._live_nonce(given, source, now) is not None else self._ask(account, source, now, stale=True)
+
     def judge(self, request: Request, account: Account, source: str, now: float) -> Verdict:
         """Whether this request from this address comes from the account."""
         if self._lockout.is_locked(source, account.scope, now):
@@ -99,8 +114,8 @@ class DigestServer:
             return Failed(fault.status, Fault.SYNTAX, fault.reason)
         if given is None:
             return self._ask(account, source, now)
-        nonce = self._nonces.read(given.nonce, source)
-        if nonce is None or self._nonces.is_stale(nonce, now):
+        nonce = self._live_nonce(given, source, now)
+        if nonce is None:
             return self._ask(account, source, now, stale=True)
         wrong = _what_is_wrong(given, account, request)
         if wrong:
@@ -115,6 +130,10 @@ class DigestServer:
         found = _NONCE.search(head)
         nonce = self._nonces.read(found[1].decode(), source) if found is not None else None
         return nonce is not None and not self._nonces.is_stale(nonce, now)
+
+    def _live_nonce(self, given: Credentials, source: str, now: float) -> Nonce | None:
+        nonce = self._nonces.read(given.nonce, source)
+        return nonce if nonce is not None and not self._nonces.is_stale(nonce, now) else None
 
     def _ask(self, account: Account, source: str, now: float, *, stale: bool = False, wrong_answers: int = 0) -> Asked:
         nonce = self._nonces.give(source, now, wrong_answers)

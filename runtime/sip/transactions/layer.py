@@ -12,6 +12,7 @@ from runtime.sip.path import Path
 from runtime.sip.requests import Outgoing
 from runtime.sip.timers import Alarms, TimerValues
 from runtime.sip.transactions.matching import Key, client_key, has_cookie, merge_key, response_key, server_key
+from runtime.sip.transactions.shares import Shares
 from runtime.sip.transactions.tables import (
     INVITE_CLIENT,
     INVITE_SERVER,
@@ -35,6 +36,7 @@ class TransactionLayer:
         self._merge_keys: dict[Key, ServerTransaction] = {}
         self._by_connection: dict[Path, set[Transaction]] = {}
         self.bytes_kept = 0
+        self.shares = Shares()
 
     def __len__(self) -> int:
         return len(self._servers) + len(self._clients)
@@ -46,6 +48,8 @@ class TransactionLayer:
     def weigh(self, transaction: Transaction, bytes_kept: int) -> None:
         """From now on a transaction keeps so many bytes."""
         self.bytes_kept += bytes_kept - transaction.bytes_kept
+        if isinstance(transaction, ServerTransaction):
+            self.shares.add(transaction.source, 0, bytes_kept - transaction.bytes_kept)
         transaction.bytes_kept = bytes_kept
 
     def move(self, transaction: Transaction, path: Path) -> None:
@@ -60,6 +64,7 @@ class TransactionLayer:
         self.bytes_kept -= transaction.bytes_kept
         if isinstance(transaction, ServerTransaction):
             del self._servers[transaction.key]
+            self.shares.add(transaction.source, -1, -transaction.bytes_kept)
             if transaction.merge_key is not None:
                 del self._merge_keys[transaction.merge_key]
         else:
@@ -103,6 +108,7 @@ class TransactionLayer:
         )
         assert opened.key not in self._servers, "a retransmission was taken for a new request"
         self._servers[opened.key] = opened
+        self.shares.add(opened.source, 1, 0)
         self.weigh(opened, opened.weight())
         self._join(opened)
         if merge is not None:

@@ -136,9 +136,12 @@ class Transaction:
 
 
 class ServerTransaction(Transaction):
-    """A request of the peer. `leg` is whose INVITE it is, `to_tag` the tag of the responses sent so far."""
+    """A request of the peer. `leg` is whose INVITE it is, `to_tag` the tag of the responses sent so far.
 
-    __slots__ = ("leg", "merge_key", "to_tag")
+    `source` is the address that it came from.
+    """
+
+    __slots__ = ("leg", "merge_key", "source", "to_tag")
 
     def __init__(
         self,
@@ -154,6 +157,7 @@ class ServerTransaction(Transaction):
         super().__init__(host, key, table, state, path)
         self.merge_key = merge_key
         self.to_tag = to_tag
+        self.source = path.remote[0]
         self.leg: int | None = None
 
     def weight(self) -> int:

@@ -15,11 +15,15 @@ from runtime.api import server
 from runtime.api.server import Api
 
 
+def no_log(event: str, **_: object) -> None:
+    raise AssertionError(event)
+
+
 def ask(path: str, key: str | None, **headers: str) -> tuple[int, dict[str, Any]]:
     """One request to a server that lives as long as the request."""
 
     async def run() -> tuple[int, dict[str, Any]]:
-        api = Api("the-key", lambda: {"live": []}, lambda: {"status": "ok"})
+        api = Api("the-key", lambda: {"live": []}, lambda: {"status": "ok"}, no_log)
         host, port = await api.start("127.0.0.1", 0)
         try:
             return await asyncio.to_thread(fetch, f"http://{host}:{port}{path}", key, **headers)
@@ -72,18 +76,18 @@ def test_a_name_that_somebody_has_pointed_at_the_loopback_is_refused(path: str) 
 
 def test_connections_are_few_and_one_that_says_nothing_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server, "API_CONNECTIONS_MAX", 2)
-    monkeypatch.setattr(server, "API_CONNECTION_S", 0.3)
+    monkeypatch.setattr(server, "API_HEAD_S", 0.3)
 
     async def run() -> None:
-        api = Api("the-key", dict, lambda: {"status": "ok"})
+        api = Api("the-key", dict, lambda: {"status": "ok"}, no_log)
         address = await api.start("127.0.0.1", 0)
         slow = [await asyncio.open_connection(*address) for _ in range(2)]
         await asyncio.sleep(0)
         reader, writer = await asyncio.open_connection(*address)
-        assert await asyncio.wait_for(reader.read(), 0.25) == b"", "a third is closed at once"
+        writer.write(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert b"200 OK" in await asyncio.wait_for(reader.read(), 0.25), "a third takes the place of a silent one"
         writer.close()
-        for _, writer in slow:
-            writer.write(b"GET /healthz HTTP/1.1\r\n")
+        slow[1][1].write(b"GET /healthz HTTP/1.1\r\n")
         for reader, writer in slow:
             with contextlib.suppress(ConnectionError):
                 assert await asyncio.wait_for(reader.read(), 5) == b""
@@ -95,3 +99,21 @@ def test_connections_are_few_and_one_that_says_nothing_is_cut_off(monkeypatch: p
         await api.stop()
 
     asyncio.run(run())
+
+
+def test_what_is_no_http_is_told_in_one_short_line_that_quotes_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    told: list[str] = []
+
+    async def run() -> None:
+        api = Api("the-key", dict, lambda: {"status": "ok"}, lambda event, **_: told.append(event))
+        address = await api.start("127.0.0.1", 0)
+        for _ in range(3):
+            reader, writer = await asyncio.open_connection(*address)
+            writer.write(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nBroken secret\r\n\r\n")
+            assert b"400 Bad Request" in await asyncio.wait_for(reader.read(), 5)
+            writer.close()
+        await api.stop()
+
+    asyncio.run(run())
+    assert told == ["the HTTP API was sent what is no HTTP request (told once a minute)"]
+    assert not caplog.records

@@ -9,16 +9,19 @@ import pytest
 from runtime.gate.sources import (
     KNOWN_BURST,
     KNOWN_PER_S,
+    NEIGHBOURS_INVITES_BURST,
     ODD_BURST,
     SOURCES_MAX,
     STRANGER_BURST,
     STRANGER_INVITES_BURST,
     STRANGER_PER_S,
     STRANGERS_INVITES_BURST,
+    TRUSTED_MAX,
     TRUSTED_S,
     SourceGate,
 )
 
+KEY = bytes(16)
 HOME, AWAY = "198.51.100.7", "203.0.113.9"
 INVITE = b"INVITE sip:1@h SIP/2.0\r\nTo: <sip:1@h>\r\nUser-Agent: PBX\r\n\r\n"
 OPTIONS = INVITE.replace(b"INVITE", b"OPTIONS")
@@ -26,7 +29,7 @@ BYE = b"BYE sip:1@h SIP/2.0\r\nTo: <sip:1@h>;tag=x\r\n\r\n"
 
 
 def gate() -> SourceGate:
-    return SourceGate(lambda address: address == HOME, answers_us)
+    return SourceGate(lambda address: address == HOME, answers_us, KEY)
 
 
 def answers_us(head: bytes, address: str, now: float) -> bool:
@@ -68,11 +71,12 @@ def test_a_dialog_goes_on_from_another_address() -> None:
 def test_who_answers_a_challenge_is_not_held_up_by_the_strangers_limits() -> None:
     door = gate()
     for n in range(int(STRANGERS_INVITES_BURST) + 1):
-        door.refuses(INVITE, f"192.0.2.{n}", 0.0)
+        door.refuses(INVITE, f"192.{n >> 8}.{n & 255}.1", 0.0)
+        door.refuses(INVITE, f"203.0.{n >> 8}.{n & 255}", 0.0)
     answer = INVITE.replace(b"\r\n\r\n", b'\r\nAuthorization: Digest nonce="given to 203.0.113.9"\r\n\r\n')
     assert door.refuses(INVITE, AWAY, 0.0) == "stranger-invite"
     assert door.refuses(answer, AWAY, 0.0) is None
-    assert door.refuses(answer, "192.0.2.1", 0.0) == "stranger-invite", "a nonce helps at its own address only"
+    assert door.refuses(answer, "203.0.0.1", 0.0) == "stranger-invite", "a nonce helps at its own address only"
     told = [door.refuses(answer, AWAY, 0.0) for _ in range(100)]
     assert told.count("stranger-rate") > 100 - STRANGER_BURST, "nor does it lift the rate of a stranger"
 
@@ -101,7 +105,7 @@ def test_a_flood_of_one_source_costs_another_nothing() -> None:
 
 def test_an_edit_of_the_tables_makes_strangers_known_and_known_ones_strangers() -> None:
     home = {HOME}
-    door = SourceGate(lambda address: address in home, answers_us)
+    door = SourceGate(lambda address: address in home, answers_us, KEY)
     assert door.refuses(OPTIONS, AWAY, 0.0) == "stranger"
     home.add(AWAY)
     home.remove(HOME)
@@ -113,7 +117,7 @@ def test_an_edit_of_the_tables_makes_strangers_known_and_known_ones_strangers() 
 
 def test_an_edit_asks_of_nobody_until_it_sends_again_and_then_once() -> None:
     asked: list[str] = []
-    door = SourceGate(lambda address: bool(asked.append(address)), answers_us)
+    door = SourceGate(lambda address: bool(asked.append(address)), answers_us, KEY)
     for n in range(1_000):
         door.refuses(OPTIONS, f"203.0.113.{n}", 0.0)
     asked.clear()
@@ -124,9 +128,19 @@ def test_an_edit_asks_of_nobody_until_it_sends_again_and_then_once() -> None:
     assert asked == ["203.0.113.7"]
 
 
-def test_many_strangers_together_get_few_answers_too() -> None:
+@pytest.mark.parametrize("address", ["203.0.113.{}", "2001:db8::{}"])
+def test_many_strangers_of_one_network_get_few_answers_and_leave_the_others_theirs(address: str) -> None:
     door = gate()
-    told = [door.refuses(INVITE, f"203.0.113.{n}", 0.0) for n in range(200)]
+    told = [door.refuses(INVITE, address.format(n), 0.0) for n in range(200)]
+    assert told.count(None) == NEIGHBOURS_INVITES_BURST
+    assert door.refuses(INVITE, HOME, 0.0) is None
+    assert door.refuses(INVITE, "192.0.2.1", 0.0) is None
+    assert door.refuses(INVITE, "2001:db9::1", 0.0) is None
+
+
+def test_many_strangers_everywhere_get_few_answers_too() -> None:
+    door = gate()
+    told = [door.refuses(INVITE, f"{n >> 8}.{n & 255}.113.9", 0.0) for n in range(2_000)]
     assert told.count(None) == STRANGERS_INVITES_BURST
     assert door.refuses(INVITE, HOME, 0.0) is None
 
@@ -140,6 +154,25 @@ def test_who_has_proven_a_password_is_no_stranger_for_a_while_whatever_is_edited
     door.trust(AWAY, 1000.0)
     assert door.refuses(OPTIONS, AWAY, 1000.0 + TRUSTED_S - 1) is None
     assert door.refuses(OPTIONS, AWAY, 1000.0 + TRUSTED_S) == "stranger"
+
+
+def test_who_has_proven_a_password_is_not_forgotten_for_forged_addresses() -> None:
+    door = gate()
+    door.trust(AWAY, 0.0)
+    for n in range(SOURCES_MAX + 1):
+        door.refuses(INVITE, f"10.{n >> 16}.{n >> 8 & 255}.{n & 255}", 0.0)
+    assert AWAY not in door._sources
+    assert door.refuses(OPTIONS, AWAY, TRUSTED_S - 1) is None
+    assert door.refuses(OPTIONS, AWAY, TRUSTED_S) == "stranger"
+
+
+def test_the_memory_of_proofs_is_bounded_and_forgets_the_oldest() -> None:
+    door = gate()
+    door.trust(AWAY, 0.0)
+    for n in range(TRUSTED_MAX):
+        door.trust(f"10.{n >> 16}.{n >> 8 & 255}.{n & 255}", 1.0)
+    assert len(door._trusted_until) == TRUSTED_MAX
+    assert AWAY not in door._trusted_until
 
 
 def test_the_memory_of_sources_is_bounded() -> None:

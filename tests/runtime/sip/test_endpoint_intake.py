@@ -223,6 +223,14 @@ def test_every_datagram_is_counted_by_what_became_of_it():
 # Full
 
 
+def from_peer(number):
+    return Path("udp", US, (f"192.0.2.{100 + number}", 5060))
+
+
+def long_vias(count):
+    return tuple("Via: SIP/2.0/UDP 192.0.2.9;branch=z9hG4bK" + "v" * 7_000 for _ in range(count))
+
+
 def small(**limits):
     return EndpointConfig("test", allow=ALLOW, limits=EndpointLimits(**limits))
 
@@ -243,7 +251,8 @@ def test_transactions_are_bounded_and_those_of_calls_have_room_of_their_own():
     raw.confirmed()
     answers = []
     for number in range(10):
-        answers += raw.send(request("OPTIONS", branch=f"z9hG4bK-o{number}", call_id=str(number)))
+        data = request("OPTIONS", branch=f"z9hG4bK-o{number}", call_id=str(number))
+        answers += raw.send(data, path=from_peer(number))
     assert methods(answers) == ["503"] * 7
     for number in range(10):
         raw.send(request("INFO", branch=f"z9hG4bK-i{number}", cseq=2 + number, to_tag="us"))
@@ -255,17 +264,36 @@ def test_transactions_are_bounded_in_bytes_as_well_and_nothing_stays_counted():
     raw = Raw(small(transaction_bytes_max=100_000))
     answers = []
     for number in range(10):
-        branch = f"z9hG4bK{number}" + "b" * 7_000
-        data = request(branch=branch, call_id=f"{number}" + "c" * 7_000)
-        answers += [message.status for message in raw.send(data)]
-    assert answers.count(503) == 6, "four keep all that ten may: key, merge key and answer, some 30 kB each"
-    assert raw.endpoint.counts.refused_full == 6
+        data = request(branch=f"z9hG4bK{number}", call_id=f"{number}", extra=long_vias(2))
+        answers += [message.status for message in raw.send(data, path=from_peer(number))]
+    assert answers.count(503) == 3, "seven keep all that ten may: the answer repeats what came, some 16 kB each"
+    assert raw.endpoint.counts.refused_full == 3
     for event in raw.events():
         if isinstance(event, InviteReceived):
             raw.endpoint.respond(event.leg, 486, raw.now)
     assert raw.endpoint._core.transactions.bytes_kept > 100_000
     raw.settle()
     assert raw.endpoint._core.transactions.bytes_kept == 0
+
+
+def test_no_address_can_fill_what_the_transactions_of_all_may_keep():
+    raw = Raw(small(transactions_max=80))
+    taken = {}
+    for peer in (1, 2, 3):
+        for number in range(100):
+            data = request("OPTIONS", branch=f"z9hG4bK-{peer}-{number}", call_id=f"{peer}-{number}")
+            taken[peer] = taken.get(peer, 0) + (raw.send(data, path=from_peer(peer)) == [])
+    assert taken == {1: 40, 2: 20, 3: 10}, "as much as is still free, and always room for one more"
+    raw.wait(64.0)
+    assert (raw.endpoint.transaction_count, len(raw.endpoint._core.transactions.shares)) == (0, 0)
+
+
+def test_nor_in_bytes():
+    raw = Raw(small(transaction_bytes_max=400_000))
+    for number in range(40):
+        raw.send(request(branch=f"z9hG4bK-{number}", call_id=f"{number}", extra=long_vias(2)), path=from_peer(1))
+    assert raw.endpoint._core.transactions.bytes_kept < 250_000
+    assert methods(raw.send(request(branch="z9hG4bK-x", call_id="x"), path=from_peer(2))) == ["100"]
 
 
 def test_headers_that_are_too_large_in_all_are_refused_and_nothing_is_kept():

@@ -39,6 +39,9 @@ MESSAGES: dict[str, tuple[Callable[[int], bytes], int]] = {
     "URI_CHARS_MAX": (lambda n: PLAIN.replace(b"sip:bob@192.0.2.2 SIP", b"sip:%s@h SIP" % (b"b" * (n - 6))), 414),
     "PARAMS_MAX": (lambda n: with_headers("Route: <sip:r@h>" + "".join(f";p{i}" for i in range(n)) + "\r\n"), 400),
     "ELEMENTS_MAX": (lambda n: with_headers("Route: " + ", ".join(["<sip:r@h>"] * n) + "\r\n"), 400),
+    "CALL_ID_CHARS_MAX": (lambda n: request(call_id="c" * n), 400),
+    "TAG_CHARS_MAX": (lambda n: request(from_tag="f" * n), 400),
+    "BRANCH_CHARS_MAX": (lambda n: request(branch="z9hG4bK" + "b" * (n - 7)), 400),
     "CSEQ_MAX": (lambda n: PLAIN.replace(b"CSeq: 1 ", b"CSeq: %d " % n), 400),
     "MAX_FORWARDS_MAX": (lambda n: PLAIN.replace(b"Max-Forwards: 70", b"Max-Forwards: %d" % n), 400),
 }
