@@ -12,7 +12,7 @@ import click
 import uvloop
 
 from runtime.commands.options import F, make_log, state_option
-from runtime.commands.welcome import welcome
+from runtime.commands.welcome import welcome, without_tables
 from runtime.errors import BridgeError
 from runtime.rooms.prompts import prompts_folder
 from runtime.settings import (
@@ -121,12 +121,18 @@ def _serve(options: dict[str, Any], folder: Path | None) -> None:
     log = make_log(options["log_form"])
 
     def ready(bridge: Bridge, has_tables: bool) -> None:
-        if not has_tables:
-            log("there are no tables yet: every call is refused until `reconcile apply DIR` publishes some")
         if options["log_form"] == "text":
-            click.echo(welcome(bridge.listening, bridge.tables, settings, folder), err=True)
+            told = (
+                welcome(bridge.listening, bridge.tables, settings, folder)
+                if has_tables
+                else without_tables(bridge.listening, settings, folder, options["tables"])
+            )
+            click.echo(told, err=True)
         else:
             log("the bridge answers calls", listen=[str(listen) for listen in bridge.listening], api=bridge.api_url)
+            if not has_tables:
+                log("there are no tables yet: every call is refused until `reconcile apply DIR` publishes some")
+        log(bridge.capacity)
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(serve(settings, folder, log, version("dialplane"), ready))

@@ -41,10 +41,10 @@ class TestCall:
     @property
     def options(self) -> str:
         """What `bridge call` needs for it. No secret is among it: a variable's name, and the word PIN."""
-        login = (
-            f" --user {shlex.quote(self.login.username)} --password-env {_variable(self.login)}" if self.login else ""
-        )
-        return login + (' --dtmf "PIN#"' if self.pin else "")
+        options = ' --dtmf "PIN#"' if self.pin else ""
+        if self.login is None:
+            return options
+        return f" --user {shlex.quote(self.login.username)} --password-env {_variable(self.login)}{options}"
 
 
 def welcome(listening: Sequence[Listen], tables: Tables, settings: BridgeSettings, folder: Path | None) -> str:
@@ -70,6 +70,24 @@ def welcome(listening: Sequence[Listen], tables: Tables, settings: BridgeSetting
             f"    {program('reconcile')} explain {shlex.quote(str(folder))} {explained}",
         ]
     return "\n".join([*lines, "  Ctrl-C stops it.", ""])
+
+
+def without_tables(
+    listening: Sequence[Listen], settings: BridgeSettings, folder: Path | None, tables: str | None
+) -> str:
+    """What is printed when the bridge is ready and nothing is declared; `tables` as the user named them, if at all."""
+    title = f"The bridge listens on {' and '.join(map(str, listening))}, and refuses every call"
+    if folder is not None:
+        why = f": the manifests in {folder} have made no tables yet"
+        todo = ["  what is wrong with them:", f"    {program('reconcile')} validate {shlex.quote(str(folder))}"]
+    else:
+        where = state_words(settings.state) + (f" --tables {shlex.quote(tables)}" if tables else "")
+        why = ": there are no tables yet"
+        todo = [
+            "  make them from a folder of manifests, the next call follows them:",
+            f"    {program('reconcile')} apply DIR{where}",
+        ]
+    return "\n".join(["", click.style(title, bold=True) + why, *todo, "  Ctrl-C stops it.", ""])
 
 
 def local_host(listen: Listen) -> str:

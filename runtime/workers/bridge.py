@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import json
 import os
@@ -60,6 +61,7 @@ class Bridge:
         self._reader: TablesReader | None = None
         self._api: Api | None = None
         self._prompts: Prompts | None = None
+        self._looked = asyncio.Event()
         self._tables = asyncio.Event()
         self.api_url = ""
 
@@ -74,7 +76,6 @@ class Bridge:
                 "stop it, or give this one a state folder of its own: --state DIR",
             )
         open_tables(settings.tables).close()  # a wrong address is said now, not at the first call
-        self._say_how_many_calls_fit()
         records = settings.records or settings.state / "records.jsonl"
         self._records = open_records(records)
         self._recent.extend(newest_records(records, RECENT_RECORDS_MAX))
@@ -118,6 +119,12 @@ class Bridge:
             return False
         return True
 
+    async def first_look(self, timeout_s: float) -> bool:
+        """Wait until it has been seen what is in the tables; False when that is nothing, or was not seen in time."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._looked.wait(), timeout_s)
+        return self._tables.is_set()
+
     async def drain(self, hurry: asyncio.Event) -> None:
         """Take no new call, and wait for those that are up as long as `--drain` says, or until a second signal."""
         calls, within_s = self.live_calls, self._settings.drain_s
@@ -139,14 +146,16 @@ class Bridge:
             self._records.close()
         withdraw(self._settings.state)
 
-    def _say_how_many_calls_fit(self) -> None:
+    @property
+    def capacity(self) -> str:
+        """How many calls fit, and what bounds them."""
         files, pairs = descriptors_for(CALLS_MAX), self._worker.port_pairs
-        limit = f"{CALLS_MAX} is the most of one bridge"
+        limit = "the most of one bridge"
         if files < min(pairs, CALLS_MAX):
             limit = "open files are limited: raise it with ulimit -n"
         elif pairs < CALLS_MAX:
             limit = "--rtp-ports has no more pairs"
-        self._log(f"room for {min(files, pairs, CALLS_MAX)} calls ({limit})")
+        return f"it takes up to {min(files, pairs, CALLS_MAX)} calls at once ({limit})"
 
     # -- parts -----------------------------------------------------------------------------------------------------
 
@@ -205,6 +214,7 @@ class Bridge:
         self._worker.use_tables(tables, revision)
         if revision > 0:
             self._tables.set()
+        self._looked.set()
 
     def _on_record(self, record: CallRecord) -> None:
         self._log(record.line(), call=record.call_id)
@@ -264,7 +274,9 @@ async def serve(
     try:
         if child is not None:
             child.start()
-        waiting = asyncio.create_task(bridge.first_tables(FIRST_TABLES_WITHIN_S))
+        # A reconciler of ours is about to publish some; without one there is nothing to wait for.
+        first = bridge.first_tables if child is not None else bridge.first_look
+        waiting = asyncio.create_task(first(FIRST_TABLES_WITHIN_S))
         stopped = asyncio.create_task(stopping.wait())
         await asyncio.wait([waiting, stopped], return_when=asyncio.FIRST_COMPLETED)
         if waiting.done():

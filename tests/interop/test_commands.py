@@ -51,9 +51,10 @@ def test_the_test_phone_calls_over_tcp(shared_bridge: BridgeProcess, how: str) -
 
 
 def test_a_phone_that_nobody_listens_to_says_so_at_once() -> None:
-    done = bridge_command("call", f"sip:1@127.0.0.1:{free_sip_port()};transport=tcp")
+    port = free_sip_port()
+    done = bridge_command("call", f"sip:1@127.0.0.1:{port};transport=tcp")
     assert done.returncode == 1
-    assert "not answered, 503 Connection Refused" in done.stdout
+    assert f"not answered, nobody listens at tcp://127.0.0.1:{port}\n" in done.stdout
 
 
 def test_the_running_bridge_says_all_that_it_listens_on(shared_bridge: BridgeProcess) -> None:
@@ -107,6 +108,19 @@ def test_a_second_bridge_on_one_state_folder_is_refused(shared_bridge: BridgePro
     )
     assert done.returncode == 1
     assert "runs on" in done.stderr
+
+
+def test_a_bridge_without_tables_says_at_once_where_it_listens_and_how_they_are_made(tmp_path: Path) -> None:
+    port, log = free_sip_port(), tmp_path / "log"
+    words = ["run", "--state", str(tmp_path / "state"), "--listen", f"udp://127.0.0.1:{port}", "--api", "off"]
+    with log.open("w") as stderr, subprocess.Popen([sys.executable, "-m", "runtime", *words], stderr=stderr) as bridge:
+        try:
+            wait_for(lambda: "calls at once" in log.read_text(), "the first words", within_s=8)
+        finally:
+            bridge.terminate()
+    first, *_ = log.read_text().strip().splitlines()
+    assert first == f"The bridge listens on udp://127.0.0.1:{port}, and refuses every call: there are no tables yet"
+    assert f"reconcile apply DIR --state {tmp_path}/state\n" in log.read_text()
 
 
 def test_a_folder_that_is_not_there_is_said(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from runtime.commands.options import program, state_words
-from runtime.commands.welcome import TestCall, admitted_call, local_host, welcome
+from runtime.commands.welcome import TestCall, admitted_call, local_host, welcome, without_tables
 from runtime.settings import BridgeSettings, Listen, parse_listen
 from tests.schemas.tables.kit import number, outbound_trunk, rule, tables_of, trunk
 
@@ -99,3 +99,12 @@ def test_a_program_that_is_not_on_the_path_is_named_by_its_place(monkeypatch, tm
 def test_the_usual_state_folder_needs_no_word():
     assert state_words(Path(".dialplane")) == ""
     assert state_words(Path("a b")) == " --state 'a b'"
+
+
+def test_a_bridge_without_tables_says_where_it_listens_and_how_they_are_made(settings):
+    told = without_tables([HERE], settings, None, None)
+    assert "listens on udp://127.0.0.1:5070, and refuses every call" in told
+    assert f"reconcile apply DIR --state {settings.state}\n" in told
+    named = without_tables([HERE], settings, None, "sqlite:///a b.db")
+    assert f"reconcile apply DIR --state {settings.state} --tables 'sqlite:///a b.db'\n" in named
+    assert "reconcile validate 'my m'\n" in without_tables([HERE], settings, Path("my m"), None)
