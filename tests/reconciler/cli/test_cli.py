@@ -101,7 +101,7 @@ def test_plan_changes_nothing_and_tells_by_its_exit_code_when_asked(capsys):
     said(capsys, "apply", "m")
     code, out, _ = said(capsys, "plan", "m", "--detailed-exitcode")
     assert (code, out) == (0, "No changes: the tables are as declared.\n")
-    (Path("m") / "a.yaml").write_text("")
+    (Path("m") / "a.yaml").unlink()
     assert said(capsys, "plan", "m", "--detailed-exitcode")[0] == 3
     write("a.yaml", broken(trunk()))
     assert said(capsys, "plan", "m", "--detailed-exitcode")[0] == 1
@@ -131,7 +131,7 @@ def test_apply_of_a_broken_document_is_partial_and_one(capsys):
 
 def test_apply_of_an_unsafe_change_is_three_and_names_the_flag(capsys):
     said(capsys, "apply", "m")
-    (Path("m") / "a.yaml").write_text("")
+    (Path("m") / "a.yaml").unlink()
     code, out, _ = said(capsys, "apply", "m")
     assert code == 3
     assert "to allow it: --allow-deletes 3" in out

@@ -187,6 +187,20 @@ def test_a_restart_with_a_broken_file_says_that_the_last_good_version_stays(watc
     assert lines[-1] == "DispatchRule default/support keeps its last good version"
 
 
+def test_a_file_that_is_emptied_deletes_nothing_also_after_a_restart(watched):
+    watched.loop.one_pass(ALL)
+    watched.edit("rule.yaml")
+    assert watched.problems == ["emptied-file"]
+    assert watched.lines[-1] == "DispatchRule default/support keeps its last good version"
+    again = Loop(Folder(str(watched.folder)), TablesTarget(watched.store, "default"), watched._say, watched._report)
+    again.one_pass(ALL)
+    assert watched.problems == ["emptied-file", "emptied-file"]
+    assert watched.store.load().rows.rules["default/support"].room_name == "lobby"
+    (watched.folder / "rule.yaml").unlink()
+    again.one_pass(ALL)
+    assert not watched.store.load().rows.rules
+
+
 def test_what_somebody_else_applies_meanwhile_is_not_undone_by_an_edit_elsewhere(watched):
     watched.loop.one_pass(ALL)
     other = declared({"x.yaml": [number()]})
