@@ -315,6 +315,19 @@ def test_status_shows_conditions_places_and_bridges(capsys):
     ]
 
 
+@pytest.mark.parametrize("wrong", [broken(rule()), rule(room="hall", trunkRefs=[ref("nowhere")])])
+def test_the_place_of_what_is_held_back_follows_to_the_folder_that_was_applied_last(capsys, wrong):
+    said(capsys, "apply", "m")
+    write("a.yaml", trunk(), number(), wrong)
+    write("b.yaml", broken(number("never-live")))
+    said(capsys, "apply", "m")
+    Path("m").rename("newer")
+    said(capsys, "apply", "newer")
+    report = json.loads(said(capsys, "status", "-o", "json")[1])
+    assert len(report["objects"]) == 4
+    assert {one["place"].partition("/")[0] for one in report["objects"]} == {"newer"}
+
+
 def test_schema_prints_the_published_schemas(capsys):
     assert json.loads(said(capsys, "schema")[1])["title"] == "dialplane"
     assert json.loads(said(capsys, "schema", "trunk")[1])["properties"]["kind"]["const"] == "Trunk"
