@@ -16,7 +16,7 @@ from reconciler.model.desired import desire
 from reconciler.model.live import Live
 from reconciler.model.sources import Source
 from schemas.resources.routing_test import RoutedCall, RoutingTest
-from schemas.tables.decisions import Admitted, CallFacts, Decision, PinNeeded, Refused, Undecided
+from schemas.tables.decisions import Admitted, CallFacts, Challenged, Decision, PinNeeded, Refused, Undecided
 from schemas.tables.explain import explain
 from schemas.tables.naming import room_pattern
 from schemas.tables.rendering import render
@@ -92,6 +92,7 @@ def _faults(call: RoutedCall, decision: Decision | Undecided, namespace: str) ->
         "rule": f"{namespace}/{expect.rule}" if expect.rule is not None else None,
         "room": expect.room,
         "reason": expect.reason,
+        "asks": expect.asks,
     }
     return [
         f"{name} is {seen[name] or 'none'}, expected {value}"
@@ -102,9 +103,17 @@ def _faults(call: RoutedCall, decision: Decision | Undecided, namespace: str) ->
 
 def _seen(call: RoutedCall, decision: Decision) -> dict[str, str]:
     """What came out, by the names of the expectations."""
-    seen = {"trunk": decision.trunk.id if decision.trunk is not None else "", "rule": "", "room": "", "reason": ""}
+    seen = {
+        "trunk": decision.trunk.id if decision.trunk is not None else "",
+        "rule": "",
+        "room": "",
+        "reason": "",
+        "asks": "",
+    }
     if isinstance(decision, Admitted | PinNeeded):
         seen["rule"] = decision.rule.id
+    if isinstance(decision, Challenged | PinNeeded):
+        seen["asks"] = "password" if isinstance(decision, Challenged) else "pin"
     if isinstance(decision, Admitted):
         seen["room"] = room_pattern(decision.rule, call.from_, call.to)
     if isinstance(decision, Refused):

@@ -289,6 +289,24 @@ def test_a_routing_test_may_prove_a_user_name(capsys):
     assert "asks for a password: 401" in out
 
 
+def test_a_routing_test_may_expect_that_the_caller_is_asked_for_a_password(capsys):
+    write("a.yaml", trunk(inbound=GUARDED), rule())
+    write("t.yaml", routing_test(asks="password", trunk="carrier"))
+    assert said(capsys, "test", "m")[0] == 0
+    write("t.yaml", routing_test("acme", asks="password"))
+    code, out, _ = said(capsys, "test", "m")
+    assert code == 1
+    assert "asks is none, expected password" in out
+
+
+def test_a_routing_test_may_expect_that_the_caller_is_asked_for_a_pin(capsys):
+    write("a.yaml", trunk(), rule(pinFrom={"env": "PIN"}))
+    write("t.yaml", routing_test(asks="pin", rule="support"))
+    assert said(capsys, "test", "m")[0] == 0
+    write("t.yaml", routing_test(asks="password"))
+    assert "asks is pin, expected password" in said(capsys, "test", "m")[1]
+
+
 def test_status_shows_conditions_places_and_bridges(capsys):
     code, _, err = said(capsys, "status")
     assert code == 1
