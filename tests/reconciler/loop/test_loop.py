@@ -12,7 +12,7 @@ from reconciler.manifests.quiet import Batch
 from reconciler.plan.gates import Allowances
 from reconciler.targets.tables import TablesTarget
 from schemas.stores import SqliteStore, StoreError
-from tests.reconciler.declaring import broken, declared, number, rule, text, trunk
+from tests.reconciler.declaring import broken, declared, number, ref, rule, text, trunk
 
 ALL = Batch(everything=True)
 SWEEP = Batch(everything=True, swept=True)
@@ -94,6 +94,17 @@ def test_an_unsafe_change_keeps_the_tables_and_is_told_once_with_the_apply_that_
     assert len(refusals) == 1
     assert refusals[0].endswith("to allow it: reconcile apply DIR --allow-deletes 2")
     assert watched.store.head().revision == 1
+
+
+def test_a_renamed_trunk_is_told_by_its_cause_before_the_flag_that_would_let_it_go(watched, monkeypatch):
+    watched.write("rule.yaml", rule(trunkRefs=[ref("carrier")]))
+    watched.loop.one_pass(ALL)
+    told: list[str] = []
+    monkeypatch.setattr(watched.loop, "_say", told.append)
+    monkeypatch.setattr(watched.loop, "_report", lambda _, problems: told.extend(map(str, problems)))
+    watched.edit("trunk.yaml", trunk("carrier-2"))
+    cause = next(index for index, line in enumerate(told) if "did you mean carrier-2?" in line)
+    assert cause < next(index for index, line in enumerate(told) if "--allow-deletes 1" in line)
 
 
 def test_a_sweep_that_finds_nothing_does_nothing(watched):
