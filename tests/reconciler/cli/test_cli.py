@@ -263,7 +263,10 @@ def routing_test(user: str = "", **expect: str):
 
 def test_routing_tests_hold_or_fail_with_the_trail(capsys):
     write("t.yaml", routing_test(room="lobby", rule="support", trunk="carrier"))
-    assert said(capsys, "test", "m")[:2] == (0, "ok      routes: call to +14155550100 from +14155550199\n1 of 1 hold\n")
+    assert said(capsys, "test", "m")[:2] == (
+        0,
+        "ok      routes: call to +14155550100 from +14155550199 at 10.1.0.1\n1 of 1 hold\n",
+    )
     write("t.yaml", routing_test(room="hall"))
     code, out, _ = said(capsys, "test", "m")
     assert code == 1
@@ -305,6 +308,28 @@ def test_a_routing_test_may_expect_that_the_caller_is_asked_for_a_pin(capsys):
     assert said(capsys, "test", "m")[0] == 0
     write("t.yaml", routing_test(asks="password"))
     assert "asks is pin, expected password" in said(capsys, "test", "m")[1]
+
+
+def test_a_routing_test_that_is_broken_cannot_be_run_and_is_not_taken_for_missing(capsys):
+    write("t.yaml", routing_test(reason="no-rul"))
+    code, out, _ = said(capsys, "test", "m")
+    assert (code, out) == (1, "the RoutingTest at m/t.yaml:1:1 cannot be run until that is mended\n")
+    write("u.yaml", routing_test(room="lobby"))
+    out = said(capsys, "test", "m")[1]
+    assert out.endswith("1 of 1 hold\nthe RoutingTest at m/t.yaml:1:1 cannot be run until that is mended\n")
+    assert json.loads(said(capsys, "test", "m", "-o", "json")[1])["notRun"] == ["the RoutingTest at m/t.yaml:1:1"]
+    (Path("m") / "t.yaml").write_bytes(b"\xff")
+    assert "what m/t.yaml may hold cannot be run until that is mended" in said(capsys, "test", "m")[1]
+
+
+def test_calls_of_a_routing_test_are_told_apart_and_never_by_their_pin(capsys):
+    test = routing_test("acme", room="hall")
+    test["spec"]["calls"].append({**test["spec"]["calls"][0], "address": "10.1.0.2", "pin": "471147"})
+    write("t.yaml", test)
+    out = said(capsys, "test", "m")[1]
+    assert "from +14155550199 at 10.1.0.1 as user acme: room is lobby" in out
+    assert "from +14155550199 at 10.1.0.2 as user acme with a PIN: room is " in out
+    assert "471147" not in out
 
 
 def test_status_shows_conditions_places_and_bridges(capsys):
