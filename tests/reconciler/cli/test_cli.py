@@ -129,6 +129,40 @@ def test_apply_of_a_broken_document_is_partial_and_one(capsys):
     assert "nonsense" in err
 
 
+def test_where_all_is_held_back_nothing_is_said_to_be_as_declared(capsys):
+    write("a.yaml", broken(trunk()), rule(trunkRefs=[ref("carrier")]), number(trunkRef=ref("carrier")))
+    write("b.yaml", broken(routing_test(room="lobby")))
+    assert "Nothing would be changed: 3 of 3 documents are held back.\n" in said(capsys, "plan", "m")[1]
+    assert "Nothing was changed: 3 of 3 documents are held back.\n" in said(capsys, "apply", "m")[1]
+    write("a.yaml", trunk(), broken(rule()), number())
+    said(capsys, "apply", "m")
+    assert "Nothing was changed: 1 of 3 documents is held back.\n" in said(capsys, "apply", "m")[1]
+
+
+@pytest.mark.parametrize(
+    ("content", "held"),
+    [
+        (b"", "3 of 3 documents are"),
+        (b"\xff", "3 of 3 documents are"),
+        (text([trunk(), trunk(), rule(), number()]), "2 of 4 documents are"),
+        (text([trunk(), broken(trunk()), rule(), number()]), "2 of 4 documents are"),
+        (text([trunk(), rule(), number(), {"kind": "DispatchRul"}]), "1 of 4 documents is"),
+    ],
+)
+def test_documents_that_are_held_back_are_counted_as_they_are_written(capsys, content, held):
+    write("a.yaml", trunk(), rule(), number())
+    said(capsys, "apply", "m")
+    (Path("m") / "a.yaml").write_bytes(content)
+    out = said(capsys, "apply", "m")[1]
+    assert f"Nothing was changed: {held} held back.\n" in out
+
+
+def test_a_file_that_was_never_readable_leaves_nothing_as_declared(capsys):
+    said(capsys, "apply", "m")
+    (Path("m") / "b.yaml").write_bytes(b"\xff")
+    assert "Nothing was changed: 1 file could not be read.\n" in said(capsys, "apply", "m")[1]
+
+
 def test_apply_of_an_unsafe_change_is_three_and_names_the_flag(capsys):
     said(capsys, "apply", "m")
     (Path("m") / "a.yaml").unlink()
