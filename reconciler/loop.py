@@ -113,17 +113,25 @@ class Loop:
             self._tell_trouble(f"{error}; the tables stay as they are")
             return
         self._due, self._told_trouble = False, ""
-        self._tell(reading, planned, "" if reading.changed else moved_by, (time.monotonic() - began) * 1000)
-        self._report_problems(reading, planned.desired.problems)
+        took_ms = (time.monotonic() - began) * 1000
+        self._greet(reading, planned)
+        # Causes first: a refusal may only follow from a reference that a problem says how to mend.
+        mended = self._report_problems(reading, planned.desired.problems)
+        self._tell(planned, "" if reading.changed else moved_by, took_ms)
+        if mended:
+            self._say("all errors are mended")
         self._tell_held(planned.desired)
 
-    def _tell(self, reading: Reading, planned: Planned, moved_by: str, took_ms: float) -> None:
-        """What this pass did; `moved_by` says whose change it undoes, where that is all it does."""
+    def _greet(self, reading: Reading, planned: Planned) -> None:
+        """The first line of all says what is watched."""
         if not self._greeted:
             count = sum(len(file.sources) for file in reading.sources.values())
             plural = "" if count == 1 else "s"
             self._say(f"watching {self._folder.source} ({count:,} document{plural}), revision {planned.revision}")
             self._greeted = True
+
+    def _tell(self, planned: Planned, moved_by: str, took_ms: float) -> None:
+        """What this pass did; `moved_by` says whose change it undoes, where that is all it does."""
         if moved_by and planned.plan:
             self._say(f"{moved_by}: {'not' if planned.refused else 'now'} as declared again")
         if planned.refused:
@@ -177,13 +185,12 @@ class Loop:
             if file is not None and (found := file.problems):
                 self._wrong[name] = found
 
-    def _report_problems(self, reading: Reading, between: tuple[Problem, ...]) -> None:
-        """Report the problems that were not there at the last pass, and say when the last one is gone."""
+    def _report_problems(self, reading: Reading, between: tuple[Problem, ...]) -> bool:
+        """Report the problems that were not there at the last pass; True when the last error is gone."""
         within = (problem for found in self._wrong.values() for problem in found)
         problems = in_order([*reading.problems_of_source, *within, *between])
         new = [problem for problem in problems if problem not in self._told]
         if new:
             self._report(reading, new)
-        elif any(problem.is_error for problem in self._told) and not any(problem.is_error for problem in problems):
-            self._say("all errors are mended")
-        self._told = frozenset(problems)
+        before, self._told = self._told, frozenset(problems)
+        return not new and any(p.is_error for p in before) and not any(p.is_error for p in problems)

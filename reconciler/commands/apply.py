@@ -20,7 +20,7 @@ from reconciler.errors import EXIT_ERROR, EXIT_UNSAFE
 from reconciler.loop import declared_by
 from reconciler.manifests.folder import in_order
 from reconciler.plan.gates import Allowances
-from reconciler.plan.render import as_json, text
+from reconciler.plan.render import as_json, nothing_changes, text
 from reconciler.targets.tables import Planned, TablesTarget
 
 
@@ -62,7 +62,8 @@ def command(
         show_json({**report, **done, "problems": problems_json(problems)})
     else:
         show_problems(problems, reading)
-        show_lines(text(planned.plan, planned.refused, planned.places))
+        nothing = nothing_changes(planned.desired, applied=True)
+        show_lines(text(planned.plan, planned.refused, planned.places, nothing=nothing))
         click.echo(_done(planned))
     if planned.refused:
         ctx.exit(EXIT_UNSAFE)

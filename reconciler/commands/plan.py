@@ -20,7 +20,7 @@ from reconciler.errors import EXIT_CHANGES, EXIT_ERROR, EXIT_UNSAFE
 from reconciler.loop import declared_by
 from reconciler.manifests.folder import in_order
 from reconciler.plan.gates import Allowances
-from reconciler.plan.render import as_json, text
+from reconciler.plan.render import as_json, nothing_changes, text
 from reconciler.targets.tables import Planned, TablesTarget
 
 
@@ -54,7 +54,8 @@ def command(ctx: click.Context, source: str, detailed_exitcode: bool, form: str,
         show_json({**report, "revision": planned.revision, "problems": problems_json(problems)})
     else:
         show_problems(problems, reading)
-        show_lines(text(planned.plan, planned.refused, planned.places))
+        nothing = nothing_changes(planned.desired, applied=False)
+        show_lines(text(planned.plan, planned.refused, planned.places, nothing=nothing))
     ctx.exit(_exit_code(planned, errors=has_errors(problems), detailed=detailed_exitcode))
 
 

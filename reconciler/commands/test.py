@@ -11,12 +11,12 @@ from reconciler.commands.options import Given, output_option, secrets_option
 from reconciler.commands.pins import Pins, declared_pins
 from reconciler.errors import EXIT_ERROR
 from reconciler.loop import declared_by
-from reconciler.manifests.folder import in_order
+from reconciler.manifests.folder import Reading, in_order
 from reconciler.model.desired import desire
 from reconciler.model.live import Live
 from reconciler.model.sources import Source
 from schemas.resources.routing_test import RoutedCall, RoutingTest
-from schemas.tables.decisions import Admitted, CallFacts, Decision, PinNeeded, Refused, Undecided
+from schemas.tables.decisions import Admitted, CallFacts, Challenged, Decision, PinNeeded, Refused, Undecided
 from schemas.tables.explain import explain
 from schemas.tables.naming import room_pattern
 from schemas.tables.rendering import render
@@ -60,10 +60,11 @@ def command(ctx: click.Context, source: str, form: str, given: Given) -> None:
     pins = declared_pins(declared)
     outcomes = [outcome for test in desired.tests for outcome in _run(test, tables, pins)]
     failed = [outcome for outcome in outcomes if outcome.faults]
+    broken = _broken(reading)
     if form == "json":
-        show_json(_as_json(outcomes))
+        show_json(_as_json(outcomes, broken))
     else:
-        _show(outcomes, failed)
+        _show(outcomes, failed, broken)
     if failed or has_errors(problems):
         ctx.exit(EXIT_ERROR)
 
@@ -76,8 +77,30 @@ def _run(source: Source, tables: Tables, pins: Pins) -> list[Outcome]:
         facts = CallFacts(str(call.address), call.to, call.from_, call.pin, call.region or "", call.user)
         explanation = explain(tables, facts, pins.opens, unknown_pin=pins.unknown)
         faults = tuple(_faults(call, explanation.decision, test.metadata.namespace))
-        name = f"{test.metadata.name}: call to {call.to} from {call.from_}"
+        name = f"{test.metadata.name}: {_call_words(call)}"
         out.append(Outcome(str(source.where(("spec", "calls", index))), name, faults, render(explanation)))
+    return out
+
+
+def _call_words(call: RoutedCall) -> str:
+    """The call as its test declares it, but for the digits of its PIN."""
+    said = f"call to {call.to} from {call.from_} at {call.address}"
+    said += f" as user {call.user}" if call.user else ""
+    said += f" in region {call.region}" if call.region else ""
+    return f"{said} with a PIN" if call.pin is not None else said
+
+
+def _broken(reading: Reading) -> list[str]:
+    """The tests, by name or place, that cannot be run because of their own errors; a file of which nothing is known."""
+    out = []
+    for file in reading.sources.values():
+        out += [
+            f"the RoutingTest at {source.place}"
+            for source in file.sources
+            if source.document is None and source.written("kind") == "RoutingTest"
+        ]
+        if not file.whole and not file.sources:
+            out.append(f"what {file.file} may hold")
     return out
 
 
@@ -92,6 +115,7 @@ def _faults(call: RoutedCall, decision: Decision | Undecided, namespace: str) ->
         "rule": f"{namespace}/{expect.rule}" if expect.rule is not None else None,
         "room": expect.room,
         "reason": expect.reason,
+        "asks": expect.asks,
     }
     return [
         f"{name} is {seen[name] or 'none'}, expected {value}"
@@ -102,9 +126,17 @@ def _faults(call: RoutedCall, decision: Decision | Undecided, namespace: str) ->
 
 def _seen(call: RoutedCall, decision: Decision) -> dict[str, str]:
     """What came out, by the names of the expectations."""
-    seen = {"trunk": decision.trunk.id if decision.trunk is not None else "", "rule": "", "room": "", "reason": ""}
+    seen = {
+        "trunk": decision.trunk.id if decision.trunk is not None else "",
+        "rule": "",
+        "room": "",
+        "reason": "",
+        "asks": "",
+    }
     if isinstance(decision, Admitted | PinNeeded):
         seen["rule"] = decision.rule.id
+    if isinstance(decision, Challenged | PinNeeded):
+        seen["asks"] = "password" if isinstance(decision, Challenged) else "pin"
     if isinstance(decision, Admitted):
         seen["room"] = room_pattern(decision.rule, call.from_, call.to)
     if isinstance(decision, Refused):
@@ -112,7 +144,7 @@ def _seen(call: RoutedCall, decision: Decision) -> dict[str, str]:
     return seen
 
 
-def _show(outcomes: list[Outcome], failed: list[Outcome]) -> None:
+def _show(outcomes: list[Outcome], failed: list[Outcome], broken: list[str]) -> None:
     for outcome in outcomes:
         if not outcome.faults:
             click.echo(f"ok      {outcome.call}")
@@ -120,15 +152,18 @@ def _show(outcomes: list[Outcome], failed: list[Outcome]) -> None:
         click.echo(f"FAILED  {outcome.call}: {'; '.join(outcome.faults)} ({outcome.place})")
         for line in outcome.trail.splitlines():
             click.echo(f"          {line}")
-    if not outcomes:
+    if outcomes:
+        click.echo(f"{len(outcomes) - len(failed)} of {len(outcomes)} hold")
+    for name in broken:
+        click.echo(f"{name} cannot be run until that is mended")
+    if not outcomes and not broken:
         click.echo("There is no RoutingTest here.")
-        return
-    click.echo(f"{len(outcomes) - len(failed)} of {len(outcomes)} hold")
 
 
-def _as_json(outcomes: list[Outcome]) -> dict[str, object]:
+def _as_json(outcomes: list[Outcome], broken: list[str]) -> dict[str, object]:
     calls = [
         {"place": outcome.place, "call": outcome.call, "ok": not outcome.faults, "faults": list(outcome.faults)}
         for outcome in outcomes
     ]
-    return {"formatVersion": FORMAT_VERSION, "failed": sum(not call["ok"] for call in calls), "calls": calls}
+    failed = sum(not call["ok"] for call in calls)
+    return {"formatVersion": FORMAT_VERSION, "failed": failed, "calls": calls, "notRun": broken}

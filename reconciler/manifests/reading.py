@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Any
 
+from reconciler.manifests.files import STDIN_NAME
 from reconciler.manifests.located import LocatedDocument, path_text, read_bytes
 from reconciler.manifests.masking import names_a_secret
 from reconciler.manifests.text import source_line
@@ -79,8 +80,11 @@ def read_file(data: bytes, file: str, before: FileReading | None = None) -> File
     entries = tuple(_entry(document, old.get(document.text)) for document in located.documents)
     sources = tuple(entry.source for entry in entries if entry.source is not None)
     whole = not located.problems and all(entry.located.complete for entry in entries)
-    problems = located.problems or (_empty(file) if not data.strip() else ())
-    return FileReading(FileSources(file, sources, whole, problems), entries)
+    # An empty pipe is no emptied file: it declares nothing, which the safety gates ask about.
+    bare = whole and not entries and file != STDIN_NAME
+    remarks = _empty(file) if not data.strip() else ()
+    problems = located.problems if bare else (*located.problems, *remarks)
+    return FileReading(FileSources(file, sources, whole, problems, bare, remarks if bare else ()), entries)
 
 
 def _empty(file: str) -> tuple[Problem]:

@@ -105,7 +105,8 @@ def _names_in(file: FileSources) -> frozenset[str]:
 def _from_environment(name: str, environ: Mapping[str, str]) -> bytes | Unreadable:
     value = environ.get(name)
     if value is None:
-        return Unreadable(f"the environment variable {name} is not set", "set it where the reconciler runs")
+        hint = "set it where the reconciler runs and start it again"
+        return Unreadable(f"the environment variable {name} is not set", hint)
     return _checked(os.fsencode(value), f"the environment variable {name}")
 
 

@@ -8,7 +8,7 @@ holds back its own object and nothing else. Whatever is broken, unresolved, clas
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from reconciler.model.attempt import Attempt
 from reconciler.model.claims import settle_claims
@@ -16,7 +16,7 @@ from reconciler.model.live import Live
 from reconciler.model.memo import LastPass, Memo
 from reconciler.model.records import Verdict
 from reconciler.model.sources import Key, Source
-from reconciler.model.standing import Declared, stand, stand_again
+from reconciler.model.standing import Declared, Standings, stand, stand_again
 from schemas.problems import Problem
 from schemas.tables.rows import Kind, Rows
 
@@ -34,6 +34,19 @@ class Desired:
     verdicts: Mapping[Key, Verdict]
     sources: Mapping[Kind, Mapping[str, Source]]
     tests: tuple[Source, ...] = ()
+    silent: Mapping[Key, Source] = field(default_factory=dict)
+    """The documents that do not speak for their objects: broken, or declared twice (then the first of them)."""
+
+    held_back: int = 0
+    """How many documents are not in force as they stand, or stood in what cannot be read now."""
+    declared: int = 0
+    """How many documents there are, and stood in what cannot be read now; RoutingTests are none of them."""
+    unread: int = 0
+    """How many files and folders could not be read whole."""
+
+    def written(self, key: Key) -> Source | None:
+        """The document of an object as it stands now, sound or not."""
+        return self.sources[key[0]].get(key[1]) or self.silent.get(key)
 
 
 def desire(declared: Declared, live: Live, memo: Memo | None = None) -> Desired:
@@ -57,4 +70,28 @@ def desire(declared: Declared, live: Live, memo: Memo | None = None) -> Desired:
     told = (*standings.problems, *attempt.problems, *problems)
     plain = standings.plain and not (attempt.verdicts or told)
     memo.last = LastPass(declared.files, standings, rows) if plain else None
-    return Desired(rows, told, attempt.verdicts, standings.fresh, tuple(standings.tests))
+    silent, verdicts = _silent(standings), attempt.verdicts
+    held, documents = _counted(standings, verdicts)
+    return Desired(
+        rows, told, verdicts, standings.fresh, tuple(standings.tests), silent, held, documents, len(standings.unread)
+    )
+
+
+def _counted(standings: Standings, verdicts: Mapping[Key, Verdict]) -> tuple[int, int]:
+    """How many documents are held back, of how many; one of no known object counts as much as any."""
+    fresh = sum(map(len, standings.fresh.values()))
+    speaking = sum(key[1] in standings.fresh[key[0]] for key in verdicts)
+    doubled = sum(source.document is not None for source in standings.doubled)
+    broken = sum(source.written("kind") != "RoutingTest" for source in standings.broken)
+    silent = broken + doubled
+    known = {source.key for source in (*standings.broken, *standings.doubled)}
+    unread = sum(key[1] not in standings.fresh[key[0]] and key not in known for key in verdicts)
+    return speaking + silent + unread, fresh + silent + unread
+
+
+def _silent(standings: Standings) -> dict[Key, Source]:
+    out: dict[Key, Source] = {}
+    for source in (*standings.broken, *standings.doubled):
+        if source.key is not None:
+            out.setdefault(source.key, source)
+    return out

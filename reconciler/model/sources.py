@@ -53,12 +53,18 @@ class Source:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FileSources:
-    """One file's documents. `whole` False: some of it could not be read, so what is missing may be hidden there."""
+    """One file's documents. `whole` False: some of it could not be read, so what is missing may be hidden there.
+
+    `bare`: it reads well and holds no document at all, not even one of another API group. If it had documents before,
+    an editor, a full disk or a slip of the hand has emptied it; else there is no more to say than its `remarks`.
+    """
 
     file: str
     sources: tuple[Source, ...]
     whole: bool = True
     problems: tuple[Problem, ...] = ()
+    bare: bool = False
+    remarks: tuple[Problem, ...] = ()
 
 
 def object_name(key: Key) -> str:

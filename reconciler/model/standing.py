@@ -2,7 +2,7 @@
 
 The first step of every pass. An object whose document is gone from a file that was read whole is gone. An object is
 kept, with its last good document, while its document is broken, while it is declared twice, and while the file that
-contributed it last has a part that cannot be read and may hide it.
+contributed it last is empty, or has a part that cannot be read and may hide it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from reconciler.model.records import Verdict, decode_record, key_of_record, record_key
 from reconciler.model.secrets import Secrets
 from reconciler.model.sources import FileSources, Key, Source, object_id, object_name
-from schemas.problems import Problem
+from schemas.problems import Problem, Where
 from schemas.resources.conditions import ConditionType, Reason
 from schemas.resources.documents import Document
 from schemas.resources.routing_test import RoutingTest
@@ -65,6 +65,8 @@ def stand_again(declared: Declared, files: Mapping[str, FileSources], last: Stan
         return None
     now = declared.files
     come = [file for name, file in now.items() if files.get(name) is not file]
+    if any(file.bare for file in come):
+        return None
     gone = [files[name] for name in files.keys() - now.keys()]
     gone += [files[file.file] for file in come if file.file in files]
     fresh = {kind: dict(sources) for kind, sources in last.fresh.items()}
@@ -112,6 +114,8 @@ def stand(declared: Declared, records: Mapping[str, bytes]) -> Standings:
     standings.unread = hiding
     if hiding:
         _keep_hidden(hiding, records, standings)
+    if bare := [file for file in declared.files.values() if file.bare]:
+        _keep_emptied(bare, records, standings)
     return standings
 
 
@@ -155,6 +159,31 @@ def _keep_hidden(hiding: Mapping[str, str], records: Mapping[str, bytes], standi
         if why is not None:
             standings.kept[key] = record.document()
             standings.held[key] = Verdict(ConditionType.ACCEPTED, Reason.INVALID, why)
+
+
+def _keep_emptied(bare: Sequence[FileSources], records: Mapping[str, bytes], standings: Standings) -> None:
+    """Keep what was last declared in files that hold nothing any more, unless it stands elsewhere now."""
+    lost: dict[str, dict[Key, Document | None]] = {file.file: {} for file in bare}
+    for name, data in records.items():
+        key, record = key_of_record(name), decode_record(data)
+        gone = key not in standings.held and key[1] not in standings.fresh[key[0]]
+        if gone and record.file in lost and record.data is not None:
+            lost[record.file][key] = record.document()
+    for file in bare:
+        kept = lost[file.file]
+        if not kept:
+            standings.problems += file.remarks
+            continue
+        problem = _emptied(file.file, len(kept))
+        standings.problems.append(problem)
+        standings.kept |= kept
+        standings.held |= dict.fromkeys(kept, Verdict(ConditionType.ACCEPTED, Reason.INVALID, str(problem)))
+
+
+def _emptied(file: str, count: int) -> Problem:
+    stay = "its document stays as it is" if count == 1 else f"its {count:,} documents stay as they are"
+    hint = f"delete the file to remove {'it' if count == 1 else 'them'}"
+    return Problem(Where(file), f"the file is empty: {stay}", hint, "emptied-file")
 
 
 def _places_around(file: str) -> Iterable[str]:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from reconciler.model.desired import Desired
 from reconciler.plan.changes import Action, Change, FieldChange, Plan
 from reconciler.plan.gates import Refusal
 from reconciler.plan.words import show
@@ -34,18 +35,33 @@ class Line:
     style: str = ""
 
 
-def text(plan: Plan, refused: Iterable[Refusal] = (), places: Places | None = None) -> list[Line]:
-    """What `reconcile plan` prints: each change with its fields, the refusals, the counts."""
+def text(
+    plan: Plan, refused: Iterable[Refusal] = (), places: Places | None = None, *, nothing: str = NOTHING
+) -> list[Line]:
+    """What `reconcile plan` prints: each change with its fields, the refusals, the counts; `nothing` of no change."""
     lines: list[Line] = []
     for change in plan.changes:
         lines += _change_lines(change, places or {})
     if not plan:
-        lines.append(Line(NOTHING))
+        lines.append(Line(nothing))
     else:
         lines += [Line(""), Line(plan.summary)]
     for refusal in refused:
         lines += [Line(f"Refused as unsafe: {refusal}", "refusal"), Line(f"  to allow it: {refusal.flags}")]
     return lines
+
+
+def nothing_changes(desired: Desired, *, applied: bool) -> str:
+    """The sentence about a plan without changes: the tables are as declared only if nothing is held back."""
+    held, unread = desired.held_back, desired.unread
+    if held:
+        plural = "" if desired.declared == 1 else "s"
+        why = f"{held:,} of {desired.declared:,} document{plural} {'is' if held == 1 else 'are'} held back"
+    elif unread:
+        why = f"{unread:,} file{'' if unread == 1 else 's'} could not be read"
+    else:
+        return NOTHING
+    return f"Nothing {'was' if applied else 'would be'} changed: {why}."
 
 
 def as_json(plan: Plan, refused: Iterable[Refusal] = (), places: Places | None = None) -> dict[str, Any]:

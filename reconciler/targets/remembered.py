@@ -10,10 +10,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from reconciler.model.desired import Desired
+from reconciler.model.live import rows_of
 from reconciler.model.records import Record, Verdict, decode_record, encode_record, key_of_record, record_key
 from reconciler.model.sources import Key, Source
 from schemas.stores import Declared
-from schemas.tables.rows import Kind
+from schemas.tables.rows import Kind, Rows
 
 
 @dataclass(slots=True)
@@ -50,12 +51,19 @@ class Remembered:
                 out |= dict.fromkeys(self._gone(desired))
         return out
 
-    def places_to_write(self, unwritten: Iterable[tuple[Key, Source]]) -> dict[Key, Declared]:
-        """Where these sources stand now, as far as that differs from the store's."""
+    def places_to_write(
+        self, desired: Desired, unwritten: Iterable[tuple[Key, Source]], rows: Rows
+    ) -> dict[Key, Declared]:
+        """Where these sources and what is held back stand now, as far as that differs from the store's.
+
+        `rows` are those that there will be: only a row has a place. Also after a refused plan: beside a verdict stands
+        the place of the document that it speaks of.
+        """
+        held = [(key, source) for key in desired.verdicts if (source := desired.written(key)) is not None]
         out: dict[Key, Declared] = {}
-        for key, source in unwritten:
+        for key, source in (*unwritten, *held):
             place = Declared(source.place.file, source.place.line, source.place.column)
-            if self.places.get(key) != place:
+            if self.places.get(key) != place and key[1] in rows_of(rows, key[0]):
                 out[key] = place
         return out
 
@@ -86,11 +94,9 @@ class Remembered:
     def _with_verdict(self, key: Key, verdict: Verdict, desired: Desired) -> Record:
         """The last good document, which still is in force, and why the present one is not."""
         known = self.records.get(record_key(key))
-        if known is not None:
-            last = decode_record(known)
-            return Record(last.file, last.data, (verdict,))
-        source = desired.sources[key[0]].get(key[1])
-        return Record(source.place.file if source is not None else "", None, (verdict,))
+        last = decode_record(known) if known is not None else Record("", None)
+        source = desired.written(key)
+        return Record(source.place.file if source is not None else last.file, last.data, (verdict,))
 
     def _gone(self, desired: Desired) -> list[str]:
         out = []

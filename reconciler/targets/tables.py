@@ -113,7 +113,9 @@ class TablesTarget:
         blocked = _blocked(planned)
         unwritten = self._remembered.unwritten(planned.desired)
         records = self._remembered.records_to_write(planned.desired, unwritten, blocked)
-        places = {} if blocked else self._remembered.places_to_write(unwritten)
+        places = self._remembered.places_to_write(
+            planned.desired, unwritten, self._live.mine if blocked else planned.desired.rows
+        )
         delta = Delta() if blocked else planned.plan.delta
         if not (delta or records or places):
             return planned

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Literal
 
@@ -13,9 +12,25 @@ from schemas.resources import bounds
 from schemas.resources.addresses import Address
 from schemas.resources.base import CrossedPart, Crossing, Maybe, Part, Resource
 from schemas.resources.credentials import Username
+from schemas.resources.hints import did_you_mean
 from schemas.resources.values import Name, Region, at_most, bounded, refuse, shown, text_of
 
-_REASON = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+REASONS = (
+    "no-trunk",
+    "source-not-allowed",
+    "wrong-region",
+    "caller-not-allowed",
+    "called-not-served",
+    "no-rule",
+    "wrong-pin",
+    "encryption-not-in-effect",
+    "no-codec",
+    "room-name",
+)
+"""Why a call that says all it is asked for is refused: the matcher's reasons. Who says nothing is asked first."""
+
+_ASKED = {"wrong-credentials": "password", "pin-required": "pin"}
+"""Refusals of the bridge that follow when nothing, or something wrong, is answered."""
 
 
 def _user(value: object) -> str:
@@ -33,9 +48,14 @@ def _pin(value: object) -> str:
 
 def _reason(value: object) -> str:
     reason = bounded(text_of(value), bounds.REASON_CHARS_MAX)
-    if not _REASON.fullmatch(reason):
-        raise refuse("bad-reason", f"{shown(reason)} is not a reason's code", "write it like no-rule")
-    return reason
+    if reason in REASONS:
+        return reason
+    asked = _ASKED.get(reason)
+    if asked is not None:
+        what = f"{shown(reason)} comes later: the caller is asked for a {_asked_for(asked)} first"
+        raise refuse("bad-reason", what, f"write `asks: {asked}`")
+    hint = did_you_mean(reason, list(REASONS))
+    raise refuse("bad-reason", f"{shown(reason)} is not a reason to refuse a call", hint)
 
 
 CallUser = Annotated[
@@ -45,6 +65,10 @@ CallUser = Annotated[
         {"type": "string", "minLength": 1, "maxLength": bounds.ROOM_CHARS_MAX, "examples": ["+14155550100"]}
     ),
 ]
+
+
+def _asked_for(asks: object) -> str:
+    return "PIN" if asks == "pin" else "password"
 
 
 class Expectation(CrossedPart):
@@ -68,22 +92,29 @@ class Expectation(CrossedPart):
             WithJsonSchema(
                 {
                     "type": "string",
-                    "pattern": "^[a-z][a-z0-9]*(-[a-z0-9]+)*$",
-                    "maxLength": bounds.REASON_CHARS_MAX,
-                    "examples": ["no-rule"],
+                    "enum": list(REASONS),
                 }
             ),
         ]
     ] = Field(None, description="The code of the refusal: this call must be refused.")
+    asks: Maybe[Literal["password", "pin"]] = Field(
+        None, description="What the caller must be asked for, before anything else becomes of the call."
+    )
 
     @classmethod
     def crossings(cls, given: Mapping[str, object]) -> Iterator[Crossing]:
-        """Something is expected, and a refused call has neither rule nor room."""
+        """Something is expected; a refused call has neither rule nor room, one that is asked first has no room yet."""
         if not given:
-            yield Crossing("", refuse("missing", "nothing is expected", "write `rule`, `trunk`, `room` or `reason`"))
-        for field in ("rule", "room"):
+            hint = "write `rule`, `trunk`, `room`, `reason` or `asks`"
+            yield Crossing("", refuse("missing", "nothing is expected", hint))
+        for field in ("rule", "room", "asks"):
             if "reason" in given and field in given:
-                yield Crossing(field, refuse("one-of", f"a refused call has no {field}", f"keep `{field}` or `reason`"))
+                what = "a refused call is asked for nothing" if field == "asks" else f"a refused call has no {field}"
+                yield Crossing(field, refuse("one-of", what, f"keep `{field}` or `reason`"))
+        for field in ("room",) if given.get("asks") == "pin" else ("rule", "room") if "asks" in given else ():
+            if field in given:
+                what = f"a call has no {field} while its caller is asked for a {_asked_for(given['asks'])}"
+                yield Crossing(field, refuse("one-of", what, f"keep `{field}` or `asks`"))
 
 
 class RoutedCall(Part):

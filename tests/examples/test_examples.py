@@ -92,11 +92,11 @@ def test_the_readme_shows_the_first_example_as_it_stands():
 def test_the_lesson_about_tests_holds_until_the_edit_that_it_proposes(tmp_path, capsys):
     lesson = ROOT / "examples/manifests/07-tests"
     assert run(["test", str(lesson)]) == 0
-    assert "4 of 4 hold" in capsys.readouterr().out
+    assert "5 of 5 hold" in capsys.readouterr().out
     routes = (lesson / "routes.yaml").read_text("utf-8")
     edited = routes.replace('  match: {to: ["+155501003*"]}', '  priority: 1\n  match: {to: ["+155501003*"]}')
     assert edited != routes
     (tmp_path / "routes.yaml").write_text(edited)
     (tmp_path / "tests.yaml").write_text((lesson / "tests.yaml").read_text("utf-8"))
     assert run(["test", str(tmp_path)]) == 1
-    assert "3 of 4 hold" in capsys.readouterr().out
+    assert "4 of 5 hold" in capsys.readouterr().out

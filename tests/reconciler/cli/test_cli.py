@@ -101,7 +101,7 @@ def test_plan_changes_nothing_and_tells_by_its_exit_code_when_asked(capsys):
     said(capsys, "apply", "m")
     code, out, _ = said(capsys, "plan", "m", "--detailed-exitcode")
     assert (code, out) == (0, "No changes: the tables are as declared.\n")
-    (Path("m") / "a.yaml").write_text("")
+    (Path("m") / "a.yaml").unlink()
     assert said(capsys, "plan", "m", "--detailed-exitcode")[0] == 3
     write("a.yaml", broken(trunk()))
     assert said(capsys, "plan", "m", "--detailed-exitcode")[0] == 1
@@ -129,9 +129,43 @@ def test_apply_of_a_broken_document_is_partial_and_one(capsys):
     assert "nonsense" in err
 
 
+def test_where_all_is_held_back_nothing_is_said_to_be_as_declared(capsys):
+    write("a.yaml", broken(trunk()), rule(trunkRefs=[ref("carrier")]), number(trunkRef=ref("carrier")))
+    write("b.yaml", broken(routing_test(room="lobby")))
+    assert "Nothing would be changed: 3 of 3 documents are held back.\n" in said(capsys, "plan", "m")[1]
+    assert "Nothing was changed: 3 of 3 documents are held back.\n" in said(capsys, "apply", "m")[1]
+    write("a.yaml", trunk(), broken(rule()), number())
+    said(capsys, "apply", "m")
+    assert "Nothing was changed: 1 of 3 documents is held back.\n" in said(capsys, "apply", "m")[1]
+
+
+@pytest.mark.parametrize(
+    ("content", "held"),
+    [
+        (b"", "3 of 3 documents are"),
+        (b"\xff", "3 of 3 documents are"),
+        (text([trunk(), trunk(), rule(), number()]), "2 of 4 documents are"),
+        (text([trunk(), broken(trunk()), rule(), number()]), "2 of 4 documents are"),
+        (text([trunk(), rule(), number(), {"kind": "DispatchRul"}]), "1 of 4 documents is"),
+    ],
+)
+def test_documents_that_are_held_back_are_counted_as_they_are_written(capsys, content, held):
+    write("a.yaml", trunk(), rule(), number())
+    said(capsys, "apply", "m")
+    (Path("m") / "a.yaml").write_bytes(content)
+    out = said(capsys, "apply", "m")[1]
+    assert f"Nothing was changed: {held} held back.\n" in out
+
+
+def test_a_file_that_was_never_readable_leaves_nothing_as_declared(capsys):
+    said(capsys, "apply", "m")
+    (Path("m") / "b.yaml").write_bytes(b"\xff")
+    assert "Nothing was changed: 1 file could not be read.\n" in said(capsys, "apply", "m")[1]
+
+
 def test_apply_of_an_unsafe_change_is_three_and_names_the_flag(capsys):
     said(capsys, "apply", "m")
-    (Path("m") / "a.yaml").write_text("")
+    (Path("m") / "a.yaml").unlink()
     code, out, _ = said(capsys, "apply", "m")
     assert code == 3
     assert "to allow it: --allow-deletes 3" in out
@@ -263,7 +297,10 @@ def routing_test(user: str = "", **expect: str):
 
 def test_routing_tests_hold_or_fail_with_the_trail(capsys):
     write("t.yaml", routing_test(room="lobby", rule="support", trunk="carrier"))
-    assert said(capsys, "test", "m")[:2] == (0, "ok      routes: call to +14155550100 from +14155550199\n1 of 1 hold\n")
+    assert said(capsys, "test", "m")[:2] == (
+        0,
+        "ok      routes: call to +14155550100 from +14155550199 at 10.1.0.1\n1 of 1 hold\n",
+    )
     write("t.yaml", routing_test(room="hall"))
     code, out, _ = said(capsys, "test", "m")
     assert code == 1
@@ -287,6 +324,46 @@ def test_a_routing_test_may_prove_a_user_name(capsys):
     assert code == 1
     assert "room is none, expected lobby" in out
     assert "asks for a password: 401" in out
+
+
+def test_a_routing_test_may_expect_that_the_caller_is_asked_for_a_password(capsys):
+    write("a.yaml", trunk(inbound=GUARDED), rule())
+    write("t.yaml", routing_test(asks="password", trunk="carrier"))
+    assert said(capsys, "test", "m")[0] == 0
+    write("t.yaml", routing_test("acme", asks="password"))
+    code, out, _ = said(capsys, "test", "m")
+    assert code == 1
+    assert "asks is none, expected password" in out
+
+
+def test_a_routing_test_may_expect_that_the_caller_is_asked_for_a_pin(capsys):
+    write("a.yaml", trunk(), rule(pinFrom={"env": "PIN"}))
+    write("t.yaml", routing_test(asks="pin", rule="support"))
+    assert said(capsys, "test", "m")[0] == 0
+    write("t.yaml", routing_test(asks="password"))
+    assert "asks is pin, expected password" in said(capsys, "test", "m")[1]
+
+
+def test_a_routing_test_that_is_broken_cannot_be_run_and_is_not_taken_for_missing(capsys):
+    write("t.yaml", routing_test(reason="no-rul"))
+    code, out, _ = said(capsys, "test", "m")
+    assert (code, out) == (1, "the RoutingTest at m/t.yaml:1:1 cannot be run until that is mended\n")
+    write("u.yaml", routing_test(room="lobby"))
+    out = said(capsys, "test", "m")[1]
+    assert out.endswith("1 of 1 hold\nthe RoutingTest at m/t.yaml:1:1 cannot be run until that is mended\n")
+    assert json.loads(said(capsys, "test", "m", "-o", "json")[1])["notRun"] == ["the RoutingTest at m/t.yaml:1:1"]
+    (Path("m") / "t.yaml").write_bytes(b"\xff")
+    assert "what m/t.yaml may hold cannot be run until that is mended" in said(capsys, "test", "m")[1]
+
+
+def test_calls_of_a_routing_test_are_told_apart_and_never_by_their_pin(capsys):
+    test = routing_test("acme", room="hall")
+    test["spec"]["calls"].append({**test["spec"]["calls"][0], "address": "10.1.0.2", "pin": "471147"})
+    write("t.yaml", test)
+    out = said(capsys, "test", "m")[1]
+    assert "from +14155550199 at 10.1.0.1 as user acme: room is lobby" in out
+    assert "from +14155550199 at 10.1.0.2 as user acme with a PIN: room is " in out
+    assert "471147" not in out
 
 
 def test_status_shows_conditions_places_and_bridges(capsys):
@@ -313,6 +390,19 @@ def test_status_shows_conditions_places_and_bridges(capsys):
         "Programmed",
         "Ready",
     ]
+
+
+@pytest.mark.parametrize("wrong", [broken(rule()), rule(room="hall", trunkRefs=[ref("nowhere")])])
+def test_the_place_of_what_is_held_back_follows_to_the_folder_that_was_applied_last(capsys, wrong):
+    said(capsys, "apply", "m")
+    write("a.yaml", trunk(), number(), wrong)
+    write("b.yaml", broken(number("never-live")))
+    said(capsys, "apply", "m")
+    Path("m").rename("newer")
+    said(capsys, "apply", "newer")
+    report = json.loads(said(capsys, "status", "-o", "json")[1])
+    assert len(report["objects"]) == 4
+    assert {one["place"].partition("/")[0] for one in report["objects"]} == {"newer"}
 
 
 def test_schema_prints_the_published_schemas(capsys):

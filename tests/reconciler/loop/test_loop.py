@@ -12,7 +12,7 @@ from reconciler.manifests.quiet import Batch
 from reconciler.plan.gates import Allowances
 from reconciler.targets.tables import TablesTarget
 from schemas.stores import SqliteStore, StoreError
-from tests.reconciler.declaring import broken, declared, number, rule, text, trunk
+from tests.reconciler.declaring import broken, declared, number, ref, rule, text, trunk
 
 ALL = Batch(everything=True)
 SWEEP = Batch(everything=True, swept=True)
@@ -94,6 +94,17 @@ def test_an_unsafe_change_keeps_the_tables_and_is_told_once_with_the_apply_that_
     assert len(refusals) == 1
     assert refusals[0].endswith("to allow it: reconcile apply DIR --allow-deletes 2")
     assert watched.store.head().revision == 1
+
+
+def test_a_renamed_trunk_is_told_by_its_cause_before_the_flag_that_would_let_it_go(watched, monkeypatch):
+    watched.write("rule.yaml", rule(trunkRefs=[ref("carrier")]))
+    watched.loop.one_pass(ALL)
+    told: list[str] = []
+    monkeypatch.setattr(watched.loop, "_say", told.append)
+    monkeypatch.setattr(watched.loop, "_report", lambda _, problems: told.extend(map(str, problems)))
+    watched.edit("trunk.yaml", trunk("carrier-2"))
+    cause = next(index for index, line in enumerate(told) if "did you mean carrier-2?" in line)
+    assert cause < next(index for index, line in enumerate(told) if "--allow-deletes 1" in line)
 
 
 def test_a_sweep_that_finds_nothing_does_nothing(watched):
@@ -185,6 +196,20 @@ def test_a_restart_with_a_broken_file_says_that_the_last_good_version_stays(watc
     Loop(Folder(str(watched.folder)), again, lines.append, lambda *_: None).one_pass(ALL)
     assert watched.store.load().rows.rules["default/support"].room_name == "lobby"
     assert lines[-1] == "DispatchRule default/support keeps its last good version"
+
+
+def test_a_file_that_is_emptied_deletes_nothing_also_after_a_restart(watched):
+    watched.loop.one_pass(ALL)
+    watched.edit("rule.yaml")
+    assert watched.problems == ["emptied-file"]
+    assert watched.lines[-1] == "DispatchRule default/support keeps its last good version"
+    again = Loop(Folder(str(watched.folder)), TablesTarget(watched.store, "default"), watched._say, watched._report)
+    again.one_pass(ALL)
+    assert watched.problems == ["emptied-file", "emptied-file"]
+    assert watched.store.load().rows.rules["default/support"].room_name == "lobby"
+    (watched.folder / "rule.yaml").unlink()
+    again.one_pass(ALL)
+    assert not watched.store.load().rows.rules
 
 
 def test_what_somebody_else_applies_meanwhile_is_not_undone_by_an_edit_elsewhere(watched):

@@ -49,7 +49,10 @@ def test_a_key_of_a_secret_in_the_folder_that_stands_in_for_a_cluster(tmp_path):
 @pytest.mark.parametrize(
     ("place", "words"),
     [
-        ({"env": "PIN"}, "the environment variable PIN is not set, set it where the reconciler runs"),
+        (
+            {"env": "PIN"},
+            "the environment variable PIN is not set, set it where the reconciler runs and start it again",
+        ),
         ({"env": "EMPTY"}, "the environment variable EMPTY is empty"),
         ({"file": "none"}, "none cannot be read: no such file or directory"),
         ({"file": "empty"}, "empty is empty"),

@@ -67,6 +67,10 @@ CASES: dict[str, str | bytes | dict[str, str | bytes]] = {
     "name-for-a-room": rule("rule: {direct: lobby}"),
     "rule-without-a-choice": rule("rule: {}"),
     "rule-with-two-choices": rule("rule: {direct: {room: lobby}, callee: {}}"),
+    "misspelt-reason": routing_test('{to: "+1415", from: "+1415", address: 203.0.113.7, expect: {reason: no-rul}}'),
+    "reason-that-is-asked-first": routing_test(
+        '{to: "+1415", from: "+1415", address: 203.0.113.7, expect: {reason: wrong-credentials}}'
+    ),
     "ip-in-a-routing-test": routing_test('{to: "+1415", from: "+1415", ip: 203.0.113.7, expect: {room: lobby}}'),
     "a-document-that-is-a-list": "- one\n- two\n",
     "a-document-that-is-a-text": "carrier\n",

@@ -215,6 +215,37 @@ def test_a_row_without_a_remembered_document_stays_while_its_document_is_broken(
     assert list(wanted({"a.yaml": [broken(trunk())]}, forgotten).rows.trunks) == ["default/carrier"]
 
 
+@pytest.mark.parametrize("emptied", ["", "\n \n", "\ufeff", "# all gone\n---\n# and more\n---\n"])
+def test_a_file_that_was_emptied_keeps_its_documents_and_says_how_to_remove_them(emptied):
+    live = lived({"a.yaml": [trunk()], "b.yaml": [rule(), number(dispatchRuleRef=ref("support"))]})
+    desired = wanted({"a.yaml": [trunk()], "b.yaml": emptied}, live)
+    assert told(desired) == [
+        "b.yaml: the file is empty: its 2 documents stay as they are, delete the file to remove them"
+    ]
+    assert desired.rows == live.mine
+    assert desired.verdicts[SUPPORT].reason is Reason.INVALID
+
+
+def test_a_file_that_was_emptied_keeps_nothing_that_stands_elsewhere_now():
+    live = lived({"a.yaml": [trunk(), rule()]})
+    desired = wanted({"a.yaml": "", "b.yaml": [trunk(), rule(room="hall")]}, live)
+    assert codes(desired.problems) == ["empty-file"]
+    assert desired.rows.rules["default/support"].room_name == "hall"
+
+
+def test_an_empty_file_that_declared_nothing_before_is_a_warning():
+    problem = wanted({"a.yaml": [trunk()], "b.yaml": ""}).problems[0]
+    assert (problem.code, problem.severity) == ("empty-file", Severity.WARNING)
+    assert not wanted({"a.yaml": [trunk()], "b.yaml": "# nothing yet\n"}).problems
+
+
+def test_a_file_that_holds_documents_of_others_instead_is_not_empty():
+    live = lived({"a.yaml": [trunk()], "b.yaml": [rule()]})
+    desired = wanted({"a.yaml": [trunk()], "b.yaml": "apiVersion: v1\nkind: ConfigMap\n"}, live)
+    assert not desired.rows.rules
+    assert not desired.problems
+
+
 def test_routing_tests_are_no_objects_and_a_broken_one_hides_nothing():
     test = document("RoutingTest", "t", {"calls": [{"to": "+1", "from": "+2", "address": "10.1.0.1", "expect": {}}]})
     live = lived({"a.yaml": [trunk(), rule()]})

@@ -260,6 +260,14 @@ def test_without_a_store_everything_is_planned_as_new():
     assert planned.plan.summary == "Plan: 2 to create, 0 to change, 0 to delete"
 
 
+@pytest.mark.parametrize("wrong", [broken(rule()), rule(trunkRefs=[ref("nowhere")])])
+def test_an_object_that_becomes_live_where_it_was_held_back_has_its_place(store, wrong):
+    hand = target(store)
+    hand.apply(declared({"a.yaml": [trunk(), wrong]}), Allowances())
+    hand.apply(declared({"a.yaml": [trunk(), rule()]}), Allowances())
+    assert store.load().declared[(Kind.RULE, "default/support")].line == 3
+
+
 def test_an_object_that_was_deleted_and_declared_again_has_its_place(store):
     mine = target(store)
     both = {"a.yaml": [trunk(), rule()], "b.yaml": [trunk("other", 2)]}

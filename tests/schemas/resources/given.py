@@ -103,6 +103,7 @@ spec:
   - {to: "+14155550100", from: anonymous, address: 54.172.60.1, pin: "12#4", region: us-east, user: acme,
      expect: {rule: support, trunk: twilio-us, room: "call_*"}}
   - {to: "+14155550101", from: "+441", address: "2001:db8::1", expect: {reason: no-rule}}
+  - {to: "+14155550102", from: "+441", address: "2001:db8::1", expect: {asks: pin}}
 """.replace("12#4", "12*4")
 
 

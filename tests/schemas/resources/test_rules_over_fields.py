@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import pytest
 
+from schemas.resources.routing_test import REASONS
+from schemas.tables.decisions import Reason
 from tests.schemas.resources import given
 
 
@@ -80,6 +82,29 @@ def test_a_refused_call_is_expected_without_rule_and_room():
         "spec.calls.0.expect.rule",
         "spec.calls.0.expect.room",
     }
+
+
+@pytest.mark.parametrize(
+    ("expect", "wrong"),
+    [
+        ({"asks": "pin", "room": "a"}, "room"),
+        ({"asks": "password", "rule": "a"}, "rule"),
+        ({"asks": "password", "reason": "no-rule"}, "asks"),
+    ],
+)
+def test_a_caller_who_is_asked_first_is_neither_refused_nor_in_a_room(expect, wrong):
+    call = {"to": "+14155550100", "from": "+441", "address": "192.0.2.1", "expect": expect}
+    assert list(given.complaints(given.document("RoutingTest", {"calls": [call]}))) == [f"spec.calls.0.expect.{wrong}"]
+
+
+@pytest.mark.parametrize("expect", [{"asks": "pin", "rule": "a", "trunk": "b"}, {"asks": "password", "trunk": "b"}])
+def test_of_a_caller_who_is_asked_first_it_may_be_known_where(expect):
+    call = {"to": "+14155550100", "from": "+441", "address": "192.0.2.1", "expect": expect}
+    given.accepted(given.document("RoutingTest", {"calls": [call]}))
+
+
+def test_the_reasons_that_a_test_may_expect_are_the_matchers():
+    assert {*REASONS} == {reason.value for reason in Reason} - {"pin-required"}
 
 
 @pytest.mark.parametrize(
