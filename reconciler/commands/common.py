@@ -24,6 +24,7 @@ from reconciler.plan.problems import as_json as problem_json
 from reconciler.plan.problems import render_problems
 from reconciler.plan.render import Line
 from reconciler.settings import Settings
+from schemas.environment import variables
 from schemas.problems import Problem
 from schemas.seal import KEY_BYTES, Sealer
 from schemas.secret_key import SecretKeyError, read_key, read_or_make_key
@@ -64,7 +65,7 @@ def vault_of(settings: Settings, *, needed: bool) -> Vault:
         return Sealer(read_key(settings.state, os.environ) or stand_in)
 
     stand_in = os.urandom(KEY_BYTES)
-    return Vault(settings.secrets, os.environ, sealer, needed=needed)
+    return Vault(settings.secrets, variables(), sealer, needed=needed)
 
 
 @contextmanager
