@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
+from runtime.calls.arrival import names_the_called
 from runtime.calls.reasons import EndReason
 from runtime.routing.route import Admission, Arrival, PasswordNeeded, PinAsked, Rejection, route
 from runtime.sip.auth.digest import ALGORITHMS
@@ -95,6 +96,9 @@ class Entrance:
             return Rejection(
                 verdict.status, reason, verdict.words, trunk=trunk.id, headers=verdict.headers, untold=True
             )
+        if not names_the_called(knock.request, knock.arrival.called):
+            words = "To names another number than the Request-URI, which is what the password was given for"
+            return Rejection(403, EndReason.ANOTHER_NUMBER, words, trunk=trunk.id)
         return None
 
     def _account(self, trunk: TrunkRow) -> Account | Rejection:
