@@ -30,6 +30,8 @@ class Settings:
     """Whose objects these are: apply prunes only its own."""
     secrets: str = ""
     """Folder of `<name>/<key>` files that stands in for a cluster's secrets; "" = none."""
+    secret_files: str = ""
+    """Folders beside the manifests' own whose files manifests may name, as PATH lists folders; "" = none."""
 
     @property
     def tables_url(self) -> str:

@@ -79,6 +79,13 @@ PROMPT_S_MAX = 30
 
 PROMPT_FILES_MAX = 64
 """Prompt files kept in memory, half a megabyte each at most; beyond that the one that was read first is read again."""
+
+PROMPT_READ_EVERY_S = 10.0
+"""A prompt file that keeps changing is decoded so often at most; until then callers hear what it was."""
+
+PROMPT_PAUSE_S = 0.0005
+"""The pause after each tenth of a second of a prompt that is decoded, in which live calls go on."""
+
 UDP_DATAGRAMS_PER_TURN_MAX = 32
 """SIP datagrams of one socket handled in one turn of the event loop; the kernel's buffer keeps the rest."""
 

@@ -1,17 +1,29 @@
 """The surroundings that both programs share: a `.env` file, the state folder, the address of the tables.
 
 Called once, first, by both command lines. What the environment says already always wins over the file.
+
+A `.env` file lies in whatever folder somebody stands in, so it configures these programs and nothing else. Only names
+that are theirs go into the environment, which children inherit and loaders obey: a `PYTHONPATH`, `LD_PRELOAD` or
+`PATH` in it would run what lies there. Its other names are found by name alone (`variables`), as secrets are.
 """
 
 from __future__ import annotations
 
 import os
 import re
+from collections import ChainMap
+from collections.abc import Mapping
 from pathlib import Path
 
 STATE_DEFAULT = ".dialplane"
 ENV_FILE = ".env"
 ENV_FILE_BYTES_MAX = 1 << 20
+
+OWN_PREFIXES = ("DIALPLANE_", "LIVEKIT_")
+"""How the names begin that a `.env` file may put into the environment."""
+
+_from_file: dict[str, str] = {}
+"""The file's other names."""
 
 _GITIGNORE = ".gitignore"
 
@@ -38,7 +50,8 @@ def parse_env(text: str) -> dict[str, str]:
 
 
 def load_env_file(path: Path = Path(ENV_FILE)) -> None:
-    """Put the file's names into the environment where they are not set yet; a missing file is fine."""
+    """Put our own names of the file into the environment where they are not set yet; a missing file is fine."""
+    _from_file.clear()
     try:
         if path.stat().st_size > ENV_FILE_BYTES_MAX:
             return
@@ -46,7 +59,15 @@ def load_env_file(path: Path = Path(ENV_FILE)) -> None:
     except OSError:
         return
     for name, value in parse_env(text).items():
-        os.environ.setdefault(name, value)
+        if name.startswith(OWN_PREFIXES):
+            os.environ.setdefault(name, value)
+        else:
+            _from_file[name] = value
+
+
+def variables() -> Mapping[str, str]:
+    """The environment, and beneath it every name of the `.env` file: for names that a user chooses."""
+    return ChainMap(os.environ, _from_file)
 
 
 def make_state_folder(state: str) -> None:

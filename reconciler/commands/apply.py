@@ -53,7 +53,7 @@ def command(
         ctx.exit(EXIT_ERROR)
     allowed = Allowances(allow_deletes, frozenset(allow_any))
     with opened(settings) as store, patience("applying"):
-        declared = declared_by(reading, vault_of(settings, needed=True))
+        declared = declared_by(reading, vault_of(settings, [source], needed=True))
         planned = TablesTarget(store, settings.owner).apply(declared, allowed, note=f"apply {source}")
     problems = in_order([*reading.problems, *planned.desired.problems])
     if form == "json":

@@ -19,14 +19,16 @@ import click
 from reconciler.commands.options import is_colourful
 from reconciler.errors import ReconcileError
 from reconciler.manifests.folder import Reading, read_documents
+from reconciler.manifests.reach import Reach, folders_of
 from reconciler.manifests.vault import Vault
 from reconciler.plan.problems import as_json as problem_json
 from reconciler.plan.problems import render_problems
 from reconciler.plan.render import Line
 from reconciler.settings import Settings
+from schemas.environment import ENV_FILE, variables
 from schemas.problems import Problem
 from schemas.seal import KEY_BYTES, Sealer
-from schemas.secret_key import SecretKeyError, read_key, read_or_make_key
+from schemas.secret_key import FILE_VARIABLE, SecretKeyError, read_key, read_or_make_key
 from schemas.stores import Store, StoreError, default_url, open_tables
 
 PATIENCE_S = 1.0
@@ -51,8 +53,10 @@ def store_errors() -> Iterator[None]:
         raise ReconcileError(f"{error.where}: {error.what}", error.hint) from error
 
 
-def vault_of(settings: Settings, *, needed: bool) -> Vault:
-    """The secrets of a command. `needed`: they go into the tables, and the key is made if there is none yet.
+def vault_of(settings: Settings, sources: Sequence[str], *, needed: bool) -> Vault:
+    """The secrets of a command that reads these sources.
+
+    `needed`: they go into the tables, and the key is made if there is none yet.
 
     Without, as for a plan, nothing is written: where there is no key, nothing can be sealed with it already, and any
     other does.
@@ -64,7 +68,14 @@ def vault_of(settings: Settings, *, needed: bool) -> Vault:
         return Sealer(read_key(settings.state, os.environ) or stand_in)
 
     stand_in = os.urandom(KEY_BYTES)
-    return Vault(settings.secrets, os.environ, sealer, needed=needed)
+    return Vault(settings.secrets, variables(), sealer, needed=needed, reach=reach_of(settings, sources))
+
+
+def reach_of(settings: Settings, sources: Sequence[str]) -> Reach:
+    """What the manifests of these sources may read."""
+    named = tuple(folder for folder in settings.secret_files.split(os.pathsep) if folder)
+    key_file = os.environ.get(FILE_VARIABLE)
+    return Reach(folders_of(sources) + named, (settings.state, ENV_FILE, *((key_file,) if key_file else ())))
 
 
 @contextmanager

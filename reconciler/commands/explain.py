@@ -92,7 +92,7 @@ def command(
     if live is not None and live != LIVE:
         given = replace(given, tables=live)
     settings = given.settings()
-    vault = vault_of(settings, needed=False) if pin is not None else None
+    vault = vault_of(settings, [source] if source else [], needed=False) if pin is not None else None
     if source is not None:
         asked, pins = _declared(ctx, source, vault)
     else:

@@ -25,6 +25,7 @@ class Given:
     tables: str | None = None
     owner: str | None = None
     secrets: str | None = None
+    secret_files: str | None = None
 
     def over(self, outer: Given) -> Given:
         """These, and what only `outer` says."""
@@ -42,7 +43,7 @@ class Given:
 
 
 def settings_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add --state, --tables, --owner and --secrets, before the command's name or behind it, as `given`."""
+    """Add the options of `Settings`, before the command's name or behind it, as `given`."""
     return _state(_owner(_tables(_secrets(_gather(command)))))
 
 
@@ -52,7 +53,7 @@ def settings_options_but_tables(command: Callable[..., Any]) -> Callable[..., An
 
 
 def secrets_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Only --secrets, for a command that needs neither tables nor state; the command gets `given`."""
+    """Only those about secrets, for a command that needs neither tables nor state; the command gets `given`."""
     return _secrets(_gather(command))
 
 
@@ -64,10 +65,11 @@ def _gather(command: Callable[..., R]) -> Callable[..., R]:
         owner: str | None = None,
         tables: str | None = None,
         secrets: str | None = None,
+        secret_files: tuple[str, ...] = (),
         **kwargs: Any,
     ) -> R:
         outer = click.get_current_context().obj
-        given = kwargs.pop("given", None) or Given(state, tables, owner, secrets)
+        given = kwargs.pop("given", None) or Given(state, tables, owner, secrets, os.pathsep.join(secret_files) or None)
         return command(*args, given=given.over(outer) if isinstance(outer, Given) else given, **kwargs)
 
     return gathered
@@ -77,7 +79,17 @@ _state = click.option("--state", metavar="DIR", help="Folder of what must outliv
 _tables = click.option("--tables", metavar="URL", help="The live tables (sqlite:///STATE/tables.db).")
 _owner = click.option("--owner", metavar="NAME", help="Whose objects these are; only they are changed (default).")
 
-_secrets = click.option("--secrets", metavar="DIR", help="Folder of NAME/KEY files, for secretKeyRef (none).")
+_secrets_folder = click.option("--secrets", metavar="DIR", help="Folder of NAME/KEY files, for secretKeyRef (none).")
+_secret_files = click.option(
+    "--secret-files",
+    metavar="DIR",
+    multiple=True,
+    help="A folder whose files manifests may name, beside their own; may be given again.",
+)
+
+
+def _secrets(command: Callable[..., Any]) -> Callable[..., Any]:
+    return _secrets_folder(_secret_files(command))
 
 
 def output_option(*forms: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

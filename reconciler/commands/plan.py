@@ -46,7 +46,7 @@ def command(ctx: click.Context, source: str, detailed_exitcode: bool, form: str,
         show_problems(reading.problems, reading)
         ctx.exit(EXIT_ERROR)
     with opened_if_there(settings) as store, patience("planning"):
-        declared = declared_by(reading, vault_of(settings, needed=False))
+        declared = declared_by(reading, vault_of(settings, [source], needed=False))
         planned = TablesTarget(store, settings.owner).plan(declared, Allowances())
     problems = in_order([*reading.problems, *planned.desired.problems])
     if form == "json":

@@ -52,7 +52,7 @@ def command(ctx: click.Context, source: str, form: str, given: Given) -> None:
     """
     reading = read([source])
     with store_errors():
-        declared = declared_by(reading, vault_of(given.settings(), needed=False))
+        declared = declared_by(reading, vault_of(given.settings(), [source], needed=False))
     desired = desire(declared, Live())
     problems = in_order([*reading.problems, *desired.problems])
     show_problems([problem for problem in problems if problem.is_error or problem.waits_for], reading)

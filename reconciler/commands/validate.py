@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
-
 import click
 
-from reconciler.commands.common import has_errors, read, show_problems
+from reconciler.commands.common import has_errors, reach_of, read, show_problems
 from reconciler.commands.options import Given, output_option, secrets_option
 from reconciler.errors import EXIT_ERROR
 from reconciler.loop import declared_by
@@ -15,6 +13,7 @@ from reconciler.manifests.vault import Vault
 from reconciler.model.desired import desire
 from reconciler.model.live import Live
 from reconciler.plan.problems import counted
+from schemas.environment import variables
 from schemas.problems import Problem
 
 
@@ -35,7 +34,8 @@ def command(ctx: click.Context, sources: tuple[str, ...], form: str, given: Give
       kustomize build overlays/prod | reconcile validate -
     """
     reading = read(sources)
-    vault = Vault(given.settings().secrets, os.environ, None, needed=False)
+    settings = given.settings()
+    vault = Vault(settings.secrets, variables(), None, needed=False, reach=reach_of(settings, sources))
     between = desire(declared_by(reading, vault), Live()).problems
     problems = in_order([*reading.problems, *between])
     show_problems(problems, reading, form, err=False)

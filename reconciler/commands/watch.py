@@ -47,7 +47,7 @@ def command(source: str, exit_with_parent: bool, given: Given) -> None:
     if not exit_with_parent and not os.path.exists(source):  # one that vanishes later is waited for
         raise ReconcileError(f"{source} is not there", "name a folder of manifests, or make it first")
     with opened(settings) as store:
-        vault, apply = vault_of(settings, needed=True), _apply(source, settings)
+        vault, apply = vault_of(settings, [source], needed=True), _apply(source, settings)
         loop = Loop(Folder(source), TablesTarget(store, settings.owner), _say, _report, apply, vault)
         asyncio.run(_run(loop, exit_with_parent=exit_with_parent))
 
@@ -60,6 +60,8 @@ def _apply(source: str, settings: Settings) -> str:
     words = ["reconcile", "apply", source]
     for option, value, default in said:
         words += [option, value] if value != default else []
+    for folder in filter(None, settings.secret_files.split(os.pathsep)):
+        words += ["--secret-files", folder]
     return shlex.join(words)
 
 

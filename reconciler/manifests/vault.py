@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from reconciler.manifests.folder import FRESH_NS
+from reconciler.manifests.reach import Reach, real, refuses_variable
 from reconciler.model.secrets import Secrets, Unreadable, folder_of, place_name, secrets_of
 from reconciler.model.sources import FileSources
 from schemas.seal import SECRET_BYTES_MAX, Sealer
@@ -33,17 +34,26 @@ class _Known:
 class Vault:
     """`folder` stands in for a cluster's Secrets ("" = none), `environ` is the environment.
 
+    `reach` says which files manifests may read.
+
     `sealer` gives the key's, and is asked only when there is something to seal; None: nothing is sealed. It may raise
     SecretKeyError. `needed` as in `Secrets`.
     """
 
     def __init__(
-        self, folder: str, environ: Mapping[str, str], sealer: Callable[[], Sealer] | None, *, needed: bool
+        self,
+        folder: str,
+        environ: Mapping[str, str],
+        sealer: Callable[[], Sealer] | None,
+        *,
+        needed: bool,
+        reach: Reach,
     ) -> None:
         self._folder = folder
         self._environ = environ
         self._sealer = sealer
         self._needed = needed
+        self._reach = reach
         self._names_of: dict[str, tuple[FileSources, frozenset[str]]] = {}
         self._known: dict[str, _Known] = {}
         self._opened = Secrets(needed=needed)
@@ -86,10 +96,13 @@ class Vault:
         if not path:
             what = f"the Secret {name.partition(':')[2]} is not known here"
             return _Known(Unreadable(what, "put it into DIR/NAME/KEY and give --secrets DIR"), None)
-        stamp, known = _stamp(path), self._known.get(name)
+        is_file, real_path = name.startswith(_FILE), real(path)
+        if is_file and (refused := self._reach.refuses_file(real_path, path)):
+            return _Known(refused, None)
+        stamp, known = _stamp(real_path), self._known.get(name)
         if known is not None and stamp is not None and known.stamp == stamp:
             return known
-        return _Known(_read(path, is_relative=name.startswith(_FILE)), stamp)
+        return _Known(_read(real_path, path, is_relative=is_file), stamp)
 
 
 def _names_in(file: FileSources) -> frozenset[str]:
@@ -103,6 +116,8 @@ def _names_in(file: FileSources) -> frozenset[str]:
 
 
 def _from_environment(name: str, environ: Mapping[str, str]) -> bytes | Unreadable:
+    if refused := refuses_variable(name):
+        return refused
     value = environ.get(name)
     if value is None:
         hint = "set it where the reconciler runs and start it again"
@@ -110,11 +125,11 @@ def _from_environment(name: str, environ: Mapping[str, str]) -> bytes | Unreadab
     return _checked(os.fsencode(value), f"the environment variable {name}")
 
 
-def _read(path: str, *, is_relative: bool) -> bytes | Unreadable:
-    """The content of a file, without the line end that editors leave."""
+def _read(real_path: str, path: str, *, is_relative: bool) -> bytes | Unreadable:
+    """The content of the file that `path` leads to, without the line end that editors leave."""
     hint = "a path begins at the manifest's folder" if is_relative and not os.path.isabs(path) else ""
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        handle = os.open(real_path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW)
     except (OSError, ValueError) as error:
         return Unreadable(f"the file {path} cannot be read: {_reason(error)}", hint)
     try:

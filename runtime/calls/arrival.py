@@ -8,6 +8,7 @@ from runtime.sip.fields import NameAddr, parse_name_addr
 from runtime.sip.message import Request
 from runtime.sip.path import Path
 from runtime.sip.uri import TelUri, parse_uri
+from schemas.tables.patterns import received_number
 
 
 def read_arrival(request: Request, path: Path) -> Arrival:
@@ -26,6 +27,15 @@ def read_arrival(request: Request, path: Path) -> Arrival:
         from_tag=caller.tag or "",
         headers=request.headers.items(),
     )
+
+
+def names_the_called(request: Request, called: str) -> bool:
+    """Whether the Request-URI, which a digest is bound to, names the number that the To field does and routing uses."""
+    try:
+        uri = parse_uri(request.uri)
+    except SipSyntaxError:
+        return False
+    return received_number((uri.user or "").partition(";")[0]) == received_number(called)
 
 
 def _user_and_host(address: NameAddr) -> tuple[str, str]:

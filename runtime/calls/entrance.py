@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
+from runtime.calls.arrival import names_the_called
 from runtime.calls.reasons import EndReason
 from runtime.routing.route import Admission, Arrival, PasswordNeeded, PinAsked, Rejection, password_needed, route
 from runtime.sip.auth.digest import ALGORITHMS
@@ -108,6 +109,9 @@ class Entrance:
             return Rejection(
                 verdict.status, reason, verdict.words, trunk=trunk.id, headers=verdict.headers, untold=True
             )
+        if not names_the_called(knock.request, knock.arrival.called):
+            words = "To names another number than the Request-URI, which is what the password was given for"
+            return Rejection(403, EndReason.ANOTHER_NUMBER, words, trunk=trunk.id)
         return None
 
     def _account(self, trunk: TrunkRow) -> Account | Rejection:

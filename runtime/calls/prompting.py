@@ -7,6 +7,7 @@ prompt that was played or of the time is handed back as an `Outcome`, for the sw
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -42,12 +43,16 @@ class Prompting:
         self._guesses = PinGuesses()
 
     def refuses(self, asked: PinAsked, now: float) -> Rejection | None:
-        """A caller that has guessed too often is not asked again, for some time."""
+        """A caller that has guessed too often is not asked again, for some time; so are all of a trunk together."""
         arrival = asked.arrival
+        spent_s = self._guesses.trunk_spent_s(asked.admission.trunk.id, now)
         wait_s = self._guesses.locked_s(arrival.source, arrival.caller, now)
-        if not wait_s:
+        if wait_s:
+            words = f"this caller entered too many wrong PINs, and may try again in {wait_s:.0f} s"
+        elif spent_s:
+            words = f"callers of this trunk entered too many wrong PINs; they may try again in {math.ceil(spent_s)} s"
+        else:
             return None
-        words = f"this caller entered too many wrong PINs, and may try again in {wait_s:.0f} s"
         return _refusal(asked, 403, EndReason.PIN_LOCKED_OUT, words)
 
     def begin(self, call_id: str, asked: PinAsked, stream: StreamConfig, now: float) -> Outcome | None:
@@ -99,20 +104,16 @@ class Prompting:
                 return None
 
     def _try(self, found: _Asked, pin: str, now: float) -> Play | Admission | Rejection:
-        arrival = found.asked.arrival
         locked_out = self.refuses(found.asked, now)
-        if locked_out is not None:  # by another call of the same caller
+        if locked_out is not None:  # by another call of the same caller, or of the same trunk
             found.refused = locked_out
             return found.dialogue.locked_out(now, locked_out.words)
+        arrival, trunk = found.asked.arrival, found.asked.admission.trunk.id
         verdict = found.asked.enter(pin)
-        if isinstance(verdict, Admission):
-            if pin:
-                self._guesses.right(arrival.source, arrival.caller)
-            return verdict
-        if verdict.code not in _GUESSED:
+        if isinstance(verdict, Admission) or verdict.code not in _GUESSED:
             return verdict
         found.refused = verdict
-        locked = bool(pin) and self._guesses.wrong(arrival.source, arrival.caller, now)
+        locked = bool(pin) and self._guesses.wrong(arrival.source, arrival.caller, trunk, now)
         return found.dialogue.wrong(now, entered=bool(pin), last=locked)
 
 

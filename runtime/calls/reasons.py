@@ -27,6 +27,7 @@ class EndReason(StrEnum):
     LEG_LOST = "leg-lost"
     WRONG_CREDENTIALS = "wrong-credentials"
     LOCKED_OUT = "locked-out"
+    ANOTHER_NUMBER = "another-number"
     SECRET_UNREADABLE = "secret-unreadable"  # noqa: S105 - a reason's name, not a secret
     PIN_LOCKED_OUT = "pin-locked-out"
     SYNTAX = "syntax"

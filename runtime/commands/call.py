@@ -25,6 +25,7 @@ from runtime.sip.errors import SipSyntaxError
 from runtime.sip.path import PORT_DEFAULT, TRANSPORT_DEFAULT
 from runtime.sip.uri import Uri, parse_uri
 from runtime.workers.running import find
+from schemas.environment import variables
 
 SPEECH = Path(__file__).resolve().parents[1] / "phone" / "speech.wav"
 TEST_NUMBER = "+15550100000"
@@ -117,7 +118,7 @@ def _login(user: str | None, variable: str | None, file: Path | None) -> Login |
         raise BridgeError(what, "e.g. --user acme --password-env ACME_PASSWORD")
     if not user.isprintable():
         raise BridgeError("--user is no user name", "line breaks and control characters are in none")
-    password = _from_file(file) if file is not None else os.fsencode(os.environ.get(variable or "", ""))
+    password = _from_file(file) if file is not None else os.fsencode(variables().get(variable or "", ""))
     if not password:
         where = f"the file {file}" if file is not None else f"the environment variable {variable}"
         raise BridgeError(f"{where} holds no password", "put it there, and nothing else")

@@ -12,7 +12,8 @@ from __future__ import annotations
 import audioop
 import math
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from struct import Struct
 from typing import Final
 
@@ -20,6 +21,12 @@ from runtime.media.codecs.g711 import FRAME_BYTES, SAMPLES_PER_S, SILENCE_BYTE, 
 
 HEADER_BYTES: Final = 44
 RATE_HZ_MAX: Final = 48_000
+
+SLICES_PER_S: Final = 10
+"""Slices that a second of sound is decoded in."""
+
+CHUNKS_MAX: Final = 100
+"""Chunks looked at for the one with the sound."""
 
 _FORMAT_PCM: Final = 1
 _FORMAT_A_LAW: Final = 6
@@ -58,29 +65,66 @@ def pcm16_header(data_bytes: int, *, channels: int = 1, rate_hz: int = SAMPLES_P
 
 def read_frames(data: bytes, law: Law) -> list[bytes]:
     """The speech of a WAV file as frames of 160 bytes in `law`; the last one is filled up with silence."""
-    return read_sound(data, (law,))[law]
+    return [frame for piece in open_wav(data).slices((law,)) for frame in piece[law]]
 
 
-def read_sound(data: bytes, laws: Iterable[Law]) -> dict[Law, list[bytes]]:
-    """The same in several laws, for little more than one costs."""
-    kind, channels, rate_hz, body = _open(data)
-    native = _LAW_OF.get(kind) if channels == 1 and rate_hz == SAMPLES_PER_S else None
-    linear = body if kind == _FORMAT_PCM else decode(_LAW_OF[kind], body)
-    if channels == 2:
-        linear = audioop.tomono(linear, 2, 0.5, 0.5)
-    linear = _to_8_khz(linear, rate_hz)
-    return {law: _framed(body if law == native else encode(law, linear), law) for law in laws}
+@dataclass(frozen=True, slots=True)
+class Wav:
+    """A file that can be read. Nothing of its sound has been decoded yet."""
+
+    kind: int
+    channels: int
+    rate_hz: int
+    body: memoryview
+
+    @property
+    def length_s(self) -> float:
+        """How long it sounds."""
+        return len(self.body) / self._bytes_per_instant / self.rate_hz
+
+    def slices(self, laws: Iterable[Law]) -> Iterator[dict[Law, list[bytes]]]:
+        """Its frames in several laws, for little more than one costs; each step decodes a tenth of a second.
+
+        What decodes keeps all other threads of the process waiting: for a millisecond or two at each step.
+        """
+        rest = dict.fromkeys(laws, b"")
+        for encoded in self._encoded(tuple(rest)):
+            frames = {}
+            for law, piece in encoded.items():
+                whole = rest[law] + piece
+                end = len(whole) - len(whole) % FRAME_BYTES
+                rest[law] = whole[end:]
+                frames[law] = [whole[at : at + FRAME_BYTES] for at in range(0, end, FRAME_BYTES)]
+            yield frames
+        yield {law: [last.ljust(FRAME_BYTES, bytes([SILENCE_BYTE[law]]))] if last else [] for law, last in rest.items()}
+
+    @property
+    def _bytes_per_instant(self) -> int:
+        return _BITS_OF[self.kind] // 8 * self.channels
+
+    def _pieces(self) -> Iterator[bytes]:
+        step = self.rate_hz // SLICES_PER_S * self._bytes_per_instant
+        return (bytes(self.body[at : at + step]) for at in range(0, len(self.body), step))
+
+    def _encoded(self, laws: tuple[Law, ...]) -> Iterator[dict[Law, bytes]]:
+        native = _LAW_OF.get(self.kind) if self.channels == 1 and self.rate_hz == SAMPLES_PER_S else None
+        if native is None:
+            for linear in _to_8_khz(map(self._linear, self._pieces()), self.rate_hz):
+                yield {law: encode(law, linear) for law in laws}
+            return
+        for piece in self._pieces():
+            linear = decode(native, piece)
+            yield {law: piece if law == native else encode(law, linear) for law in laws}
+
+    def _linear(self, piece: bytes) -> bytes:
+        linear = piece if self.kind == _FORMAT_PCM else decode(_LAW_OF[self.kind], piece)
+        return audioop.tomono(linear, 2, 0.5, 0.5) if self.channels == 2 else linear
 
 
-def _framed(encoded: bytes, law: Law) -> list[bytes]:
-    encoded += bytes([SILENCE_BYTE[law]]) * (-len(encoded) % FRAME_BYTES)
-    return [encoded[at : at + FRAME_BYTES] for at in range(0, len(encoded), FRAME_BYTES)]
-
-
-def _open(data: bytes) -> tuple[int, int, int, bytes]:
-    """Format, channels, rate and sample data of a file that is good in all of them."""
+def open_wav(data: bytes) -> Wav:
+    """A file that is good in format, channels and rate."""
     chunks = _chunks(data)
-    layout = chunks.get(b"fmt ", b"")
+    layout = chunks.get(b"fmt ", memoryview(b""))
     if len(layout) < _FORMAT.size:
         raise WavError("its format chunk is missing or cut short")
     kind, channels, rate_hz, _, _, bits = _FORMAT.unpack_from(layout)
@@ -95,40 +139,61 @@ def _open(data: bytes) -> tuple[int, int, int, bytes]:
     if b"data" not in chunks:
         raise WavError("it holds no audio data")
     body = chunks[b"data"]
-    return kind, channels, rate_hz, body[: len(body) - len(body) % (bits // 8 * channels)]
+    return Wav(kind, channels, rate_hz, body[: len(body) - len(body) % (bits // 8 * channels)])
 
 
-def _chunks(data: bytes) -> dict[bytes, bytes]:
+def _chunks(data: bytes) -> dict[bytes, memoryview]:
     """The first chunk of each name. A last chunk with a length of nothing, or of too much, reaches to the end."""
     if len(data) < _RIFF.size or data[:4] != b"RIFF" or data[8:12] != b"WAVE":
         raise WavError("it is not a WAV file")
-    chunks: dict[bytes, bytes] = {}
+    view = memoryview(data)
+    chunks: dict[bytes, memoryview] = {}
     at = _RIFF.size
-    while at + _CHUNK.size <= len(data) and b"data" not in chunks:
+    for _ in range(CHUNKS_MAX):
+        if at + _CHUNK.size > len(data) or b"data" in chunks:
+            break
         name, size = _CHUNK.unpack_from(data, at)
         at += _CHUNK.size
         end = len(data) if name == b"data" and size == 0 else at + size
-        chunks.setdefault(name, data[at:end])
+        chunks.setdefault(name, view[at:end])
         at = end + size % 2
     return chunks
 
 
-def _to_8_khz(linear: bytes, rate_hz: int) -> bytes:
+def _to_8_khz(pieces: Iterable[bytes], rate_hz: int) -> Iterator[bytes]:
     """Resample 16-bit mono: up to a multiple of 8 kHz where needed, then filtered down."""
     factor = -(-rate_hz // SAMPLES_PER_S)
     if rate_hz != factor * SAMPLES_PER_S:
-        linear, _ = audioop.ratecv(linear, 2, 1, rate_hz, factor * SAMPLES_PER_S, None)
-    return linear if factor == 1 else _decimate(linear, factor)
+        pieces = _up(pieces, rate_hz, factor * SAMPLES_PER_S)
+    return iter(pieces) if factor == 1 else _decimate(pieces, factor)
 
 
-def _decimate(linear: bytes, factor: int) -> bytes:
-    """Every `factor`-th sample of the low-passed signal (a windowed sinc), one tap of all samples at a time."""
+def _up(pieces: Iterable[bytes], rate_hz: int, wanted_hz: int) -> Iterator[bytes]:
+    state = None
+    for piece in pieces:
+        linear, state = audioop.ratecv(piece, 2, 1, rate_hz, wanted_hz, state)
+        yield linear
+
+
+def _decimate(pieces: Iterable[bytes], factor: int) -> Iterator[bytes]:
+    """Every `factor`-th sample of the low-passed signal (a windowed sinc). A sample waits for those that it needs."""
     side = _TAPS_PER_FACTOR * factor
-    count = len(linear) // 2 // factor
-    edge = bytes(4 * side)
-    wide = audioop.mul(audioop.lin2lin(linear[: 2 * count * factor], 2, 4), 4, 1 / _HEADROOM)
-    samples = array("i", edge + wide + edge)
     taps = _low_pass(side, factor)
+    edge = bytes(4 * side)
+    wide, came, went = edge, 0, 0
+    for piece in pieces:
+        came += len(piece) // 2
+        wide += audioop.mul(audioop.lin2lin(piece, 2, 4), 4, 1 / _HEADROOM)
+        count = max(0, (len(wide) // 4 - 2 * side) // factor)
+        yield _filtered(wide, count, factor, taps)
+        wide, went = wide[4 * count * factor :], went + count
+    yield _filtered(wide + edge, came // factor - went, factor, taps)
+
+
+def _filtered(wide: bytes, count: int, factor: int, taps: list[float]) -> bytes:
+    """So many samples, one tap of all of them at a time. The first is as far from the beginning as there are taps."""
+    side = len(taps) - 1
+    samples = array("i", wide)
 
     def shifted(by: int) -> bytes:
         return samples[side + by : side + by + count * factor : factor].tobytes()

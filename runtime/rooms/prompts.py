@@ -1,15 +1,18 @@
 """Prompts as sound: the bridge's own, and those that users put into its `--prompts` folder. The edge to their files.
 
 A rule names a file of that folder and nothing else: no path, no link that leads out of it. A file is looked at again
-when a prompt is asked for, and read again when it has changed; both on a thread of its own, because a disk that hangs
-must hang nothing but prompts. What cannot be played is told once, and the bridge's own prompt is played instead.
+when a prompt is asked for, and read again when it has changed, though not all the time; both on a thread of its own,
+because a disk that hangs must hang nothing but prompts. It is decoded bit by bit, because what decodes holds up the
+whole process. What cannot be played is told once, and the bridge's own prompt is played instead.
 """
 
 from __future__ import annotations
 
+import math
 import os
 import stat
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,14 +20,14 @@ from pathlib import Path
 from queue import SimpleQueue
 
 from runtime.calls.pin_dialogue import Prompt
-from runtime.limits import PROMPT_BYTES_MAX, PROMPT_FILES_MAX, PROMPT_S_MAX, TICK_S
-from runtime.media.wav import WavError, read_sound
+from runtime.limits import PROMPT_BYTES_MAX, PROMPT_FILES_MAX, PROMPT_PAUSE_S, PROMPT_READ_EVERY_S, PROMPT_S_MAX
+from runtime.media.codecs.g711 import Law
+from runtime.media.wav import WavError, open_wav
 from runtime.rooms.booth import Fetch, Sound
 from runtime.routing.route import LAWS
 from schemas.tables.tables import Tables
 
 OWN_PROMPTS = Path(__file__).resolve().parents[1] / "media" / "prompts"
-FRAMES_MAX = round(PROMPT_S_MAX / TICK_S)
 
 Stamp = tuple[int, int, int]
 """Inode, size and time of change of a file: when one of them moves, it is read again."""
@@ -41,18 +44,25 @@ class _Known:
     stamp: Stamp | None
     sound: Sound | None
     fault: str = ""
+    read_at: float = -math.inf
+    """When its sound was decoded, in monotonic seconds."""
 
 
 class Prompts:
     """One bridge's prompts. `hand_over(call)` has the event loop call something; `log(words)` is called there."""
 
     def __init__(
-        self, folder: Path, hand_over: Callable[[Callable[[], None]], object], log: Callable[[str], None]
+        self,
+        folder: Path,
+        hand_over: Callable[[Callable[[], None]], object],
+        log: Callable[[str], None],
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._folder = folder
         self._hand_over = hand_over
         self._log = log
-        self._own = {prompt: _sound((OWN_PROMPTS / f"{prompt}.wav").read_bytes()) for prompt in Prompt}
+        self._clock = clock
+        self._own = {prompt: _sound((OWN_PROMPTS / f"{prompt}.wav").read_bytes(), lambda: None) for prompt in Prompt}
         self._known: OrderedDict[str, _Known] = OrderedDict()
         self._awaited: dict[str, list[Fetch]] = {}
         self._told: dict[str, str] = {}
@@ -111,7 +121,7 @@ class Prompts:
 
     def _look(self, file: str, known: _Known | None) -> None:
         try:
-            found = _read(self._folder, file, known)
+            found = _read(self._folder, file, known, self._clock())
         except PromptError as fault:
             found = _Known(None, None, str(fault))
         if not self._stopped:
@@ -167,7 +177,7 @@ def _rule_words(first: str, count: int) -> str:
     return f"DispatchRule {first}" if count == 1 else f"DispatchRule {first} and {count - 1} more"
 
 
-def _read(folder: Path, file: str, known: _Known | None) -> _Known:
+def _read(folder: Path, file: str, known: _Known | None, now: float) -> _Known:
     """The file, read if it is not the one that is known. PromptError when it cannot be opened."""
     try:
         home, path = folder.resolve(), (folder / file).resolve(strict=True)
@@ -176,7 +186,7 @@ def _read(folder: Path, file: str, known: _Known | None) -> _Known:
         # Without O_NONBLOCK a named pipe would be waited for.
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
         try:
-            return _read_open(handle, known)
+            return _read_open(handle, known, now)
         finally:
             os.close(handle)
     except OSError as fault:
@@ -185,34 +195,44 @@ def _read(folder: Path, file: str, known: _Known | None) -> _Known:
         raise PromptError("its links lead in a circle") from fault
 
 
-def _read_open(handle: int, known: _Known | None) -> _Known:
+def _read_open(handle: int, known: _Known | None, now: float) -> _Known:
     status = os.fstat(handle)
     if not stat.S_ISREG(status.st_mode):
         raise PromptError("it is no file")
     stamp = status.st_ino, status.st_size, status.st_mtime_ns
-    if known is not None and known.stamp == stamp:
+    if known is not None and (known.stamp == stamp or now < known.read_at + PROMPT_READ_EVERY_S):
         return known
     with open(handle, "rb", closefd=False) as stream:
         data = stream.read(PROMPT_BYTES_MAX + 1)
     try:
-        return _Known(stamp, _sound(data))
+        return _Known(stamp, _sound(data, _breathe), read_at=now)
     except PromptError as fault:
         return _Known(stamp, None, str(fault))
 
 
-def _sound(data: bytes) -> Sound:
+def _sound(data: bytes, pause: Callable[[], None]) -> Sound:
+    """The frames, decoded bit by bit with pauses between; what is too long is refused before."""
     if len(data) > PROMPT_BYTES_MAX:
         raise PromptError(f"it is larger than {PROMPT_BYTES_MAX >> 20} MiB")
+    sound: dict[Law, list[bytes]] = {law: [] for law in LAWS.values()}
     try:
-        sound = read_sound(data, LAWS.values())
+        wav = open_wav(data)
+        if wav.length_s > PROMPT_S_MAX:
+            raise PromptError(f"it is longer than {PROMPT_S_MAX} s")
+        for piece in wav.slices(sound):
+            for law, frames in piece.items():
+                sound[law] += frames
+            pause()
     except WavError as fault:
         raise PromptError(str(fault)) from fault
-    frames = max(map(len, sound.values()))
-    if not frames:
+    if not all(sound.values()):
         raise PromptError("it holds no sound")
-    if frames > FRAMES_MAX:
-        raise PromptError(f"it is longer than {PROMPT_S_MAX} s")
     return sound
+
+
+def _breathe() -> None:
+    """Let the event loop, which ticks every call's media, go on: what decodes holds the interpreter's lock."""
+    time.sleep(PROMPT_PAUSE_S)
 
 
 def prompts_folder(chosen: Path | None, manifests: Path | None, state: Path) -> Path:

@@ -22,8 +22,9 @@ class ReconcilerChild:
     """Runs `reconcile watch DIR`; `log(event, **fields)` hears of its deaths."""
 
     def __init__(self, folder: Path, state: Path, tables: str, log: Callable[..., None]) -> None:
+        # -P: the working folder is no place for modules; a yaml.py that lies there must not run.
         self._command = [
-            sys.executable, "-m", "reconciler", "--state", str(state), "--tables", tables,
+            sys.executable, "-P", "-m", "reconciler", "--state", str(state), "--tables", tables,
             "watch", str(folder), "--exit-with-parent",
         ]  # fmt: skip
         self._log = log

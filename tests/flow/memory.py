@@ -280,12 +280,13 @@ class Caller:
         body: bytes | None = None,
         headers: Sequence[tuple[str, str]] = (),
         login: Login | None = None,
+        to: str | None = None,
     ) -> Caller:
-        """Call a number, and let the answer come."""
+        """Call a number, and let the answer come. `to`: the To field names another."""
         self.local = LocalMedia(*self.media_address, codecs, dtmf=True, session_id=1)
         self.leg = self.endpoint.invite(
             f"sip:{called}@{BRIDGE[0]}", Path("udp", self.address, BRIDGE), self.world.now,
-            from_=f"<sip:{self.number}@{self.address[0]}>", to=f"<sip:{called}@{BRIDGE[0]}>",
+            from_=f"<sip:{self.number}@{self.address[0]}>", to=f"<sip:{called if to is None else to}@{BRIDGE[0]}>",
             body=self.offer_answer.offer(self.local) if body is None else body, headers=headers, login=login,
         )  # fmt: skip
         self.world.settle()

@@ -48,6 +48,19 @@ def test_a_caller_that_knows_the_password_comes_in_and_the_challenge_leaves_no_r
     assert (record.reason, record.trunk, record.room) == ("hangup", "default/acme", "lobby")
 
 
+def test_a_password_opens_no_other_number_than_it_was_given_for() -> None:
+    """The digest covers the Request-URI, and routing goes by To."""
+    bridge = world()
+    caller = bridge.caller().dial(NUMBER, login=ACME, to="+15550100001")
+    assert caller.status == 403
+    assert "To names another number" in caller.warning
+    assert bridge.records[-1].reason == "another-number"
+
+
+def test_the_number_may_be_written_in_two_ways() -> None:
+    assert world().caller().dial(NUMBER, login=ACME, to=NUMBER.removeprefix("+")).status == 200
+
+
 def test_a_call_that_is_up_is_not_asked_again() -> None:
     bridge = world()
     caller = bridge.caller().dial(NUMBER, login=ACME)

@@ -105,12 +105,12 @@ def test_explain_and_the_bridge_agree(seed: int, tmp_path: Path) -> None:
     (folder / "all.yaml").write_text(yaml.safe_dump_all(manifests(random)))
     for index, pin in enumerate(PINS):
         (folder / f"pin-{index}").write_text(pin)
-    reconcile("--state", str(tmp_path), "--tables", url, "apply", str(folder))
+    reconcile("--state", str(tmp_path / "state"), "--tables", url, "apply", str(folder))
     store = open_tables(url)
     tables = Tables.build(store.load().rows)
     store.close()
     region = random.choice(["", *REGIONS])
-    key = read_key(str(tmp_path), {})
+    key = read_key(str(tmp_path / "state"), {})
     world = World(tables, region=region, seed=seed, unseal=Sealer(key).unseal if key else unseals_nothing)
     for _ in range(CALLS_PER_WORLD):
         called, caller, source = random.choice(NUMBERS), random.choice(SPELLED), random.choice(SOURCES)
@@ -119,7 +119,7 @@ def test_explain_and_the_bridge_agree(seed: int, tmp_path: Path) -> None:
         phone = world.caller(source, caller.replace(" ", ""))
         phone.dial(called)
         asking = ["explain", str(folder), "--to", called, "--from", phone.number, "--ip", source,
-                  "--region", region, "-o", "json", "--state", str(tmp_path)]  # fmt: skip
+                  "--region", region, "-o", "json", "--state", str(tmp_path / "state")]  # fmt: skip
         told = json.loads(reconcile(*asking))
         decision = told["decision"]
         if len(world.booth):

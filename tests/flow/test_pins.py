@@ -8,7 +8,7 @@ import pytest
 
 from runtime.calls.pin_dialogue import FIRST_KEY_S, NEXT_KEY_S, PROMPTING_S_MAX, TRIES_MAX, Prompt
 from runtime.calls.record import EndedBy
-from runtime.gate.pin_guesses import LOCKED_S, WRONG_MAX
+from runtime.gate.pin_guesses import LOCKED_S, TRUNK_WRONG_BURST, TRUNK_WRONG_PER_S, WRONG_MAX
 from runtime.media.codecs.g711 import Law
 from schemas.seal import KEY_BYTES, PIN, Place, Sealer
 from schemas.tables.decisions import CallFacts, PinNeeded, Reason
@@ -244,15 +244,37 @@ def test_many_calls_at_once_are_no_more_guesses() -> None:
     assert (record.trunk, record.rule, record.trail) == ("default/home", "default/board", ())
 
 
-def test_a_right_pin_forgives_the_wrong_ones() -> None:
+def test_a_right_pin_forgives_nothing() -> None:
+    """Two guesses at another room's PIN, then one's own, and so on for ever."""
     bridge = world()
-    for _ in range(4):
-        caller = bridge.caller().dial(NUMBER)
-        press(caller, WRONG + "#")
-        press(caller, WRONG + "#")
-        press(caller, RIGHT + "#")
-        assert room_of(bridge, "board") == 1
-        caller.hang_up()
+    caller = bridge.caller().dial(NUMBER)
+    press(caller, WRONG + "#")
+    press(caller, WRONG + "#")
+    press(caller, RIGHT + "#")
+    assert room_of(bridge, "board") == 1
+    caller.hang_up()
+    caller = bridge.caller().dial(NUMBER)
+    press(caller, WRONG + "#")
+    bridge.step(PROMPT_S + 1)
+    assert caller.ended
+    assert bridge.caller().dial(NUMBER).status == 403
+
+
+def test_callers_of_many_numbers_are_held_back_together() -> None:
+    bridge = world()
+    asked = bridge.caller().dial(NUMBER)
+    press(bridge.caller(number="+15550100001").dial(NUMBER), WRONG + "#")
+    guesses = bridge.switchboard._prompting._guesses
+    while not guesses.trunk_spent_s("default/home", bridge.now):
+        guesses.wrong("192.0.2.1", f"+1555{len(guesses)}", "default/home", bridge.now)
+    assert len(guesses) <= TRUNK_WRONG_BURST + 1, "the first caller counted"
+    refused = bridge.caller(number="+15550107777").dial(NUMBER)
+    assert refused.status == 403
+    assert "callers of this trunk" in refused.warning
+    press(asked, RIGHT + "#")
+    assert not room_of(bridge, "board"), "nor is a PIN of those looked at who were asked before"
+    bridge.step(1 / TRUNK_WRONG_PER_S)
+    assert bridge.caller(number="+15550107777").dial(NUMBER).status == 200
 
 
 def test_the_files_of_a_rule_are_played() -> None:

@@ -167,7 +167,18 @@ def sipp_is_challenged(bridge: BridgeProcess, work: Path, password: str) -> None
     (work / "login.csv").write_text(f"SEQUENTIAL\n[authentication username=carrier password={password}]\n")
     before = len(bridge.records())
     done = sipp(
-        bridge.target, work, "-sf", str(SCENARIOS / "uac-auth.xml"), "-inf", "login.csv", "-s", NUMBER, "-m", "1"
+        bridge.target,
+        work,
+        "-sf",
+        str(SCENARIOS / "uac-auth.xml"),
+        "-inf",
+        "login.csv",
+        "-s",
+        NUMBER,
+        "-m",
+        "1",
+        "-auth_uri",
+        f"{NUMBER}@{bridge.target}",
     )
     assert done.returncode == 0, done.stdout[-2000:]
     wait_for(lambda: len(bridge.records()) > before, "the record")

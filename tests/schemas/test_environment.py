@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.environment import load_env_file, parse_env
+from schemas.environment import load_env_file, parse_env, variables
 
 
 def test_the_environment_wins_over_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -56,3 +56,29 @@ A=2
 @given(st.text(max_size=200))
 def test_any_text_is_a_file(text: str) -> None:
     assert all(isinstance(value, str) for value in parse_env(text).values())
+
+
+@pytest.mark.parametrize(
+    "name", ["PATH", "HOME", "SHELL", "PYTHONPATH", "PYTHONSTARTUP", "LD_PRELOAD", "DYLD_INSERT_LIBRARIES", "ACME"]
+)
+def test_only_our_own_names_of_the_file_reach_children(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(name, raising=False)
+    file = tmp_path / ".env"
+    file.write_text(f"{name}=evil\n")
+    load_env_file(file)
+    assert name not in os.environ
+    assert variables()[name] == "evil"
+    load_env_file(tmp_path / "missing")
+    assert name not in variables()
+
+
+def test_the_environment_wins_over_the_file_for_other_names_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ACME", "set")
+    file = tmp_path / ".env"
+    file.write_text("ACME=file\n")
+    load_env_file(file)
+    assert variables()["ACME"] == "set"

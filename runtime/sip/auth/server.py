@@ -9,7 +9,7 @@ The call layer asks about one request at a time; no nonce is kept. What is decid
   stale=true. So nobody learns from it whether a password is right, and nobody fails in another's name.
 - A wrong answer is challenged anew, up to `TRIES_MAX`, and counted against its source (`lockout`).
 - The digest's URI must name what the Request-URI names. Proxies rewrite host, port and parameters on the way, so the
-  user part decides; URIs that name no user are told apart by their host.
+  user part decides. A URI without one is good for a Request-URI without one alone: it is for any number there.
 """
 
 from __future__ import annotations
@@ -195,7 +195,6 @@ def is_same_target(given: str, requested: str) -> bool:
         return True
     if one.user and other.user:
         return one.user.partition(";")[0] == other.user.partition(";")[0]
-    if isinstance(one, TelUri) or isinstance(other, TelUri):
+    if isinstance(one, TelUri) or isinstance(other, TelUri) or one.user or other.user:
         return False
-    # A digest without a user (SIPp, gateways that are given a domain only): then the host must be the one asked for.
-    return not one.user and one.host.lower() == other.host.lower()
+    return one.host.lower() == other.host.lower()

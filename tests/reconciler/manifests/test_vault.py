@@ -6,14 +6,17 @@ import os
 
 import pytest
 
+from reconciler.manifests.reach import Reach, folders_of
 from reconciler.manifests.vault import Vault
 from reconciler.model.secrets import Unreadable
 from schemas.seal import KEY_BYTES, SECRET_BYTES_MAX, Sealer
 from tests.reconciler.declaring import declared, rule
 
+ANYWHERE = Reach(("/",))
 
-def vault(environ=None, folder="", *, sealer=None, needed=True):
-    return Vault(str(folder), environ if environ is not None else {}, sealer, needed=needed)
+
+def vault(environ=None, folder="", *, sealer=None, needed=True, reach=ANYWHERE):
+    return Vault(str(folder), environ if environ is not None else {}, sealer, needed=needed, reach=reach)
 
 
 def files(place, name="a.yaml"):
@@ -157,3 +160,61 @@ def test_what_is_no_longer_named_is_forgotten():
 
 def test_no_value_is_shown():
     assert "1234" not in repr(vault({"PIN": "1234"}).open(files({"env": "PIN"})))
+
+
+def read_within(path, reach):
+    (found,) = vault(reach=reach).open(files({"file": str(path)})).found.values()
+    return found
+
+
+@pytest.fixture
+def places(tmp_path):
+    for name in ("manifests", "manifests/state", "manifests2", "operator", "operator/..2026"):
+        (tmp_path / name).mkdir()
+    for name in ("manifests/pin", "manifests/state/api.key", "manifests2/pin", "operator/..2026/pin", "shadow"):
+        (tmp_path / name).write_text("1234")
+    (tmp_path / "operator" / "..data").symlink_to("..2026")
+    (tmp_path / "operator" / "pin").symlink_to("..data/pin")
+    (tmp_path / "manifests" / "out").symlink_to(tmp_path / "shadow")
+    (tmp_path / "manifests" / "beside").symlink_to("../manifests2")
+    (tmp_path / "manifests" / "in").symlink_to("pin")
+    (tmp_path / "manifests" / "granted").symlink_to(tmp_path / "operator" / "pin")
+    (tmp_path / "current").symlink_to("manifests")
+    return tmp_path
+
+
+def test_a_file_is_read_below_the_manifests_and_below_what_the_operator_names(places):
+    reach = Reach((*folders_of([str(places / "current")]), str(places / "operator")))
+    for name in ("manifests/pin", "current/pin", "manifests/in", "operator/pin", "manifests/granted"):
+        assert read_within(places / name, reach) == b"1234", name
+
+
+@pytest.mark.parametrize(
+    "name", ["shadow", "manifests/out", "manifests/../shadow", "manifests/beside/pin", "operator/pin"]
+)
+def test_no_other_file_is_read_wherever_a_link_leads(places, name):
+    found = read_within(places / name, Reach(folders_of([str(places / "manifests")])))
+    assert isinstance(found, Unreadable)
+    assert found.what == f"the file {places / name} is outside of the folders that manifests may read"
+    assert "--secret-files DIR" in found.hint
+
+
+def test_the_state_folder_is_closed_even_among_the_manifests(places):
+    reach = Reach((str(places),), (str(places / "manifests" / "state"),))
+    found = read_within(places / "manifests" / "state" / "api.key", reach)
+    assert isinstance(found, Unreadable)
+    assert "dialplane's own" in found.what
+
+
+def test_sources_open_their_own_folders_and_standard_input_none(tmp_path):
+    (tmp_path / "a.yaml").touch()
+    assert folders_of([str(tmp_path), str(tmp_path / "a.yaml"), "a.yaml", "-"]) == (str(tmp_path), str(tmp_path), ".")
+
+
+@pytest.mark.parametrize(
+    "name", ["DIALPLANE_SECRET_KEY", "LIVEKIT_API_SECRET", "PATH", "HOME", "LD_PRELOAD", "PYTHONPATH"]
+)
+def test_a_variable_that_is_nobodys_secret_is_not_read(name):
+    found = opened({"env": name}, {name: "1234"})
+    assert isinstance(found, Unreadable)
+    assert found.what == f"the environment variable {name} is not for manifests"

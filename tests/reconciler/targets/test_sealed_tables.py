@@ -10,6 +10,7 @@ import pytest
 from reconciler.loop import Loop, declared_by
 from reconciler.manifests.folder import Folder, Reading
 from reconciler.manifests.quiet import Batch
+from reconciler.manifests.reach import Reach
 from reconciler.manifests.vault import Vault
 from reconciler.plan.gates import Allowances
 from reconciler.plan.render import text
@@ -38,7 +39,7 @@ class House:
         self.problems: list[Problem] = []
         self.sealer = SEALER
         target = TablesTarget(self.store, "default", wall=lambda: 1000.0)
-        self.vault = Vault("", self.environ, lambda: self.sealer, needed=True)
+        self.vault = Vault("", self.environ, lambda: self.sealer, needed=True, reach=Reach((str(work),)))
         self.loop = Loop(Folder(str(self.folder)), target, self.said.append, self._report, vault=self.vault)
         self.write(
             declaring.trunk(inbound={"allowedAddresses": ["10.0.0.1"], "auth": auth({"env": "PW"})}),
@@ -55,7 +56,13 @@ class House:
         return self.store.head().revision
 
     def plan(self, environ: Mapping[str, str] | None = None) -> Planned:
-        vault = Vault("", self.environ if environ is None else environ, lambda: self.sealer, needed=False)
+        vault = Vault(
+            "",
+            self.environ if environ is None else environ,
+            lambda: self.sealer,
+            needed=False,
+            reach=Reach((str(self.folder),)),
+        )
         declared = declared_by(Folder(str(self.folder)).refresh(), vault)
         return TablesTarget(self.store, "default").plan(declared, Allowances())
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from runtime.media import wav
 from runtime.media.codecs import g711
-from runtime.media.wav import WavError, pcm16_header, read_frames
+from runtime.media.wav import SLICES_PER_S, WavError, open_wav, pcm16_header, read_frames
 
 
 def tone(hz: float, rate_hz: int, seconds: float = 1.0, amplitude: int = 12000) -> bytes:
@@ -148,3 +148,13 @@ def test_no_file_raises_anything_but_a_wav_error(noise, cut):
         except WavError:
             continue
         assert all(len(frame) == 160 for frame in frames)
+
+
+@pytest.mark.parametrize("rate_hz", [8_000, 11_025, 16_000, 44_100, 47_999, 48_000])
+def test_no_step_decodes_more_than_a_slice_and_nothing_is_lost(rate_hz: int) -> None:
+    data = pcm16_header(4 * rate_hz, rate_hz=rate_hz) + bytes(4 * rate_hz)
+    opened = open_wav(data)
+    assert opened.length_s == 2
+    steps = [frames["pcmu"] for frames in opened.slices(("pcmu",))]
+    assert max(map(len, steps)) <= 50 // SLICES_PER_S + 1
+    assert sum(map(len, steps)) == 2 * 50

@@ -12,8 +12,8 @@ from queue import Empty, Queue
 import pytest
 
 from runtime.calls.pin_dialogue import Prompt
-from runtime.limits import PROMPT_BYTES_MAX, PROMPT_S_MAX
-from runtime.media.wav import pcm16_header, read_frames
+from runtime.limits import PROMPT_BYTES_MAX, PROMPT_READ_EVERY_S, PROMPT_S_MAX
+from runtime.media.wav import SLICES_PER_S, Wav, pcm16_header, read_frames
 from runtime.rooms import prompts as module
 from runtime.rooms.booth import Fetch, Sound
 from runtime.rooms.prompts import OWN_PROMPTS, Prompts, prompts_folder
@@ -32,7 +32,8 @@ class Loop:
     def __init__(self, folder: Path) -> None:
         self.log: list[str] = []
         self._handed: Queue[Callable[[], None]] = Queue()
-        self.prompts = Prompts(folder, self._handed.put, self.log.append)
+        self.now = 0.0
+        self.prompts = Prompts(folder, self._handed.put, self.log.append, lambda: self.now)
         self.prompts.start()
 
     def fetch(self, file: str, prompt: Prompt = Prompt.ASK) -> Fetch:
@@ -81,6 +82,9 @@ def test_a_file_is_played_in_every_law_and_read_again_when_it_has_changed(loop: 
     assert {law: len(frames) for law, frames in first.items()} == {"pcmu": 50, "pcma": 50}
     assert loop.fetch("hello.wav").sound is first, "an unchanged file is not read again"
     path.write_bytes(wav(2))
+    loop.now = PROMPT_READ_EVERY_S - 1
+    assert loop.fetch("hello.wav").sound is first, "one that keeps changing is not read all the time"
+    loop.now = PROMPT_READ_EVERY_S
     second = loop.fetch("hello.wav").sound
     assert second is not None
     assert len(second["pcmu"]) == 100
@@ -156,6 +160,26 @@ def test_what_cannot_be_played_is_told_once_and_the_own_prompt_is_heard(
     sound = loop.fetch("hello.wav").sound
     assert sound is not None
     assert len(sound["pcmu"]) == 50, "once it is put right it is played"
+
+
+def test_what_is_too_long_is_not_decoded(loop: Loop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Decoding the largest file of one byte per sample held up every live call for 300 ms."""
+    monkeypatch.setattr(Wav, "slices", lambda *_: pytest.fail("decoded"))
+    (tmp_path / "prompts" / "hello.wav").write_bytes(wav(PROMPT_S_MAX + 0.1))
+    assert loop.fetch("hello.wav").sound == loop.prompts.fetch(Prompt.ASK, "").sound
+    assert "longer than" in loop.log[0]
+
+
+def test_decoding_pauses_after_every_tenth_of_a_second(
+    loop: Loop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses: list[float] = []
+    monkeypatch.setattr("runtime.rooms.prompts.time.sleep", pauses.append)
+    (tmp_path / "prompts" / "hello.wav").write_bytes(wav(PROMPT_S_MAX, rate=48_000)[: PROMPT_BYTES_MAX - 1])
+    sound = loop.fetch("hello.wav").sound
+    assert sound is not None
+    assert len(sound["pcmu"]) == 50 * PROMPT_S_MAX
+    assert len(pauses) >= PROMPT_S_MAX * SLICES_PER_S
 
 
 def test_a_link_that_stays_in_the_folder_is_followed(loop: Loop, tmp_path: Path) -> None:

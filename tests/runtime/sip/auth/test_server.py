@@ -242,7 +242,8 @@ def test_schemes_that_nobody_knows_are_challenged():
         ("tel:+1555", "sip:+1555@a", True),
         ("sip:+1555;phone-context=x@a", "sip:+1555@a", True),
         ("sip:+1555@a", "sip:+1666@a", False),
-        ("sip:a:5999", "sip:+1555@a:5060", True),  # SIPp names no user
+        ("sip:a:5999", "sip:a:5060", True),
+        ("sip:a", "sip:+1555@a", False),  # it would be good for any number
         ("sip:b", "sip:+1555@a", False),
         ("sip:+1555@a", "sip:a", False),
         ("tel:+1555", "sip:a", False),
