@@ -125,5 +125,15 @@ TCP_UNSENT_BYTES_MAX = 256 << 10
 TCP_TURN_S_MAX = 0.002
 """How long the messages of all connections together may take in one turn of the event loop: media waits for it."""
 
+TCP_READS_PER_MESSAGE_MAX = 8
+"""Reads that one message may take. After that its connection is read in turn with others that bring crumbs: media
+waits as long for a read that brings a byte as for one that brings a message."""
+
+TCP_CRUMBS_EVERY_S = 0.005
+"""How often connections that bring crumbs are read; meanwhile the kernel gathers them."""
+
+TCP_CRUMBS_AT_ONCE = 16
+"""How many of them each time."""
+
 TCP_MESSAGES_PER_TURN_MAX = 16
 """Messages of one connection handled in one turn of the event loop, so that a burst cannot hold up media."""

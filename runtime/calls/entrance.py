@@ -15,7 +15,7 @@ from typing import Final
 
 from runtime.calls.arrival import names_the_called
 from runtime.calls.reasons import EndReason
-from runtime.routing.route import Admission, Arrival, PasswordNeeded, PinAsked, Rejection, password_needed, route
+from runtime.routing.route import Admission, Arrival, PasswordNeeded, PinAsked, Rejection, first_word, route
 from runtime.sip.auth.digest import ALGORITHMS
 from runtime.sip.auth.server import REALM_DEFAULT, Account, Asked, DigestServer, Failed
 from runtime.sip.message import Request
@@ -67,14 +67,18 @@ class Entrance:
         assert not isinstance(verdict, PasswordNeeded), "a proven user is not asked again"
         return verdict, True
 
-    def challenge(self, tables: Tables, request: Request, arrival: Arrival, region: str, now: float) -> Pairs | None:
-        """The headers of the 401 that this INVITE gets before anything is kept of it; None: `ask` decides."""
-        needed = password_needed(tables, arrival, region)
-        account = self._account(needed.trunk) if needed is not None else None
+    def turns_away(
+        self, tables: Tables, request: Request, arrival: Arrival, region: str, now: float
+    ) -> Challenge | int | None:
+        """What an INVITE gets with nothing kept of it: a challenge, or a stranger's status. None: `ask` decides."""
+        first = first_word(tables, arrival, region)
+        if not isinstance(first, PasswordNeeded):
+            return first
+        account = self._account(first.trunk)
         if not isinstance(account, Account):
             return None
         asked = self._digest.asks(request, account, arrival.source, now)
-        return asked.headers if asked is not None else None
+        return Challenge(asked.headers) if asked is not None else None
 
     def vouches(self, head: bytes, source: str, now: float) -> bool:
         """Whether a request that nobody has parsed yet answers a challenge that was sent to its source."""

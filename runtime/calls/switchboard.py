@@ -150,8 +150,10 @@ class Switchboard(Board):
         """Whether a trunk of the live tables could take a call from there, known or not."""
         return self._tables.source_index.may_call(parse_address(address))
 
-    def challenges(self, request: Request, path: Path, now: float) -> Pairs | None:
-        """What a 401 to this new INVITE says, where it shows no credentials that could be judged; None: take it.
+    def turns_away(self, request: Request, path: Path, now: float) -> tuple[int, Pairs] | None:
+        """What this new INVITE gets before anything is kept of it; None: take it.
+
+        That is 401 where it shows no credentials that could be judged, and the refusal of a stranger.
 
         The endpoint asks before it keeps anything: with a transaction for each challenge, whoever forges the address
         of one trunk filled what all of them share, and had us repeat the 401 at that address.
@@ -162,9 +164,9 @@ class Switchboard(Board):
             arrival = read_arrival(request, path)
         except SipSyntaxError:
             return None
-        headers = self._entrance.challenge(self._tables, request, arrival, self._region, now)
-        self.challenged += headers is not None
-        return headers
+        answer = self._entrance.turns_away(self._tables, request, arrival, self._region, now)
+        self.challenged += isinstance(answer, Challenge)
+        return (401, answer.headers) if isinstance(answer, Challenge) else None if answer is None else (answer, ())
 
     def vouches(self, head: bytes, address: str, now: float) -> bool:
         """Whether a message that begins so comes from who was challenged at this address a moment ago."""

@@ -36,8 +36,8 @@ STRANGER_INVITES_BURST = 3.0
 
 STRANGERS_INVITES_PER_S = 100.0
 STRANGERS_INVITES_BURST = 200.0
-"""The same for all strangers together: addresses are cheap to forge. A challenge keeps nothing and costs some 0.3 ms; a
-refusal may keep a transaction of 16 KiB for 32 s, and those of all strangers have to fit among the others."""
+"""The same for all strangers together: addresses are cheap to forge. No answer keeps anything. A challenge costs some
+0.15 ms to 0.3 ms, a refusal more: it leaves a record and lines in the log that say why."""
 
 NEIGHBOURS_INVITES_PER_S = 20.0
 NEIGHBOURS_INVITES_BURST = 40.0

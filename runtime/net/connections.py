@@ -16,10 +16,13 @@ from runtime.limits import (
     TCP_CONNECTIONS_MAX,
     TCP_CONNECTIONS_PER_ADDRESS_MAX,
     TCP_CONNECTIONS_PER_STRANGER_MAX,
+    TCP_CRUMBS_AT_ONCE,
+    TCP_CRUMBS_EVERY_S,
     TCP_FIRST_MESSAGE_S,
     TCP_IDLE_S,
     TCP_LINGER_S,
     TCP_MESSAGES_PER_TURN_MAX,
+    TCP_READS_PER_MESSAGE_MAX,
     TCP_STRANGERS_MAX,
     TCP_TURN_S_MAX,
     TCP_UNSENT_BYTES_MAX,
@@ -51,6 +54,7 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._unsent = bytearray()
         self._is_paused = False
+        self._crumbs = 0
         self._over_at: float | None = None
 
     # -- asyncio.Protocol ------------------------------------------------------------------------------------------
@@ -73,6 +77,7 @@ class Connection(asyncio.Protocol):
             return
         self.heard_at = time.monotonic()
         self._splitter.receive(data)
+        self._crumbs += 1
         if not self._is_paused:
             self.read_on()
 
@@ -154,11 +159,26 @@ class Connection(asyncio.Protocol):
                 return
             item = self._splitter.next_item(time.monotonic()) if self._over_at is None else None
             if item is None:
-                self._pause(False)
+                self._rest_from_crumbs()
                 return
+            if isinstance(item, Framed):
+                self._crumbs = 0
             self._take(item)
         self._pause(True)
         self._table.wait_for_turn(self)
+
+    def _rest_from_crumbs(self) -> None:
+        """Read again: at once, or in turn where the message that has begun comes in ever more parts."""
+        if self._crumbs < TCP_READS_PER_MESSAGE_MAX or self._over_at is not None:
+            self._pause(False)
+        elif not self._is_paused:
+            self._pause(True)
+            self._table.wait_for_crumbs(self)
+
+    def read_once_more(self) -> None:
+        """The turn of a connection that brings crumbs: for one read."""
+        self._crumbs = TCP_READS_PER_MESSAGE_MAX - 1
+        self.read_on()
 
     def _pause(self, wanted: bool) -> None:
         """Read no more from the socket for now, or read again."""
@@ -206,6 +226,7 @@ class Connections:
         self._is_closed = False
         self._turn_until: float | None = None
         self._waiting: deque[Connection] = deque()
+        self._crumbling: deque[Connection] = deque()
 
     def __len__(self) -> int:
         return len(self._all)
@@ -279,6 +300,19 @@ class Connections:
     def wait_for_turn(self, connection: Connection) -> None:
         """It has more messages than this turn had time for: it goes on behind those that wait already."""
         self._waiting.append(connection)
+
+    def wait_for_crumbs(self, connection: Connection) -> None:
+        """Its message comes in crumbs: it is read once more, some connections at a time."""
+        if not self._crumbling:
+            asyncio.get_running_loop().call_later(TCP_CRUMBS_EVERY_S, self._read_crumbs)
+        self._crumbling.append(connection)
+
+    def _read_crumbs(self) -> None:
+        turn = [self._crumbling.popleft() for _ in range(min(TCP_CRUMBS_AT_ONCE, len(self._crumbling)))]
+        if self._crumbling:
+            asyncio.get_running_loop().call_later(TCP_CRUMBS_EVERY_S, self._read_crumbs)
+        for connection in turn:
+            connection.read_once_more()
 
     def _next_turn(self) -> None:
         self._turn_until = None

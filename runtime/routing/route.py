@@ -114,9 +114,14 @@ class PinAsked:
     enter: Callable[[str], Admission | Rejection] = field(repr=False)
 
 
-def password_needed(tables: Tables, arrival: Arrival, region: str) -> PasswordNeeded | None:
-    """What `route` would say of a caller that has proven nothing, where that is to ask for a password."""
+def first_word(tables: Tables, arrival: Arrival, region: str) -> PasswordNeeded | int | None:
+    """What `route` would say to a caller that has proven nothing, where that needs no call: a password, or a status.
+
+    The status is a stranger's, who is told nothing else.
+    """
     decision = decide(tables, CallFacts(arrival.source, arrival.called, arrival.caller, region=region))
+    if isinstance(decision, Refused) and decision.stranger:
+        return decision.sip_status
     return _password_of(decision) if isinstance(decision, Challenged) else None
 
 

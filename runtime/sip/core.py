@@ -30,14 +30,14 @@ from runtime.sip.ways import SameWay, Ways, current
 from runtime.sip.writer import write_message
 
 Entropy = Callable[[int], bytes]
-Challenges = Callable[[Request, Path, float], Pairs | None]
+TurnsAway = Callable[[Request, Path, float], tuple[int, Pairs] | None]
 
 TAG_BYTES = 8
 BRANCH_BYTES = 12
 CALL_ID_BYTES = 16
 
 
-def challenges_nobody(_request: Request, _path: Path, _now: float) -> Pairs | None:
+def takes_everybody(_request: Request, _path: Path, _now: float) -> tuple[int, Pairs] | None:
     """For who takes every call as it is."""
     return None
 
@@ -69,7 +69,7 @@ class Core:
     entropy: Entropy
     ways: Ways = field(default_factory=SameWay)
     welcomes: Callable[[str], bool] = lambda _: True
-    challenges: Challenges = challenges_nobody
+    turns_away: TurnsAway = takes_everybody
     alarms: Alarms = field(default_factory=Alarms)
     legs: Legs = field(default_factory=Legs)
     events: deque[Event] = field(default_factory=deque)

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from runtime.sip.auth.client import Login
 from runtime.sip.config import EndpointConfig, EndpointLimits
-from runtime.sip.core import Challenges, Core, Counts, Entropy, challenges_nobody
+from runtime.sip.core import Core, Counts, Entropy, TurnsAway, takes_everybody
 from runtime.sip.errors import Fault
 from runtime.sip.events import Event
 from runtime.sip.intake import Intake
@@ -33,7 +33,7 @@ class Endpoint:
 
     `ways` says which transports and connections there are; None: one transport, without connections. `welcomes` says
     whether calls from an address are taken at all: where not, an INVITE gets 403 and nothing of it is kept.
-    `challenges(request, path, now)` gives the headers of the 401 that a new INVITE gets in the same way; None: take it.
+    `turns_away(request, path, now)` gives the status and headers that a new INVITE gets in the same way; None: take it.
     """
 
     def __init__(
@@ -42,9 +42,9 @@ class Endpoint:
         entropy: Entropy,
         ways: Ways | None = None,
         welcomes: Callable[[str], bool] = lambda _: True,
-        challenges: Challenges = challenges_nobody,
+        turns_away: TurnsAway = takes_everybody,
     ) -> None:
-        self._core = Core(config, entropy, ways or SameWay(), welcomes, challenges)
+        self._core = Core(config, entropy, ways or SameWay(), welcomes, turns_away)
         self._uac_requests = UacRequests(self._core)
         self._uac_invite = UacInvite(self._core, self._uac_requests)
         self._uas_invite = UasInvite(self._core, self._uac_requests.send_bye)

@@ -16,6 +16,7 @@ from runtime.sip.incoming import IncomingRequest, answerable, read_request, read
 from runtime.sip.message import Request, Response
 from runtime.sip.parser import parse_message
 from runtime.sip.path import Path
+from runtime.sip.requests import Pairs
 from runtime.sip.transactions.tables import Input, State
 from runtime.sip.uas_invite import UasInvite
 from runtime.sip.uas_requests import UasRequests
@@ -23,6 +24,9 @@ from runtime.sip.validate import validate_request
 
 KEEP_ALIVE = b"\r\n\x00"
 """Datagrams of nothing but these keep a NAT binding open (RFC 5626 section 3.5.1, and NULs from phones)."""
+
+CHALLENGE = 401
+"""No refusal, and no news: the caller is expected to call again at once."""
 
 METHODS_IN_DIALOG = frozenset({"BYE", "INFO", "PRACK", "UPDATE", "NOTIFY"})
 """These mean nothing outside a dialog: 481."""
@@ -134,22 +138,26 @@ class Intake:
             return self._refuse(incoming, 481)
         if method == "INVITE" and not self._core.welcomes(incoming.path.remote[0]):
             # Section 8.2.7: without a transaction, addresses that anybody can forge cost no memory.
-            self._core.events.append(InviteTurnedAway(incoming.request, incoming.path, 403))
-            return self._refuse(incoming, 403)
+            return self._turn_away(incoming, 403, ())
         if self._core.transactions.is_merged(incoming):
             return self._refuse(incoming, 482)
         if self._core.is_full_for(incoming.path.remote[0]):
             self._core.counts.refused_full += 1
             return self._refuse(incoming, 503, (("Retry-After", str(self._core.config.limits.retry_after_s)),))
         if method == "INVITE":
-            challenge = self._core.challenges(incoming.request, incoming.path, now)
-            if challenge is not None:
+            answer = self._core.turns_away(incoming.request, incoming.path, now)
+            if answer is not None:
                 # Section 8.2.7 once more: an address that calls come from can be forged as well.
-                return self._refuse(incoming, 401, tuple(challenge))
+                return self._turn_away(incoming, *answer)
             self._invites.receive_invite(incoming, now)
         else:
             self._requests.receive_other(None, None, incoming, now)
         return Fate.TAKEN
+
+    def _turn_away(self, incoming: IncomingRequest, status: int, headers: Pairs) -> Fate:
+        if status != CHALLENGE:
+            self._core.events.append(InviteTurnedAway(incoming.request, incoming.path, status))
+        return self._refuse(incoming, status, tuple(headers))
 
     def _serve_in_dialog(self, incoming: IncomingRequest, now: float) -> Fate:
         method = incoming.request.method

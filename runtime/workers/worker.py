@@ -68,7 +68,7 @@ class Worker:
     ) -> None:
         self.sip = SipSockets(self)
         self.endpoint = Endpoint(
-            EndpointConfig(user_agent=user_agent), os.urandom, self.sip, self._welcomes, self._challenges
+            EndpointConfig(user_agent=user_agent), os.urandom, self.sip, self._welcomes, self._turns_away
         )
         self.switchboard = Switchboard(self.endpoint, ports.reserve, os.urandom, region, unseal)
         self.port_pairs = len(ports)
@@ -195,8 +195,8 @@ class Worker:
     def _welcomes(self, address: str) -> bool:
         return self.switchboard.welcomes(address)
 
-    def _challenges(self, request: Request, path: Path, now: float) -> Pairs | None:
-        return self.switchboard.challenges(request, path, now)
+    def _turns_away(self, request: Request, path: Path, now: float) -> tuple[int, Pairs] | None:
+        return self.switchboard.turns_away(request, path, now)
 
     # -- signalling ------------------------------------------------------------------------------------------------
 

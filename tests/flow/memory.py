@@ -103,7 +103,7 @@ class World:
             EndpointConfig(user_agent="test"),
             self.random.randbytes,
             welcomes=self._welcomes,
-            challenges=self._challenges,
+            turns_away=self._turns_away,
         )
         self.switchboard = Switchboard(self.endpoint, self._reserve, self.random.randbytes, region, unseal)
         self.switchboard.use_tables(tables, revision)
@@ -237,8 +237,8 @@ class World:
     def _welcomes(self, address: str) -> bool:
         return self.switchboard.welcomes(address)
 
-    def _challenges(self, request: Request, path: Path, now: float) -> Pairs | None:
-        return self.switchboard.challenges(request, path, now)
+    def _turns_away(self, request: Request, path: Path, now: float) -> tuple[int, Pairs] | None:
+        return self.switchboard.turns_away(request, path, now)
 
     def _reserve(self, address: str) -> MemoryPorts:
         ports = MemoryPorts(address, next(self._port))

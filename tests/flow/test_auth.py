@@ -104,6 +104,18 @@ def test_nothing_is_kept_of_who_is_challenged_and_its_ack_is_absorbed() -> None:
     assert bridge.switchboard.challenged == 4
 
 
+def test_nothing_is_kept_of_a_stranger_that_no_trunk_takes_and_its_record_says_why() -> None:
+    others = trunk()
+    assert others.inbound is not None
+    bridge = world(replace(others, inbound=replace(others.inbound, allowed_numbers=("+15550199999",))))
+    caller = bridge.caller(ABROAD).dial(NUMBER)
+    assert caller.status == 403
+    assert (bridge.endpoint.transaction_count, bridge.endpoint.leg_count) == (0, 0)
+    (record,) = bridge.records
+    assert (record.status, record.to_user) == (403, NUMBER)
+    assert record.trail
+
+
 def test_a_wrong_password_is_refused_with_a_reason_that_its_caller_does_not_learn() -> None:
     bridge = world()
     caller = bridge.caller().dial(NUMBER, login=WRONG)

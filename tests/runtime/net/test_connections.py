@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 
 import pytest
 
-from runtime.limits import TCP_MESSAGES_PER_TURN_MAX, TCP_TURN_S_MAX
+from runtime.limits import TCP_MESSAGES_PER_TURN_MAX, TCP_READS_PER_MESSAGE_MAX, TCP_TURN_S_MAX
 from runtime.net import connections
 from runtime.sip import framing
 from runtime.sip.path import Path
@@ -71,6 +72,36 @@ def test_a_burst_leaves_the_loop_its_turns() -> None:
             steps = [after - before for before, after in zip(turns, [*turns[1:], 400], strict=True)]
             assert max(steps) <= TCP_MESSAGES_PER_TURN_MAX + 1
             client.close()
+
+    run(test)
+
+
+def test_who_sends_in_crumbs_is_read_in_turn_and_nothing_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    reads = Counter[framing.StreamSplitter]()
+    receive = framing.StreamSplitter.receive
+
+    def counted(splitter: framing.StreamSplitter, data: bytes) -> None:
+        reads[splitter] += 1
+        receive(splitter, data)
+
+    monkeypatch.setattr(framing.StreamSplitter, "receive", counted)
+    monkeypatch.setattr(connections, "TCP_CRUMBS_EVERY_S", 0.05)
+    monkeypatch.setattr(connections, "TCP_CRUMBS_AT_ONCE", 2)
+
+    async def test() -> None:
+        with users() as (user,):
+            await user.open()
+            clients = [await Client.to(user) for _ in range(10)]
+            began = time.monotonic()
+            for position in range(len(OPTIONS)):
+                for client in clients:
+                    client.send(OPTIONS[position : position + 1])
+                await asyncio.sleep(0.001)
+            turns = (time.monotonic() - began) / 0.05 + 1
+            assert sum(reads.values()) <= 10 * TCP_READS_PER_MESSAGE_MAX + 2 * turns
+            await until(lambda: user.datas() == [OPTIONS] * 10)
+            for client in clients:
+                client.close()
 
     run(test)
 
