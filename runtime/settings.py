@@ -40,6 +40,17 @@ class LiveKitServer:
 
 
 @dataclass(frozen=True, slots=True)
+class LiveKitApi:
+    """Where the LiveKit-compatible API listens, whose tokens it takes, and the server behind it, if there is one."""
+
+    host: str
+    port: int
+    api_key: str
+    api_secret: str = field(repr=False)
+    server: LiveKitServer | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class BridgeSettings:
     """All of it. `api` None: no HTTP API. `livekit` None: embedded rooms, whose are `play` and `record`."""
 
@@ -57,6 +68,7 @@ class BridgeSettings:
     drain_s: float = 0.0
     """How long a stopping bridge lets live calls go on."""
     livekit: LiveKitServer | None = None
+    livekit_api: LiveKitApi | None = None
     records: Path | None = None
     play: Path | None = None
     record: Path | None = None
@@ -114,6 +126,18 @@ def parse_livekit(url: str, api_key: str, api_secret: str) -> LiveKitServer:
         )
         raise BridgeError(f"--rooms livekit needs {missing}", "set it in the environment or in a .env file here")
     return LiveKitServer(f"{scheme}://{rest}", api_key, api_secret)
+
+
+def parse_livekit_api(listen: str, url: str, api_key: str, api_secret: str) -> LiveKitApi:
+    """The LiveKit-compatible API at `listen`; without `url` nothing is behind it: only `livekit.SIP` is answered."""
+    host, port = parse_host_port(listen, "--livekit-api")
+    if not api_key or not api_secret:
+        raise BridgeError(
+            "--livekit-api needs LIVEKIT_API_KEY and LIVEKIT_API_SECRET: its callers sign their tokens with them",
+            "set them in the environment or in a .env file here",
+        )
+    server = parse_livekit(url, api_key, api_secret) if url else None
+    return LiveKitApi(host, port, api_key, api_secret, server)
 
 
 def parse_region(text: str) -> str:

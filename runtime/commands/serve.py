@@ -20,10 +20,12 @@ from runtime.settings import (
     LISTEN_DEFAULT,
     RTP_PORTS_DEFAULT,
     BridgeSettings,
+    LiveKitApi,
     LiveKitServer,
     parse_host_port,
     parse_listens,
     parse_livekit,
+    parse_livekit_api,
     parse_ports,
     parse_region,
 )
@@ -58,6 +60,8 @@ def _serving_options(command: F) -> F:
                          envvar="DIALPLANE_ROOMS", help="Where rooms are: in the bridge, or on a LiveKit server."),
             click.option("--livekit-url", default="", envvar="LIVEKIT_URL",
                          help="The LiveKit server, ws:// or wss://; its key: LIVEKIT_API_KEY, LIVEKIT_API_SECRET."),
+            click.option("--livekit-api", default="off", show_default=True, envvar="DIALPLANE_LIVEKIT_API",
+                         help="Where the LiveKit-compatible API listens, IP:PORT."),
             click.option("--play", type=file, default=None, help="A WAV file that every caller hears first."),
             click.option("--record", type=folder, default=None, help="Record every room into this folder."),
             click.option("--log", "log_form", type=click.Choice(["text", "json"]), default="text", show_default=True,
@@ -154,6 +158,7 @@ def _settings(options: dict[str, Any], folder: Path | None) -> BridgeSettings:
         api_chosen=api != API_DEFAULT,
         drain_s=options["drain"],
         livekit=_livekit(options),
+        livekit_api=_livekit_api(options),
         records=options["records"],
         play=options["play"],
         record=options["record"],
@@ -167,5 +172,14 @@ def _livekit(options: dict[str, Any]) -> LiveKitServer | None:
         if options[option] is not None:
             hint = "leave it out, or use --rooms embedded; LiveKit records with its egress"
             raise BridgeError(f"--{option} is for embedded rooms, not for LiveKit's", hint)
-    key, secret = os.environ.get("LIVEKIT_API_KEY", ""), os.environ.get("LIVEKIT_API_SECRET", "")
-    return parse_livekit(options["livekit_url"], key, secret)
+    return parse_livekit(options["livekit_url"], *_livekit_keys())
+
+
+def _livekit_api(options: dict[str, Any]) -> LiveKitApi | None:
+    if options["livekit_api"] == "off":
+        return None
+    return parse_livekit_api(options["livekit_api"], options["livekit_url"], *_livekit_keys())
+
+
+def _livekit_keys() -> tuple[str, str]:
+    return os.environ.get("LIVEKIT_API_KEY", ""), os.environ.get("LIVEKIT_API_SECRET", "")

@@ -12,7 +12,7 @@ import socket
 from collections import Counter, deque
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from runtime.api.server import Api
 from runtime.calls.record import CallRecord
@@ -31,8 +31,12 @@ from runtime.workers.running import RunningBridge, announce, api_key, find, own_
 from runtime.workers.tables_reader import TablesReader
 from runtime.workers.unsealing import KeyedUnsealer
 from runtime.workers.worker import Worker
-from schemas.stores import open_tables
+from schemas.stores import StoreError, open_tables
+from schemas.tables.rows import Kind
 from schemas.tables.tables import Tables
+
+if TYPE_CHECKING:
+    from runtime.api.livekit.server import LiveKitApiServer
 
 FIRST_TABLES_WITHIN_S = 10.0
 """How long the first word to the user waits for tables."""
@@ -60,6 +64,7 @@ class Bridge:
         self._records: RecordFile | None = None
         self._reader: TablesReader | None = None
         self._api: Api | None = None
+        self._livekit_api: LiveKitApiServer | None = None
         self._prompts: Prompts | None = None
         self._looked = asyncio.Event()
         self._tables = asyncio.Event()
@@ -88,9 +93,12 @@ class Bridge:
         try:
             await self._worker.start(settings.listen)
             await self._start_api()
+            await self._start_livekit_api()
         except BaseException:
             await self._worker.stop(0)
             await self._rooms.close()
+            if self._api is not None:
+                await self._api.stop()
             raise
         self._start_reader()
         listening = tuple(str(listen) for listen in self.listening)
@@ -140,6 +148,8 @@ class Bridge:
         if self._prompts is not None:
             self._prompts.stop()
         await self._rooms.close()
+        if self._livekit_api is not None:
+            await self._livekit_api.stop()
         if self._api is not None:
             await self._api.stop()
         if self._records is not None:
@@ -192,6 +202,34 @@ class Bridge:
             self._log("the API's default port is taken, it listens on another", address=f"{host}:{bound[1]}")
         shown = f"[{bound[0]}]" if ":" in bound[0] else bound[0]
         self.api_url = f"http://{shown}:{bound[1]}"
+
+    async def _start_livekit_api(self) -> None:
+        settings = self._settings.livekit_api
+        if settings is None:
+            return
+        from runtime.api.livekit.server import LiveKitApiServer  # LiveKit's messages: only who uses them loads them
+
+        self._livekit_api = LiveKitApiServer(settings, lambda: self.tables, self._declared_at)
+        try:
+            host, port = await self._livekit_api.start()
+        except OSError as fault:
+            where = f"{settings.host}:{settings.port}"
+            hint = "choose another: --livekit-api 127.0.0.1:7800"
+            raise BridgeError(f"the LiveKit-compatible API cannot listen on {where}: {fault.strerror}", hint) from fault
+        behind = settings.server.url if settings.server is not None else "no LiveKit server"
+        shown = f"[{host}]" if ":" in host else host
+        self._log("the LiveKit-compatible API listens", url=f"ws://{shown}:{port}", behind=behind)
+
+    def _declared_at(self, kind: Kind, row_id: str) -> str:
+        """`file:line` of a live object, "" when the store does not know. Called in a thread."""
+        try:
+            with open_tables(self._settings.tables) as store:
+                declared = store.declared(kind, row_id)
+        except StoreError:
+            return ""
+        if declared is None or not declared.file:
+            return ""
+        return f"{declared.file}:{declared.line}" if declared.line else declared.file
 
     def _start_reader(self) -> None:
         loop = asyncio.get_running_loop()

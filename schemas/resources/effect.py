@@ -29,7 +29,6 @@ NOT_YET: dict[str, dict[str, str]] = {
     "Trunk": {
         "spec.inbound.noiseCancellation": "the caller's audio is passed on as it is",
         "spec.outbound": "the bridge places no calls on trunks, but a secret that it names must be there all the same",
-        "spec.metadata": "it is kept, and shown nowhere",
     },
     "DispatchRule": {
         "spec.noiseCancellation": "the caller's audio is passed on as it is",
@@ -74,6 +73,7 @@ HONOURED: dict[str, frozenset[str]] = {
         "spec.media.timeout",
         "spec.regions",
         "spec.limits",
+        "spec.metadata",
         "spec.allowedNamespaces",
         "spec.deletionPolicy",
     },

@@ -130,6 +130,10 @@ class Reader(Protocol):
         """The whole current revision; without origins (declared, owners, changed) it is faster and smaller."""
         ...
 
+    def declared(self, kind: Kind, row_id: str) -> Declared | None:
+        """Where one row was declared; None = there is no such row."""
+        ...
+
     def changes(self, since: int) -> list[tuple[int, Delta]] | None:
         """Every revision after `since`, oldest first; None = not known (any more), load again.
 

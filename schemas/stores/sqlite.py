@@ -75,6 +75,14 @@ class SqliteStore:
         self._loaded = current.revision > 0
         return snapshot
 
+    def declared(self, kind: Kind, row_id: str) -> Declared | None:
+        """Where one row was declared; None = there is no such row."""
+        self._follow()
+        one = "SELECT file, line, col, uid FROM rows WHERE kind = ? AND id = ?"
+        with told_apart(self.path):
+            found = self._db.execute(one, (kind, row_id)).fetchone()
+        return None if found is None else Declared(*found)
+
     def changes(self, since: int) -> list[tuple[int, Delta]] | None:
         """Every revision after `since`, oldest first; None = no longer known, load again.
 

@@ -16,6 +16,7 @@ from runtime.settings import (
     parse_listen,
     parse_listens,
     parse_livekit,
+    parse_livekit_api,
     parse_ports,
 )
 
@@ -83,3 +84,16 @@ def test_what_is_no_livekit_server_is_refused(url: str) -> None:
 def test_a_missing_key_is_named() -> None:
     with pytest.raises(BridgeError, match="LIVEKIT_API_KEY and LIVEKIT_API_SECRET"):
         parse_livekit("ws://127.0.0.1:7880", "", "")
+
+
+def test_livekits_api_needs_keys_and_may_have_no_server_behind_it() -> None:
+    alone = parse_livekit_api("127.0.0.1:7800", "", "key", "secret")
+    assert (alone.host, alone.port, alone.server) == ("127.0.0.1", 7800, None)
+    assert "secret" not in repr(alone)
+    before = parse_livekit_api("[::]:7800", "https://project.livekit.cloud", "key", "secret")
+    assert before.server is not None
+    assert before.server.url == "wss://project.livekit.cloud"
+    with pytest.raises(BridgeError, match="LIVEKIT_API_KEY"):
+        parse_livekit_api("127.0.0.1:7800", "", "key", "")
+    with pytest.raises(BridgeError, match="--livekit-api"):
+        parse_livekit_api("nowhere", "", "key", "secret")

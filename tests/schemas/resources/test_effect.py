@@ -57,7 +57,7 @@ def test_a_value_is_warned_about_at_its_own_place():
     "data",
     [
         given.trunk(media={"codecs": ["pcma", "pcmu"], "dtmf": ["rfc4733"], "timeout": "15s", "encryption": "disable"}),
-        given.trunk(regions=["eu"], allowedNamespaces="All", deletionPolicy="Retain", provider="generic", metadata=""),
+        given.trunk(regions=["eu"], allowedNamespaces="All", deletionPolicy="Retain", provider="generic", metadata="m"),
         given.inbound(allowedNumbers=["+1*"], calledNumbers="declared", maxCallDuration="2h"),
         given.inbound(auth={"username": "a", "passwordFrom": {"env": "P"}, "algorithms": ["MD5"]}),
         given.inbound(

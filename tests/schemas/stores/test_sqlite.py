@@ -125,6 +125,8 @@ def test_where_a_row_was_declared_is_beside_the_digest(store):
     assert publish(store, declared={N: Declared("a.yaml", 4, 1, "uid-1")}, now=2.0) == 1
     assert store.head() == before
     assert store.load().declared == {N: Declared("a.yaml", 4, 1, "uid-1")}
+    assert store.declared(*N) == Declared("a.yaml", 4, 1, "uid-1")
+    assert store.declared(N[0], "default/absent") is None
 
 
 def test_a_changed_row_keeps_its_place_until_told_another(store):

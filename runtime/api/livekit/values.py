@@ -1,0 +1,48 @@
+"""CORE. Values of a request that could become part of a SIP message: none may hold a line break or a NUL.
+
+A CR or LF in a number, a header or a name would let a caller of the API write headers of its own. Refused as a whole
+and by name, whichever method it is: nothing is cleaned silently. Free text (metadata, attributes) may have lines; the
+bridge looks at an attribute again when it makes a header of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from google.protobuf.message import Message
+
+from runtime.api.livekit.twirp import Code, TwirpError
+
+_FREE_TEXT = frozenset(
+    {"metadata", "participant_metadata", "attributes", "participant_attributes", "room_config", "auth_password"}
+)
+_FORBIDDEN = frozenset("\r\n\0")
+
+
+def check_values(request: Message) -> None:
+    """Raise TwirpError when a value that may become a header could break out of it."""
+    for path, text in _texts(request, ""):
+        if not _FORBIDDEN.isdisjoint(text):
+            what = f"{path} must not contain a line break or a NUL"
+            raise TwirpError(Code.INVALID_ARGUMENT, what, argument=path)
+
+
+def _texts(message: Message, path: str) -> Iterator[tuple[str, str]]:
+    """Every text in a message with its path, the keys of maps among them."""
+    for field, value in message.ListFields():
+        if field.name not in _FREE_TEXT:
+            yield from _texts_of(value, f"{path}{field.name}")
+
+
+def _texts_of(value: object, path: str) -> Iterator[tuple[str, str]]:
+    if isinstance(value, str):
+        yield path, value
+    elif isinstance(value, Message):
+        yield from _texts(value, f"{path}.")
+    elif isinstance(value, Mapping):
+        for key, held in value.items():
+            yield from _texts_of(key, path)
+            yield from _texts_of(held, path)
+    elif not isinstance(value, bytes) and hasattr(value, "__iter__"):
+        for held in value:
+            yield from _texts_of(held, path)
