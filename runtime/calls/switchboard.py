@@ -7,12 +7,12 @@ ends in exactly one `EndCall` with a reason in words.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from runtime.calls.arrival import read_arrival
 from runtime.calls.board import ACTIVE, Board, Now
-from runtime.calls.call import Call, State, Step
+from runtime.calls.call import Call, InboundCall, OutboundCall, State, Step
 from runtime.calls.commands import (
     EndCall,
     JoinRoom,
@@ -23,6 +23,7 @@ from runtime.calls.commands import (
     StartMedia,
     TrustSource,
 )
+from runtime.calls.dialler import Dialler
 from runtime.calls.entrance import Challenge, Entrance, Knock
 from runtime.calls.negotiate import agreed, describe
 from runtime.calls.opening import Opening
@@ -30,8 +31,10 @@ from runtime.calls.prompting import Outcome
 from runtime.calls.reasons import ENDINGS, EndReason
 from runtime.calls.record import CallRecord, EndedBy
 from runtime.calls.refusal import headers_of, record_of, turned_away
-from runtime.limits import CALLS_MAX
-from runtime.media.session import DigitReceived, MediaTimedOut, RemoteBye, SourceLocked, StreamConfig
+from runtime.calls.transfers import Transfers
+from runtime.media.session import DigitReceived, DigitsSent, MediaTimedOut, RemoteBye, SourceLocked, StreamConfig
+from runtime.routing.dial import Destination, DialRequest, Failure, TransferRequest
+from runtime.routing.place import Placement, place
 from runtime.routing.route import Admission, PinAsked, Rejection
 from runtime.sip import events as sip
 from runtime.sip.endpoint import Endpoint
@@ -46,7 +49,7 @@ from schemas.tables.networks import parse_address
 from schemas.tables.rows import Pairs
 from schemas.tables.tables import Tables
 
-MediaEvent = DigitReceived | MediaTimedOut | RemoteBye | SourceLocked
+MediaEvent = DigitReceived | DigitsSent | MediaTimedOut | RemoteBye | SourceLocked
 ID_BYTES = 16
 OPTIONS_HEADERS = (("Accept", "application/sdp"),)
 
@@ -67,6 +70,9 @@ class Switchboard(Board):
     ) -> None:
         super().__init__(endpoint, Opening(reserve_ports, entropy))
         self._entrance = Entrance(entropy, unseal)
+        self._dialler = Dialler(self, endpoint, self._opening)
+        self._transfers = Transfers(self, endpoint)
+        self._unseal = unseal
         self._entropy = entropy
         self._region = region
         self._tables = Tables()
@@ -100,11 +106,13 @@ class Switchboard(Board):
             case sip.RequestReceived():
                 self._requested(event, now)
             case sip.ByeReceived() | sip.Cancelled() | sip.InviteExpired() | sip.AckMissing() | sip.LegEnded():
-                self._end(event.leg, now, *ENDINGS[type(event)])
+                self.phone_ended(event.leg, now, *ENDINGS[type(event)])
             case sip.Ringing() | sip.Answered() | sip.Rejected() | sip.InviteTimedOut():
-                pass  # of calls that a bridge that only answers would place
-            case sip.ReinviteAnswered() | sip.ReinviteRejected() | sip.ReinviteCancelled() | sip.RequestAnswered():
-                pass  # nothing that it sends within a call waits for an answer, and a re-INVITE has its own at once
+                self._dialler.handle(event, now)
+            case sip.RequestAnswered():
+                self._transfers.refer_answered(event, now)
+            case sip.ReinviteAnswered() | sip.ReinviteRejected() | sip.ReinviteCancelled():
+                pass  # no re-INVITE is sent, and one that comes has its answer at once
             case sip.MessageDropped():
                 pass  # the worker counts them
 
@@ -114,7 +122,7 @@ class Switchboard(Board):
         if call is None:
             return
         match event:
-            case DigitReceived() if call.asked is not None:
+            case DigitReceived() if isinstance(call, InboundCall) and call.asked is not None:
                 self._prompted(call, self._prompting.key(call_id, event.digit, now.mono), now)
             case DigitReceived():
                 call.record = replace(call.record, digits=call.record.digits + 1)
@@ -122,22 +130,28 @@ class Switchboard(Board):
             case MediaTimedOut():
                 words = f"no RTP came for {event.silent_s:.0f} s"
                 self.hang_up(call_id, now, EndReason.MEDIA_TIMEOUT, words, EndedBy.NETWORK)
+            case DigitsSent():
+                self._dialler.keys_pressed(call)
             case SourceLocked() | RemoteBye():
                 pass  # the session's own business
 
     def prompt_played(self, call_id: str, now: Now) -> None:
         """A prompt is at its end."""
         call = self._by_id.get(call_id)
-        if call is not None:
+        if isinstance(call, InboundCall):
             self._prompted(call, self._prompting.played(call_id, now.mono), now)
 
     def handle_timer(self, now: Now) -> None:
-        """End calls that rang or lasted as long as their trunk allows; go on with those that are asked for a PIN."""
+        """End calls that rang or lasted as long as they may; go on with PINs and transfers."""
         for call_id, outcome in self._prompting.timer(now.mono):
-            self._prompted(self._by_id[call_id], outcome, now)
+            call = self._by_id[call_id]
+            assert isinstance(call, InboundCall), "only callers are asked for a PIN"
+            self._prompted(call, outcome, now)
         self.ring_out(now)
+        self._dialler.ring_out(now)
+        self._transfers.handle_timer(now)
         for call in [c for c in self._by_id.values() if c.ends_at <= now.mono]:
-            limit_s = call.admission.max_call_duration_s
+            limit_s = call.orders.max_call_duration_s
             self.hang_up(
                 call.id, now, EndReason.MAX_DURATION, f"the longest allowed {limit_s:.0f} s are over", EndedBy.BRIDGE
             )
@@ -158,7 +172,7 @@ class Switchboard(Board):
         The endpoint asks before it keeps anything: with a transaction for each challenge, whoever forges the address
         of one trunk filled what all of them share, and had us repeat the 401 at that address.
         """
-        if self._full():
+        if self.full():
             return None
         try:
             arrival = read_arrival(request, path)
@@ -176,6 +190,29 @@ class Switchboard(Board):
     def revision(self) -> int:
         """The revision that the next call will be answered from."""
         return self._revision
+
+    # -- calls of ours ---------------------------------------------------------------------------------------------
+
+    def place(self, call_id: str, request: DialRequest, numbers: Sequence[str]) -> Placement | Failure:
+        """How a call would be placed by the live tables; `numbers` are its trunk's caller ids."""
+        pick = int.from_bytes(self._entropy(ID_BYTES))
+        return place(self._tables, request, self._region, call_id, numbers, pick, self._unseal)
+
+    def dial(
+        self, call_id: str, placement: Placement, ways: list[tuple[Destination, Path]], now: Now
+    ) -> Failure | None:
+        """Place a call by one of these ways, or say why that cannot be begun; else one `DialSettled` follows."""
+        return self._dialler.begin(call_id, placement, ways, self._revision, self._region, now)
+
+    def room_entered(self, call_id: str, participant_id: str, now: Now) -> None:
+        """A call is in its room, whether or not somebody is there to talk to."""
+        call = self._by_id.get(call_id)
+        if isinstance(call, OutboundCall):
+            self._dialler.entered(call, participant_id, now)
+
+    def transfer(self, request: TransferRequest, now: Now) -> str | Failure:
+        """Send a caller on: the transfer's id, whose end is told by one `TransferSettled`; or why not."""
+        return self._transfers.begin(request, self._entropy(ID_BYTES), now)
 
     # -- a new call ------------------------------------------------------------------------------------------------
 
@@ -195,7 +232,7 @@ class Switchboard(Board):
             headers = tuple(unreadable.headers)
             self._refuse(event.leg, record, Rejection(unreadable.status, EndReason.BODY, words, headers=headers), now)
             return
-        full = self._full()
+        full = self.full()
         if full:
             self._refuse(event.leg, record, Rejection(503, EndReason.FULL, full), now)
             return
@@ -226,22 +263,15 @@ class Switchboard(Board):
         call_id = random_id("SCL", self._entropy(ID_BYTES))
         return CallRecord.begun(call_id, event, self._revision, self._region, now.wall)
 
-    def _full(self) -> str:
-        if self._draining:
-            return "the bridge is stopping"
-        if len(self._by_id) >= CALLS_MAX:
-            return f"the bridge has all the {CALLS_MAX} calls that it takes"
-        return ""
-
     def _admit(
         self, event: sip.InviteReceived, record: CallRecord, admission: Admission, asked: PinAsked | None, now: Now
     ) -> None:
         record = record.admitted(admission, has_room=asked is None)
-        call = self._opening.open(event, record, admission, asked, now.mono)
+        call = self._opening.answer(event, record, admission, asked, now.mono)
         if isinstance(call, Rejection):
             self._refuse(event.leg, record, call, now)
             return
-        self._by_leg[call.leg] = self._by_id[call.id] = call
+        self.put(call)
         law = call.stream.codec if call.stream else admission.codecs[0]
         self._commands.append(OpenLeg(call.id, call.ports, law))
         if asked is None and admission.answer_at_once:
@@ -253,10 +283,10 @@ class Switchboard(Board):
             self._answer(call, now)
             call.advance(Step.ASK)
 
-    def _join(self, call: Call) -> None:
+    def _join(self, call: InboundCall) -> None:
         self.admitted += 1
-        call.attributes = dict(call.admission.attributes)
-        self._commands.append(JoinRoom(call.id, call.admission))
+        call.attributes = dict(call.orders.attributes)
+        self._commands.append(JoinRoom(call.id, call.orders))
         if call.record.answered_at:
             self._commands.append(SetAttributes(call.id, ACTIVE))
 
@@ -278,14 +308,15 @@ class Switchboard(Board):
             call.advance(Step.ACKNOWLEDGE)
             if call.stream is not None:
                 # Not before: who forged an INVITE cannot acknowledge, and nobody may be flooded in another's name.
-                self._start_media(call, call.stream, now)
+                self._commands.append(StartMedia(call.id, call.stream))
+                self._ask(call, call.stream, now)
         if call.offer_answer.awaits_answer:
             self._late_answer(call, event.request.body, now)
 
     def _late_answer(self, call: Call, body: bytes, now: Now) -> None:
         try:
             negotiated = call.offer_answer.accept(body)
-            stream = agreed(negotiated, call.admission.media_timeout_s, self._opening.media_ports)
+            stream = agreed(negotiated, call.orders.media_timeout_s, self._opening.media_ports)
         except NegotiationFailure as fault:
             call.offer_answer.withdraw()
             if call.stream is None:  # it never had media: there is nothing to go on with
@@ -302,10 +333,10 @@ class Switchboard(Board):
         unreadable = validate_invite(event.request)
         if unreadable is not None:
             self._endpoint.respond(
-                call.leg, unreadable.status, now.mono, reason=unreadable.reason, headers=unreadable.headers
+                event.leg, unreadable.status, now.mono, reason=unreadable.reason, headers=unreadable.headers
             )
             return
-        timeout_s = call.admission.media_timeout_s
+        timeout_s = call.orders.media_timeout_s
         try:
             body, stream = describe(
                 call.offer_answer, event.request.body, call.local, timeout_s, self._opening.media_ports
@@ -313,24 +344,25 @@ class Switchboard(Board):
         except NegotiationFailure as fault:
             # RFC 3261 section 14.2: a refused re-INVITE leaves the session as it was.
             self._endpoint.respond(
-                call.leg, fault.status, now.mono, reason=fault.reason, headers=[("Warning", fault.warning)]
+                event.leg, fault.status, now.mono, reason=fault.reason, headers=[("Warning", fault.warning)]
             )
             return
-        self._endpoint.respond(call.leg, 200, now.mono, body=body)
+        self._endpoint.respond(event.leg, 200, now.mono, body=body)
         if stream is not None:
             self._stream_agreed(call, stream, now)
 
     def _stream_agreed(self, call: Call, stream: StreamConfig, now: Now) -> None:
-        call.stream = stream
-        call.record = replace(call.record, codec=stream.codec)
-        self._start_media(call, stream, now)
+        self.stream_agreed(call, stream)
+        self._ask(call, stream, now)
 
-    def _start_media(self, call: Call, stream: StreamConfig, now: Now) -> None:
-        self._commands.append(StartMedia(call.id, stream))
-        if call.asked is not None and call.state is State.PROMPTING and not self._prompting.asks(call.id):
+    def _ask(self, call: Call, stream: StreamConfig, now: Now) -> None:
+        """A caller that can hear now, and is to be asked for a PIN, is asked."""
+        if not isinstance(call, InboundCall) or call.asked is None or call.state is not State.PROMPTING:
+            return
+        if not self._prompting.asks(call.id):
             self._prompted(call, self._prompting.begin(call.id, call.asked, stream, now.mono), now)
 
-    def _prompted(self, call: Call, outcome: Outcome | None, now: Now) -> None:
+    def _prompted(self, call: InboundCall, outcome: Outcome | None, now: Now) -> None:
         """What came of a key, a played prompt or the time, at a call that is asked for a PIN."""
         match outcome:
             case None:
@@ -349,7 +381,10 @@ class Switchboard(Board):
 
     def _requested(self, event: sip.RequestReceived, now: Now) -> None:
         if event.request.method == "OPTIONS":  # RFC 3261 section 11.2: as an INVITE would be answered
-            status = 503 if self._full() else 200
+            status = 503 if self.full() else 200
             self._endpoint.respond_request(event.request_id, status, now.mono, headers=OPTIONS_HEADERS)
+        elif event.request.method == "NOTIFY":
+            status = self._transfers.notified(event.leg, event.request, now)
+            self._endpoint.respond_request(event.request_id, status, now.mono)
         else:
             self._endpoint.respond_request(event.request_id, 501, now.mono)

@@ -23,7 +23,7 @@ from runtime.rooms.adapter import Rooms
 from runtime.rooms.embedded import EmbeddedRooms
 from runtime.rooms.files import load_frames, recorder_in
 from runtime.rooms.prompts import Prompts
-from runtime.routing.route import LAWS
+from runtime.routing.orders import LAWS
 from runtime.settings import BridgeSettings, Listen
 from runtime.workers.reconciler_child import ReconcilerChild
 from runtime.workers.records import RecordFile, newest_records, open_records

@@ -13,14 +13,19 @@ from random import Random
 from runtime.calls.board import Now
 from runtime.calls.commands import (
     Command,
+    DialSettled,
     EndCall,
     HushPrompt,
     JoinRoom,
     OpenLeg,
     PassDigit,
     PlayPrompt,
+    PressKeys,
+    RingPhone,
     SetAttributes,
+    ShowHeaders,
     StartMedia,
+    TransferSettled,
     TrustSource,
 )
 from runtime.calls.negotiate import stream_of
@@ -32,12 +37,14 @@ from runtime.media.session import DigitReceived, MediaSession, StreamConfig
 from runtime.rooms.adapter import participant_of
 from runtime.rooms.booth import Booth, Fetch, Sound
 from runtime.rooms.embedded import EmbeddedRooms
+from runtime.routing.dial import Dialled, Failure, Transferred
 from runtime.sip import events as sip
 from runtime.sip.auth.client import Login
 from runtime.sip.endpoint import Endpoint, EndpointConfig
 from runtime.sip.message import Request
 from runtime.sip.offer_answer import LocalMedia, OfferAnswer
 from runtime.sip.path import Path
+from runtime.workers.worker import ALLOWED
 from schemas.seal import Unseal, unseals_nothing
 from schemas.tables.rows import Pairs
 from schemas.tables.tables import Tables
@@ -68,8 +75,10 @@ class MemoryPorts:
 class MemoryLeg:
     """The phone side of one call; datagrams wait in `outbox`."""
 
-    def __init__(self, ports: MemoryPorts, law: Law) -> None:
+    def __init__(self, ports: MemoryPorts, law: Law, *, rings: bool = False) -> None:
         self.ports = ports
+        self.rings = rings
+        self.phone_rings = False
         self._law = law
         self.session: MediaSession | None = None
         self.outbox: list[tuple[bytes, tuple[str, int]]] = []
@@ -100,7 +109,7 @@ class World:
         self.now = 100.0
         self._port = count(10000, 2)
         self.endpoint = Endpoint(
-            EndpointConfig(user_agent="test"),
+            EndpointConfig(user_agent="test", allow=ALLOWED),
             self.random.randbytes,
             welcomes=self._welcomes,
             turns_away=self._turns_away,
@@ -113,6 +122,9 @@ class World:
         self.legs: dict[str, MemoryLeg] = {}
         self.records: list[CallRecord] = []
         self.trusted: list[str] = []
+        self.dialled: dict[str, Dialled | Failure] = {}
+        self.transferred: list[Transferred] = []
+        self.shown_headers: dict[str, dict[str, str]] = {}
         self.ports: list[MemoryPorts] = []
         self.callers: list[Caller] = []
 
@@ -195,7 +207,7 @@ class World:
         match command:
             case OpenLeg():
                 assert isinstance(command.ports, MemoryPorts)
-                self.legs[command.call_id] = MemoryLeg(command.ports, command.law)
+                self.legs[command.call_id] = MemoryLeg(command.ports, command.law, rings=command.rings)
             case PlayPrompt():
                 self.prompts.append((command.prompt, command.file))
                 self.booth.play(
@@ -206,7 +218,7 @@ class World:
             case JoinRoom():
                 leg = self.legs[command.call_id]
                 self.booth.leave(command.call_id)
-                self.rooms.join(command.admission.room, participant_of(command), leg, self.now)
+                self.rooms.join(command.orders.room, participant_of(command), leg, self.now)
             case StartMedia():
                 leg = self.legs[command.call_id]
                 if leg.session is None:
@@ -217,6 +229,16 @@ class World:
                 self.rooms.digit(command.call_id, command.digit, self.now)
             case TrustSource():
                 self.trusted.append(command.address)
+            case PressKeys():
+                self.legs[command.call_id].send_digits(command.digits, self.now)
+            case RingPhone():
+                self.legs[command.call_id].phone_rings = command.on
+            case ShowHeaders():
+                self.shown_headers[command.call_id] = dict(command.headers)
+            case DialSettled():
+                self.dialled[command.call_id] = command.outcome
+            case TransferSettled():
+                self.transferred.append(command.outcome)
             case SetAttributes():
                 self.rooms.set_attributes(command.call_id, command.changes)
             case EndCall():

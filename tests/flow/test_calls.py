@@ -322,7 +322,7 @@ def test_a_stopping_bridge_hangs_up_with_a_reason_and_takes_no_new_call() -> Non
 
 def test_a_full_bridge_refuses_with_retry_after(monkeypatch: pytest.MonkeyPatch) -> None:
     assert CALLS_MAX >= 1000
-    monkeypatch.setattr("runtime.calls.switchboard.CALLS_MAX", 1)
+    monkeypatch.setattr("runtime.calls.board.CALLS_MAX", 1)
     world = World(tables())
     world.caller().dial("+15550100000")
     assert world.caller(number="+15550102222").dial("+15550100000").status == 503
