@@ -112,6 +112,7 @@ class World:
         self.prompts: list[tuple[Prompt, str]] = []
         self.legs: dict[str, MemoryLeg] = {}
         self.records: list[CallRecord] = []
+        self.entries: dict[str, str] = {}
         self.trusted: list[str] = []
         self.ports: list[MemoryPorts] = []
         self.callers: list[Caller] = []
@@ -119,6 +120,10 @@ class World:
     # RoomEvents
     def joined(self, call_id: str) -> None:
         self.switchboard.room_joined(call_id, self.moment)
+
+    def entered(self, call_id: str, participant_id: str) -> None:
+        self.entries[call_id] = participant_id
+        self.switchboard.room_entered(call_id, participant_id, self.moment)
 
     def refused(self, call_id: str, sip_status: int, reason: str, words: str) -> None:
         self.switchboard.room_refused(call_id, sip_status, reason, words, self.moment)
@@ -220,7 +225,7 @@ class World:
             case SetAttributes():
                 self.rooms.set_attributes(command.call_id, command.changes)
             case EndCall():
-                self.rooms.leave(command.record.call_id)
+                self.rooms.leave(command.record.call_id, command.record.reason)
                 self.booth.leave(command.record.call_id)
                 self.legs.pop(command.record.call_id, None)
                 if command.ports is not None:
