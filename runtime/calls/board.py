@@ -99,6 +99,12 @@ class Board:
             call.rings_until = now.mono + call.orders.ringing_timeout_s
             self._endpoint.respond(call.leg, 180, now.mono)
 
+    def room_moved(self, call_id: str, room: str) -> None:
+        """The participant is in another room now: the record follows."""
+        call = self._by_id.get(call_id)
+        if call is not None:
+            call.record = replace(call.record, room=room)
+
     def room_joined(self, call_id: str, now: Now) -> bool:
         """The room is ready: answer the phone. False when that was done, or the caller gave up meanwhile."""
         call = self._by_id.get(call_id)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from runtime.calls.commands import JoinRoom
+from runtime.calls.reasons import EndReason
 from runtime.media.codecs.g711 import Law
 from schemas.tables.rows import ROOM_DEFAULTS, Pairs, Room
 
@@ -75,8 +76,16 @@ class RoomEvents(Protocol):
         """The room is being joined, or nobody is in it to talk to: the phone rings."""
         ...
 
+    def entered(self, call_id: str, participant_id: str) -> None:
+        """The participant is in the room and audio may flow, whoever is there. Told once, and before `joined`."""
+        ...
+
     def joined(self, call_id: str) -> None:
-        """The participant is in the room and audio may flow: the phone can be answered."""
+        """Somebody is there to talk to: the phone can be answered."""
+        ...
+
+    def moved(self, call_id: str, room: str) -> None:
+        """The participant was moved to another room, and goes on there."""
         ...
 
     def left(self, call_id: str, reason: str, words: str) -> None:
@@ -111,8 +120,8 @@ class Rooms(Protocol):
         """Bring a call into a room; `RoomEvents` hears of the outcome, maybe before this returns."""
         ...
 
-    def leave(self, call_id: str) -> None:
-        """Take a call out of its room; unknown calls are fine."""
+    def leave(self, call_id: str, reason: str = EndReason.HANGUP) -> None:
+        """Take a call out of its room; unknown calls are fine. `reason` is a record's code, for the others there."""
         ...
 
     def set_attributes(self, call_id: str, changes: Pairs) -> None:

@@ -89,6 +89,8 @@ def place(
         return _failed(f"no numbers on outbound trunk: {_named(trunk)} has none to call from; {hint}")
     if hops[0].host.lower().endswith("twilio.com") and not caller.startswith("+"):
         caller = f"+{caller}"  # Twilio takes E.164 alone
+    if not (request.display_name or "").isprintable():
+        return Failure(FailureKind.INVALID_ARGUMENT, "display_name has a character that cannot be printed")
     login = _login(trunk, outbound, request, unseal)
     if isinstance(login, Failure):
         return login

@@ -100,7 +100,7 @@ class Carrier:
 
     def _end(self, command: EndCall) -> None:
         record = command.record
-        self.rooms.leave(record.call_id)
+        self.rooms.leave(record.call_id, record.reason)
         self.booth.leave(record.call_id)
         leg = self.legs.remove(record.call_id)
         if leg is not None:

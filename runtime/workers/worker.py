@@ -132,8 +132,13 @@ class Worker:
         self.switchboard.room_waits(call_id, _now())
         self._drain()
 
+    def entered(self, call_id: str, participant_id: str) -> None:
+        """The room has the participant, whoever else is there."""
+        self.switchboard.room_entered(call_id, participant_id, _now())
+        self._drain()
+
     def joined(self, call_id: str) -> None:
-        """The room has the call: its phone is answered."""
+        """Somebody is there to talk to: the phone is answered."""
         if self.switchboard.room_joined(call_id, _now()):
             self._log("call answered", call=call_id)
         self._drain()
@@ -141,6 +146,10 @@ class Worker:
     def shows(self, call_id: str, attributes: Pairs) -> None:
         """The room changed the participant's attributes."""
         self.switchboard.room_shows(call_id, attributes)
+
+    def moved(self, call_id: str, room: str) -> None:
+        """The participant is in another room now."""
+        self.switchboard.room_moved(call_id, room)
 
     def asked_to_end(self, call_id: str, headers: Pairs, words: str) -> None:
         """Somebody in the room ends the call."""

@@ -9,6 +9,7 @@ from runtime.limits import CALLS_MAX, ROOM_MEMBERS_MAX
 from runtime.media.codecs.g711 import SILENCE
 from runtime.sip.offer_answer import Negotiated, OfferAnswer
 from runtime.sip.path import Path
+from schemas.ids import ID_ALPHABET
 from schemas.tables.media import merged_media
 from schemas.tables.rows import Auth, Inbound, Media, NumberRow, RoomKind, Rows, RuleRow, Secret, TrunkRow
 from schemas.tables.tables import Tables
@@ -30,6 +31,11 @@ def frame(value: int) -> bytes:
     return bytes([value]) * 160
 
 
+def is_random_id(text: str) -> bool:
+    """Whether it looks like LiveKit's id of a participant."""
+    return text.startswith("PA_") and len(text) == 15 and set(text[3:]) <= set(ID_ALPHABET)
+
+
 def test_an_admitted_call_is_answered_joins_its_room_and_leaves_a_record() -> None:
     world = World(tables(), revision=7)
     caller = world.caller().dial("+15550100000")
@@ -41,6 +47,7 @@ def test_an_admitted_call_is_answered_joins_its_room_and_leaves_a_record() -> No
     assert attributes["sip.trunkPhoneNumber"] == "+15550100000"
     assert attributes["sip.callID"] == member.call_id
     assert attributes["sip.callStatus"] == "active"
+    assert is_random_id(world.entries[member.call_id])
     world.step(1)
     caller.hang_up()
     [record] = world.records

@@ -70,10 +70,10 @@ class RoomConnection:
         self._signalling.start(now)
         self._drain()
 
-    def leave(self) -> None:
+    def leave(self, reason: str) -> None:
         """Leave the room; the participant's last status says that the phone was hung up."""
         answered = self._signalling.attributes.get(STATUS) == "active"
-        self._signalling.leave(((STATUS, "hangup"),) if answered else ())
+        self._signalling.leave(reason, ((STATUS, "hangup"),) if answered else ())
         self._drain()
 
     def set_attributes(self, changes: Pairs) -> None:
@@ -237,7 +237,10 @@ class RoomConnection:
             case news.AttributesChanged():
                 events.shows(call_id, event.attributes)
             case news.Standing():
-                pass  # the phone hears it
+                if not event.returned:  # a phone hears by itself that its room is back
+                    events.entered(call_id, event.participant_id)
+            case news.Moved():
+                events.moved(call_id, event.room)
 
     def _hang_up(self) -> None:
         if self._socket is not None:

@@ -56,12 +56,20 @@ Command = Dial | Send | HangUp | StartPeer | AddCandidate | DropPeer
 class Standing:
     """The participant is in the room and media flows. `returned`: it was lost in between."""
 
+    participant_id: str
     returned: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Ready:
     """Somebody is there to talk to. Told once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """The server moved the participant to another room."""
+
+    room: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,4 +94,4 @@ class Left:
     words: str
 
 
-Event = Standing | Ready | TrackMuted | AttributesChanged | Left
+Event = Standing | Ready | Moved | TrackMuted | AttributesChanged | Left

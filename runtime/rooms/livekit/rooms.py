@@ -10,6 +10,7 @@ from typing import Any
 
 import aiohttp
 
+from runtime.calls.reasons import EndReason
 from runtime.errors import BridgeError
 from runtime.limits import TICK_S
 from runtime.rooms.adapter import Leg, Participant, RoomEvents
@@ -56,7 +57,7 @@ class LiveKitRooms:
     async def close(self) -> None:
         """Leave all rooms, and let the goodbyes go out."""
         for call_id in list(self._calls):
-            self.leave(call_id)
+            self.leave(call_id, EndReason.SHUTDOWN)
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=LEAVE_S_MAX)
         for task in self._tasks:
@@ -78,11 +79,11 @@ class LiveKitRooms:
         self._events.waiting(participant.call_id)
         connection.start(now)
 
-    def leave(self, call_id: str) -> None:
-        """Take a call out of its room; unknown calls are fine."""
+    def leave(self, call_id: str, reason: str = EndReason.HANGUP) -> None:
+        """Take a call out of its room; unknown calls are fine. Others are told LiveKit's word for `reason`."""
         connection = self._calls.pop(call_id, None)
         if connection is not None:
-            connection.leave()
+            connection.leave(reason)
 
     def set_attributes(self, call_id: str, changes: Pairs) -> None:
         """Change attributes of a call's participant."""

@@ -42,13 +42,14 @@ from runtime.rooms.livekit.news import (
     Event,
     HangUp,
     Left,
+    Moved,
     Ready,
     Send,
     Standing,
     StartPeer,
     TrackMuted,
 )
-from runtime.rooms.livekit.reasons import LOST, UNREACHABLE, words_for_leave
+from runtime.rooms.livekit.reasons import LOST, UNREACHABLE, farewell, words_for_leave
 from runtime.rooms.livekit.roster import Roster
 from schemas.tables.rows import Pairs
 
@@ -116,13 +117,16 @@ class Signalling:
         """Whether somebody in the room is another caller."""
         return self._roster.is_phone(identity)
 
-    def leave(self, last: Pairs = ()) -> None:
-        """Go, as the one who wants to; nothing is told any more. `last` are attributes to be seen until the end."""
+    def leave(self, reason: str, last: Pairs = ()) -> None:
+        """Go, as the one who wants to; nothing is told any more.
+
+        `reason` is a record's code; `last` are attributes to be seen until the end.
+        """
         if self.state is not State.ENDED:
             if last:
                 self.set_attributes(last)
             if self._socket_up:
-                self._send(messages.leave(models.CLIENT_INITIATED))
+                self._send(messages.leave(farewell(reason)))
             self._finish()
 
     # -- what the edges tell ---------------------------------------------------------------------------------------
@@ -274,8 +278,10 @@ class Signalling:
             self._send(messages.mute(mute.sid, muted=mute.muted))
 
     def _on_room_moved(self, moved: rtc.RoomMovedResponse, now: float) -> None:
-        self.room = moved.room.name or self.room
         self._sid = moved.participant.sid or self._sid
+        if moved.room.name:
+            self.room = moved.room.name
+            self._events.append(Moved(self.room))
         self._roster.clear()
         self._follow(moved.other_participants)
         self._settle(now)
@@ -307,7 +313,7 @@ class Signalling:
             self.state = State.UP
             self._attempts = 0
             self._attempt_at = None
-            self._events.append(Standing(returned))
+            self._events.append(Standing(self._sid, returned))
         if self._roster.audience and not self._ready:
             self._ready = True
             self._events.append(Ready())
