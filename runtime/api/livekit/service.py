@@ -26,7 +26,6 @@ DeclaredAt = Callable[[Kind, str], str]
 """Where an object is declared, `file:line`; "" when that is not known."""
 
 _WORD = {Kind.TRUNK: "Trunk", Kind.RULE: "DispatchRule"}
-_LIVEKIT_WORD = {Kind.TRUNK: "sip trunk", Kind.RULE: "sip dispatch rule"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +113,7 @@ def _is_for(trunks: tuple[str, ...] | None, asked: frozenset[str]) -> bool:
 
 
 def _get_inbound(asked: Asked, request: sip.GetSIPInboundTrunkRequest) -> Message:
-    row_id = _existing(asked, Kind.TRUNK, "sip_trunk_id", request.sip_trunk_id)
+    row_id = listing.existing(asked.tables, Kind.TRUNK, "sip_trunk_id", request.sip_trunk_id)
     row = asked.tables.trunk(row_id)
     if row is None or row.inbound is None:
         raise TwirpError(Code.NOT_FOUND, f"Trunk {row_id} takes no calls: it has no `inbound`")
@@ -123,23 +122,12 @@ def _get_inbound(asked: Asked, request: sip.GetSIPInboundTrunkRequest) -> Messag
 
 
 def _get_outbound(asked: Asked, request: sip.GetSIPOutboundTrunkRequest) -> Message:
-    row_id = _existing(asked, Kind.TRUNK, "sip_trunk_id", request.sip_trunk_id)
+    row_id = listing.existing(asked.tables, Kind.TRUNK, "sip_trunk_id", request.sip_trunk_id)
     row = asked.tables.trunk(row_id)
     if row is None or row.outbound is None:
         raise TwirpError(Code.NOT_FOUND, f"Trunk {row_id} places no calls: it has no `outbound`")
     numbers = listing.numbers_of(asked.tables).calling.get(row_id, ())
     return sip.GetSIPOutboundTrunkResponse(trunk=objects.outbound_trunk(row, numbers))
-
-
-def _existing(asked: Asked, kind: Kind, field: str, named: str) -> str:
-    """The `namespace/name` that a request names. TwirpError when it names none, or none that is live."""
-    if not named:
-        raise TwirpError(Code.INVALID_ARGUMENT, f"{field} is required", argument=field)
-    row_id = listing.one(asked.tables, kind, named)
-    if row_id is None:
-        shown = named if len(named) <= 64 else f"{named[:64]}…"
-        raise TwirpError(Code.NOT_FOUND, f"requested {_LIVEKIT_WORD[kind]} does not exist: {shown}")
-    return row_id
 
 
 # -- changes -----------------------------------------------------------------------------------------------------------
@@ -152,7 +140,7 @@ def _creating(kind: Kind) -> Handler:
         del asked, request
         raise TwirpError(
             Code.FAILED_PRECONDITION,
-            f"a {_LIVEKIT_WORD[kind]} is declared here, not created: write a manifest of kind {_WORD[kind]} "
+            f"a {objects.LIVEKIT_WORD[kind]} is declared here, not created: write a manifest of kind {_WORD[kind]} "
             f"({example}) and run `reconcile apply DIR`; `reconcile schema` shows its fields",
         )
 
@@ -161,7 +149,7 @@ def _creating(kind: Kind) -> Handler:
 
 def _changing(kind: Kind, field: str, what: str) -> Handler:
     def refuse(asked: Asked, request: Message) -> Message:
-        row_id = _existing(asked, kind, field, getattr(request, field))
+        row_id = listing.existing(asked.tables, kind, field, getattr(request, field))
         place = asked.declared_at(kind, row_id)
         where = f"in {place}" if place else "elsewhere, as `reconcile status` tells"
         raise TwirpError(
