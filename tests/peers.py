@@ -166,7 +166,7 @@ module sndfile.so
 module uuid.so
 module menu.so
 module ctrl_tcp.so
-sip_listen 127.0.0.1:0
+sip_listen 127.0.0.1:{port}
 audio_source aufile,{play}
 audio_player aufile,{player}
 audio_channels 1
@@ -177,16 +177,23 @@ rtp_ports {rtp}
 
 
 class Baresip:
-    """A baresip with G.711 that says `play` (8 kHz 16-bit WAV), records, and is driven over its TCP control port."""
+    """A baresip with G.711 that says `play` (8 kHz 16-bit WAV), records, and is driven over its TCP control port.
 
-    def __init__(self, work: Path, user: str, play: Path, codec: str = "pcmu", login: str = "") -> None:
+    `login` are parameters of its account; `answers`: it picks up when it is called, at `port`.
+    """
+
+    def __init__(
+        self, work: Path, user: str, play: Path, codec: str = "pcmu", login: str = "", *, answers: bool = False
+    ) -> None:
         work.mkdir(parents=True, exist_ok=True)
         self.work, self.control = work, free_port(socket.SOCK_STREAM)
+        self.port = free_sip_port()
+        login += ";answermode=auto" if answers else ""
         first = free_port() & ~1
         (work / "config").write_text(
             BARESIP_CONFIG.format(
                 modules=_baresip_modules(), play=play, player=work / "player.wav", work=work,
-                control=self.control, rtp=f"{first}-{first + 20}",
+                control=self.control, rtp=f"{first}-{first + 20}", port=self.port,
             )
         )  # fmt: skip
         (work / "accounts").write_text(f"<sip:{user}@127.0.0.1>;regint=0;audio_codecs={codec}{login}\n")

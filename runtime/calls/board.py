@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 from runtime.calls.call import UNDER_WAY, Call, InboundCall, State, Step, hung_up_by
 from runtime.calls.commands import Command, EndCall, SetAttributes, StartMedia
 from runtime.calls.opening import Opening
-from runtime.calls.prompting import Prompting
 from runtime.calls.reasons import EndReason, reason_header
 from runtime.calls.record import EndedBy
 from runtime.calls.refusal import warning
@@ -42,7 +41,6 @@ class Board:
     def __init__(self, endpoint: Endpoint, opening: Opening) -> None:
         self._endpoint = endpoint
         self._opening = opening
-        self._prompting = Prompting()
         self._by_leg: dict[int, Call] = {}
         self._by_id: dict[str, Call] = {}
         self._commands: deque[Command] = deque()
@@ -111,7 +109,7 @@ class Board:
         if not isinstance(call, InboundCall) or call.state not in (State.ROUTED, State.JOINING):
             return False
         if call.state is State.ROUTED:
-            self._answer(call, now)
+            self.answer(call, now)
             self.do(SetAttributes(call.id, ACTIVE))
         call.advance(Step.ANSWER)
         call.asked = None
@@ -140,7 +138,8 @@ class Board:
             words = f"nobody was in the room to talk to for {call.orders.ringing_timeout_s:.0f} s"
             self.room_left(call.id, EndReason.RINGING_TIMEOUT, words, now)
 
-    def _answer(self, call: InboundCall, now: Now) -> None:
+    def answer(self, call: InboundCall, now: Now) -> None:
+        """Pick up: 200, with what its trunk says."""
         headers = own_headers(call.orders.policy, call.attributes)
         self._endpoint.respond(call.leg, 200, now.mono, headers=headers, body=call.body)
         self.answered(call, now)
@@ -212,7 +211,6 @@ class Board:
         """Take a call off the board; its phone knows already."""
         del self._by_id[call.id]
         self.take_leg(call)
-        self._prompting.forget(call.id)
         call.advance(Step.END)
         self._opening.left(call.record.trunk, call.ports)
         record = call.record.ended(now.wall, status, reason, words, by)

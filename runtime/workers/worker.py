@@ -70,7 +70,7 @@ class Worker:
         self._collector = Collector()
         self.dropped: dict[str, int] = {}
         self._turned_away = 0
-        self._gate = SourceGate(self.switchboard.knows, self.switchboard.vouches, os.urandom(16))
+        self._gate = SourceGate(self.switchboard.reception.knows, self.switchboard.reception.vouches, os.urandom(16))
         self.rooms: Rooms | None = None
         self.prompts: Prompts | None = None
         self._booth = Booth(self._prompt_played)
@@ -200,10 +200,10 @@ class Worker:
         return self.endpoint.connections()
 
     def _welcomes(self, address: str) -> bool:
-        return self.switchboard.welcomes(address)
+        return self.switchboard.reception.welcomes(address)
 
     def _turns_away(self, request: Request, path: Path, now: float) -> tuple[int, Pairs] | None:
-        return self.switchboard.turns_away(request, path, now)
+        return self.switchboard.reception.turns_away(request, path, now)
 
     # -- signalling ------------------------------------------------------------------------------------------------
 

@@ -287,10 +287,10 @@ class World:
         )  # fmt: skip
 
     def _welcomes(self, address: str) -> bool:
-        return self.switchboard.welcomes(address)
+        return self.switchboard.reception.welcomes(address)
 
     def _turns_away(self, request: Request, path: Path, now: float) -> tuple[int, Pairs] | None:
-        return self.switchboard.turns_away(request, path, now)
+        return self.switchboard.reception.turns_away(request, path, now)
 
     def _reserve(self, address: str) -> MemoryPorts:
         ports = MemoryPorts(address, next(self._port))
