@@ -209,7 +209,8 @@ class Bridge:
             return
         from runtime.api.livekit.server import LiveKitApiServer  # LiveKit's messages: only who uses them loads them
 
-        self._livekit_api = LiveKitApiServer(settings, lambda: self.tables, self._declared_at)
+        control = self._worker.control
+        self._livekit_api = LiveKitApiServer(settings, lambda: self.tables, self._declared_at, control)
         try:
             host, port = await self._livekit_api.start()
         except OSError as fault:

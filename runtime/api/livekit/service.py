@@ -1,8 +1,8 @@
 """CORE. `livekit.SIP`: each method's request, who may ask it, and its answer from the live tables.
 
 Lists are answered. What would change a declared object is refused with where it is declared: the manifests are the only
-way in, else the next apply would undo what a caller was told is done. Placing and transferring calls is not in effect
-yet, and says so.
+way in, else the next apply would undo what a caller was told is done. To place or transfer a call is an order: it is
+read and checked here, and whoever listens has it carried out (`orders`).
 `answer` runs in a thread of its own: a list of ten thousand rules must not hold up a media tick.
 """
 
@@ -16,9 +16,12 @@ from google.protobuf.message import Message
 from livekit.protocol import sip
 
 from runtime.api.livekit import listing, objects
+from runtime.api.livekit.control import Order
+from runtime.api.livekit.dialling import dial_request
 from runtime.api.livekit.grants import Grants
+from runtime.api.livekit.transferring import transfer_request
 from runtime.api.livekit.twirp import Code, TwirpError, decoded, encoded
-from runtime.api.livekit.values import check_values
+from runtime.api.livekit.values import check_values, need
 from schemas.tables.rows import Kind
 from schemas.tables.tables import Tables
 
@@ -37,12 +40,12 @@ class Asked:
     declared_at: DeclaredAt
 
 
-Handler = Callable[[Asked, Any], Message]
-"""What answers a method; its request is of the class that stands beside it in `METHODS`."""
+Handler = Callable[[Asked, Any], Message | Order]
+"""What answers a method, or orders a call; its request is of the class that stands beside it in `METHODS`."""
 
 
-def answer(method: str, body: bytes, form: str, asked: Asked) -> bytes:
-    """The body of the answer to a request. Raises TwirpError."""
+def answer(method: str, body: bytes, form: str, asked: Asked) -> bytes | Order:
+    """The body of the answer to a request, or what must be done for it first. Raises TwirpError."""
     known = METHODS.get(method)
     if known is None:
         raise TwirpError(Code.BAD_ROUTE, f"no handler for livekit.SIP/{method}")
@@ -50,7 +53,8 @@ def answer(method: str, body: bytes, form: str, asked: Asked) -> bytes:
     may(asked.grants)
     request = decoded(body, form, message)
     check_values(request)
-    return encoded(handle(asked, request), form)
+    done = handle(asked, request)
+    return encoded(done, form) if isinstance(done, Message) else done
 
 
 # -- lists -------------------------------------------------------------------------------------------------------------
@@ -164,20 +168,14 @@ def _changing(kind: Kind, field: str, what: str) -> Handler:
 # -- calls -------------------------------------------------------------------------------------------------------------
 
 
-def _create_participant(asked: Asked, request: sip.CreateSIPParticipantRequest) -> Message:
-    del asked
-    for field in ("sip_call_to", "room_name"):
-        if not getattr(request, field):
-            raise TwirpError(Code.INVALID_ARGUMENT, f"{field} is required", argument=field)
-    raise TwirpError(Code.UNIMPLEMENTED, "this version of the bridge takes calls and places none; nothing was dialled")
+def _create_participant(asked: Asked, request: sip.CreateSIPParticipantRequest) -> Order:
+    return dial_request(request, asked.tables)
 
 
-def _transfer(asked: Asked, request: sip.TransferSIPParticipantRequest) -> Message:
-    for field in ("room_name", "participant_identity", "transfer_to"):
-        if not getattr(request, field):
-            raise TwirpError(Code.INVALID_ARGUMENT, f"{field} is required", argument=field)
+def _transfer(asked: Asked, request: sip.TransferSIPParticipantRequest) -> Order:
+    need(request, "room_name")
     asked.grants.need_room_admin(request.room_name)
-    raise TwirpError(Code.UNIMPLEMENTED, "this version of the bridge transfers no calls; the call goes on as it was")
+    return transfer_request(request)
 
 
 METHODS: Mapping[str, tuple[type[Message], Callable[[Grants], None], Handler]] = {

@@ -18,12 +18,17 @@ class Switch:
         self.asked: list[Order] = []
         self.answer: Outcome | Exception | None = None
         self.cancelled = 0
+        self._is_asked = asyncio.Event()
         self._may_answer = {DialRequest: asyncio.Event(), TransferRequest: asyncio.Event()}
 
     def open(self, *kinds: type[Order]) -> None:
         """Answer from now on, all orders or those of these kinds."""
         for kind in kinds or tuple(self._may_answer):
             self._may_answer[kind].set()
+
+    async def begins(self) -> None:
+        """Wait for the first order."""
+        await self._is_asked.wait()
 
     async def dial(self, request: DialRequest) -> Dialled | Failure:
         outcome = await self._answered(request, DIALLED)
@@ -37,6 +42,7 @@ class Switch:
 
     async def _answered(self, request: Order, usual: Outcome) -> Outcome:
         self.asked.append(request)
+        self._is_asked.set()
         try:
             await self._may_answer[type(request)].wait()
         except asyncio.CancelledError:

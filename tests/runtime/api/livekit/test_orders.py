@@ -127,7 +127,9 @@ def test_few_outcomes_are_remembered_and_those_under_way_always(monkeypatch: pyt
         again = await begun(orders.carry_out(TRANSFER, "under way", ONE))
         switch.open()
         assert await waiting is await again
-        assert len(switch.asked) == 7
+        await orders.carry_out(DIAL, "one more", ONE)
+        await orders.carry_out(TRANSFER, "under way", ONE)
+        assert len(switch.asked) == 8, "it began first, and ended after the others"
 
     ordering(scenario)
 
