@@ -37,16 +37,21 @@ def free_port(kind: int = socket.SOCK_DGRAM) -> int:
         return int(probe.getsockname()[1])
 
 
-def free_sip_port() -> int:
-    """A port of loopback that nobody uses now, neither by UDP nor by TCP."""
+def free_sip_port(ports: int = 1) -> int:
+    """A port of loopback that nobody uses now, neither by UDP nor by TCP; so are those behind it, by TCP."""
     while True:
         port = free_port()
-        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
+        if all(_is_free(port + n) for n in range(ports)):
             return port
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
 
 
 def wait_for(what: Callable[[], Any], why: str, within_s: float = 20.0) -> Any:
@@ -187,7 +192,7 @@ class Baresip:
     ) -> None:
         work.mkdir(parents=True, exist_ok=True)
         self.work, self.control = work, free_port(socket.SOCK_STREAM)
-        self.port = free_sip_port()
+        self.port = free_sip_port(2) if answers else 0  # it takes the next one too, for TLS
         login += ";answermode=auto" if answers else ""
         first = free_port() & ~1
         (work / "config").write_text(
