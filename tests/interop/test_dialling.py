@@ -15,7 +15,7 @@ import pytest
 from livekit import api
 from livekit.protocol import sip
 
-from tests.livekit_peers import KEY, SECRET
+from tests.livekit_peers import KEY, SECRET, LiveKit
 from tests.peers import Baresip, BridgeProcess, free_port, free_sip_port, sipp_command, wait_for
 from tests.sound import fit, speech
 
@@ -31,6 +31,7 @@ kind: Trunk
 metadata: {{name: out}}
 spec:
   outbound: {{addresses: ["127.0.0.1:{port}"], transport: {transport}{more}}}
+  media: {{roomCodec: {codec}}}
 ---
 apiVersion: dialplane.dev/v1alpha1
 kind: PhoneNumber
@@ -40,15 +41,27 @@ spec: {{number: "+15550100000", trunkRef: {{name: out}}, direction: outbound}}
 
 
 class Calling(BridgeProcess):
-    """A bridge with embedded rooms whose one trunk is the phone at `port`."""
+    """A bridge whose one trunk is the phone at `port`, with embedded rooms or those of a `server`."""
 
-    def __init__(self, work: Path, port: int, transport: str = "udp", more: str = "", password: str = "") -> None:
+    def __init__(
+        self,
+        work: Path,
+        port: int,
+        transport: str = "udp",
+        more: str = "",
+        password: str = "",
+        room_codec: str = "auto",
+        server: LiveKit | None = None,
+    ) -> None:
         manifests = work / "manifests"
         manifests.mkdir()
         (manifests / "password").write_text(password)
-        (manifests / "trunk.yaml").write_text(TRUNK.format(port=port, transport=transport, more=more))
+        (manifests / "trunk.yaml").write_text(TRUNK.format(port=port, transport=transport, more=more, codec=room_codec))
         self.livekit_port = free_port(socket.SOCK_STREAM)
-        super().__init__(manifests, work, "--livekit-api", f"127.0.0.1:{self.livekit_port}", environment=KEYS)
+        options = ["--livekit-api", f"127.0.0.1:{self.livekit_port}"]
+        if server is not None:
+            options += ["--rooms", "livekit"]
+        super().__init__(manifests, work, *options, environment=server.environment if server is not None else KEYS)
 
     def ask(self, what: Callable[[api.LiveKitAPI], Awaitable[Any]]) -> Any:
         """Something of LiveKit's own client."""

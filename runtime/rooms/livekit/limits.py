@@ -46,6 +46,10 @@ BACKOFF_S_MIN = 0.3
 BACKOFF_S_MAX = 3.0
 """Between attempts to come back: doubled each time, spread by chance so that a thousand calls do not come at once."""
 
+FAREWELL_S = 0.3
+"""How long a server whose media path is gone may take to say why by signalling: its goodbyes may overtake each other,
+and who was sent out of a room must not come back."""
+
 PING_INTERVAL_S = 5.0
 PING_TIMEOUT_S = 15.0
 """Used where the server names none."""

@@ -27,6 +27,7 @@ from runtime.rooms.livekit.description import DescriptionError, Ourselves, read_
 from runtime.rooms.livekit.limits import (
     BACKOFF_S_MAX,
     BACKOFF_S_MIN,
+    FAREWELL_S,
     JOIN_S_MAX,
     LOST_S_MAX,
     PING_INTERVAL_S,
@@ -162,8 +163,7 @@ class Signalling:
         self._resumable = False
         self._last_fault = words
         if self.state is not State.ENDED:
-            self._hang_up()
-            self._come_back(now)
+            self._come_back(now, FAREWELL_S if self._socket_up else 0.0)
 
     def received(self, data: bytes, now: float) -> None:
         """One message of the server; what cannot be read is passed over."""
@@ -347,7 +347,8 @@ class Signalling:
     def _new_path(self) -> Negotiation:
         return Negotiation(self._describe(), int.from_bytes(self._entropy(7)) | 1)
 
-    def _come_back(self, now: float) -> None:
+    def _come_back(self, now: float, least_s: float = 0.0) -> None:
+        """Try again; not before `least_s`, while what the server still has to say is listened to."""
         self._joined = False
         if self.state is State.UP:
             self.state = State.RETURNING
@@ -356,7 +357,7 @@ class Signalling:
             return
         pause_s = min(BACKOFF_S_MIN * 2**self._attempts, BACKOFF_S_MAX) if self._attempts else 0.0
         self._attempts += 1
-        self._attempt_at = now + pause_s * (0.5 + int.from_bytes(self._entropy(2)) / 0x10000)
+        self._attempt_at = now + max(least_s, pause_s * (0.5 + int.from_bytes(self._entropy(2)) / 0x10000))
 
     def _lose(self, code: str, words: str) -> None:
         self._events.append(Left(code, words))
