@@ -9,20 +9,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from tests.livekit_calls import CALLER, GOOD_FIT, NUMBER, bridge_on, outcome, phone
 from tests.livekit_peers import Client, LiveKit, needs_livekit
-from tests.peers import ROOT, BridgeProcess, free_port, lesson, sipp_command, wait_for
+from tests.peers import ROOT, free_port, lesson, sipp_command, wait_for
 from tests.sound import fit, samples, speech
 
 pytestmark = [needs_livekit, pytest.mark.xdist_group("livekit")]
-GOOD_FIT = 0.5  # a voice that is not there gives 0.3; a frame that came late costs some of the rest
-NUMBER = "+15550100000"
-CALLER = "sip_+15550101111"
 TALK_S = 5
 SCENARIOS = Path(__file__).parent / "scenarios"
 
@@ -31,38 +27,6 @@ SCENARIOS = Path(__file__).parent / "scenarios"
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveKit]:
     with LiveKit(tmp_path_factory.mktemp("livekit")) as running:
         yield running
-
-
-@contextmanager
-def bridge_on(server: LiveKit, work: Path, rule: str = "", trunk: str = "") -> Iterator[BridgeProcess]:
-    """A bridge on the first example, whose rule (and trunk) have these further lines in their spec."""
-    with lesson("01-one-number", work) as manifests:
-        for file, kind, lines in (("routes.yaml", "  rule:", rule), ("trunk.yaml", "  inbound:\n", trunk)):
-            text = (manifests / file).read_text()
-            assert kind in text
-            added = lines + kind if file == "routes.yaml" else kind + lines
-            (manifests / file).write_text(text.replace(kind, added, 1))
-        with BridgeProcess(manifests, work, "--rooms", "livekit", environment=server.environment) as running:
-            yield running
-
-
-def phone(
-    bridge: BridgeProcess, said: Path, heard: Path, seconds: float, caller: str = "+15550101111", *options: str
-) -> Any:
-    """`bridge call` in the background."""
-    return subprocess.Popen(
-        [
-            sys.executable, "-m", "runtime", "call", f"sip:{NUMBER}@{bridge.target}", "--play", str(said),
-            "--record", str(heard), "--seconds", str(seconds), "--from", caller, "-o", "json", *options,
-        ],
-        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-
-
-def outcome(started: Any) -> dict[str, Any]:
-    said, complained = started.communicate(timeout=60)
-    assert said, complained
-    return dict(json.loads(said))
 
 
 @pytest.mark.parametrize("codec", ["auto", "opus", "pcma"])
