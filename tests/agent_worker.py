@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-import time
 import wave
 from collections.abc import Coroutine
 from typing import Any
@@ -105,13 +104,12 @@ def keys(ctx: agents.JobContext) -> Coroutine[Any, Any, None]:
 
 async def end(ctx: agents.JobContext, caller: rtc.RemoteParticipant) -> None:
     """Hang up on the caller."""
-    began = time.monotonic()
     try:
         me = ctx.room.local_participant
         answer = await me.perform_rpc(destination_identity=caller.identity, method="lk.sip.EndCall", payload="{}")
-        say("ended", answer=answer, after_s=time.monotonic() - began)
+        say("ended", answer=answer)
     except rtc.RpcError as fault:
-        say("ended", error=fault.message, code=fault.code, after_s=time.monotonic() - began)
+        say("ended", error=fault.message, code=fault.code)
 
 
 def main() -> None:

@@ -49,3 +49,8 @@ def outcome(started: Any) -> dict[str, Any]:
     said, complained = started.communicate(timeout=60)
     assert said, complained
     return dict(json.loads(said))
+
+
+def is_active(event: dict[str, Any]) -> bool:
+    """Whether an event of the room shows a call that is answered: it may have been so when its participant was seen."""
+    return bool(event.get("attributes", {}).get("sip.callStatus") == "active")

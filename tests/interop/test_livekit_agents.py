@@ -22,7 +22,7 @@ def test_a_dispatched_agent_and_a_caller_hear_each_other(
 ) -> None:
     caller_says, agent_says = speech(tmp_path / "c.wav", 20), speech(tmp_path / "a.wav", 20, reverse=True)
     caller_heard, agent_heard = tmp_path / "caller-heard.wav", tmp_path / "agent-heard.wav"
-    told = json.dumps({"say": str(agent_says), "heard": str(agent_heard), "seconds": 4})
+    told = json.dumps({"say": str(agent_says), "heard": str(agent_heard), "seconds": 6})
     rule = (
         f"  media: {{roomCodec: {codec}}}\n  attributes: {{tenant: acme}}\n  metadata: hello\n"
         f"  room: {{agents: [{{agentName: receptionist, metadata: '{told}'}}]}}\n"
@@ -37,7 +37,7 @@ def test_a_dispatched_agent_and_a_caller_hear_each_other(
         shown = agent.await_event(lambda e: e["event"] == "caller")
         hears = agent.await_event(lambda e: e["event"] == "hears")
         agent.await_event(lambda e: e["event"] == "key" and e["digit"] == "5")
-        agent.await_event(lambda e: e["event"] == "ended")
+        ended = agent.await_event(lambda e: e["event"] == "ended")
         result = outcome(call)
         agent.await_event(lambda e: e["event"] == "done")
         [record] = wait_for(bridge.records, "the record")
@@ -50,4 +50,5 @@ def test_a_dispatched_agent_and_a_caller_hear_each_other(
     assert fit(caller_says, agent_heard) > GOOD_FIT, "the agent hears the phone"
     assert fit(agent_says, caller_heard) > GOOD_FIT, "the phone hears the agent"
     assert result["digits"] == "9"
+    assert ended.get("answer") == "{}", f"who ends the call is told so: {ended}"
     assert (record["reason"], record["endedBy"]) == ("ended-by-room", "room")

@@ -75,6 +75,9 @@ RPC_PER_S = 5.0
 RPC_BURST = 20.0
 """Remote procedure calls to one call; those beyond get no answer."""
 
+ACKNOWLEDGED_S_MAX = 0.5
+"""How long a call that the room ends goes on until the server has the answer to who ended it."""
+
 RPC_HEADERS_MAX = 32
 """Headers that lk.sip.EndCall may put on the BYE."""
 
