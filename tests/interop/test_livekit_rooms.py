@@ -159,6 +159,24 @@ def test_digits_procedures_and_headers_go_both_ways(server: LiveKit, tmp_path: P
     assert (record["reason"], record["endedBy"]) == ("ended-by-room", "room")
 
 
+def test_attributes_beyond_the_servers_bound_are_left_out_and_the_calls_own_are_not(
+    server: LiveKit, tmp_path: Path
+) -> None:
+    rule = "  attributes: {" + ", ".join(f"a{n:02}: {'x' * 2000}" for n in range(40)) + "}\n"
+    with (
+        bridge_on(server, tmp_path, rule) as bridge,
+        Client(server, "agent", "lobby", speech(tmp_path / "a.wav", 5)) as agent,
+    ):
+        call = phone(bridge, speech(tmp_path / "c.wav", 5), tmp_path / "1.wav", 3)
+        first = agent.await_event(lambda e: e["event"] == "participant" and e["identity"] == CALLER)
+        last = agent.await_event(lambda e: e["event"] == "attributes" and "a30" in e["attributes"])
+        assert outcome(call)["answered"]
+    assert first["attributes"]["sip.phoneNumber"] == "+15550101111"
+    size = sum(len(name) + len(value) for name, value in last["attributes"].items())
+    assert 62_000 < size <= 64 << 10
+    assert last["attributes"]["sip.phoneNumber"] == "+15550101111"
+
+
 def test_keys_go_both_ways_and_not_from_phone_to_phone(server: LiveKit, tmp_path: Path) -> None:
     said = speech(tmp_path / "c.wav", 20)
     with bridge_on(server, tmp_path) as bridge, Client(server, "agent", "lobby", said) as agent:

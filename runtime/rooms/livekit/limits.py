@@ -25,7 +25,7 @@ CANDIDATES_MAX = 64
 
 IDENTITY_CHARS_MAX = 256
 ATTRIBUTES_BYTES_MAX = 64 << 10
-"""LiveKit's bounds for a participant."""
+"""LiveKit's bounds for a participant; names and values count. Attributes beyond are left out."""
 
 TOKEN_ATTRIBUTES_BYTES_MAX = 4 << 10
 """Attributes beyond this are told after the join: a token travels in a header, and proxies bound headers."""
