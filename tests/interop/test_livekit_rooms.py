@@ -9,20 +9,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from tests.livekit_calls import CALLER, GOOD_FIT, NUMBER, bridge_on, is_active, outcome, phone
 from tests.livekit_peers import Client, LiveKit, needs_livekit
-from tests.peers import ROOT, BridgeProcess, free_port, lesson, sipp_command, wait_for
+from tests.peers import ROOT, free_port, lesson, sipp_command, wait_for
 from tests.sound import fit, samples, speech
 
 pytestmark = [needs_livekit, pytest.mark.xdist_group("livekit")]
-GOOD_FIT = 0.5  # a voice that is not there gives 0.3; a frame that came late costs some of the rest
-NUMBER = "+15550100000"
-CALLER = "sip_+15550101111"
 TALK_S = 5
 SCENARIOS = Path(__file__).parent / "scenarios"
 
@@ -33,38 +29,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveKit]:
         yield running
 
 
-@contextmanager
-def bridge_on(server: LiveKit, work: Path, rule: str = "", trunk: str = "") -> Iterator[BridgeProcess]:
-    """A bridge on the first example, whose rule (and trunk) have these further lines in their spec."""
-    with lesson("01-one-number", work) as manifests:
-        for file, kind, lines in (("routes.yaml", "  rule:", rule), ("trunk.yaml", "  inbound:\n", trunk)):
-            text = (manifests / file).read_text()
-            assert kind in text
-            added = lines + kind if file == "routes.yaml" else kind + lines
-            (manifests / file).write_text(text.replace(kind, added, 1))
-        with BridgeProcess(manifests, work, "--rooms", "livekit", environment=server.environment) as running:
-            yield running
-
-
-def phone(
-    bridge: BridgeProcess, said: Path, heard: Path, seconds: float, caller: str = "+15550101111", *options: str
-) -> Any:
-    """`bridge call` in the background."""
-    return subprocess.Popen(
-        [
-            sys.executable, "-m", "runtime", "call", f"sip:{NUMBER}@{bridge.target}", "--play", str(said),
-            "--record", str(heard), "--seconds", str(seconds), "--from", caller, "-o", "json", *options,
-        ],
-        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-
-
-def outcome(started: Any) -> dict[str, Any]:
-    said, complained = started.communicate(timeout=60)
-    assert said, complained
-    return dict(json.loads(said))
-
-
 @pytest.mark.parametrize("codec", ["auto", "opus", "pcma"])
 def test_a_caller_and_a_client_of_livekit_hear_each_other(server: LiveKit, tmp_path: Path, codec: str) -> None:
     caller_says, agent_says = speech(tmp_path / "c.wav", 20), speech(tmp_path / "a.wav", 20, reverse=True)
@@ -73,7 +37,7 @@ def test_a_caller_and_a_client_of_livekit_hear_each_other(server: LiveKit, tmp_p
         call = phone(bridge, caller_says, tmp_path / "heard.wav", TALK_S)
         shown = agent.await_event(lambda e: e["event"] == "participant" and e["identity"] == CALLER)
         track = agent.await_event(lambda e: e["event"] == "track" and e["identity"] == CALLER)
-        agent.await_event(lambda e: e["event"] == "attributes" and e["changed"].get("sip.callStatus") == "active")
+        agent.await_event(is_active)
         result = outcome(call)
         agent.await_event(lambda e: e["event"] == "attributes" and e["changed"].get("sip.callStatus") == "hangup")
         left = agent.await_event(lambda e: e["event"] == "left" and e["identity"] == CALLER)
@@ -82,7 +46,7 @@ def test_a_caller_and_a_client_of_livekit_hear_each_other(server: LiveKit, tmp_p
     assert result["answered"]
     assert shown["kind"] == 3, "SIP"
     assert (shown["name"], shown["metadata"]) == ("Phone +15550101111", "hello")
-    assert shown["attributes"]["sip.callStatus"] == "ringing"
+    assert shown["attributes"]["sip.callStatus"] in ("ringing", "active"), "a slow machine shows it when it is answered"
     assert shown["attributes"]["tenant"] == "acme"
     assert track["mime"].lower() == {"auto": "audio/pcmu", "opus": "audio/opus", "pcma": "audio/pcma"}[codec]
     assert left["reason"] == 1, "client initiated"
@@ -166,7 +130,7 @@ def test_digits_procedures_and_headers_go_both_ways(server: LiveKit, tmp_path: P
             sipp_command(bridge.target, tmp_path, *options), cwd=tmp_path, stdout=subprocess.DEVNULL
         )
         shown = agent.await_event(lambda e: e["event"] == "participant" and e["identity"] == "sip_+15550101111")
-        agent.await_event(lambda e: e["event"] == "attributes" and e["changed"].get("sip.callStatus") == "active")
+        agent.await_event(is_active)
         time.sleep(0.5)
         agent.do("rpc", to=CALLER, method="lk.sip.GetRemoteHeaders", payload='{"exclude": ["X-Tenant"]}')
         headers = json.loads(agent.await_event(lambda e: e["event"] == "rpc")["answer"])["headers"]
@@ -177,7 +141,7 @@ def test_digits_procedures_and_headers_go_both_ways(server: LiveKit, tmp_path: P
         agent.do("attributes", room="lobby", identity=CALLER, attributes={"outcome": "sold"})
         agent.await_event(lambda e: e["event"] == "attributes" and e["changed"].get("outcome") == "sold")
         agent.do("rpc", to=CALLER, method="lk.sip.EndCall", payload=json.dumps({"headers": {"X-Why": "done"}}))
-        agent.await_event(lambda e: e["event"] == "rpc")
+        ended = agent.await_event(lambda e: e["event"] == "rpc")
         assert caller.wait(20) == 0
         record = wait_for(lambda: bridge.records(), "the record")[-1]
     messages = (tmp_path / "messages.log").read_text()
@@ -188,10 +152,29 @@ def test_digits_procedures_and_headers_go_both_ways(server: LiveKit, tmp_path: P
     assert headers["X-Twilio-CallSid"] == "CA1"
     assert {name.lower() for name in headers}.isdisjoint({"via", "x-tenant", "cseq"})
     assert refused["code"] == 1500
+    assert ended.get("answer") == "{}", ended
     assert "X-Served-By: dialplane" in answer
     assert "X-Outcome: sold" in bye
     assert "X-Why: done" in bye
     assert (record["reason"], record["endedBy"]) == ("ended-by-room", "room")
+
+
+def test_attributes_beyond_the_servers_bound_are_left_out_and_the_calls_own_are_not(
+    server: LiveKit, tmp_path: Path
+) -> None:
+    rule = "  attributes: {" + ", ".join(f"a{n:02}: {'x' * 2000}" for n in range(40)) + "}\n"
+    with (
+        bridge_on(server, tmp_path, rule) as bridge,
+        Client(server, "agent", "lobby", speech(tmp_path / "a.wav", 5)) as agent,
+    ):
+        call = phone(bridge, speech(tmp_path / "c.wav", 5), tmp_path / "1.wav", 3)
+        first = agent.await_event(lambda e: e["event"] == "participant" and e["identity"] == CALLER)
+        last = agent.await_event(lambda e: e["event"] == "attributes" and "a30" in e["attributes"])
+        assert outcome(call)["answered"]
+    assert first["attributes"]["sip.phoneNumber"] == "+15550101111"
+    size = sum(len(name) + len(value) for name, value in last["attributes"].items())
+    assert 62_000 < size <= 64 << 10
+    assert last["attributes"]["sip.phoneNumber"] == "+15550101111"
 
 
 def test_keys_go_both_ways_and_not_from_phone_to_phone(server: LiveKit, tmp_path: Path) -> None:
@@ -214,7 +197,7 @@ def test_who_is_sent_out_of_the_room_is_hung_up_on(server: LiveKit, tmp_path: Pa
     said = speech(tmp_path / "c.wav", 20)
     with bridge_on(server, tmp_path) as bridge, Client(server, "agent", "lobby", said) as agent:
         call = phone(bridge, said, tmp_path / "1.wav", 15)
-        agent.await_event(lambda e: e["event"] == "attributes" and e["changed"].get("sip.callStatus") == "active")
+        agent.await_event(is_active)
         if act == "duplicate":
             with Client(server, CALLER, "lobby"):
                 result = outcome(call)

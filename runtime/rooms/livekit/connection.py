@@ -166,7 +166,6 @@ class RoomConnection:
             self._data.receive(record)
 
     def _take_message(self, message: bytes) -> None:
-        call_id, events = self._participant.call_id, self._shared.events
         now = time.monotonic()
         for reaction in self._desk.receive(message, now):
             match reaction:
@@ -176,7 +175,13 @@ class RoomConnection:
                 case PlayDigit():
                     self._leg.send_digits(reaction.digit, now)
                 case EndAsked():
-                    events.asked_to_end(call_id, reaction.headers, f"{reaction.by} ended the call")
+                    self._shared.spawn(self._end(reaction))
+
+    async def _end(self, asked: EndAsked) -> None:
+        """The answer goes first: to who asks somebody that has left, LiveKit says that nobody was there."""
+        if self._data is not None:
+            await self._data.acknowledged()
+        self._shared.events.asked_to_end(self._participant.call_id, asked.headers, f"{asked.by} ended the call")
 
     # -- orders and news -------------------------------------------------------------------------------------------
 

@@ -25,7 +25,7 @@ CANDIDATES_MAX = 64
 
 IDENTITY_CHARS_MAX = 256
 ATTRIBUTES_BYTES_MAX = 64 << 10
-"""LiveKit's bounds for a participant."""
+"""LiveKit's bounds for a participant; names and values count. Attributes beyond are left out."""
 
 TOKEN_ATTRIBUTES_BYTES_MAX = 4 << 10
 """Attributes beyond this are told after the join: a token travels in a header, and proxies bound headers."""
@@ -74,6 +74,9 @@ DIGITS_BURST = 20.0
 RPC_PER_S = 5.0
 RPC_BURST = 20.0
 """Remote procedure calls to one call; those beyond get no answer."""
+
+ACKNOWLEDGED_S_MAX = 0.5
+"""How long a call that the room ends goes on until the server has the answer to who ended it."""
 
 RPC_HEADERS_MAX = 32
 """Headers that lk.sip.EndCall may put on the BYE."""

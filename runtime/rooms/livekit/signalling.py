@@ -77,7 +77,7 @@ class Signalling:
     ) -> None:
         self.room = room
         self.state = State.DIALLING
-        self.attributes = dict(attributes)
+        self.attributes = dict(messages.fitting(attributes))
         """As we and the server last set them."""
         self._identity = identity
         self._describe = describe
