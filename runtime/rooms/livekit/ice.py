@@ -162,8 +162,16 @@ class _Side(asyncio.DatagramTransport):
 class IceAgent(Connection):
     """Our half of ICE. `take(datagram)` gets all that is not STUN, `lost()` is called when consent expired."""
 
-    def __init__(self, ufrag: str, password: str, take: Callable[[bytes], None], lost: Callable[[], None]) -> None:
-        super().__init__(ice_controlling=True, local_username=ufrag, local_password=password)
+    def __init__(
+        self,
+        ufrag: str,
+        password: str,
+        take: Callable[[bytes], None],
+        lost: Callable[[], None],
+        *,
+        controlling: bool,
+    ) -> None:
+        super().__init__(ice_controlling=controlling, local_username=ufrag, local_password=password)
         self._take = take
         self._lost = lost
         self._ours_to_close = False

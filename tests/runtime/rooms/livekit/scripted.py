@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 from random import Random
 from typing import Any
@@ -73,7 +74,7 @@ class Script:
         self.say(answer=rtc.SessionDescription(type="answer", sdp=ANSWER.format(numbers=numbers), id=number))
 
     def media(self) -> None:
-        self.signalling.media_connected(self.now)
+        self.signalling.media_connected(news.Target.PUBLISHER, self.now)
         self.drain()
 
     def broken(self) -> None:
@@ -97,7 +98,9 @@ class Script:
         """The join requests, in order."""
         found = []
         for dial in self.of(news.Dial):
-            wrapped = rtc.WrappedJoinRequest.FromString(dial.request)
+            assert dial.request.path == "/rtc/v1"
+            [(_, encoded)] = dial.request.query
+            wrapped = rtc.WrappedJoinRequest.FromString(base64.urlsafe_b64decode(encoded))
             found.append(rtc.JoinRequest.FromString(gzip.decompress(wrapped.join_request)))
         return found
 
