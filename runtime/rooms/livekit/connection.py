@@ -163,6 +163,11 @@ class RoomConnection:
         self._signalling.media_connected(source.target, time.monotonic())
         self._drain()
 
+    def peer_found_itself(self, source: Peer, candidate: str) -> None:
+        """Where the server can reach us."""
+        self._signalling.found_ourselves(source.target, candidate)
+        self._drain()
+
     def peer_failed(self, source: Peer, words: str) -> None:
         """A media path is gone."""
         self._signalling.media_failed(words, time.monotonic())

@@ -18,7 +18,8 @@ from runtime.rooms.livekit.limits import CANDIDATES_MAX, DESCRIPTION_BYTES_MAX
 RoomCodec = Literal["pcmu", "pcma", "opus"]
 
 PAYLOAD_TYPES: Final[dict[RoomCodec, int]] = {"pcmu": 0, "pcma": 8, "opus": 111}
-CODECS: Final[dict[int, RoomCodec]] = {number: codec for codec, number in PAYLOAD_TYPES.items()}
+CODECS: Final[dict[str, RoomCodec]] = {str(number): codec for codec, number in PAYLOAD_TYPES.items()}
+"""By a payload type as it is written."""
 MAPS: Final[dict[RoomCodec, str]] = {
     "pcmu": "a=rtpmap:0 PCMU/8000\r\n",
     "pcma": "a=rtpmap:8 PCMA/8000\r\n",
@@ -156,8 +157,8 @@ def _published_codec(lines: Sequence[str]) -> RoomCodec | None:
     """The first codec of the first section: the answerer keeps what it takes, in our order (RFC 3264 section 6.1)."""
     for line in lines:
         if line.startswith("m="):
-            media, port, _protocol, *numbers = [*line.removeprefix("m=").split(), "", ""]
+            media, port, _protocol, *numbers = [*line.removeprefix("m=").split(), "", "", ""]
             if media != "audio" or port == "0":
                 return None
-            return next((CODECS[int(n)] for n in numbers if n.isdecimal() and int(n) in CODECS), None)
+            return next((CODECS[number] for number in numbers if number in CODECS), None)
     return None

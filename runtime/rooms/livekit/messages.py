@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import gzip
+import json
 from collections import defaultdict
 from collections.abc import Iterable
 from typing import Final
@@ -12,7 +13,7 @@ from livekit.protocol import models, rtc
 
 from runtime.calls.reasons import EndReason
 from runtime.rooms.livekit.limits import TOKEN_ATTRIBUTES_BYTES_MAX
-from runtime.rooms.livekit.news import Request
+from runtime.rooms.livekit.news import Request, Target
 from schemas.tables.rows import Pairs
 
 PROTOCOL: Final = 17
@@ -76,6 +77,12 @@ def offer(description: rtc.SessionDescription) -> rtc.SignalRequest:
 def answer(description: rtc.SessionDescription) -> rtc.SignalRequest:
     """Our answer to an offer of the server's."""
     return rtc.SignalRequest(answer=description)
+
+
+def trickle(target: Target, candidate: str) -> rtc.SignalRequest:
+    """An ICE candidate of ours, without its `candidate:`. Every path of ours is one bundle (RFC 8838)."""
+    init = json.dumps({"candidate": f"candidate:{candidate}", "sdpMid": "0", "sdpMLineIndex": 0})
+    return rtc.SignalRequest(trickle=rtc.TrickleRequest(candidateInit=init, target=rtc.SignalTarget.Name(target)))
 
 
 def subscribe(tracks: Iterable[tuple[str, str]]) -> rtc.SignalRequest:

@@ -18,7 +18,7 @@ from runtime.rooms.livekit.offered import read_offer, write_answer
 
 
 class Offering:
-    """One media path that we offer; a new path gets a new one. `receiving`: its sections for others' tracks at first."""
+    """One media path that we offer; a new path gets a new one. `receiving`: sections for others' tracks at first."""
 
     def __init__(self, ours: Ourselves, session_id: int, receiving: int) -> None:
         self.ours = ours

@@ -82,7 +82,7 @@ def _codecs(section: Sequence[str], numbers: Sequence[str]) -> list[RoomCodec]:
     offered = {line.removeprefix("a=rtpmap:").lower() for line in section if line.startswith("a=rtpmap:")}
     found: list[RoomCodec] = []
     for number in numbers:
-        codec = CODECS.get(int(number)) if number.isdecimal() else None
-        if codec is not None and codec not in found and (f"{number} {_ENCODINGS[codec]}" in offered):
+        codec = CODECS.get(number)
+        if codec is not None and codec not in found and f"{number} {_ENCODINGS[codec]}" in offered:
             found.append(codec)
     return found

@@ -35,6 +35,10 @@ class PeerUser(Protocol):
         """Media may flow."""
         ...
 
+    def peer_found_itself(self, source: Peer, candidate: str) -> None:
+        """The server should know of this candidate of ours."""
+        ...
+
     def peer_failed(self, source: Peer, words: str) -> None:
         """It never came to be, or is lost."""
         ...
@@ -65,6 +69,8 @@ class Peer:
         self._spawn = spawn
         self._dtls = Dtls(identity, theirs.fingerprint, client=theirs.we_are_client)
         self._candidates = 0
+        self._told: tuple[str, ...] = ()
+        """Addresses of ours that the server was told of."""
         self._reachable = asyncio.Event()
         """Candidates trickle in behind the description; without one there is nothing to check."""
         self._done = False
@@ -80,7 +86,7 @@ class Peer:
         if self._trying is not self._ice:
             self._spawn(self._trying.end())
         self._reachable.set()  # whoever still waited for the first candidate sees that it is not wanted any more
-        self._candidates, self._reachable = 0, asyncio.Event()
+        self._candidates, self._reachable, self._told = 0, asyncio.Event(), ()
         self._trying = self._find_way(ours, theirs)
 
     def add_candidate(self, text: str) -> None:
@@ -94,7 +100,7 @@ class Peer:
             return
         if candidate.transport.lower() == "udp":
             self._candidates += 1
-            self._spawn(_add(self._trying, candidate))
+            self._spawn(self._add(self._trying, candidate))
             self._reachable.set()
 
     def read(self) -> None:
@@ -153,10 +159,22 @@ class Peer:
         agent.remote_username, agent.remote_password = theirs.ufrag, theirs.password
         agent.remote_is_lite = theirs.ice_lite
         self._trying = agent
+        self._spawn(self._connect(agent, self._reachable))
         for candidate in theirs.candidates:
             self.add_candidate(candidate)
-        self._spawn(self._connect(agent, self._reachable))
         return agent
+
+    async def _add(self, agent: IceAgent, candidate: Candidate) -> None:
+        try:
+            await agent.add_remote_candidate(candidate)
+        except ValueError:
+            return  # a kind of candidate that is none
+        # LiveKit's ICE learns our address from our checks, but it is slow to trust what it learned so: a server that
+        # decides about addresses takes a second less when it is told.
+        ours = None if agent.ice_controlling else agent.towards(candidate.host)
+        if ours is not None and ours.host not in self._told:
+            self._told += (ours.host,)
+            self._user.peer_found_itself(self, ours.to_sdp())
 
     async def _connect(self, agent: IceAgent, reachable: asyncio.Event) -> None:
         try:
@@ -232,10 +250,3 @@ class Peer:
             self._done = True
             self.connected = False
             self._user.peer_failed(self, words)
-
-
-async def _add(agent: IceAgent, candidate: Candidate) -> None:
-    try:
-        await agent.add_remote_candidate(candidate)
-    except ValueError:
-        pass  # a kind of candidate that is none

@@ -176,6 +176,11 @@ class Signalling:
         self._standing |= {target}
         self._settle(now)
 
+    def found_ourselves(self, target: Target, candidate: str) -> None:
+        """A media path knows an address of ours that the server should know."""
+        if self._socket_up and self.state is not State.ENDED:
+            self._send(messages.trickle(target, candidate))
+
     def media_failed(self, words: str, now: float) -> None:
         """A media path is gone: only a new join makes a new one."""
         self._standing = frozenset()
