@@ -87,6 +87,8 @@ class Front:
                 writer.write(NOT_FOUND)
                 writer.close()
                 return
+            if b"\r\nupgrade:" not in head.lower():  # or a WebSocket could come by the same connection, unseen
+                head = head.removesuffix(b"\r\n") + b"Connection: close\r\n\r\n"
             there, back = await asyncio.open_connection("127.0.0.1", self.server.port)
         except (OSError, asyncio.IncompleteReadError):
             writer.transport.abort()
