@@ -35,16 +35,16 @@ class Participant:
 
 def participant_of(order: JoinRoom) -> Participant:
     """The participant of a call that is to join its room."""
-    admitted = order.admission
+    orders = order.orders
     return Participant(
         call_id=order.call_id,
-        identity=admitted.identity,
-        name=admitted.name,
-        metadata=admitted.metadata,
-        attributes=admitted.attributes,
-        headers=admitted.headers,
-        room=admitted.room_settings,
-        room_codec=admitted.room_codec,
+        identity=orders.identity,
+        name=orders.name,
+        metadata=orders.metadata,
+        attributes=orders.attributes,
+        headers=orders.headers,
+        room=orders.room_settings,
+        room_codec=orders.room_codec,
     )
 
 
@@ -126,6 +126,10 @@ class Rooms(Protocol):
 
     def set_attributes(self, call_id: str, changes: Pairs) -> None:
         """Change what the room shows of a participant; an empty value takes an attribute away."""
+        ...
+
+    def show_headers(self, call_id: str, headers: Pairs) -> None:
+        """What may be told of the headers of a phone that was called: they come with its answer."""
         ...
 
     def digit(self, call_id: str, digit: str, now: float) -> None:

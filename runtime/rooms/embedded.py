@@ -104,6 +104,9 @@ class EmbeddedRooms:
             shown = tuple(sorted((name, value) for name, value in attributes.items() if value))
             member.participant = replace(member.participant, attributes=shown)
 
+    def show_headers(self, call_id: str, headers: Pairs) -> None:
+        """Nobody in these rooms can ask for them."""
+
     def digit(self, call_id: str, digit: str, now: float) -> None:
         """Play a digit to the other phones of the room."""
         room = self._room_of.get(call_id)

@@ -73,8 +73,8 @@ def test_a_stranger_is_let_in_to_be_challenged_where_a_trunk_goes_by_its_passwor
     sip = Inbound(auth=Auth("acme", Secret("env:PASSWORD")))
     trunk = TrunkRow("default/anywhere", inbound=sip)
     world = World(Tables.build(Rows({trunk.id: trunk}, {LOBBY.id: LOBBY})))
-    assert not world.switchboard.knows("203.0.113.9")
-    assert world.switchboard.welcomes("203.0.113.9")
+    assert not world.switchboard.reception.knows("203.0.113.9")
+    assert world.switchboard.reception.welcomes("203.0.113.9")
     world.caller("203.0.113.9").dial("+15550100000")
     assert [record.reason for record in world.records] != ["source-not-allowed"]
 
@@ -329,7 +329,7 @@ def test_a_stopping_bridge_hangs_up_with_a_reason_and_takes_no_new_call() -> Non
 
 def test_a_full_bridge_refuses_with_retry_after(monkeypatch: pytest.MonkeyPatch) -> None:
     assert CALLS_MAX >= 1000
-    monkeypatch.setattr("runtime.calls.switchboard.CALLS_MAX", 1)
+    monkeypatch.setattr("runtime.calls.board.CALLS_MAX", 1)
     world = World(tables())
     world.caller().dial("+15550100000")
     assert world.caller(number="+15550102222").dial("+15550100000").status == 503

@@ -90,6 +90,10 @@ class RoomConnection:
         self._signalling.set_attributes(changes)
         self._drain()
 
+    def show_headers(self, headers: Pairs) -> None:
+        """What the room may be told when it asks for the phone's headers."""
+        self._desk.headers = headers
+
     def digit(self, digit: str) -> None:
         """Tell the room of a key that the phone pressed; one that is pressed too early waits."""
         data = self._data.get(Target.PUBLISHER)

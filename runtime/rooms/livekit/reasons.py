@@ -23,12 +23,12 @@ _LEAVES: Final[dict[int, tuple[EndReason, str]]] = {
 }
 
 _FAREWELLS: Final[dict[str, models.DisconnectReason]] = {
-    "busy": models.USER_REJECTED,
-    "rejected": models.USER_REJECTED,
-    "unavailable": models.USER_UNAVAILABLE,
-    "no-answer": models.USER_UNAVAILABLE,
-    "trunk-failure": models.SIP_TRUNK_FAILURE,
-    "unreachable": models.SIP_TRUNK_FAILURE,
+    EndReason.BUSY: models.USER_REJECTED,
+    EndReason.REJECTED: models.USER_REJECTED,
+    EndReason.UNAVAILABLE: models.USER_UNAVAILABLE,
+    EndReason.NO_ANSWER: models.USER_UNAVAILABLE,
+    EndReason.TRUNK_FAILURE: models.SIP_TRUNK_FAILURE,
+    EndReason.UNREACHABLE: models.SIP_TRUNK_FAILURE,
     EndReason.LEG_LOST: models.SIP_TRUNK_FAILURE,
     EndReason.NO_ACK: models.SIP_TRUNK_FAILURE,
     EndReason.MEDIA: models.MEDIA_FAILURE,

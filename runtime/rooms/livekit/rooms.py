@@ -92,6 +92,12 @@ class LiveKitRooms:
         if connection is not None:
             connection.set_attributes(changes)
 
+    def show_headers(self, call_id: str, headers: Pairs) -> None:
+        """What lk.sip.GetRemoteHeaders may tell from now on."""
+        connection = self._calls.get(call_id)
+        if connection is not None:
+            connection.show_headers(headers)
+
     def digit(self, call_id: str, digit: str, now: float) -> None:
         """Tell the room of a key that a phone pressed."""
         connection = self._calls.get(call_id)
