@@ -42,6 +42,9 @@ CONNECT_S_MAX = 5.0
 LOST_S_MAX = 25.0
 """From the loss of the room to having it again. Beyond it the call ends."""
 
+WORDS_S = 0.5
+"""From the loss of the media path to a new join: so long the server may still say that it ended the session."""
+
 BACKOFF_S_MIN = 0.3
 BACKOFF_S_MAX = 3.0
 """Between attempts to come back: doubled each time, spread by chance so that a thousand calls do not come at once."""

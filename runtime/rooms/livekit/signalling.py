@@ -33,6 +33,7 @@ from runtime.rooms.livekit.limits import (
     LOST_S_MAX,
     PING_INTERVAL_S,
     PING_TIMEOUT_S,
+    WORDS_S,
 )
 from runtime.rooms.livekit.modes import Mode
 from runtime.rooms.livekit.news import (
@@ -182,13 +183,16 @@ class Signalling:
             self._send(messages.trickle(target, candidate))
 
     def media_failed(self, words: str, now: float) -> None:
-        """A media path is gone: only a new join makes a new one."""
+        """A media path is gone: only a new join makes a new one.
+
+        A server that ends a session closes its media too, and that may arrive before the words: who has been removed
+        must not come back meanwhile. So the signalling stays, and is listened to for a moment.
+        """
         self._standing = frozenset()
         self._resumable = False
         self._last_fault = words
         if self.state is not State.ENDED:
-            self._hang_up()
-            self._come_back(now)
+            self._come_back(now, WORDS_S if self._socket_up and self.state is State.UP else 0.0)
 
     def received(self, data: bytes, now: float) -> None:
         """One message of the server; what cannot be read is passed over."""
@@ -369,7 +373,7 @@ class Signalling:
     def _new_paths(self) -> Paths:
         return PATHS[self._mode](self._describe, int.from_bytes(self._entropy(7)) | 1)
 
-    def _come_back(self, now: float) -> None:
+    def _come_back(self, now: float, not_before_s: float = 0.0) -> None:
         self._joined = False
         if self.state is State.UP:
             self.state = State.RETURNING
@@ -378,7 +382,8 @@ class Signalling:
             return
         pause_s = min(BACKOFF_S_MIN * 2**self._attempts, BACKOFF_S_MAX) if self._attempts else 0.0
         self._attempts += 1
-        self._attempt_at = now + pause_s * (0.5 + int.from_bytes(self._entropy(2)) / 0x10000)
+        spread_s = pause_s * (0.5 + int.from_bytes(self._entropy(2)) / 0x10000)
+        self._attempt_at = now + max(spread_s, not_before_s)
 
     def _lose(self, code: str, words: str) -> None:
         self._events.append(Left(code, words))

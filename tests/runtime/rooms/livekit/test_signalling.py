@@ -164,9 +164,23 @@ def test_a_lost_media_path_is_made_anew() -> None:
     script = Script().up()
     script.signalling.media_failed("the media path is lost", script.now)
     script.drain()
-    script.step(0.2)
+    script.step(0.8)
+    assert len(script.requests()) == 2
     assert not script.requests()[-1].reconnect
     assert script.signalling.state is State.RETURNING
+
+
+def test_who_was_sent_away_does_not_come_back_because_its_media_ended_first() -> None:
+    script = Script().up()
+    script.signalling.media_failed("the server closed the media path", script.now)
+    script.step(0.3)
+    assert len(script.of(news.Dial)) == 1
+    script.say(leave=rtc.LeaveRequest(reason=models.DUPLICATE_IDENTITY, action=DISCONNECT))
+    left = script.events[-1]
+    assert isinstance(left, news.Left)
+    assert left.code == EndReason.DUPLICATE_IDENTITY
+    script.step(5)
+    assert len(script.of(news.Dial)) == 1
 
 
 def test_coming_back_ends_with_its_bound_and_pauses_grow() -> None:
