@@ -156,6 +156,8 @@ class RoomConnection:
 
     def peer_connected(self, source: Peer) -> None:
         """Media may flow, and data beside it."""
+        if self._peers.get(source.target) is not source:
+            return
         ours = source.target is Target.PUBLISHER
         self._data[source.target] = DataChannels(
             source.send_data, self._take_message, self._shared.spawn, client=source.is_dtls_client, ours=ours
@@ -174,8 +176,9 @@ class RoomConnection:
 
     def peer_failed(self, source: Peer, words: str) -> None:
         """A media path is gone."""
-        self._signalling.media_failed(words, time.monotonic())
-        self._drain()
+        if self._peers.get(source.target) is source:
+            self._signalling.media_failed(words, time.monotonic())
+            self._drain()
 
     def take_rtp(self, packet: bytes) -> None:
         """A packet from the room."""
