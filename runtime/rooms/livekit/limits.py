@@ -42,12 +42,13 @@ CONNECT_S_MAX = 5.0
 LOST_S_MAX = 25.0
 """From the loss of the room to having it again. Beyond it the call ends."""
 
-WORDS_S = 0.5
-"""From the loss of the media path to a new join: so long the server may still say that it ended the session."""
-
 BACKOFF_S_MIN = 0.3
 BACKOFF_S_MAX = 3.0
 """Between attempts to come back: doubled each time, spread by chance so that a thousand calls do not come at once."""
+
+FAREWELL_S = 0.3
+"""How long a server whose media path is gone may take to say why by signalling: its goodbyes may overtake each other,
+and who was sent out of a room must not come back."""
 
 PING_INTERVAL_S = 5.0
 PING_TIMEOUT_S = 15.0

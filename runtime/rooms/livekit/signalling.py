@@ -26,7 +26,7 @@ from livekit.protocol import models, rtc
 
 from runtime.rooms.livekit import messages
 from runtime.rooms.livekit.description import DescriptionError, Ourselves
-from runtime.rooms.livekit.limits import WORDS_S
+from runtime.rooms.livekit.limits import FAREWELL_S
 from runtime.rooms.livekit.modes import Mode
 from runtime.rooms.livekit.news import (
     AddCandidate,
@@ -182,7 +182,7 @@ class Signalling:
         self._resumable = False
         self._last_fault = words
         if self.state is not State.ENDED:
-            self._come_back(now, WORDS_S if self._socket_up and self.state is State.UP else 0.0)
+            self._come_back(now, FAREWELL_S if self._socket_up else 0.0)
 
     def received(self, data: bytes, now: float) -> None:
         """One message of the server; what cannot be read is passed over."""
