@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from tests.livekit_front import Front
 from tests.livekit_peers import LiveKit
 from tests.peers import ROOT, BridgeProcess, lesson
 
@@ -20,7 +21,9 @@ GOOD_FIT = 0.5
 
 
 @contextmanager
-def bridge_on(server: LiveKit, work: Path, rule: str = "", trunk: str = "", *options: str) -> Iterator[BridgeProcess]:
+def bridge_on(
+    server: LiveKit | Front, work: Path, rule: str = "", trunk: str = "", *options: str
+) -> Iterator[BridgeProcess]:
     """A bridge on the first example, whose rule (and trunk) have these further lines in their spec."""
     with lesson("01-one-number", work) as manifests:
         for file, kind, lines in (("routes.yaml", "  rule:", rule), ("trunk.yaml", "  inbound:\n", trunk)):

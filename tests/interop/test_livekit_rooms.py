@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.livekit_calls import CALLER, GOOD_FIT, NUMBER, bridge_on, is_active, outcome, phone
+from tests.livekit_front import Front
 from tests.livekit_peers import Client, LiveKit, needs_livekit
 from tests.peers import ROOT, free_port, lesson, sipp_command, wait_for
 from tests.sound import fit, samples, speech
@@ -29,11 +30,31 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveKit]:
         yield running
 
 
-@pytest.mark.parametrize("codec", ["auto", "opus", "pcma"])
-def test_a_caller_and_a_client_of_livekit_hear_each_other(server: LiveKit, tmp_path: Path, codec: str) -> None:
+@pytest.fixture
+def door(server: LiveKit, request: pytest.FixtureRequest) -> Iterator[LiveKit | Front]:
+    """The server as it is, or as an older one, by which a call has two media paths."""
+    if request.param == "one-path":
+        yield server
+        return
+    with Front(server, older=True) as front:
+        yield front
+        assert "/rtc" in front.paths
+
+
+both_ways = pytest.mark.parametrize("door", ["one-path", "two-paths"], indirect=True)
+
+
+@pytest.mark.parametrize(
+    ("door", "codec"),
+    [("one-path", "auto"), ("one-path", "opus"), ("one-path", "pcma"), ("two-paths", "auto"), ("two-paths", "opus")],
+    indirect=["door"],
+)
+def test_a_caller_and_a_client_of_livekit_hear_each_other(
+    server: LiveKit, door: LiveKit | Front, tmp_path: Path, codec: str
+) -> None:
     caller_says, agent_says = speech(tmp_path / "c.wav", 20), speech(tmp_path / "a.wav", 20, reverse=True)
     rule = f"  media: {{roomCodec: {codec}}}\n  attributes: {{tenant: acme}}\n  metadata: hello\n"
-    with bridge_on(server, tmp_path, rule) as bridge, Client(server, "agent", "lobby", agent_says) as agent:
+    with bridge_on(door, tmp_path, rule) as bridge, Client(server, "agent", "lobby", agent_says) as agent:
         call = phone(bridge, caller_says, tmp_path / "heard.wav", TALK_S)
         shown = agent.await_event(lambda e: e["event"] == "participant" and e["identity"] == CALLER)
         track = agent.await_event(lambda e: e["event"] == "track" and e["identity"] == CALLER)
@@ -104,14 +125,15 @@ def test_wrong_keys_are_said_at_the_start(server: LiveKit, tmp_path: Path) -> No
     assert "wrongwrong" not in done.stderr + done.stdout
 
 
+@both_ways
 @pytest.mark.peer("sipp")
-def test_digits_procedures_and_headers_go_both_ways(server: LiveKit, tmp_path: Path) -> None:
+def test_digits_procedures_and_headers_go_both_ways(server: LiveKit, door: LiveKit | Front, tmp_path: Path) -> None:
     trunk = (
         "    includeHeaders: x\n    headersToAttributes: {X-Tenant: tenant}\n"
         "    attributesToHeaders: {outcome: X-Outcome}\n    headers: {X-Served-By: dialplane}\n"
     )
     with (
-        bridge_on(server, tmp_path, trunk=trunk) as bridge,
+        bridge_on(door, tmp_path, trunk=trunk) as bridge,
         Client(server, "agent", "lobby", speech(tmp_path / "a.wav", 5)) as agent,
     ):
         scenario = SCENARIOS / "room-caller.xml"
@@ -177,9 +199,10 @@ def test_attributes_beyond_the_servers_bound_are_left_out_and_the_calls_own_are_
     assert last["attributes"]["sip.phoneNumber"] == "+15550101111"
 
 
-def test_keys_go_both_ways_and_not_from_phone_to_phone(server: LiveKit, tmp_path: Path) -> None:
+@both_ways
+def test_keys_go_both_ways_and_not_from_phone_to_phone(server: LiveKit, door: LiveKit | Front, tmp_path: Path) -> None:
     said = speech(tmp_path / "c.wav", 20)
-    with bridge_on(server, tmp_path) as bridge, Client(server, "agent", "lobby", said) as agent:
+    with bridge_on(door, tmp_path) as bridge, Client(server, "agent", "lobby", said) as agent:
         pressing = phone(bridge, said, tmp_path / "1.wav", 5, "+15550101111", "--dtmf", "www57#")
         other = phone(bridge, said, tmp_path / "2.wav", 5, "+15550102222")
         for digit in "57#":
@@ -189,13 +212,16 @@ def test_keys_go_both_ways_and_not_from_phone_to_phone(server: LiveKit, tmp_path
     assert heard == ["9", "9"]
 
 
+@both_ways
 @pytest.mark.parametrize(
     ("act", "reason"),
     [("remove", "removed"), ("delete", "room-closed"), ("duplicate", "duplicate-identity")],
 )
-def test_who_is_sent_out_of_the_room_is_hung_up_on(server: LiveKit, tmp_path: Path, act: str, reason: str) -> None:
+def test_who_is_sent_out_of_the_room_is_hung_up_on(
+    server: LiveKit, door: LiveKit | Front, tmp_path: Path, act: str, reason: str
+) -> None:
     said = speech(tmp_path / "c.wav", 20)
-    with bridge_on(server, tmp_path) as bridge, Client(server, "agent", "lobby", said) as agent:
+    with bridge_on(door, tmp_path) as bridge, Client(server, "agent", "lobby", said) as agent:
         call = phone(bridge, said, tmp_path / "1.wav", 15)
         agent.await_event(is_active)
         if act == "duplicate":
@@ -209,9 +235,10 @@ def test_who_is_sent_out_of_the_room_is_hung_up_on(server: LiveKit, tmp_path: Pa
     assert (record["reason"], record["endedBy"]) == (reason, "room")
 
 
-def test_a_track_that_the_server_mutes_is_silent(server: LiveKit, tmp_path: Path) -> None:
+@both_ways
+def test_a_track_that_the_server_mutes_is_silent(server: LiveKit, door: LiveKit | Front, tmp_path: Path) -> None:
     said = speech(tmp_path / "c.wav", 20)
-    with bridge_on(server, tmp_path) as bridge, Client(server, "agent", "lobby", said) as agent:
+    with bridge_on(door, tmp_path) as bridge, Client(server, "agent", "lobby", said) as agent:
         call = phone(bridge, said, tmp_path / "1.wav", 8)
         agent.await_event(lambda e: e["event"] == "track" and e["identity"] == CALLER)
         agent.do("mute", room="lobby", identity=CALLER)

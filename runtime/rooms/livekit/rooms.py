@@ -18,6 +18,7 @@ from runtime.rooms.livekit.connection import RoomConnection, Shared
 from runtime.rooms.livekit.dtls import new_identity
 from runtime.rooms.livekit.libopus import load_opus
 from runtime.rooms.livekit.limits import CONNECT_S_MAX
+from runtime.rooms.livekit.modes import KnownMode
 from runtime.rooms.livekit.token import check_token
 from runtime.settings import LiveKitServer
 from schemas.tables.rows import Pairs
@@ -47,7 +48,7 @@ class LiveKitRooms:
             connector=aiohttp.TCPConnector(limit=0), cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False
         )
         identity = new_identity(datetime.now(UTC))
-        self._shared = Shared(self._server, http, identity, opus, self._events, self._spawn)
+        self._shared = Shared(self._server, http, identity, opus, self._events, self._spawn, KnownMode())
         try:
             return await self._check(http)
         except BaseException:

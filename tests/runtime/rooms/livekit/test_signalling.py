@@ -110,7 +110,7 @@ def test_who_is_sent_away_is_told_why(reason: models.DisconnectReason, code: End
     left = script.events[-1]
     assert isinstance(left, news.Left)
     assert left.code == code
-    assert isinstance(script.commands[-1], news.DropPeer)
+    assert isinstance(script.commands[-1], news.DropPeers)
     before = len(script.commands)
     script.say(leave=rtc.LeaveRequest(reason=reason, action=DISCONNECT))
     script.step(60)
@@ -130,7 +130,7 @@ def test_signalling_that_breaks_is_resumed_and_media_is_not_touched() -> None:
     assert sync.offer.type == "offer"
     assert sync.answer.type == "answer"
     assert script.events[-1] == news.Standing("PA_me", True)
-    assert not script.of(news.DropPeer)
+    assert not script.of(news.DropPeers)
 
 
 def test_what_cannot_be_resumed_is_joined_anew_with_a_new_media_path() -> None:
@@ -142,7 +142,7 @@ def test_what_cannot_be_resumed_is_joined_anew_with_a_new_media_path() -> None:
     request = script.requests()[-1]
     assert not request.reconnect
     assert "ufrag2" in request.publisher_offer.sdp
-    assert len(script.of(news.DropPeer)) == 1
+    assert len(script.of(news.DropPeers)) == 1
     script.join(agent(), sid="PA_again")
     script.media()
     assert script.events[-1] == news.Standing("PA_again", True)
