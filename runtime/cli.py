@@ -1,4 +1,4 @@
-"""The command line of the bridge: `bridge up`, `run`, `call`, `calls`. Each command's work is in `runtime.commands`.
+"""The command line of the bridge; each command's work is in `runtime.commands`.
 
 Errors are one sentence and a next step; a traceback is always a bug of ours.
 """
@@ -11,6 +11,7 @@ from importlib.metadata import version as installed_version
 
 import click
 
+from runtime.commands.answer import answer
 from runtime.commands.call import call
 from runtime.commands.calls import calls
 from runtime.commands.serve import run, up
@@ -33,7 +34,7 @@ def bridge() -> None:
     """
 
 
-for command in (up, run, call, calls):
+for command in (up, run, call, answer, calls):
     bridge.add_command(command)
 
 
