@@ -102,13 +102,17 @@ class Peer:
         """Protect and send."""
         dtls, sock = self._dtls, self._ice.socket
         if self.connected and dtls is not None and dtls.srtp is not None and sock is not None:
-            sock.send(dtls.srtp.protect(packet))
+            wire = dtls.srtp.protect(packet)
+            if wire is not None:
+                sock.send(wire)
 
     def send_rtcp(self, compound: bytes) -> None:
         """Protect and send."""
         dtls, sock = self._dtls, self._ice.socket
         if self.connected and dtls is not None and dtls.srtp is not None and sock is not None:
-            sock.send(dtls.srtp.protect_rtcp(compound))
+            wire = dtls.srtp.protect_rtcp(compound)
+            if wire is not None:
+                sock.send(wire)
 
     def send_data(self, record: bytes) -> None:
         """Send data beside media."""
