@@ -18,6 +18,7 @@ _NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9]
 _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _E164 = re.compile(r"\+[1-9][0-9]{1,14}")
 _PIN = re.compile(r"[0-9*A-D]+")
+_COUNTRY = re.compile(r"[A-Z]{2}")
 _NUMBER_LIKE = re.compile(r"\+?[ \-()]*[0-9][0-9 \-()]*")
 _SEPARATORS = str.maketrans("", "", " -()")
 
@@ -40,6 +41,11 @@ def is_e164(text: str) -> bool:
 def is_pin(text: str) -> bool:
     """Whether a caller can enter `text`: keys of a phone, `#` excepted, which ends it."""
     return len(text) <= PIN_CHARS_MAX and _PIN.fullmatch(text) is not None
+
+
+def is_country(text: str) -> bool:
+    """Whether `text` is two capital letters, as ISO 3166-1 alpha-2 has them (the grammar, not the list)."""
+    return _COUNTRY.fullmatch(text) is not None
 
 
 def normalise_number(text: str) -> str:

@@ -37,16 +37,21 @@ def free_port(kind: int = socket.SOCK_DGRAM) -> int:
         return int(probe.getsockname()[1])
 
 
-def free_sip_port() -> int:
-    """A port of loopback that nobody uses now, neither by UDP nor by TCP."""
+def free_sip_port(ports: int = 1) -> int:
+    """A port of loopback that nobody uses now, neither by UDP nor by TCP; so are those behind it, by TCP."""
     while True:
         port = free_port()
-        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
+        if all(_is_free(port + n) for n in range(ports)):
             return port
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
 
 
 def wait_for(what: Callable[[], Any], why: str, within_s: float = 20.0) -> Any:
@@ -166,7 +171,7 @@ module sndfile.so
 module uuid.so
 module menu.so
 module ctrl_tcp.so
-sip_listen 127.0.0.1:0
+sip_listen 127.0.0.1:{port}
 audio_source aufile,{play}
 audio_player aufile,{player}
 audio_channels 1
@@ -177,16 +182,23 @@ rtp_ports {rtp}
 
 
 class Baresip:
-    """A baresip with G.711 that says `play` (8 kHz 16-bit WAV), records, and is driven over its TCP control port."""
+    """A baresip with G.711 that says `play` (8 kHz 16-bit WAV), records, and is driven over its TCP control port.
 
-    def __init__(self, work: Path, user: str, play: Path, codec: str = "pcmu", login: str = "") -> None:
+    `login` are parameters of its account; `answers`: it picks up when it is called, at `port`.
+    """
+
+    def __init__(
+        self, work: Path, user: str, play: Path, codec: str = "pcmu", login: str = "", *, answers: bool = False
+    ) -> None:
         work.mkdir(parents=True, exist_ok=True)
         self.work, self.control = work, free_port(socket.SOCK_STREAM)
+        self.port = free_sip_port(2) if answers else 0  # it takes the next one too, for TLS
+        login += ";answermode=auto" if answers else ""
         first = free_port() & ~1
         (work / "config").write_text(
             BARESIP_CONFIG.format(
                 modules=_baresip_modules(), play=play, player=work / "player.wav", work=work,
-                control=self.control, rtp=f"{first}-{first + 20}",
+                control=self.control, rtp=f"{first}-{first + 20}", port=self.port,
             )
         )  # fmt: skip
         (work / "accounts").write_text(f"<sip:{user}@127.0.0.1>;regint=0;audio_codecs={codec}{login}\n")

@@ -53,10 +53,18 @@ class Told:
     """What rooms told of their calls."""
 
     joined_: list[str] = field(default_factory=list)
+    entered_: dict[str, str] = field(default_factory=dict)
+    moved_: dict[str, str] = field(default_factory=dict)
     left_: dict[str, tuple[str, str]] = field(default_factory=dict)
 
     def waiting(self, call_id: str) -> None:
         pass
+
+    def entered(self, call_id: str, participant_id: str) -> None:
+        self.entered_[call_id] = participant_id
+
+    def moved(self, call_id: str, room: str) -> None:
+        self.moved_[call_id] = room
 
     def joined(self, call_id: str) -> None:
         self.joined_.append(call_id)

@@ -18,7 +18,10 @@ _GLUED = re.compile(r"([ ]*(?:- )?[A-Za-z][A-Za-z0-9_]*):[^\s:/]")
 _TAB_INDENT = re.compile(r"[ ]*\t")
 
 _INDENTATION = "the indentation does not fit the lines above it"
+_TOO_DEEP = "exceeded maximum nesting depth"
+"""What newer libyaml says before our own count is reached."""
 _HINTS: tuple[tuple[str, str, str], ...] = (
+    (_TOO_DEEP, "nested deeper than can be read", "no manifest needs this"),
     # what libyaml says, what it means, what to do
     (
         "mapping values are not allowed",
@@ -116,7 +119,7 @@ def explain_syntax(text: str, error: MarkedYAMLError | None) -> Fault:
         return Fault(line, column, "text goes on behind the closing quote", "put the whole value in one pair of quotes")
     for phrase, what, hint in _HINTS:
         if phrase in said:
-            return Fault(line, column, what, hint)
+            return Fault(line, column, what, hint, "too-deep" if phrase == _TOO_DEEP else "syntax")
     return Fault(line, column, f"this is not YAML: {said}", "")
 
 

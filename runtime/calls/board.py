@@ -1,7 +1,7 @@
 """The board of all live calls: what their rooms tell of them, and how each of them ends. A core.
 
-The switchboard stands on it and adds what leads to a call. Every call that is taken off the board leaves exactly one
-`EndCall`.
+The switchboard stands on it and adds what leads to a call; `dialler` and `transfers` work on it. Every call that is
+taken off the board leaves exactly one `EndCall`.
 """
 
 from __future__ import annotations
@@ -10,18 +10,20 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from runtime.calls.call import Call, State, Step
-from runtime.calls.commands import Command, EndCall, SetAttributes
+from runtime.calls.call import UNDER_WAY, Call, InboundCall, State, Step, hung_up_by
+from runtime.calls.commands import Command, EndCall, SetAttributes, StartMedia
 from runtime.calls.opening import Opening
-from runtime.calls.prompting import Prompting
 from runtime.calls.reasons import EndReason, reason_header
 from runtime.calls.record import EndedBy
 from runtime.calls.refusal import warning
-from runtime.routing.headers import answer_headers, bye_headers
+from runtime.limits import CALLS_MAX
+from runtime.media.session import StreamConfig
+from runtime.routing.headers import bye_headers, own_headers
 from runtime.sip.endpoint import Endpoint
 from schemas.tables.rows import Pairs
 
-ACTIVE = (("sip.callStatus", "active"),)
+STATUS = "sip.callStatus"
+ACTIVE = ((STATUS, "active"),)
 """What a participant shows from the answer on."""
 
 
@@ -39,29 +41,76 @@ class Board:
     def __init__(self, endpoint: Endpoint, opening: Opening) -> None:
         self._endpoint = endpoint
         self._opening = opening
-        self._prompting = Prompting()
         self._by_leg: dict[int, Call] = {}
         self._by_id: dict[str, Call] = {}
         self._commands: deque[Command] = deque()
         self._draining = False
+
+    # -- the calls -------------------------------------------------------------------------------------------------
+
+    def put(self, call: Call) -> None:
+        """Take a call onto the board, or note the leg that it has now."""
+        self._by_id[call.id] = call
+        if call.leg is not None:
+            self._by_leg[call.leg] = call
+
+    def take_leg(self, call: Call) -> None:
+        """The call has lost its leg: what the endpoint still says of that is nobody's business."""
+        if call.leg is not None:
+            self._by_leg.pop(call.leg, None)
+            call.leg = None
+
+    def get(self, call_id: str) -> Call | None:
+        """A live call."""
+        return self._by_id.get(call_id)
+
+    def of_leg(self, leg: int) -> Call | None:
+        """The live call that has this leg."""
+        return self._by_leg.get(leg)
+
+    def live_calls(self) -> list[Call]:
+        """The calls of this moment, the oldest first."""
+        return list(self._by_id.values())
+
+    def do(self, *commands: Command) -> None:
+        """Have this done."""
+        self._commands.extend(commands)
+
+    def next_command(self) -> Command | None:
+        """The next thing to do, in order."""
+        return self._commands.popleft() if self._commands else None
+
+    def full(self) -> str:
+        """Why there can be no further call now; "" when there can."""
+        if self._draining:
+            return "the bridge is stopping"
+        if len(self._by_id) >= CALLS_MAX:
+            return f"the bridge has all the {CALLS_MAX} calls that it takes"
+        return ""
 
     # -- what rooms tell -------------------------------------------------------------------------------------------
 
     def room_waits(self, call_id: str, now: Now) -> None:
         """The room takes its time: the phone rings."""
         call = self._by_id.get(call_id)
-        if call is not None and call.state is State.ROUTED:
-            call.rings_until = now.mono + call.admission.ringing_timeout_s
+        if isinstance(call, InboundCall) and call.state is State.ROUTED:
+            call.rings_until = now.mono + call.orders.ringing_timeout_s
             self._endpoint.respond(call.leg, 180, now.mono)
+
+    def room_moved(self, call_id: str, room: str) -> None:
+        """The participant is in another room now: the record follows."""
+        call = self._by_id.get(call_id)
+        if call is not None:
+            call.record = replace(call.record, room=room)
 
     def room_joined(self, call_id: str, now: Now) -> bool:
         """The room is ready: answer the phone. False when that was done, or the caller gave up meanwhile."""
         call = self._by_id.get(call_id)
-        if call is None or call.state not in (State.ROUTED, State.JOINING):
+        if not isinstance(call, InboundCall) or call.state not in (State.ROUTED, State.JOINING):
             return False
         if call.state is State.ROUTED:
-            self._answer(call, now)
-            self._commands.append(SetAttributes(call.id, ACTIVE))
+            self.answer(call, now)
+            self.do(SetAttributes(call.id, ACTIVE))
         call.advance(Step.ANSWER)
         call.asked = None
         return True
@@ -74,7 +123,8 @@ class Board:
         """The call has no room, or has it no more: the caller gets what the rule says, or is hung up on."""
         call = self._by_id.get(call_id)
         if call is not None:
-            self.hang_up(call_id, now, reason, words, EndedBy.ROOM, sip_status=call.admission.fallback_sip_code)
+            status = call.orders.fallback_sip_code if isinstance(call, InboundCall) else 0
+            self.hang_up(call_id, now, reason, words, EndedBy.ROOM, sip_status=status)
 
     def room_shows(self, call_id: str, attributes: Pairs) -> None:
         """The attributes of the call's participant, all of them, as the room has them now."""
@@ -83,16 +133,27 @@ class Board:
             call.attributes = dict(attributes)
 
     def ring_out(self, now: Now) -> None:
-        """Give up the calls that have rung long enough."""
+        """Give up the callers that have waited long enough for somebody in their room."""
         for call in [c for c in self._by_id.values() if c.rings_until <= now.mono and c.state is State.ROUTED]:
-            words = f"nobody was in the room to talk to for {call.admission.ringing_timeout_s:.0f} s"
+            words = f"nobody was in the room to talk to for {call.orders.ringing_timeout_s:.0f} s"
             self.room_left(call.id, EndReason.RINGING_TIMEOUT, words, now)
 
-    def _answer(self, call: Call, now: Now) -> None:
-        headers = answer_headers(call.admission.trunk, call.attributes)
+    def answer(self, call: InboundCall, now: Now) -> None:
+        """Pick up: 200, with what its trunk says."""
+        headers = own_headers(call.orders.policy, call.attributes)
         self._endpoint.respond(call.leg, 200, now.mono, headers=headers, body=call.body)
-        call.ends_at = now.mono + call.admission.max_call_duration_s
+        self.answered(call, now)
+
+    def answered(self, call: Call, now: Now) -> None:
+        """From now on the call lasts."""
+        call.ends_at = now.mono + call.orders.max_call_duration_s
         call.record = replace(call.record, answered_at=now.wall)
+
+    def stream_agreed(self, call: Call, stream: StreamConfig) -> None:
+        """Packets flow by this, from now on."""
+        call.stream = stream
+        call.record = replace(call.record, codec=stream.codec)
+        self.do(StartMedia(call.id, stream))
 
     # -- ends ------------------------------------------------------------------------------------------------------
 
@@ -106,17 +167,19 @@ class Board:
         headers: Iterable[tuple[str, str]] = (),
         sip_status: int = 480,
     ) -> None:
-        """End one call from our side: with this status while it has no answer, then with a BYE that has `headers`."""
+        """End one call from our side: with this status or CANCEL before its answer, then with a BYE with `headers`."""
         call = self._by_id.get(call_id)
         if call is None:
             return
-        if call.state is State.ROUTED:
+        status = 200 if call.record.answered_at else sip_status
+        if call.leg is not None and call.state is State.ROUTED:
             self._endpoint.respond(call.leg, sip_status, now.mono, headers=[warning(words)])
-            self._end(call.leg, now, sip_status, reason, words, by)
-        else:
-            said = bye_headers(call.admission.trunk, call.attributes, headers, reason_header(reason, words))
+        elif call.leg is not None and call.state in UNDER_WAY:
+            self._endpoint.cancel(call.leg, now.mono)
+        elif call.leg is not None:
+            said = bye_headers(call.orders.policy, call.attributes, headers, reason_header(reason, words))
             self._endpoint.bye(call.leg, now.mono, said)
-            self._end(call.leg, now, 200, reason, words, by)
+        self.end(call, now, status, reason, words, by)
 
     def drain(self) -> None:
         """Refuse new calls from now on; those that are up go on."""
@@ -128,25 +191,27 @@ class Board:
         for call_id in list(self._by_id):
             self.hang_up(call_id, now, EndReason.SHUTDOWN, "the bridge is stopping", EndedBy.BRIDGE)
 
-    def next_command(self) -> Command | None:
-        """The next thing to do, in order."""
-        return self._commands.popleft() if self._commands else None
-
-    def live_calls(self) -> list[Call]:
-        """The calls of this moment, the oldest first."""
-        return list(self._by_id.values())
-
     @property
     def stopping(self) -> bool:
         """Whether new calls are refused because the bridge is going away."""
         return self._draining
 
-    def _end(self, leg: int, now: Now, status: int, reason: str, words: str, by: EndedBy) -> None:
-        call = self._by_leg.pop(leg, None)
+    def phone_ended(self, leg: int, now: Now, status: int, reason: str, words: str, by: EndedBy) -> None:
+        """The endpoint says that a call is over."""
+        call = self._by_leg.get(leg)
         if call is None:
             return
+        if by is EndedBy.CALLER:
+            by = hung_up_by(call)
+        if call.transfer is not None and call.transfer.done:
+            reason, words = EndReason.TRANSFERRED, f"the call went to {call.transfer.request.refer_to}"
+        self.end(call, now, status, reason, words.format(who=by.value), by)
+
+    def end(self, call: Call, now: Now, status: int, reason: str, words: str, by: EndedBy) -> None:
+        """Take a call off the board; its phone knows already."""
         del self._by_id[call.id]
-        self._prompting.forget(call.id)
+        self.take_leg(call)
         call.advance(Step.END)
         self._opening.left(call.record.trunk, call.ports)
-        self._commands.append(EndCall(call.record.ended(now.wall, status, reason, words, by), call.ports))
+        record = call.record.ended(now.wall, status, reason, words, by)
+        self.do(*call.last_words(record), EndCall(record, call.ports))

@@ -1,26 +1,37 @@
-"""One inbound call: what is known of it, and the one table of its states.
+"""One call: what is known of it, and the one table of its states.
 
-The switchboard holds a `Call` for every leg and moves it by `advance`. A step that the table does not know is a bug
-of ours, never a peer's doing: peers' faults are settled in the endpoint below.
+The board holds a `Call` for every phone and moves it by `advance`. A step that the table does not know is a bug of
+ours, never a peer's doing: peers' faults are settled in the endpoint below. A call that came in (`InboundCall`):
 
     ROUTED --room joined--> ANSWERED --ACK--> ACTIVE --BYE, timeout, stop--> ENDED
 
 One whose rule has a PIN is answered before it has a room:
 
     ROUTED --asked--> ASKED --ACK--> PROMPTING --right PIN--> JOINING --room joined--> ACTIVE
+
+A call of ours (`OutboundCall`) is in its room first; one with keys to press is active when they are pressed:
+
+    ENTERING --in its room--> DIALLING --180--> RINGING --200--> [AUTOMATION --keys pressed-->] ACTIVE
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from runtime.calls.commands import Ports
+from runtime.calls.commands import Command, DialSettled, Ports
+from runtime.calls.failures import failure_of
 from runtime.calls.negotiate import with_timeout
-from runtime.calls.record import CallRecord
+from runtime.calls.record import CallRecord, EndedBy
+from runtime.calls.transfer import Transfer
 from runtime.media.session import StreamConfig
+from runtime.routing.dial import Destination
+from runtime.routing.orders import Orders
+from runtime.routing.place import Placement
 from runtime.routing.route import Admission, PinAsked
 from runtime.sip.offer_answer import LocalMedia, OfferAnswer
+from runtime.sip.path import Path
 
 
 class State(StrEnum):
@@ -31,6 +42,10 @@ class State(StrEnum):
     ASKED = "asked"
     PROMPTING = "prompting"
     JOINING = "joining"
+    ENTERING = "entering"
+    DIALLING = "dialling"
+    RINGING = "ringing"
+    AUTOMATION = "automation"
     ACTIVE = "active"
     ENDED = "ended"
 
@@ -42,62 +57,117 @@ class Step(StrEnum):
     ASK = "ask"
     OPEN = "open"
     ACKNOWLEDGE = "acknowledge"
+    DIAL = "dial"
+    RING = "ring"
+    PRESS = "press"
     END = "end"
 
 
 TRANSITIONS: dict[tuple[State, Step], State] = {
     (State.ROUTED, Step.ANSWER): State.ANSWERED,
-    (State.ROUTED, Step.END): State.ENDED,
     (State.ROUTED, Step.ASK): State.ASKED,
     (State.ASKED, Step.ACKNOWLEDGE): State.PROMPTING,
-    (State.ASKED, Step.END): State.ENDED,
     (State.PROMPTING, Step.OPEN): State.JOINING,
-    (State.PROMPTING, Step.END): State.ENDED,
     (State.JOINING, Step.ANSWER): State.ACTIVE,
-    (State.JOINING, Step.END): State.ENDED,
     (State.ANSWERED, Step.ACKNOWLEDGE): State.ACTIVE,
-    (State.ANSWERED, Step.END): State.ENDED,
-    (State.ACTIVE, Step.END): State.ENDED,
+    (State.ENTERING, Step.DIAL): State.DIALLING,
+    (State.DIALLING, Step.DIAL): State.DIALLING,
+    (State.RINGING, Step.DIAL): State.DIALLING,
+    (State.DIALLING, Step.RING): State.RINGING,
+    (State.DIALLING, Step.ANSWER): State.ACTIVE,
+    (State.RINGING, Step.ANSWER): State.ACTIVE,
+    (State.DIALLING, Step.PRESS): State.AUTOMATION,
+    (State.RINGING, Step.PRESS): State.AUTOMATION,
+    (State.AUTOMATION, Step.ANSWER): State.ACTIVE,
+    **{(state, Step.END): State.ENDED for state in State if state is not State.ENDED},
 }
 
+UNDER_WAY = frozenset({State.DIALLING, State.RINGING})
+"""An INVITE of ours is out and has no final answer."""
 
-@dataclass(slots=True)
+
+@dataclass(slots=True, kw_only=True)
 class Call:
-    """The mutable heart of one call; owned by the switchboard alone."""
+    """The mutable heart of one call; owned by the board alone."""
 
-    leg: int
+    leg: int | None
+    """The endpoint's handle; None while nothing was said to the phone."""
     record: CallRecord
-    admission: Admission
+    orders: Orders
+    """What its trunk, and its rule or request, order."""
     ports: Ports
     local: LocalMedia
     offer_answer: OfferAnswer
-    body: bytes
-    """The SDP of the 200: an answer, or our offer when the INVITE brought none."""
     stream: StreamConfig | None
-    """None until an answer is known (late offer)."""
-    asked: PinAsked | None = None
-    """Set when a PIN is asked for first; `admission` is the asking rule's until then."""
-    state: State = State.ROUTED
+    """None until an answer is known."""
+    state: State
     rings_until: float = field(default=float("inf"))
     """When the phone has rung long enough, on the monotonic clock."""
     attributes: dict[str, str] = field(default_factory=dict)
     """Of its participant, as the room last showed them."""
     ends_at: float = field(default=float("inf"))
     """When the longest allowed duration is over, likewise."""
+    transfer: Transfer | None = None
+    """The last one that was begun."""
 
     @property
     def id(self) -> str:
         """LiveKit's call id, `SCL_…`."""
         return self.record.call_id
 
+    def advance(self, step: Step) -> None:
+        """Move to the next state."""
+        self.state = TRANSITIONS[self.state, step]
+
+    def last_words(self, record: CallRecord) -> Sequence[Command]:
+        """Whoever waits for something of this call is told that it is over."""
+        return () if self.transfer is None else self.transfer.call_ended()
+
+
+@dataclass(slots=True, kw_only=True)
+class InboundCall(Call):
+    """One that came in."""
+
+    leg: int
+    orders: Admission
+    body: bytes
+    """The SDP of the 200: an answer, or our offer when the INVITE brought none."""
+    asked: PinAsked | None = None
+    """Set when a PIN is asked for first; `orders` are the asking rule's until then."""
+    state: State = State.ROUTED
+
     def opened(self, admission: Admission) -> None:
         """A PIN was right: from now on this rule's orders hold, but for what offer and answer have agreed on."""
         self.advance(Step.OPEN)
-        self.admission = admission
+        self.orders = admission
         self.record = self.record.admitted(admission)
         assert self.stream is not None, "the PIN came in by it"
         self.stream = with_timeout(self.stream, admission.media_timeout_s)
 
-    def advance(self, step: Step) -> None:
-        """Move to the next state."""
-        self.state = TRANSITIONS[self.state, step]
+
+@dataclass(slots=True, kw_only=True)
+class OutboundCall(Call):
+    """One of ours. `ways` are those that are still to be tried: a hop, and the path to one of its addresses."""
+
+    orders: Placement
+    offer: bytes
+    ways: list[tuple[Destination, Path]]
+    state: State = State.ENTERING
+    participant_id: str = ""
+    rang: bool = False
+    """The room was told that it rings."""
+    settled: bool = False
+    """Whoever asked for the call has been told what became of it."""
+
+    def last_words(self, record: CallRecord) -> Sequence[Command]:
+        """Likewise; who waited for the answer hears why there is none."""
+        said = [*Call.last_words(self, record)]
+        if not self.settled:
+            self.settled = True
+            said.append(DialSettled(self.id, failure_of(record)))
+        return said
+
+
+def hung_up_by(call: Call) -> EndedBy:
+    """Who a phone that hangs up is."""
+    return EndedBy.CALLER if isinstance(call, InboundCall) else EndedBy.CALLEE

@@ -9,7 +9,8 @@ from runtime.calls.pin_dialogue import Prompt
 from runtime.calls.record import CallRecord
 from runtime.media.codecs.g711 import Law
 from runtime.media.session import StreamConfig
-from runtime.routing.route import Admission
+from runtime.routing.dial import Dialled, Failure, Transferred
+from runtime.routing.orders import Orders
 from schemas.tables.rows import Pairs
 
 
@@ -33,11 +34,15 @@ class Ports(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class OpenLeg:
-    """A call has these ports, and speaks `law` for a start: read them. Once for each call, before all else."""
+    """A call has these ports, and speaks `law` for a start: read them. Once for each call, before all else.
+
+    `rings`: until its media starts the room hears a ringing tone from it.
+    """
 
     call_id: str
     ports: Ports
     law: Law
+    rings: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +50,7 @@ class JoinRoom:
     """Bring this call into its room. The room answers with `room_joined` or `room_refused`."""
 
     call_id: str
-    admission: Admission
+    orders: Orders
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +94,45 @@ class SetAttributes:
 
 
 @dataclass(frozen=True, slots=True)
+class ShowHeaders:
+    """What the room may be told of the headers of whoever was called: they came with the answer."""
+
+    call_id: str
+    headers: Pairs
+
+
+@dataclass(frozen=True, slots=True)
+class PressKeys:
+    """Press these keys on the phone's side, `w` for a pause. Their end is `DigitsSent`."""
+
+    call_id: str
+    digits: str
+
+
+@dataclass(frozen=True, slots=True)
+class RingPhone:
+    """The phone hears a ringing tone in place of the room; or the room again."""
+
+    call_id: str
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DialSettled:
+    """Whoever asked for this call is told what became of it. Once for each call of ours."""
+
+    call_id: str
+    outcome: Dialled | Failure
+
+
+@dataclass(frozen=True, slots=True)
+class TransferSettled:
+    """The same for a transfer."""
+
+    outcome: Transferred
+
+
+@dataclass(frozen=True, slots=True)
 class TrustSource:
     """Somebody at this address knows the password of a trunk: it is no stranger, though no trunk names it."""
 
@@ -103,4 +147,19 @@ class EndCall:
     ports: Ports | None
 
 
-Command = OpenLeg | JoinRoom | PlayPrompt | HushPrompt | StartMedia | PassDigit | SetAttributes | TrustSource | EndCall
+Command = (
+    OpenLeg
+    | JoinRoom
+    | PlayPrompt
+    | HushPrompt
+    | StartMedia
+    | PassDigit
+    | PressKeys
+    | RingPhone
+    | SetAttributes
+    | ShowHeaders
+    | TrustSource
+    | DialSettled
+    | TransferSettled
+    | EndCall
+)

@@ -8,15 +8,15 @@ from dataclasses import replace
 from runtime.calls.commands import Ports
 from runtime.limits import MEDIA_TIMEOUT_INITIAL_S
 from runtime.media.session import StreamConfig
-from runtime.routing.route import LAWS, Admission
+from runtime.routing.orders import LAWS, Orders
 from runtime.sip.offer_answer import LocalMedia, Negotiated, NegotiationFailure, OfferAnswer
 from runtime.sip.path import Address
 from runtime.sip.streams import WARNING_OTHER
 
 
-def local_media(admission: Admission, ports: Ports, session_id: int) -> LocalMedia:
+def local_media(orders: Orders, ports: Ports, session_id: int) -> LocalMedia:
     """What this call may speak, and where it is heard."""
-    return LocalMedia(ports.address, ports.port, admission.codecs, admission.dtmf, session_id)
+    return LocalMedia(ports.address, ports.port, orders.codecs, orders.dtmf, session_id)
 
 
 def media_ends(ports: Ports) -> set[Address]:

@@ -1,24 +1,27 @@
-"""What a call that may come in needs before it is answered: a place on its trunk, a port pair, an answer to its SDP.
+"""What a call needs before it can be: a place on its trunk, a port pair, an answer to its SDP or an offer of ours.
 
 The switchboard asks for all of it at once and gets a `Call`, or a refusal with nothing kept.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from runtime.calls.call import Call
+from runtime.calls.call import InboundCall, OutboundCall
 from runtime.calls.commands import Ports
 from runtime.calls.negotiate import describe, local_media, media_ends
 from runtime.calls.prompting import no_keys
 from runtime.calls.reasons import EndReason
 from runtime.calls.record import CallRecord
 from runtime.gate.trunks import TrunkGate
+from runtime.routing.dial import Destination, Failure, FailureKind
+from runtime.routing.place import Placement
 from runtime.routing.route import Admission, PinAsked, Rejection
 from runtime.sip.events import InviteReceived
 from runtime.sip.offer_answer import NegotiationFailure, OfferAnswer
-from runtime.sip.path import Address
+from runtime.sip.path import Address, Path
+from schemas.tables.rows import TrunkRow
 
 SESSION_ID_BYTES = 6
 
@@ -33,29 +36,64 @@ class Opening:
         self.media_ports: set[Address] = set()
         """The RTP and RTCP ports of all calls: nobody may name one as its own."""
 
-    def open(
+    def answer(
         self, event: InviteReceived, record: CallRecord, admission: Admission, asked: PinAsked | None, now: float
-    ) -> Call | Rejection:
-        """The call, or why there is none. `asked`: its caller must enter a PIN. `now` is monotonic seconds."""
+    ) -> InboundCall | Rejection:
+        """A call that came in, or why there is none. `asked`: its caller must enter a PIN. `now`: monotonic seconds."""
         trunk = admission.trunk
-        limited = self._trunks.admit(trunk, now)
-        if limited is not None:
-            return Rejection(503, limited.code, limited.words, trunk=trunk.id)
-        ports = self._reserve_ports(event.path.local[0])
-        if isinstance(ports, str):
-            self._trunks.left(trunk.id)
-            return Rejection(503, EndReason.NO_PORTS, ports)
-        self.media_ports |= media_ends(ports)
+        ports = self._place(trunk, event.path, now)
+        if isinstance(ports, Rejection):
+            return ports
         call = self._agree(event, record, admission, asked, ports)
         if isinstance(call, Rejection):
             self.left(trunk.id, ports)
             ports.close()
         return call
 
+    def offer(
+        self, record: CallRecord, placement: Placement, ways: Sequence[tuple[Destination, Path]], now: float
+    ) -> OutboundCall | Failure:
+        """A call of ours, or why there is none. Of `ways` those are kept that leave by the first one's address."""
+        _, first = ways[0]
+        ports = self._place(placement.trunk, first, now)
+        if isinstance(ports, Rejection):
+            return Failure(FailureKind.RESOURCE_EXHAUSTED, ports.words)
+        local = local_media(placement, ports, self._session_id())
+        offer_answer = OfferAnswer()
+        return OutboundCall(
+            leg=None,
+            record=record,
+            ports=ports,
+            local=local,
+            offer_answer=offer_answer,
+            stream=None,
+            orders=placement,
+            offer=offer_answer.offer(local),
+            ways=[way for way in ways if way[1].local[0] == first.local[0]],
+            attributes=dict(placement.attributes),
+        )
+
+    def left(self, trunk: str, ports: Ports) -> None:
+        """A call of this trunk is over; its ports are closed by whoever reads them."""
+        self._trunks.left(trunk)
+        self.media_ports -= media_ends(ports)
+
+    def _place(self, trunk: TrunkRow, path: Path, now: float) -> Ports | Rejection:
+        """A place on the trunk, and ports."""
+        limited = self._trunks.admit(trunk, now)
+        if limited is not None:
+            return Rejection(503, limited.code, limited.words, trunk=trunk.id)
+        ports = self._reserve_ports(path.local[0])
+        if isinstance(ports, str):
+            self._trunks.left(trunk.id)
+            return Rejection(503, EndReason.NO_PORTS, ports)
+        self.media_ports |= media_ends(ports)
+        return ports
+
     def _agree(
         self, event: InviteReceived, record: CallRecord, admission: Admission, asked: PinAsked | None, ports: Ports
-    ) -> Call | Rejection:
-        local = local_media(admission, ports, int.from_bytes(self._entropy(SESSION_ID_BYTES)))
+    ) -> InboundCall | Rejection:
+        local = local_media(admission, ports, self._session_id())
         offer_answer = OfferAnswer()
         try:
             body, stream = describe(
@@ -66,10 +104,17 @@ class Opening:
             return Rejection(fault.status, EndReason.MEDIA, words, trunk=admission.trunk.id)
         if asked is not None and stream is not None and stream.dtmf_receive is None:
             return no_keys(admission)
-        record = replace(record, codec=stream.codec if stream else "")
-        return Call(event.leg, record, admission, ports, local, offer_answer, body, stream, asked)
+        return InboundCall(
+            leg=event.leg,
+            record=replace(record, codec=stream.codec if stream else ""),
+            ports=ports,
+            local=local,
+            offer_answer=offer_answer,
+            stream=stream,
+            orders=admission,
+            body=body,
+            asked=asked,
+        )
 
-    def left(self, trunk: str, ports: Ports) -> None:
-        """A call of this trunk is over; its ports are closed by whoever reads them."""
-        self._trunks.left(trunk)
-        self.media_ports -= media_ends(ports)
+    def _session_id(self) -> int:
+        return int.from_bytes(self._entropy(SESSION_ID_BYTES))

@@ -125,7 +125,7 @@ def _refusal(asked: PinAsked, sip_status: int, code: str, words: str) -> Rejecti
         words,
         trunk=admission.trunk.id,
         rule=admission.rule,
-        hides_caller=admission.hides_caller,
+        hides_caller=admission.hides_number,
     )
 
 

@@ -46,16 +46,33 @@ class EndReason(StrEnum):
     FULL = "full"
     TRUNK_CALLS = "trunk-calls"
     TRUNK_RATE = "trunk-rate"
+    BUSY = "busy"
+    REJECTED = "rejected"
+    UNAVAILABLE = "unavailable"
+    TRUNK_FAILURE = "trunk-failure"
+    NO_ANSWER = "no-answer"
+    UNREACHABLE = "unreachable"
+    TRANSFERRED = "transferred"
 
 
 ENDINGS: dict[type[sip.Event], tuple[int, EndReason, str, EndedBy]] = {
-    sip.ByeReceived: (200, EndReason.HANGUP, "the caller hung up", EndedBy.CALLER),
+    sip.ByeReceived: (200, EndReason.HANGUP, "the {who} hung up", EndedBy.CALLER),
     sip.Cancelled: (487, EndReason.CANCELLED, "the caller gave up before the answer", EndedBy.CALLER),
     sip.InviteExpired: (487, EndReason.EXPIRED, "the INVITE expired before the answer", EndedBy.CALLER),
     sip.AckMissing: (200, EndReason.NO_ACK, "the answer was never acknowledged", EndedBy.NETWORK),
     sip.LegEnded: (481, EndReason.LEG_LOST, "the dialog ended", EndedBy.NETWORK),
 }
-"""The ends that the endpoint tells of: status for the record, reason, words, by whom."""
+"""The ends that the endpoint tells of: status for the record, reason, words, by whom. The caller may be a callee."""
+
+
+def refusal_reason(status: int) -> EndReason:
+    """What a final response of 300 and more to an INVITE of ours means, in LiveKit's classes."""
+    if status in (486, 600):
+        return EndReason.BUSY
+    if status in (401, 403, 407, 488) or status > 600:
+        return EndReason.REJECTED
+    return EndReason.TRUNK_FAILURE if 500 <= status < 600 else EndReason.UNAVAILABLE
+
 
 Q850_NORMAL = 16
 Q850_CAUSES = {EndReason.SHUTDOWN: 41, EndReason.ROOM_LOST: 41, EndReason.MEDIA_TIMEOUT: 102, EndReason.MEDIA: 88}

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
+from runtime.routing.place import Placement
 from runtime.routing.route import Admission
 from runtime.sip.events import InviteReceived, InviteTurnedAway
 
@@ -18,6 +19,7 @@ class EndedBy(StrEnum):
     """Who hung up."""
 
     CALLER = "caller"
+    CALLEE = "callee"
     BRIDGE = "bridge"
     ROOM = "room"
     NETWORK = "network"
@@ -31,6 +33,7 @@ class CallRecord:
     sip_call_id: str
     direction: str = "inbound"
     source: str = ""
+    """The address on the other side: where an INVITE came from, or where ours went."""
     from_user: str = ""
     to_user: str = ""
     trunk: str = ""
@@ -44,6 +47,8 @@ class CallRecord:
     answered_at: float = 0.0
     ended_at: float = 0.0
     status: int = 0
+    sip_reason: str = ""
+    """The words of a phone that would not take a call of ours: `Busy Here`."""
     reason: str = ""
     """Stable code: no-rule, hangup, media-timeout, cancelled …"""
     words: str = ""
@@ -69,6 +74,23 @@ class CallRecord:
         sip_call_id = event.request.headers.first("Call-ID") or ""
         source = event.path.remote[0]
         return cls(call_id, sip_call_id, source=source, revision=revision, region=region, created_at=now_wall)
+
+    @classmethod
+    def placed(cls, call_id: str, placement: Placement, revision: int, region: str, now_wall: float) -> CallRecord:
+        """The record of a call of ours that is about to be made."""
+        return cls(
+            call_id,
+            "",
+            direction="outbound",
+            from_user=placement.caller,
+            to_user=placement.called,
+            trunk=placement.trunk.id,
+            room=placement.room,
+            identity=placement.identity,
+            revision=revision,
+            region=region,
+            created_at=now_wall,
+        )
 
     def admitted(self, admission: Admission, *, has_room: bool = True) -> CallRecord:
         """This record with who takes the call; no room yet while a PIN is asked for."""
@@ -118,6 +140,7 @@ class CallRecord:
             "answeredAt": round(self.answered_at, 3),
             "endedAt": round(self.ended_at, 3),
             "sipStatus": self.status,
+            "sipReason": self.sip_reason,
             "reason": self.reason,
             "words": self.words,
             "endedBy": self.ended_by.value,
@@ -134,4 +157,6 @@ class CallRecord:
         }
 
     def _who(self) -> str:
-        return f"{self.from_user or '(no number)'} -> {self.to_user or '(no number)'} from {self.source}"
+        way = "from" if self.direction == "inbound" else "at"
+        where = f" {way} {self.source}" if self.source else ""
+        return f"{self.from_user or '(no number)'} -> {self.to_user or '(no number)'}{where}"

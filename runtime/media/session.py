@@ -69,6 +69,11 @@ class DigitReceived:
 
 
 @dataclass(frozen=True, slots=True)
+class DigitsSent:
+    """No digit waits to be sent any more."""
+
+
+@dataclass(frozen=True, slots=True)
 class SourceLocked:
     """From now on this address alone is heard, and spoken to."""
 
@@ -88,7 +93,7 @@ class RemoteBye:
     """RTCP says that the peer's stream ended; the call may go on."""
 
 
-Event = DigitReceived | SourceLocked | MediaTimedOut | RemoteBye
+Event = DigitReceived | DigitsSent | SourceLocked | MediaTimedOut | RemoteBye
 
 
 class MediaSession:
@@ -163,8 +168,9 @@ class MediaSession:
             self._source.reopen(config.remote)
             self._to = config.remote
             self._rtcp_from = None
-        if config.dtmf_send is None:
+        if config.dtmf_send is None and self._out.digits.pending:
             self._out.digits.clear()
+            self._tell(DigitsSent())  # nobody waits for keys that can no more be pressed
         if config.codec != before.codec or config.receive != before.receive:
             self._jitter.flush(config.codec)
         if not (config.receive and before.receive):
@@ -276,7 +282,10 @@ class MediaSession:
             return []
         frame = SILENCE[config.codec] if payload is None else payload
         assert len(frame) == FRAME_BYTES
+        pressing = self._out.digits.pending
         packets = self._out.tick(frame, config.payload_type_send, config.dtmf_send, config.ptime_ms)
+        if pressing and not self._out.digits.pending:
+            self._tell(DigitsSent())
         return [(packet, self._to) for packet in packets]
 
     def send_digits(self, text: str, now: float, *, tone_ms: int = dtmf.tone_ms, gap_ms: int = dtmf.gap_ms) -> bool:

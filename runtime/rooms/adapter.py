@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from runtime.calls.commands import JoinRoom
+from runtime.calls.reasons import EndReason
 from runtime.media.codecs.g711 import Law
 from schemas.tables.rows import ROOM_DEFAULTS, Pairs, Room
 
@@ -34,16 +35,16 @@ class Participant:
 
 def participant_of(order: JoinRoom) -> Participant:
     """The participant of a call that is to join its room."""
-    admitted = order.admission
+    orders = order.orders
     return Participant(
         call_id=order.call_id,
-        identity=admitted.identity,
-        name=admitted.name,
-        metadata=admitted.metadata,
-        attributes=admitted.attributes,
-        headers=admitted.headers,
-        room=admitted.room_settings,
-        room_codec=admitted.room_codec,
+        identity=orders.identity,
+        name=orders.name,
+        metadata=orders.metadata,
+        attributes=orders.attributes,
+        headers=orders.headers,
+        room=orders.room_settings,
+        room_codec=orders.room_codec,
     )
 
 
@@ -75,8 +76,16 @@ class RoomEvents(Protocol):
         """The room is being joined, or nobody is in it to talk to: the phone rings."""
         ...
 
+    def entered(self, call_id: str, participant_id: str) -> None:
+        """The participant is in the room and audio may flow, whoever is there. Told once, and before `joined`."""
+        ...
+
     def joined(self, call_id: str) -> None:
-        """The participant is in the room and audio may flow: the phone can be answered."""
+        """Somebody is there to talk to: the phone can be answered."""
+        ...
+
+    def moved(self, call_id: str, room: str) -> None:
+        """The participant was moved to another room, and goes on there."""
         ...
 
     def left(self, call_id: str, reason: str, words: str) -> None:
@@ -111,12 +120,16 @@ class Rooms(Protocol):
         """Bring a call into a room; `RoomEvents` hears of the outcome, maybe before this returns."""
         ...
 
-    def leave(self, call_id: str) -> None:
-        """Take a call out of its room; unknown calls are fine."""
+    def leave(self, call_id: str, reason: str = EndReason.HANGUP) -> None:
+        """Take a call out of its room; unknown calls are fine. `reason` is a record's code, for the others there."""
         ...
 
     def set_attributes(self, call_id: str, changes: Pairs) -> None:
         """Change what the room shows of a participant; an empty value takes an attribute away."""
+        ...
+
+    def show_headers(self, call_id: str, headers: Pairs) -> None:
+        """What may be told of the headers of a phone that was called: they come with its answer."""
         ...
 
     def digit(self, call_id: str, digit: str, now: float) -> None:

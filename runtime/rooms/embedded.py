@@ -9,9 +9,11 @@ Unlike LiveKit's rooms, two calls of one number may be in one room: nothing here
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
+from runtime.calls.reasons import EndReason
 from runtime.gate.bucket import TokenBucket
 from runtime.limits import ROOM_MEMBERS_MAX
 from runtime.media.codecs.g711 import Law
@@ -19,6 +21,7 @@ from runtime.media.echo import EchoLine
 from runtime.media.mixer import mix
 from runtime.rooms.adapter import Leg, Participant, RoomEvents
 from runtime.rooms.files import RoomRecording
+from schemas.ids import ID_CHARS, random_id
 from schemas.tables.rows import Pairs
 
 ECHO_DELAY_MS = 400
@@ -78,9 +81,10 @@ class EmbeddedRooms:
         echo = EchoLine(ECHO_DELAY_MS)
         found.members[participant.call_id] = _Member(participant, leg, echo, self._greeting(leg.law), digits)
         self._room_of[participant.call_id] = found
+        self._events.entered(participant.call_id, random_id("PA", os.urandom(ID_CHARS)))
         self._events.joined(participant.call_id)
 
-    def leave(self, call_id: str) -> None:
+    def leave(self, call_id: str, reason: str = EndReason.HANGUP) -> None:
         """Take a call out of its room; the last one closes it."""
         room = self._room_of.pop(call_id, None)
         if room is None:
@@ -99,6 +103,9 @@ class EmbeddedRooms:
             attributes = {**dict(member.participant.attributes), **dict(changes)}
             shown = tuple(sorted((name, value) for name, value in attributes.items() if value))
             member.participant = replace(member.participant, attributes=shown)
+
+    def show_headers(self, call_id: str, headers: Pairs) -> None:
+        """Nobody in these rooms can ask for them."""
 
     def digit(self, call_id: str, digit: str, now: float) -> None:
         """Play a digit to the other phones of the room."""

@@ -24,7 +24,7 @@ from runtime.limits import PROMPT_BYTES_MAX, PROMPT_FILES_MAX, PROMPT_PAUSE_S, P
 from runtime.media.codecs.g711 import Law
 from runtime.media.wav import WavError, open_wav
 from runtime.rooms.booth import Fetch, Sound
-from runtime.routing.route import LAWS
+from runtime.routing.orders import LAWS
 from schemas.tables.tables import Tables
 
 OWN_PROMPTS = Path(__file__).resolve().parents[1] / "media" / "prompts"

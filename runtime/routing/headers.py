@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from schemas.tables.rows import Headers, Pairs, TrunkRow
+from schemas.tables.rows import Headers, Pairs
 
 NAME_CHARS_MAX: Final = 255
 VALUE_CHARS_MAX: Final = 1_024
@@ -91,25 +91,25 @@ def headers_from(attributes: Mapping[str, str], policy: Headers) -> Pairs:
     wanted = (
         (header, attributes[attribute]) for attribute, header in policy.from_attributes if attribute in attributes
     )
-    return tuple((name, value) for name, value in wanted if is_settable(name, value))
+    return settable(wanted)
 
 
-def answer_headers(trunk: TrunkRow, attributes: Mapping[str, str]) -> Pairs:
-    """What a trunk puts on the 200 OK: its fixed headers, then those of attributes, which replace them."""
-    assert trunk.inbound is not None, "only inbound trunks have calls to answer"
-    policy = trunk.inbound.headers
-    fixed = tuple((name, value) for name, value in policy.fixed if is_settable(name, value))
-    return _merged(fixed, headers_from(attributes, policy))
+def own_headers(policy: Headers, attributes: Mapping[str, str]) -> Pairs:
+    """What a trunk puts on the answer to a call: its fixed headers, then those of attributes, which replace them."""
+    return merged(settable(policy.fixed), headers_from(attributes, policy))
 
 
-def bye_headers(trunk: TrunkRow, attributes: Mapping[str, str], asked: Iterable[tuple[str, str]], reason: str) -> Pairs:
+def bye_headers(policy: Headers, attributes: Mapping[str, str], asked: Iterable[tuple[str, str]], reason: str) -> Pairs:
     """What goes on a BYE of ours: attributes' headers, those that the room asked for, and why (RFC 3326)."""
-    assert trunk.inbound is not None, "likewise"
-    wanted = [(name, value) for name, value in asked if is_settable(name, value)]
-    return _merged((("Reason", reason),), headers_from(attributes, trunk.inbound.headers), wanted)
+    return merged((("Reason", reason),), headers_from(attributes, policy), settable(asked))
 
 
-def _merged(*sources: Iterable[tuple[str, str]]) -> Pairs:
+def settable(headers: Iterable[tuple[str, str]]) -> Pairs:
+    """Those that may be put into a message of ours."""
+    return tuple((name, value) for name, value in headers if is_settable(name, value))
+
+
+def merged(*sources: Iterable[tuple[str, str]]) -> Pairs:
     """One header of each name; later sources win."""
     found: dict[str, tuple[str, str]] = {}
     for source in sources:

@@ -9,23 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from runtime.limits import MEDIA_TIMEOUT_S
-from runtime.media.codecs.g711 import Law
 from runtime.routing.headers import attributes_from, readable, remote_headers
+from runtime.routing.orders import Orders, laws_of, media_timeout_s, takes_digits, with_ids
 from schemas.ids import derived_id
 from schemas.tables.explain import explain
 from schemas.tables.lookup import Admitted, CallFacts, Challenged, Decision, OpensPin, PinNeeded, Refused, decide
-from schemas.tables.media import codecs_of, merged_media
+from schemas.tables.media import merged_media
 from schemas.tables.naming import display_name, identity, masked, participant_attributes, room_name
-from schemas.tables.rows import Pairs, Room, RuleRow, TrunkRow
+from schemas.tables.rows import Pairs, RuleRow, TrunkRow
 from schemas.tables.tables import Tables
-
-LAWS: dict[str, Law] = {"pcmu": "pcmu", "pcma": "pcma"}
-"""The codecs by their names in manifests and SDP."""
-
-
-_IDS = frozenset({"sip.callID", "sip.callIDFull", "sip.callTag", "sip.callStatus", "sip.trunkID", "sip.ruleID"})
-"""Attributes that no header may set: the bridge, and whoever reads a call's history, rely on them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,34 +35,17 @@ class Arrival:
     """All headers of the INVITE."""
 
 
-@dataclass(frozen=True, slots=True)
-class Admission:
-    """A call that may come in, and how. Times are seconds."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Admission(Orders):
+    """A call that may come in, and how."""
 
-    trunk: TrunkRow
     rule: str
-    room: str
     caller: str
     """The calling number as records may show it: masked where the rule hides it."""
-    identity: str
-    name: str
-    metadata: str
-    attributes: Pairs
-    headers: Pairs
-    """Those of the INVITE that the room may ask for."""
-    codecs: tuple[Law, ...]
-    dtmf: bool
-    hides_caller: bool
-    media_timeout_s: float
-    max_call_duration_s: float
-    ringing_timeout_s: float
     answer_at_once: bool
     """Answer the phone before the room is ready."""
     fallback_sip_code: int
     """What the caller gets when the room cannot be had."""
-    room_codec: str
-    room_settings: Room
-    """How the room is made, if this call makes it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,25 +144,24 @@ def _password_of(decision: Challenged) -> PasswordNeeded:
 def _admit(found: Admitted | PinNeeded, arrival: Arrival, call_id: str, suffix: str) -> Admission:
     trunk, rule = found.trunk, found.rule
     media = merged_media(trunk.media, rule.media)
-    codecs = tuple(LAWS[name] for name in codecs_of(media))
-    room = room_name(rule, arrival.caller, arrival.called, suffix)
     inbound = trunk.inbound
     assert inbound is not None, "only inbound trunks match calls"
     headers = readable(arrival.headers, hide_caller=rule.hide_phone_number)
     return Admission(
         trunk=trunk,
+        policy=inbound.headers,
         rule=rule.id,
-        room=room,
+        room=room_name(rule, arrival.caller, arrival.called, suffix),
         caller=masked(arrival.caller) if rule.hide_phone_number else arrival.caller,
         identity=identity(arrival.caller, hide=rule.hide_phone_number),
         name=display_name(arrival.caller, hide=rule.hide_phone_number),
         metadata=rule.metadata,
-        attributes=_attributes(trunk, rule, arrival, call_id, attributes_from(headers, inbound.headers)),
+        attributes=with_ids(_own_attributes(trunk, rule, arrival, call_id), attributes_from(headers, inbound.headers)),
         headers=remote_headers(headers),
-        codecs=codecs,
-        dtmf=not media.dtmf or "rfc4733" in media.dtmf,
-        hides_caller=rule.hide_phone_number,
-        media_timeout_s=MEDIA_TIMEOUT_S if not media.timeout_ms else media.timeout_ms / 1000,
+        codecs=laws_of(media),
+        dtmf=takes_digits(media),
+        hides_number=rule.hide_phone_number,
+        media_timeout_s=media_timeout_s(media),
         max_call_duration_s=inbound.max_call_duration_ms / 1000,
         ringing_timeout_s=inbound.ringing_timeout_ms / 1000,
         answer_at_once=rule.answer == "immediately",
@@ -197,22 +171,21 @@ def _admit(found: Admitted | PinNeeded, arrival: Arrival, call_id: str, suffix: 
     )
 
 
-def _attributes(trunk: TrunkRow, rule: RuleRow, arrival: Arrival, call_id: str, of_headers: dict[str, str]) -> Pairs:
-    """The rule's and the call's own, then those of headers, which may be meant to replace them; the ids stay."""
-    own = participant_attributes(
-        rule,
-        call_id=call_id,
-        sip_call_id=arrival.sip_call_id,
-        remote_tag=arrival.from_tag,
-        trunk_id=livekit_trunk_id(trunk.id),
-        rule_id=derived_id("SDR", *rule.id.split("/", 1)),
-        caller=arrival.caller,
-        caller_host=arrival.caller_host,
-        called=arrival.called,
-        call_status="ringing",
+def _own_attributes(trunk: TrunkRow, rule: RuleRow, arrival: Arrival, call_id: str) -> dict[str, str]:
+    return dict(
+        participant_attributes(
+            rule,
+            call_id=call_id,
+            sip_call_id=arrival.sip_call_id,
+            remote_tag=arrival.from_tag,
+            trunk_id=livekit_trunk_id(trunk.id),
+            rule_id=derived_id("SDR", *rule.id.split("/", 1)),
+            caller=arrival.caller,
+            caller_host=arrival.caller_host,
+            called=arrival.called,
+            call_status="ringing",
+        )
     )
-    ids = {name: value for name, value in own if name in _IDS}
-    return tuple(sorted({**dict(own), **of_headers, **ids}.items()))
 
 
 def livekit_trunk_id(trunk: str) -> str:

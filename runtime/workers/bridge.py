@@ -23,7 +23,7 @@ from runtime.rooms.adapter import Rooms
 from runtime.rooms.embedded import EmbeddedRooms
 from runtime.rooms.files import load_frames, recorder_in
 from runtime.rooms.prompts import Prompts
-from runtime.routing.route import LAWS
+from runtime.routing.orders import LAWS
 from runtime.settings import BridgeSettings, Listen
 from runtime.workers.reconciler_child import ReconcilerChild
 from runtime.workers.records import RecordFile, newest_records, open_records
@@ -209,7 +209,8 @@ class Bridge:
             return
         from runtime.api.livekit.server import LiveKitApiServer  # LiveKit's messages: only who uses them loads them
 
-        self._livekit_api = LiveKitApiServer(settings, lambda: self.tables, self._declared_at)
+        control = self._worker.control
+        self._livekit_api = LiveKitApiServer(settings, lambda: self.tables, self._declared_at, control)
         try:
             host, port = await self._livekit_api.start()
         except OSError as fault:
@@ -282,9 +283,9 @@ class Bridge:
             "revision": switchboard.revision,
             "live": live,
             "recent": list(self._recent),
-            "admitted": switchboard.admitted,
-            "refused": switchboard.refused,
-            "challenged": switchboard.challenged,
+            "admitted": switchboard.reception.admitted,
+            "refused": switchboard.reception.refused,
+            "challenged": switchboard.reception.challenged,
             "reasons": dict(self._reasons),
             "datagrams": self._worker.datagrams,
             "dropped": dict(self._worker.dropped),

@@ -19,6 +19,7 @@ from runtime.media.codecs.g711 import Law
 from runtime.media.session import MediaSession, StreamConfig
 from runtime.media.source import Address
 from runtime.media.stats import Stats
+from runtime.media.tones import RingingTone
 from runtime.net.outbox import Outbox
 from runtime.net.polled import PolledSockets
 from runtime.net.rtp_ports import RtpPorts
@@ -30,15 +31,20 @@ _ANCILLARY_BYTES = socket.CMSG_SPACE(_TIMESPEC.size)
 
 
 class PhoneLeg:
-    """One call's media: a session that works on values, and the two sockets it speaks through."""
+    """One call's media: a session that works on values, and the two sockets it speaks through.
 
-    def __init__(self, call_id: str, ports: RtpPorts, law: Law) -> None:
+    `rings`: until its media starts, whoever listens to the leg hears a ringing tone.
+    """
+
+    def __init__(self, call_id: str, ports: RtpPorts, law: Law, *, rings: bool = False) -> None:
         self.call_id = call_id
         self.ports = ports
         self.session: MediaSession | None = None
         self.outbox = Outbox()
         """Where its audio waits; that of all legs, once it is one of them."""
         self._law = law
+        self._heard_before: RingingTone | None = RingingTone() if rings else None
+        self._heard_instead: RingingTone | None = None
 
     @property
     def law(self) -> Law:
@@ -55,11 +61,19 @@ class PhoneLeg:
 
     def pull(self, now: float) -> bytes | None:
         """The frame that the caller spoke for this tick."""
-        return self.session.pull(now) if self.session is not None else None
+        if self.session is not None:
+            return self.session.pull(now)
+        return self._heard_before.frame(self._law) if self._heard_before is not None else None
+
+    def ring(self, *, on: bool) -> None:
+        """Let the phone hear a ringing tone in place of what is pushed, or that again."""
+        self._heard_instead = RingingTone() if on else None
 
     def push(self, payload: bytes | None, now: float) -> None:
         """What the caller hears for this tick."""
         if self.session is not None:
+            if self._heard_instead is not None:
+                payload = self._heard_instead.frame(self._law)
             for data, address in self.session.push(payload, now):
                 self.outbox.add(self.ports.rtp.sendto, data, address)
 

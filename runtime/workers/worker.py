@@ -12,28 +12,15 @@ import contextlib
 import os
 import time
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import replace
 
 from runtime.calls.board import Now
-from runtime.calls.commands import (
-    Command,
-    EndCall,
-    HushPrompt,
-    JoinRoom,
-    OpenLeg,
-    PassDigit,
-    PlayPrompt,
-    SetAttributes,
-    StartMedia,
-    TrustSource,
-)
 from runtime.calls.reasons import EndReason
 from runtime.calls.record import CallRecord, EndedBy
 from runtime.calls.switchboard import Switchboard
 from runtime.gate.sources import SourceGate
-from runtime.net.rtp_ports import RtpPortRange, RtpPorts
+from runtime.net.rtp_ports import RtpPortRange
 from runtime.net.sip_sockets import SipSockets
-from runtime.rooms.adapter import Rooms, participant_of
+from runtime.rooms.adapter import Rooms
 from runtime.rooms.booth import Booth
 from runtime.rooms.prompts import Prompts
 from runtime.settings import Listen
@@ -42,12 +29,17 @@ from runtime.sip.errors import Fault
 from runtime.sip.events import MessageDropped
 from runtime.sip.message import Request
 from runtime.sip.path import Path
+from runtime.workers.carrier import Carrier
 from runtime.workers.clock import MediaClock
 from runtime.workers.collector import Collector
-from runtime.workers.legs import PhoneLeg, PhoneLegs, new_session
+from runtime.workers.control import CallControl
+from runtime.workers.legs import PhoneLegs
 from schemas.seal import Unseal, unseals_nothing
 from schemas.tables.rows import Pairs
 from schemas.tables.tables import Tables
+
+ALLOWED = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "NOTIFY")
+"""Methods that the bridge takes; NOTIFY tells of the transfers that it asked for."""
 
 SLOW_WORK_EVERY_S = 0.5
 DRAIN_LOOK_S = 0.05
@@ -68,20 +60,22 @@ class Worker:
     ) -> None:
         self.sip = SipSockets(self)
         self.endpoint = Endpoint(
-            EndpointConfig(user_agent=user_agent), os.urandom, self.sip, self._welcomes, self._turns_away
+            EndpointConfig(user_agent, allow=ALLOWED), os.urandom, self.sip, self._welcomes, self._turns_away
         )
         self.switchboard = Switchboard(self.endpoint, ports.reserve, os.urandom, region, unseal)
         self.port_pairs = len(ports)
+        self.control = CallControl(self.switchboard, self.sip, self._drain)
         self.legs = PhoneLegs()
         self.clock = MediaClock(self._tick)
         self._collector = Collector()
         self.dropped: dict[str, int] = {}
         self._turned_away = 0
-        self._gate = SourceGate(self.switchboard.knows, self.switchboard.vouches, os.urandom(16))
+        self._gate = SourceGate(self.switchboard.reception.knows, self.switchboard.reception.vouches, os.urandom(16))
         self.rooms: Rooms | None = None
         self.prompts: Prompts | None = None
         self._booth = Booth(self._prompt_played)
         self._on_record = on_record
+        self._carrier: Carrier | None = None
         self._log = log
         self._timer: asyncio.TimerHandle | None = None
         self._slow_at = 0.0
@@ -92,6 +86,9 @@ class Worker:
         """Listen, and start the clock."""
         assert self.rooms is not None, "rooms are attached before the first call"
         assert self.prompts is not None, "and so are prompts"
+        self._carrier = Carrier(
+            self.legs, self.rooms, self._booth, self.prompts, self._gate, self.control, self._on_record
+        )
         await self.sip.open(listens)
         self._collector.start(time.monotonic())
         self.clock.start()
@@ -99,6 +96,7 @@ class Worker:
     def use_tables(self, tables: Tables, revision: int) -> None:
         """Answer the next calls from these tables."""
         self.switchboard.use_tables(tables, revision)
+        self.control.forget_numbers()
         self._gate.forget()
         if self.prompts is not None:
             self.prompts.survey(tables)
@@ -134,8 +132,13 @@ class Worker:
         self.switchboard.room_waits(call_id, _now())
         self._drain()
 
+    def entered(self, call_id: str, participant_id: str) -> None:
+        """The room has the participant, whoever else is there."""
+        self.switchboard.room_entered(call_id, participant_id, _now())
+        self._drain()
+
     def joined(self, call_id: str) -> None:
-        """The room has the call: its phone is answered."""
+        """Somebody is there to talk to: the phone is answered."""
         if self.switchboard.room_joined(call_id, _now()):
             self._log("call answered", call=call_id)
         self._drain()
@@ -143,6 +146,10 @@ class Worker:
     def shows(self, call_id: str, attributes: Pairs) -> None:
         """The room changed the participant's attributes."""
         self.switchboard.room_shows(call_id, attributes)
+
+    def moved(self, call_id: str, room: str) -> None:
+        """The participant is in another room now."""
+        self.switchboard.room_moved(call_id, room)
 
     def asked_to_end(self, call_id: str, headers: Pairs, words: str) -> None:
         """Somebody in the room ends the call."""
@@ -193,10 +200,10 @@ class Worker:
         return self.endpoint.connections()
 
     def _welcomes(self, address: str) -> bool:
-        return self.switchboard.welcomes(address)
+        return self.switchboard.reception.welcomes(address)
 
     def _turns_away(self, request: Request, path: Path, now: float) -> tuple[int, Pairs] | None:
-        return self.switchboard.turns_away(request, path, now)
+        return self.switchboard.reception.turns_away(request, path, now)
 
     # -- signalling ------------------------------------------------------------------------------------------------
 
@@ -239,7 +246,8 @@ class Worker:
             command = self.switchboard.next_command()
             if command is None:
                 return
-            self._carry_out(command)
+            assert self._carrier is not None, "made at the start"
+            self._carrier.carry_out(command)
 
     def _set_timer(self) -> None:
         deadline = self.endpoint.next_deadline()
@@ -249,62 +257,6 @@ class Worker:
         if deadline is not None:
             delay = max(0.0, deadline - time.monotonic())
             self._timer = asyncio.get_running_loop().call_later(delay, self._on_timer)
-
-    # -- commands --------------------------------------------------------------------------------------------------
-
-    def _carry_out(self, command: Command) -> None:
-        assert self.rooms is not None
-        match command:
-            case OpenLeg():
-                assert isinstance(command.ports, RtpPorts)
-                self.legs.add(PhoneLeg(command.call_id, command.ports, command.law))
-            case JoinRoom():
-                self._join(command, self.rooms)
-            case PlayPrompt():
-                leg = self.legs.get(command.call_id)
-                if leg is not None:
-                    assert self.prompts is not None
-                    self._booth.play(command.call_id, leg, self.prompts.fetch(command.prompt, command.file))
-            case HushPrompt():
-                self._booth.hush(command.call_id)
-            case StartMedia():
-                leg = self.legs.get(command.call_id)
-                if leg is not None:
-                    leg.start(command.stream, new_session, time.monotonic())
-            case PassDigit():
-                self.rooms.digit(command.call_id, command.digit, time.monotonic())
-            case SetAttributes():
-                self.rooms.set_attributes(command.call_id, command.changes)
-            case TrustSource():
-                self._gate.trust(command.address, time.monotonic())
-            case EndCall():
-                self._end(command, self.rooms)
-
-    def _join(self, command: JoinRoom, rooms: Rooms) -> None:
-        leg = self.legs.get(command.call_id)
-        assert leg is not None, "a leg is opened before its call joins"
-        self._booth.leave(command.call_id)
-        rooms.join(command.admission.room, participant_of(command), leg, time.monotonic())
-
-    def _end(self, command: EndCall, rooms: Rooms) -> None:
-        record = command.record
-        rooms.leave(record.call_id)
-        self._booth.leave(record.call_id)
-        leg = self.legs.remove(record.call_id)
-        if leg is not None:
-            stats = leg.close(time.monotonic(), time.time())
-            if stats is not None:
-                record = replace(
-                    record,
-                    packets_received=stats.received,
-                    packets_sent=stats.packets_sent,
-                    packets_lost=stats.lost,
-                    packets_rejected=stats.rejected_source + stats.malformed,
-                    jitter_ms=stats.jitter_ms,
-                )
-        elif command.ports is not None:
-            command.ports.close()
-        self._on_record(record)
 
     # -- the tick --------------------------------------------------------------------------------------------------
 

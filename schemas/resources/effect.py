@@ -28,7 +28,10 @@ _NO_PROVIDER = "this provider's checks and defaults are not applied"
 NOT_YET: dict[str, dict[str, str]] = {
     "Trunk": {
         "spec.inbound.noiseCancellation": "the caller's audio is passed on as it is",
-        "spec.outbound": "the bridge places no calls on trunks, but a secret that it names must be there all the same",
+        "spec.outbound.register": "the bridge registers nowhere",
+        "spec.outbound.probe": "no address is asked whether it lives: a dead one costs each call its time",
+        "spec.outbound.tls": "the bridge speaks no TLS, but the secrets that are named must be there all the same",
+        "spec.outbound.destinationCountry": "it is told to who lists trunks, and routes nothing",
     },
     "DispatchRule": {
         "spec.noiseCancellation": "the caller's audio is passed on as it is",
@@ -41,15 +44,11 @@ NOT_YET: dict[str, dict[str, str]] = {
 NOT_YET_VALUES: dict[str, dict[str, dict[str, str]]] = {
     "Trunk": {
         **_MEDIA_VALUES,
+        "spec.outbound.transport": {"tls": "calls that are to be placed are refused"},
         "spec.provider": dict.fromkeys(("twilio", "telnyx", "plivo", "exotel", "wavix"), _NO_PROVIDER),
     },
     "DispatchRule": _MEDIA_VALUES,
-    "PhoneNumber": {
-        "spec.direction": {
-            "outbound": "the bridge places no calls on trunks",
-            "both": "only the inbound half is, the bridge places no calls on trunks",
-        }
-    },
+    "PhoneNumber": {},
     "RoutingTest": {},
 }
 """Values without effect of fields whose other values have one: kind -> dotted path -> value -> what happens."""
@@ -69,6 +68,14 @@ HONOURED: dict[str, frozenset[str]] = {
         "spec.inbound.includeHeaders",
         "spec.inbound.maxCallDuration",
         "spec.inbound.ringingTimeout",
+        "spec.outbound.addresses",
+        "spec.outbound.fromHost",
+        "spec.outbound.auth",
+        "spec.outbound.headers",
+        "spec.outbound.headersToAttributes",
+        "spec.outbound.attributesToHeaders",
+        "spec.outbound.includeHeaders",
+        "spec.outbound.allowedDestinations",
         "spec.media.roomCodec",
         "spec.media.timeout",
         "spec.regions",
@@ -96,7 +103,8 @@ HONOURED: dict[str, frozenset[str]] = {
         "spec.fallback",
         "spec.deletionPolicy",
     },
-    "PhoneNumber": _EVERYWHERE | {"spec.number", "spec.trunkRef", "spec.dispatchRuleRef", "spec.deletionPolicy"},
+    "PhoneNumber": _EVERYWHERE
+    | {"spec.number", "spec.trunkRef", "spec.dispatchRuleRef", "spec.direction", "spec.deletionPolicy"},
     "RoutingTest": _EVERYWHERE | {"spec"},
 }
 """Fields that do what they say, whatever their value: kind -> dotted paths, each with all that is below it."""

@@ -61,14 +61,11 @@ def pattern(value: object) -> str:
     return found
 
 
-_COUNTRY = re.compile(r"[A-Z]{2}")
-
-
 def country(value: object) -> str:
     """A country by its two capital letters (ISO 3166-1 alpha-2; the grammar, not the list)."""
     text = text_of(value)
-    if not _COUNTRY.fullmatch(text):
-        better = f"write {text.upper()}" if _COUNTRY.fullmatch(text.upper()) else "write two capital letters, like US"
+    if not ids.is_country(text):
+        better = f"write {text.upper()}" if ids.is_country(text.upper()) else "write two capital letters, like US"
         raise refuse("bad-country", f"{shown(text)} is not a country code", better)
     return text
 

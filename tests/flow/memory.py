@@ -13,14 +13,19 @@ from random import Random
 from runtime.calls.board import Now
 from runtime.calls.commands import (
     Command,
+    DialSettled,
     EndCall,
     HushPrompt,
     JoinRoom,
     OpenLeg,
     PassDigit,
     PlayPrompt,
+    PressKeys,
+    RingPhone,
     SetAttributes,
+    ShowHeaders,
     StartMedia,
+    TransferSettled,
     TrustSource,
 )
 from runtime.calls.negotiate import stream_of
@@ -32,12 +37,15 @@ from runtime.media.session import DigitReceived, MediaSession, StreamConfig
 from runtime.rooms.adapter import participant_of
 from runtime.rooms.booth import Booth, Fetch, Sound
 from runtime.rooms.embedded import EmbeddedRooms
+from runtime.routing.dial import Dialled, DialRequest, Failure, Transferred, TransferRequest
+from runtime.routing.place import caller_ids
 from runtime.sip import events as sip
 from runtime.sip.auth.client import Login
 from runtime.sip.endpoint import Endpoint, EndpointConfig
 from runtime.sip.message import Request
 from runtime.sip.offer_answer import LocalMedia, OfferAnswer
 from runtime.sip.path import Path
+from runtime.workers.worker import ALLOWED
 from schemas.seal import Unseal, unseals_nothing
 from schemas.tables.rows import Pairs
 from schemas.tables.tables import Tables
@@ -68,8 +76,10 @@ class MemoryPorts:
 class MemoryLeg:
     """The phone side of one call; datagrams wait in `outbox`."""
 
-    def __init__(self, ports: MemoryPorts, law: Law) -> None:
+    def __init__(self, ports: MemoryPorts, law: Law, *, rings: bool = False) -> None:
         self.ports = ports
+        self.rings = rings
+        self.phone_rings = False
         self._law = law
         self.session: MediaSession | None = None
         self.outbox: list[tuple[bytes, tuple[str, int]]] = []
@@ -100,7 +110,7 @@ class World:
         self.now = 100.0
         self._port = count(10000, 2)
         self.endpoint = Endpoint(
-            EndpointConfig(user_agent="test"),
+            EndpointConfig(user_agent="test", allow=ALLOWED),
             self.random.randbytes,
             welcomes=self._welcomes,
             turns_away=self._turns_away,
@@ -112,13 +122,21 @@ class World:
         self.prompts: list[tuple[Prompt, str]] = []
         self.legs: dict[str, MemoryLeg] = {}
         self.records: list[CallRecord] = []
+        self.entries: dict[str, str] = {}
         self.trusted: list[str] = []
+        self.dialled: dict[str, Dialled | Failure] = {}
+        self.transferred: list[Transferred] = []
+        self.shown_headers: dict[str, dict[str, str]] = {}
         self.ports: list[MemoryPorts] = []
         self.callers: list[Caller] = []
 
     # RoomEvents
     def joined(self, call_id: str) -> None:
         self.switchboard.room_joined(call_id, self.moment)
+
+    def entered(self, call_id: str, participant_id: str) -> None:
+        self.entries[call_id] = participant_id
+        self.switchboard.room_entered(call_id, participant_id, self.moment)
 
     def refused(self, call_id: str, sip_status: int, reason: str, words: str) -> None:
         self.switchboard.room_refused(call_id, sip_status, reason, words, self.moment)
@@ -132,6 +150,30 @@ class World:
         made = Caller(self, (address, 5060 + len(self.callers)), number)
         self.callers.append(made)
         return made
+
+    def callee(self, address: str = "198.51.100.9", number: str = "+15550109999") -> Callee:
+        """A phone that waits to be called at this address, port 5060."""
+        made = Callee(self, (address, 5060), number)
+        self.callers.append(made)
+        return made
+
+    def place(self, call_id: str = "SCL_ours", **request: object) -> Failure | None:
+        """Have the bridge call somebody; what became of it is in `dialled`, by the call's id."""
+        wanted = DialRequest(**{"call_to": "+15550109999", "room": "lobby", "trunk": "default/out", **request})  # type: ignore[arg-type]
+        placement = self.switchboard.place(call_id, wanted, caller_ids(self.switchboard.tables, wanted.trunk))
+        if isinstance(placement, Failure):
+            return placement
+        ways = [(hop, Path("udp", BRIDGE, (hop.host, hop.port or 5060))) for hop in placement.hops]
+        failure = self.switchboard.dial(call_id, placement, ways, self.moment)
+        self.settle()
+        return failure
+
+    def transfer(self, refer_to: str = "tel:+15550105555", identity: str = "", **request: object) -> str | Failure:
+        """Have the bridge send somebody in the lobby on."""
+        wanted = TransferRequest("lobby", identity or "sip_+15550109999", refer_to, **request)  # type: ignore[arg-type]
+        begun = self.switchboard.transfer(wanted, self.moment)
+        self.settle()
+        return begun
 
     def step(self, seconds: float = TICK_S) -> None:
         """Let time go by, tick by tick."""
@@ -195,7 +237,7 @@ class World:
         match command:
             case OpenLeg():
                 assert isinstance(command.ports, MemoryPorts)
-                self.legs[command.call_id] = MemoryLeg(command.ports, command.law)
+                self.legs[command.call_id] = MemoryLeg(command.ports, command.law, rings=command.rings)
             case PlayPrompt():
                 self.prompts.append((command.prompt, command.file))
                 self.booth.play(
@@ -206,7 +248,7 @@ class World:
             case JoinRoom():
                 leg = self.legs[command.call_id]
                 self.booth.leave(command.call_id)
-                self.rooms.join(command.admission.room, participant_of(command), leg, self.now)
+                self.rooms.join(command.orders.room, participant_of(command), leg, self.now)
             case StartMedia():
                 leg = self.legs[command.call_id]
                 if leg.session is None:
@@ -217,10 +259,20 @@ class World:
                 self.rooms.digit(command.call_id, command.digit, self.now)
             case TrustSource():
                 self.trusted.append(command.address)
+            case PressKeys():
+                self.legs[command.call_id].send_digits(command.digits, self.now)
+            case RingPhone():
+                self.legs[command.call_id].phone_rings = command.on
+            case ShowHeaders():
+                self.shown_headers[command.call_id] = dict(command.headers)
+            case DialSettled():
+                self.dialled[command.call_id] = command.outcome
+            case TransferSettled():
+                self.transferred.append(command.outcome)
             case SetAttributes():
                 self.rooms.set_attributes(command.call_id, command.changes)
             case EndCall():
-                self.rooms.leave(command.record.call_id)
+                self.rooms.leave(command.record.call_id, command.record.reason)
                 self.booth.leave(command.record.call_id)
                 self.legs.pop(command.record.call_id, None)
                 if command.ports is not None:
@@ -235,10 +287,10 @@ class World:
         )  # fmt: skip
 
     def _welcomes(self, address: str) -> bool:
-        return self.switchboard.welcomes(address)
+        return self.switchboard.reception.welcomes(address)
 
     def _turns_away(self, request: Request, path: Path, now: float) -> tuple[int, Pairs] | None:
-        return self.switchboard.turns_away(request, path, now)
+        return self.switchboard.reception.turns_away(request, path, now)
 
     def _reserve(self, address: str) -> MemoryPorts:
         ports = MemoryPorts(address, next(self._port))
@@ -266,7 +318,8 @@ class Caller:
     session: MediaSession | None = None
 
     def __post_init__(self) -> None:
-        self.endpoint = Endpoint(EndpointConfig(user_agent="phone"), self.world.random.randbytes)
+        config = EndpointConfig(user_agent="phone", allow=("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "REFER"))
+        self.endpoint = Endpoint(config, self.world.random.randbytes)
         self.media_address = (self.address[0], 30000 + 2 * len(self.world.callers))
         self.offer_answer = OfferAnswer()
         self.local = LocalMedia(*self.media_address, ("pcmu", "pcma"), dtmf=True, session_id=1)
@@ -354,3 +407,58 @@ class Caller:
                 self.ended = True
             case _:
                 pass
+
+
+@dataclass
+class Callee(Caller):
+    """A phone that is called: it rings, answers or declines as it is told."""
+
+    invites: list[Request] = field(default_factory=list)
+    refers: list[Request] = field(default_factory=list)
+    refer_id: int = 0
+    cancelled: bool = False
+
+    def ring(self, status: int = 180, headers: Sequence[tuple[str, str]] = ()) -> None:
+        """A provisional response."""
+        self.endpoint.respond(self.leg, status, self.world.now, headers=headers)
+        self.world.settle()
+
+    def answer(self, headers: Sequence[tuple[str, str]] = (), body: bytes | None = None, *, dtmf: bool = True) -> None:
+        """Pick up."""
+        self.local = LocalMedia(*self.media_address, ("pcmu", "pcma"), dtmf=dtmf, session_id=1)
+        answer, negotiated = self.offer_answer.answer(self.invites[-1].body, self.local)
+        self.session = self.world.session(stream_of(negotiated, 3600.0))
+        self.endpoint.respond(self.leg, 200, self.world.now, headers=headers, body=answer if body is None else body)
+        self.world.settle()
+
+    def decline(self, status: int, reason: str = "", **more: object) -> None:
+        """Do not."""
+        self.endpoint.respond(self.leg, status, self.world.now, reason=reason, **more)  # type: ignore[arg-type]
+        self.world.settle()
+
+    def take_refer(self, status: int = 202, headers: Sequence[tuple[str, str]] = ()) -> None:
+        """Answer a REFER."""
+        self.endpoint.respond_request(self.refer_id, status, self.world.now, headers=headers)
+        self.world.settle()
+
+    def notify(self, line: str, state: str = "active", event: str = "refer") -> None:
+        """Tell how far the transfer has come."""
+        headers = [("Event", event), ("Subscription-State", state)]
+        self.endpoint.request(self.leg, "NOTIFY", self.world.now, headers, line.encode(), "message/sipfrag;version=2.0")
+        self.world.settle()
+
+    def _handle(self, event: sip.Event) -> None:
+        match event:
+            case sip.InviteReceived():
+                self.leg = event.leg
+                self.invites.append(event.request)
+                self.offer_answer = OfferAnswer()
+            case sip.RequestReceived() if event.request.method == "REFER":
+                self.refers.append(event.request)
+                self.refer_id = event.request_id
+            case sip.RequestAnswered():
+                self.status = event.response.status if event.response else 408
+            case sip.Cancelled():
+                self.cancelled = self.ended = True
+            case _:
+                super()._handle(event)

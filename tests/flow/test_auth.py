@@ -42,7 +42,7 @@ def test_a_caller_that_knows_the_password_comes_in_and_the_challenge_leaves_no_r
     bridge = world()
     caller = bridge.caller().dial(NUMBER, login=ACME)
     assert caller.status == 200
-    assert bridge.switchboard.challenged == 1
+    assert bridge.switchboard.reception.challenged == 1
     caller.hang_up()
     (record,) = bridge.records
     assert (record.reason, record.trunk, record.room) == ("hangup", "default/acme", "lobby")
@@ -68,7 +68,7 @@ def test_a_call_that_is_up_is_not_asked_again() -> None:
     assert caller.change("sendrecv") == 200
     caller.hang_up()
     assert [record.reason for record in bridge.records] == ["hangup"]
-    assert bridge.switchboard.challenged == 1
+    assert bridge.switchboard.reception.challenged == 1
 
 
 def test_a_caller_that_does_not_answer_is_challenged_and_nothing_more() -> None:
@@ -76,7 +76,7 @@ def test_a_caller_that_does_not_answer_is_challenged_and_nothing_more() -> None:
     caller = bridge.caller().dial(NUMBER)
     assert (caller.status, caller.warning) == (401, "")
     assert not bridge.records
-    assert (bridge.switchboard.challenged, bridge.switchboard.refused) == (1, 0)
+    assert (bridge.switchboard.reception.challenged, bridge.switchboard.reception.refused) == (1, 0)
 
 
 def test_nothing_is_kept_of_who_is_challenged_and_its_ack_is_absorbed() -> None:
@@ -101,7 +101,7 @@ def test_nothing_is_kept_of_who_is_challenged_and_its_ack_is_absorbed() -> None:
     core = bridge.endpoint._core
     assert (bridge.endpoint.transaction_count, core.transactions.bytes_kept, len(core.alarms)) == (0, 0, 0)
     assert bridge.endpoint.leg_count == 0
-    assert bridge.switchboard.challenged == 4
+    assert bridge.switchboard.reception.challenged == 4
 
 
 def test_nothing_is_kept_of_a_stranger_that_no_trunk_takes_and_its_record_says_why() -> None:
@@ -164,7 +164,7 @@ def test_a_trunk_with_addresses_and_a_password_needs_both(address: str, login: L
     bridge = world(trunk(networks=("198.51.100.0/24",)))
     assert bridge.caller(address).dial(NUMBER, login=login).status == status
     if address == ABROAD:
-        assert bridge.switchboard.challenged == 0, "the source is looked at first"
+        assert bridge.switchboard.reception.challenged == 0, "the source is looked at first"
         assert bridge.records[0].reason == "source-not-allowed"
 
 
@@ -213,7 +213,7 @@ def test_a_password_that_cannot_be_unsealed_refuses_calls_and_says_so(password: 
     assert record.reason == "secret-unreadable"
     assert "default/acme" in record.words
     assert "secret.key" in record.hint, "it is said what to do"
-    assert bridge.switchboard.challenged == 0
+    assert bridge.switchboard.reception.challenged == 0
 
 
 def test_another_key_refuses_calls_and_does_no_harm() -> None:
@@ -236,7 +236,7 @@ def test_a_late_answer_is_challenged_again_and_comes_in() -> None:
     caller = bridge.caller()
     caller.think_s = NONCE_LIFETIME_S + 1
     assert caller.dial(NUMBER, login=ACME).status == 200
-    assert bridge.switchboard.challenged == 2
+    assert bridge.switchboard.reception.challenged == 2
     assert not bridge.records
 
 
@@ -255,6 +255,6 @@ def test_many_strangers_cost_no_memory() -> None:
         bridge.caller(f"203.0.113.{n % 250 + 1}").dial(NUMBER)
         bridge.callers.clear()
     bridge.step(40)
-    digest = bridge.switchboard._entrance._digest
+    digest = bridge.switchboard.reception._entrance._digest
     assert (len(digest._nonces._used), len(digest._lockout)) == (0, 0)
     assert bridge.endpoint.leg_count == bridge.endpoint.transaction_count == 0

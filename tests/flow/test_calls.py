@@ -9,6 +9,7 @@ from runtime.limits import CALLS_MAX, ROOM_MEMBERS_MAX
 from runtime.media.codecs.g711 import SILENCE
 from runtime.sip.offer_answer import Negotiated, OfferAnswer
 from runtime.sip.path import Path
+from schemas.ids import ID_ALPHABET
 from schemas.tables.media import merged_media
 from schemas.tables.rows import Auth, Inbound, Media, NumberRow, RoomKind, Rows, RuleRow, Secret, TrunkRow
 from schemas.tables.tables import Tables
@@ -30,6 +31,11 @@ def frame(value: int) -> bytes:
     return bytes([value]) * 160
 
 
+def is_random_id(text: str) -> bool:
+    """Whether it looks like LiveKit's id of a participant."""
+    return text.startswith("PA_") and len(text) == 15 and set(text[3:]) <= set(ID_ALPHABET)
+
+
 def test_an_admitted_call_is_answered_joins_its_room_and_leaves_a_record() -> None:
     world = World(tables(), revision=7)
     caller = world.caller().dial("+15550100000")
@@ -41,6 +47,7 @@ def test_an_admitted_call_is_answered_joins_its_room_and_leaves_a_record() -> No
     assert attributes["sip.trunkPhoneNumber"] == "+15550100000"
     assert attributes["sip.callID"] == member.call_id
     assert attributes["sip.callStatus"] == "active"
+    assert is_random_id(world.entries[member.call_id])
     world.step(1)
     caller.hang_up()
     [record] = world.records
@@ -66,8 +73,8 @@ def test_a_stranger_is_let_in_to_be_challenged_where_a_trunk_goes_by_its_passwor
     sip = Inbound(auth=Auth("acme", Secret("env:PASSWORD")))
     trunk = TrunkRow("default/anywhere", inbound=sip)
     world = World(Tables.build(Rows({trunk.id: trunk}, {LOBBY.id: LOBBY})))
-    assert not world.switchboard.knows("203.0.113.9")
-    assert world.switchboard.welcomes("203.0.113.9")
+    assert not world.switchboard.reception.knows("203.0.113.9")
+    assert world.switchboard.reception.welcomes("203.0.113.9")
     world.caller("203.0.113.9").dial("+15550100000")
     assert [record.reason for record in world.records] != ["source-not-allowed"]
 
@@ -322,7 +329,7 @@ def test_a_stopping_bridge_hangs_up_with_a_reason_and_takes_no_new_call() -> Non
 
 def test_a_full_bridge_refuses_with_retry_after(monkeypatch: pytest.MonkeyPatch) -> None:
     assert CALLS_MAX >= 1000
-    monkeypatch.setattr("runtime.calls.switchboard.CALLS_MAX", 1)
+    monkeypatch.setattr("runtime.calls.board.CALLS_MAX", 1)
     world = World(tables())
     world.caller().dial("+15550100000")
     assert world.caller(number="+15550102222").dial("+15550100000").status == 503

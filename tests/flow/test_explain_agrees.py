@@ -115,7 +115,7 @@ def test_explain_and_the_bridge_agree(seed: int, tmp_path: Path) -> None:
     for _ in range(CALLS_PER_WORLD):
         called, caller, source = random.choice(NUMBERS), random.choice(SPELLED), random.choice(SOURCES)
         before = len(world.records)
-        world.switchboard._prompting._guesses = PinGuesses()
+        world.switchboard.reception._prompting._guesses = PinGuesses()
         phone = world.caller(source, caller.replace(" ", ""))
         phone.dial(called)
         asking = ["explain", str(folder), "--to", called, "--from", phone.number, "--ip", source,
@@ -147,7 +147,7 @@ def entered(world: World, phone: Caller, entry: str) -> Told:
     assert phone.session is not None
     phone.session.send_digits(entry + "#", world.now)
     world.step(0.5 * len(entry) + 0.6)
-    tried = world.switchboard._prompting._callers.get(call.id)
+    tried = world.switchboard.reception._prompting._callers.get(call.id)
     phone.hang_up()
     record = world.records[-1]
     return Told(record, tried.refused if tried else None)

@@ -81,7 +81,7 @@ def test_a_caller_is_asked_and_the_right_pin_opens_the_room() -> None:
     [record] = bridge.records
     assert (record.reason, record.room, record.rule, record.digits) == ("hangup", "board", "default/board", 1)
     assert record.identity == "sip_+15550101111"
-    assert bridge.switchboard.admitted == 1
+    assert bridge.switchboard.reception.admitted == 1
 
 
 def test_nothing_is_sent_and_nothing_asked_before_the_answer_is_acknowledged() -> None:
@@ -264,7 +264,7 @@ def test_callers_of_many_numbers_are_held_back_together() -> None:
     bridge = world()
     asked = bridge.caller().dial(NUMBER)
     press(bridge.caller(number="+15550100001").dial(NUMBER), WRONG + "#")
-    guesses = bridge.switchboard._prompting._guesses
+    guesses = bridge.switchboard.reception._prompting._guesses
     while not guesses.trunk_spent_s("default/home", bridge.now):
         guesses.wrong("192.0.2.1", f"+1555{len(guesses)}", "default/home", bridge.now)
     assert len(guesses) <= TRUNK_WRONG_BURST + 1, "the first caller counted"
@@ -293,7 +293,7 @@ def test_hanging_up_while_asked_leaves_nothing_behind() -> None:
     [record] = bridge.records
     assert (record.reason, record.ended_by, record.digits) == ("hangup", EndedBy.CALLER, 0)
     assert not len(bridge.booth)
-    assert not bridge.switchboard._prompting._callers
+    assert not bridge.switchboard.reception._prompting._callers
     assert all(ports.closed for ports in bridge.ports)
 
 
@@ -438,7 +438,7 @@ def test_neither_a_pin_nor_a_guess_is_in_a_record_a_header_or_a_repr(caplog: pyt
     for keys in ("3141592#", "2718281#", "8675309#"):
         press(caller, keys)
         told += [repr(call) + repr(call.asked) for call in bridge.switchboard.live_calls()]
-        told.append(repr(bridge.switchboard._prompting._callers))
+        told.append(repr(bridge.switchboard.reception._prompting._callers))
     caller.hang_up()
     told += [str(r.as_json()) + r.line() + repr(r) for r in bridge.records]
     for secret in ("8675309", "3141592", "2718281"):

@@ -16,14 +16,14 @@ class SlowRooms:
         self.world = world
         self.here: dict[str, Participant] = {}
         self.changes: list[Pairs] = []
-        self.gone: list[str] = []
+        self.gone: dict[str, str] = {}
 
     def join(self, room: str, participant: Participant, leg: Leg, now: float) -> None:
         self.here[participant.call_id] = participant
         self.world.switchboard.room_waits(participant.call_id, self.world.moment)
 
-    def leave(self, call_id: str) -> None:
-        self.gone.append(call_id)
+    def leave(self, call_id: str, reason: str = "") -> None:
+        self.gone[call_id] = reason
 
     def set_attributes(self, call_id: str, changes: Pairs) -> None:
         self.changes.append(changes)
@@ -68,7 +68,23 @@ def test_ringing_has_an_end_and_the_rule_says_how() -> None:
     assert "nobody was in the room" in caller.warning
     [record] = world.records
     assert (record.reason, record.status, record.ended_by) == ("ringing-timeout", 503, EndedBy.ROOM)
-    assert rooms.gone == list(rooms.here)
+    assert rooms.gone == dict.fromkeys(rooms.here, "ringing-timeout")
+
+
+def test_a_participant_that_is_moved_has_its_new_room_in_the_record() -> None:
+    world, rooms = slow()
+    caller = world.caller().dial("+15550100000")
+    [call_id] = rooms.here
+    world.switchboard.room_entered(call_id, "PA_1", world.moment)
+    world.settle()
+    assert caller.status == 0, "nobody is there yet"
+    world.switchboard.room_joined(call_id, world.moment)
+    world.settle()
+    world.switchboard.room_moved(call_id, "elsewhere")
+    caller.hang_up()
+    world.switchboard.room_moved(call_id, "nowhere")
+    [record] = world.records
+    assert (record.room, rooms.gone) == ("elsewhere", {call_id: "hangup"})
 
 
 def test_a_call_may_be_answered_first() -> None:

@@ -171,7 +171,7 @@ def _end_of(world: World) -> None:
     assert not switchboard.live_calls()
     assert not world.legs
     assert all(ports.closed for ports in world.ports)
-    assert len(world.records) == switchboard.admitted + switchboard.refused
+    assert len(world.records) == switchboard.reception.admitted + switchboard.reception.refused
     for record in world.records:
         assert all(text.isprintable() for text in (record.line(), record.room, record.identity, *record.trail))
 

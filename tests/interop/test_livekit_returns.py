@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from runtime.rooms.livekit.limits import LOST_S_MAX
-from runtime.settings import LiveKitServer
-from tests.livekit_peers import KEY, SECRET, LiveKit, needs_livekit
+from tests.livekit_front import Front
+from tests.livekit_peers import LiveKit, needs_livekit
 from tests.room_legs import Calls
 
 pytestmark = [needs_livekit, pytest.mark.xdist_group("livekit")]
@@ -25,53 +25,6 @@ def server(tmp_path: Path) -> Iterator[LiveKit]:
         yield running
 
 
-class Proxy:
-    """A TCP proxy in front of the signalling that can be cut, and stay cut."""
-
-    def __init__(self, port: int) -> None:
-        self.target, self.open = port, True
-        self.connections = 0
-        self._writers: set[asyncio.StreamWriter] = set()
-        self._server: asyncio.Server | None = None
-
-    async def __aenter__(self) -> Proxy:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        assert self._server is not None
-        self._server.close()
-        self.cut()
-
-    @property
-    def url(self) -> str:
-        assert self._server is not None
-        return f"ws://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
-
-    def cut(self) -> None:
-        for writer in list(self._writers):
-            writer.transport.abort()
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if not self.open:
-            writer.transport.abort()
-            return
-        self.connections += 1
-        there, back = await asyncio.open_connection("127.0.0.1", self.target)
-        self._writers |= {writer, back}
-        await asyncio.gather(self._carry(reader, back), self._carry(there, writer))
-        self._writers -= {writer, back}
-
-    @staticmethod
-    async def _carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            while data := await reader.read(65_536):
-                writer.write(data)
-        except OSError:
-            pass
-        writer.close()
-
-
 async def talking(calls: Calls, count: int) -> None:
     for n in range(count):
         calls.join(f"c{n}", f"room{n // 2}")
@@ -79,34 +32,44 @@ async def talking(calls: Calls, count: int) -> None:
     await calls.until(lambda: calls.all_heard_since(began), "everybody to hear somebody")
 
 
-def test_signalling_that_is_cut_is_resumed_and_nobody_notices(server: LiveKit) -> None:
-    async def scene() -> None:
-        async with Proxy(server.port) as proxy, Calls(LiveKitServer(proxy.url, KEY, SECRET)) as calls:
+@pytest.mark.parametrize("older", [False, True], ids=["one-path", "two-paths"])
+def test_signalling_that_is_cut_is_resumed_and_nobody_notices(server: LiveKit, older: bool) -> None:
+    async def scene(front: Front) -> None:
+        async with Calls(front.settings) as calls:
             await talking(calls, 4)
-            proxy.open = False
-            proxy.cut()
+            front.open = False
+            front.cut()
             gaps = 0
             for _ in range(30):  # three seconds without signalling
                 await asyncio.sleep(0.1)
                 gaps += not calls.all_heard_since(time.monotonic() - 0.3)
             assert gaps <= 2, "media goes on"
-            before, proxy.open = proxy.connections, True
-            await calls.until(lambda: proxy.connections >= before + 4, "all four to come back")
+            before, front.open = front.sessions, True
+            await calls.until(lambda: front.sessions >= before + 4, "all four to come back")
+            heard = {call_id: leg.heard for call_id, leg in calls.legs.items()}
             await asyncio.sleep(1)
             assert not calls.told.left_
+            missed = {call_id: 50 - leg.heard + heard[call_id] for call_id, leg in calls.legs.items()}
+            print(f"frames missed in the second of the resume: {missed}")
+            assert max(missed.values()) < 20, "a way that is found anew costs less than is noticed"
             assert calls.all_heard_since(time.monotonic() - 0.5)
             calls.join("late", "room0")  # what the resumed signalling says is still followed
             moment = time.monotonic()
             await calls.until(lambda: calls.all_heard_since(moment), "a new one to be heard and to hear")
 
-    asyncio.run(scene())
+    with Front(server, older=older) as front:
+        asyncio.run(scene(front))
+        assert front.paths.count("/rtc/v1") >= (1 if older else 5)
+        assert ("/rtc" in front.paths) == older
 
 
-def test_a_server_that_is_killed_and_comes_back_has_its_ten_calls_again(server: LiveKit) -> None:
-    async def scene() -> None:
-        async with Calls(server.settings) as calls:
+@pytest.mark.parametrize("older", [False, True], ids=["one-path", "two-paths"])
+def test_a_server_that_is_killed_and_comes_back_has_its_ten_calls_again(server: LiveKit, older: bool) -> None:
+    async def scene(front: Front) -> None:
+        async with Calls(front.settings) as calls:
             await talking(calls, 10)
             server.kill()
+            front.cut()
             await asyncio.sleep(2)
             await asyncio.to_thread(server.start)
             moment = time.monotonic()
@@ -114,7 +77,30 @@ def test_a_server_that_is_killed_and_comes_back_has_its_ten_calls_again(server: 
             assert not calls.told.left_
             print(f"heard again {time.monotonic() - moment:.1f} s after the restart")
 
-    asyncio.run(scene())
+    with Front(server, older=older) as front:
+        asyncio.run(scene(front))
+
+
+def test_a_server_that_comes_back_newer_or_older_has_its_calls_again(server: LiveKit) -> None:
+    async def scene(front: Front) -> None:
+        async with Calls(front.settings) as calls:
+            await talking(calls, 2)
+            for older in (True, False):
+                server.kill()
+                front.cut()
+                front.older = older
+                await asyncio.to_thread(server.start)
+                moment = time.monotonic()
+                await calls.until(lambda: calls.all_heard_since(moment), f"both again, older: {older}", LOST_S_MAX)  # noqa: B023
+            assert not calls.told.left_
+            calls.join("new", "room0")
+            moment = time.monotonic()
+            await calls.until(lambda: calls.all_heard_since(moment), "a new one")
+
+    with Front(server) as front:
+        asyncio.run(scene(front))
+        assert front.paths[0] != "/rtc"
+        assert "/rtc" in front.paths
 
 
 def test_a_server_that_stays_away_ends_each_call_with_a_reason_in_time(server: LiveKit) -> None:
@@ -130,9 +116,10 @@ def test_a_server_that_stays_away_ends_each_call_with_a_reason_in_time(server: L
     asyncio.run(scene())
 
 
-def test_hundreds_of_calls_leave_nothing_behind(server: LiveKit) -> None:
-    async def scene() -> None:
-        async with Calls(server.settings) as calls:
+@pytest.mark.parametrize("older", [False, True], ids=["one-path", "two-paths"])
+def test_hundreds_of_calls_leave_nothing_behind(server: LiveKit, older: bool) -> None:
+    async def scene(front: Front) -> None:
+        async with Calls(front.settings) as calls:
 
             async def wave(size: int) -> None:
                 await talking(calls, size)
@@ -154,7 +141,8 @@ def test_hundreds_of_calls_leave_nothing_behind(server: LiveKit) -> None:
             assert after[1] <= before[1] + 2
             assert after[2] < before[2] + 300 * 40, "a call that stays costs some hundred KiB"
 
-    asyncio.run(scene())
+    with Front(server, older=older) as front:
+        asyncio.run(scene(front))
 
 
 def left_open() -> tuple[int, int, int]:

@@ -6,6 +6,9 @@ from typing import Protocol
 
 from runtime.routing.dial import Dialled, DialRequest, Failure, Transferred, TransferRequest
 
+Order = DialRequest | TransferRequest
+Outcome = Dialled | Transferred | Failure
+
 
 class CallControl(Protocol):
     """Whoever has the calls; called on the event loop. A cancelled task leaves the call as it is."""

@@ -56,3 +56,54 @@ ITEMS_ASKED_MAX = 10_000
 
 CLOCK_LEEWAY_S = 60
 """How far the clocks of who signs a token and of this machine may be apart; LiveKit's number."""
+
+NAME_BYTES_MAX = 256
+"""Of a room's name, a participant's identity and its name, as UTF-8; LiveKit's number."""
+
+METADATA_BYTES_MAX = 512 << 10
+"""A participant's metadata; LiveKit's number."""
+
+ATTRIBUTES_BYTES_MAX = 64 << 10
+"""All attributes of a participant, keys and values together; LiveKit's number."""
+
+USER_CHARS_MAX = 200
+"""The user part of a SIP address: whom to call, and as whom."""
+
+HOST_CHARS_MAX = 262
+"""A host with its port."""
+
+DISPLAY_NAME_CHARS_MAX = 128
+"""LiveKit's number."""
+
+PASSWORD_BYTES_MAX = 1_024
+"""The password of a trunk that comes with the request."""
+
+HEADERS_MAX = 64
+"""Headers that one request sets, and entries of a map between headers and attributes."""
+
+CODECS_MAX = 16
+"""Codecs that one request lists."""
+
+MEDIA_TIMEOUT_S_MAX = 600.0
+"""LiveKit's number."""
+
+DIAL_S_MAX = 30.0
+"""Until a call that nobody waits for is dialled and its participant in the room; LiveKit's number."""
+
+ANSWER_GRACE_S = 20.0
+"""How much longer than it may ring a request waits for the answer: to join the room, to dial, to tell."""
+
+TRANSFER_GRACE_S = 5.0
+"""Likewise of a transfer, whose call is up already."""
+
+ORDERS_MAX = 256
+"""Requests that are placing or transferring a call at a time; one more is `resource_exhausted`."""
+
+REMEMBERED_S = 60.0
+"""How long after its end the outcome of an order is told to who asks again with the same request id."""
+
+REMEMBERED_MAX = 4_096
+"""Orders that are remembered by their request id; beyond it those that ended first are forgotten."""
+
+REQUEST_ID_CHARS_MAX = 128
+"""`X-Livekit-Request-Id`; SDKs send a UUID."""

@@ -14,7 +14,7 @@ from typing import Generic, TypeVar
 from livekit.protocol import models
 
 from runtime.api.livekit.limits import ITEMS_ASKED_MAX, PAGE_ITEMS
-from runtime.api.livekit.objects import DEFAULT_NAMESPACE, ID_PREFIX, livekit_id
+from runtime.api.livekit.objects import DEFAULT_NAMESPACE, ID_PREFIX, LIVEKIT_WORD, livekit_id
 from runtime.api.livekit.twirp import Code, TwirpError
 from schemas.ids import normalise_number
 from schemas.tables.rows import Direction, Kind, RuleRow, TrunkRow
@@ -85,6 +85,17 @@ def one(tables: Tables, kind: Kind, named: str) -> str | None:
         row_id = _full_name(named)
         return row_id if rows.get(row_id) is not None else None
     return next((entry.row.id for entry in rows.values() if livekit_id(kind, entry.row.id) == named), None)
+
+
+def existing(tables: Tables, kind: Kind, field: str, named: str) -> str:
+    """The `namespace/name` that a request names. TwirpError when it names none, or none that is live."""
+    if not named:
+        raise TwirpError(Code.INVALID_ARGUMENT, f"{field} is required", argument=field)
+    row_id = one(tables, kind, named)
+    if row_id is None:
+        shown = named if len(named) <= 64 else f"{named[:64]}…"
+        raise TwirpError(Code.NOT_FOUND, f"requested {LIVEKIT_WORD[kind]} does not exist: {shown}")
+    return row_id
 
 
 def asked_ids(kind: Kind, named: Sequence[str]) -> frozenset[str]:

@@ -19,6 +19,7 @@ DEFAULT_NAMESPACE = "default"
 """What `schemas/resources` puts where none is written. Not imported from there: pydantic would come with it."""
 
 ID_PREFIX = {Kind.TRUNK: "ST", Kind.RULE: "SDR"}
+LIVEKIT_WORD = {Kind.TRUNK: "sip trunk", Kind.RULE: "sip dispatch rule"}
 
 _TRANSPORT = {
     "auto": sip.SIP_TRANSPORT_AUTO,

@@ -7,6 +7,7 @@ of it, as with LiveKit's own server.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import logging
 import time
 from collections.abc import Callable
@@ -16,10 +17,13 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from runtime.api.livekit import limits, service
+from runtime.api.livekit.control import CallControl, Order
 from runtime.api.livekit.grants import grants_of
+from runtime.api.livekit.orders import REQUEST_ID, Orders
+from runtime.api.livekit.outcomes import told
 from runtime.api.livekit.proxy import Proxy
 from runtime.api.livekit.routes import OURS, Ours, PassedOn, route
-from runtime.api.livekit.twirp import JSON, PROTOBUF, Code, TwirpError
+from runtime.api.livekit.twirp import JSON, PROTOBUF, Code, TwirpError, encoded
 from runtime.settings import LiveKitApi
 from schemas.tables.tables import Tables
 
@@ -28,12 +32,19 @@ STOP_S_MAX = 1.0
 
 
 class LiveKitApiServer:
-    """One server. `tables()` are those of this moment; `declared_at` is called in a thread."""
+    """One server. `tables()` are those of this moment; `declared_at` is called in a thread; `control` has the calls."""
 
-    def __init__(self, settings: LiveKitApi, tables: Callable[[], Tables], declared_at: service.DeclaredAt) -> None:
+    def __init__(
+        self,
+        settings: LiveKitApi,
+        tables: Callable[[], Tables],
+        declared_at: service.DeclaredAt,
+        control: CallControl,
+    ) -> None:
         self._settings = settings
         self._tables = tables
         self._declared_at = declared_at
+        self._orders = Orders(control)
         self._proxy = Proxy(settings.server) if settings.server is not None else None
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="livekit-api")
         self._server: asyncio.Server | None = None
@@ -73,6 +84,7 @@ class LiveKitApiServer:
         if self._web is not None:
             await self._web.shutdown(STOP_S_MAX)
             self._web = None
+        self._orders.stop()
         for timer in self._fresh.values():
             timer.cancel()
         self._fresh.clear()
@@ -136,7 +148,16 @@ class LiveKitApiServer:
         asked = service.Asked(grants, self._tables(), self._declared_at)
         loop = asyncio.get_running_loop()
         answer = await loop.run_in_executor(self._thread, service.answer, method, body, form, asked)
+        if not isinstance(answer, bytes):
+            answer = await self._carried_out(answer, request, method, form, body)
         return web.Response(body=answer, content_type=form)
+
+    async def _carried_out(self, order: Order, request: web.BaseRequest, method: str, form: str, body: bytes) -> bytes:
+        """The answer to an order. A client that hangs up meanwhile cancels this, and not the order."""
+        loop = asyncio.get_running_loop()
+        fingerprint = await loop.run_in_executor(self._thread, _fingerprint, method, form, body)
+        outcome = await self._orders.carry_out(order, request.headers.get(REQUEST_ID, ""), fingerprint)
+        return encoded(told(outcome), form)
 
     async def _body(self, request: web.BaseRequest) -> bytes:
         body = bytearray()
@@ -152,6 +173,11 @@ class LiveKitApiServer:
         except TimeoutError as fault:
             raise TwirpError(Code.DEADLINE_EXCEEDED, "the request's body did not arrive in time") from fault
         return bytes(body)
+
+
+def _fingerprint(method: str, form: str, body: bytes) -> bytes:
+    """What two requests have in common only if they are the same."""
+    return hashlib.sha256(f"{method} {form} ".encode() + body).digest()
 
 
 class _OurFaults(logging.Filter):

@@ -1,8 +1,8 @@
 """CORE. `livekit.SIP`: each method's request, who may ask it, and its answer from the live tables.
 
 Lists are answered. What would change a declared object is refused with where it is declared: the manifests are the only
-way in, else the next apply would undo what a caller was told is done. Placing and transferring calls is not in effect
-yet, and says so.
+way in, else the next apply would undo what a caller was told is done. To place or transfer a call is an order: it is
+read and checked here, and whoever listens has it carried out (`orders`).
 `answer` runs in a thread of its own: a list of ten thousand rules must not hold up a media tick.
 """
 
@@ -16,9 +16,12 @@ from google.protobuf.message import Message
 from livekit.protocol import sip
 
 from runtime.api.livekit import listing, objects
+from runtime.api.livekit.control import Order
+from runtime.api.livekit.dialling import dial_request
 from runtime.api.livekit.grants import Grants
+from runtime.api.livekit.transferring import transfer_request
 from runtime.api.livekit.twirp import Code, TwirpError, decoded, encoded
-from runtime.api.livekit.values import check_values
+from runtime.api.livekit.values import check_values, need
 from schemas.tables.rows import Kind
 from schemas.tables.tables import Tables
 
@@ -26,7 +29,6 @@ DeclaredAt = Callable[[Kind, str], str]
 """Where an object is declared, `file:line`; "" when that is not known."""
 
 _WORD = {Kind.TRUNK: "Trunk", Kind.RULE: "DispatchRule"}
-_LIVEKIT_WORD = {Kind.TRUNK: "sip trunk", Kind.RULE: "sip dispatch rule"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +40,12 @@ class Asked:
     declared_at: DeclaredAt
 
 
-Handler = Callable[[Asked, Any], Message]
-"""What answers a method; its request is of the class that stands beside it in `METHODS`."""
+Handler = Callable[[Asked, Any], Message | Order]
+"""What answers a method, or orders a call; its request is of the class that stands beside it in `METHODS`."""
 
 
-def answer(method: str, body: bytes, form: str, asked: Asked) -> bytes:
-    """The body of the answer to a request. Raises TwirpError."""
+def answer(method: str, body: bytes, form: str, asked: Asked) -> bytes | Order:
+    """The body of the answer to a request, or what must be done for it first. Raises TwirpError."""
     known = METHODS.get(method)
     if known is None:
         raise TwirpError(Code.BAD_ROUTE, f"no handler for livekit.SIP/{method}")
@@ -51,7 +53,8 @@ def answer(method: str, body: bytes, form: str, asked: Asked) -> bytes:
     may(asked.grants)
     request = decoded(body, form, message)
     check_values(request)
-    return encoded(handle(asked, request), form)
+    done = handle(asked, request)
+    return encoded(done, form) if isinstance(done, Message) else done
 
 
 # -- lists -------------------------------------------------------------------------------------------------------------
@@ -114,7 +117,7 @@ def _is_for(trunks: tuple[str, ...] | None, asked: frozenset[str]) -> bool:
 
 
 def _get_inbound(asked: Asked, request: sip.GetSIPInboundTrunkRequest) -> Message:
-    row_id = _existing(asked, Kind.TRUNK, "sip_trunk_id", request.sip_trunk_id)
+    row_id = listing.existing(asked.tables, Kind.TRUNK, "sip_trunk_id", request.sip_trunk_id)
     row = asked.tables.trunk(row_id)
     if row is None or row.inbound is None:
         raise TwirpError(Code.NOT_FOUND, f"Trunk {row_id} takes no calls: it has no `inbound`")
@@ -123,23 +126,12 @@ def _get_inbound(asked: Asked, request: sip.GetSIPInboundTrunkRequest) -> Messag
 
 
 def _get_outbound(asked: Asked, request: sip.GetSIPOutboundTrunkRequest) -> Message:
-    row_id = _existing(asked, Kind.TRUNK, "sip_trunk_id", request.sip_trunk_id)
+    row_id = listing.existing(asked.tables, Kind.TRUNK, "sip_trunk_id", request.sip_trunk_id)
     row = asked.tables.trunk(row_id)
     if row is None or row.outbound is None:
         raise TwirpError(Code.NOT_FOUND, f"Trunk {row_id} places no calls: it has no `outbound`")
     numbers = listing.numbers_of(asked.tables).calling.get(row_id, ())
     return sip.GetSIPOutboundTrunkResponse(trunk=objects.outbound_trunk(row, numbers))
-
-
-def _existing(asked: Asked, kind: Kind, field: str, named: str) -> str:
-    """The `namespace/name` that a request names. TwirpError when it names none, or none that is live."""
-    if not named:
-        raise TwirpError(Code.INVALID_ARGUMENT, f"{field} is required", argument=field)
-    row_id = listing.one(asked.tables, kind, named)
-    if row_id is None:
-        shown = named if len(named) <= 64 else f"{named[:64]}…"
-        raise TwirpError(Code.NOT_FOUND, f"requested {_LIVEKIT_WORD[kind]} does not exist: {shown}")
-    return row_id
 
 
 # -- changes -----------------------------------------------------------------------------------------------------------
@@ -152,7 +144,7 @@ def _creating(kind: Kind) -> Handler:
         del asked, request
         raise TwirpError(
             Code.FAILED_PRECONDITION,
-            f"a {_LIVEKIT_WORD[kind]} is declared here, not created: write a manifest of kind {_WORD[kind]} "
+            f"a {objects.LIVEKIT_WORD[kind]} is declared here, not created: write a manifest of kind {_WORD[kind]} "
             f"({example}) and run `reconcile apply DIR`; `reconcile schema` shows its fields",
         )
 
@@ -161,7 +153,7 @@ def _creating(kind: Kind) -> Handler:
 
 def _changing(kind: Kind, field: str, what: str) -> Handler:
     def refuse(asked: Asked, request: Message) -> Message:
-        row_id = _existing(asked, kind, field, getattr(request, field))
+        row_id = listing.existing(asked.tables, kind, field, getattr(request, field))
         place = asked.declared_at(kind, row_id)
         where = f"in {place}" if place else "elsewhere, as `reconcile status` tells"
         raise TwirpError(
@@ -176,20 +168,14 @@ def _changing(kind: Kind, field: str, what: str) -> Handler:
 # -- calls -------------------------------------------------------------------------------------------------------------
 
 
-def _create_participant(asked: Asked, request: sip.CreateSIPParticipantRequest) -> Message:
-    del asked
-    for field in ("sip_call_to", "room_name"):
-        if not getattr(request, field):
-            raise TwirpError(Code.INVALID_ARGUMENT, f"{field} is required", argument=field)
-    raise TwirpError(Code.UNIMPLEMENTED, "this version of the bridge takes calls and places none; nothing was dialled")
+def _create_participant(asked: Asked, request: sip.CreateSIPParticipantRequest) -> Order:
+    return dial_request(request, asked.tables)
 
 
-def _transfer(asked: Asked, request: sip.TransferSIPParticipantRequest) -> Message:
-    for field in ("room_name", "participant_identity", "transfer_to"):
-        if not getattr(request, field):
-            raise TwirpError(Code.INVALID_ARGUMENT, f"{field} is required", argument=field)
+def _transfer(asked: Asked, request: sip.TransferSIPParticipantRequest) -> Order:
+    need(request, "room_name")
     asked.grants.need_room_admin(request.room_name)
-    raise TwirpError(Code.UNIMPLEMENTED, "this version of the bridge transfers no calls; the call goes on as it was")
+    return transfer_request(request)
 
 
 METHODS: Mapping[str, tuple[type[Message], Callable[[Grants], None], Handler]] = {

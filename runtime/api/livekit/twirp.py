@@ -22,13 +22,18 @@ M = TypeVar("M", bound=Message)
 class Code(StrEnum):
     """Twirp's error codes, as far as this API gives them."""
 
+    CANCELED = "canceled"
     INVALID_ARGUMENT = "invalid_argument"
     MALFORMED = "malformed"
     NOT_FOUND = "not_found"
     BAD_ROUTE = "bad_route"
+    ALREADY_EXISTS = "already_exists"
+    PERMISSION_DENIED = "permission_denied"
     UNAUTHENTICATED = "unauthenticated"
     RESOURCE_EXHAUSTED = "resource_exhausted"
     FAILED_PRECONDITION = "failed_precondition"
+    ABORTED = "aborted"
+    OUT_OF_RANGE = "out_of_range"
     DEADLINE_EXCEEDED = "deadline_exceeded"
     UNIMPLEMENTED = "unimplemented"
     INTERNAL = "internal"
@@ -36,13 +41,18 @@ class Code(StrEnum):
 
 
 STATUS: Mapping[Code, int] = {
+    Code.CANCELED: 408,
     Code.INVALID_ARGUMENT: 400,
     Code.MALFORMED: 400,
     Code.NOT_FOUND: 404,
     Code.BAD_ROUTE: 404,
+    Code.ALREADY_EXISTS: 409,
+    Code.PERMISSION_DENIED: 403,
     Code.UNAUTHENTICATED: 401,
     Code.RESOURCE_EXHAUSTED: 429,
     Code.FAILED_PRECONDITION: 412,
+    Code.ABORTED: 409,
+    Code.OUT_OF_RANGE: 400,
     Code.DEADLINE_EXCEEDED: 408,
     Code.UNIMPLEMENTED: 501,
     Code.INTERNAL: 500,

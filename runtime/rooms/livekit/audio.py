@@ -156,23 +156,33 @@ class RoomAudio:
         frames = [source.jitter.pull(now) for source in sources.values()]
         return heard_outside(frames, [source.law for source in sources.values()], law)
 
-    def report(self, now: float, wall_s: float) -> bytes | None:
-        """The RTCP compound that is due: what we sent, and what we received of each source (RFC 3550 section 6.4)."""
+    def report(self, now: float, wall_s: float, *, apart: bool) -> tuple[bytes, ...]:
+        """The RTCP compound that is due: what we sent, and what we received of each source (RFC 3550 section 6.4).
+
+        `apart`: two of them, what we sent first, for those are two sessions.
+        """
         if now < self._report_at:
-            return None
+            return ()
         self._report_at = now + REPORT_INTERVAL_S
         blocks = tuple(
             rtcp.ReportBlock(source.ssrc, *source.reception.report(), 0, 0)
             for source in self._sources.values()
             if source.reception.newest >= 0
         )[: rtcp.REPORTS_MAX]
+        if apart:
+            return self._compound(wall_s, ()), self._write(rtcp.ReceiverReport(self.published.ssrc, blocks))
+        return (self._compound(wall_s, blocks),)
+
+    def _compound(self, wall_s: float, blocks: tuple[rtcp.ReportBlock, ...]) -> bytes:
         sent = self.published
-        head: rtcp.Packet = rtcp.ReceiverReport(sent.ssrc, blocks)
-        if sent.packets:
-            ntp = int((wall_s + _NTP_EPOCH_S) * 0x100000000) & 0xFFFFFFFFFFFFFFFF
-            counted = sent.packets & 0xFFFFFFFF, sent.octets & 0xFFFFFFFF
-            head = rtcp.SenderReport(sent.ssrc, ntp, sent.timestamp, *counted, blocks)
-        return rtcp.write((head, rtcp.SourceDescription(((sent.ssrc, self._cname),))))
+        if not sent.packets:
+            return self._write(rtcp.ReceiverReport(sent.ssrc, blocks))
+        ntp = int((wall_s + _NTP_EPOCH_S) * 0x100000000) & 0xFFFFFFFFFFFFFFFF
+        counted = sent.packets & 0xFFFFFFFF, sent.octets & 0xFFFFFFFF
+        return self._write(rtcp.SenderReport(sent.ssrc, ntp, sent.timestamp, *counted, blocks))
+
+    def _write(self, head: rtcp.Packet) -> bytes:
+        return rtcp.write((head, rtcp.SourceDescription(((self.published.ssrc, self._cname),))))
 
     def forget(self) -> None:
         """The sources belong to a connection that is gone."""

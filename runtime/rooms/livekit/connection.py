@@ -1,4 +1,4 @@
-"""One call in one room: ties the signalling's orders to a WebSocket and a media path, and the clock to its audio."""
+"""One call in one room: ties the signalling's orders to a WebSocket and media paths, and the clock to its audio."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ from runtime.rooms.livekit.description import Ourselves, preferred
 from runtime.rooms.livekit.desk import Desk, EndAsked, PlayDigit, Reply
 from runtime.rooms.livekit.dtls import Identity
 from runtime.rooms.livekit.limits import DIGITS_WAITING_MAX
+from runtime.rooms.livekit.modes import KnownMode
+from runtime.rooms.livekit.news import Target
 from runtime.rooms.livekit.peer import Peer
 from runtime.rooms.livekit.signalling import Signalling
 from runtime.rooms.livekit.socket import SignalSocket
@@ -42,6 +44,7 @@ class Shared:
     opus: OpusLibrary
     events: RoomEvents
     spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
+    known: KnownMode
 
 
 class RoomConnection:
@@ -52,14 +55,20 @@ class RoomConnection:
         self._participant = participant
         self._leg = leg
         self._socket: SignalSocket | None = None
-        self._peer: Peer | None = None
+        self._peers: dict[Target, Peer] = {}
         drawn = int.from_bytes(os.urandom(10))
         self._cname = os.urandom(8).hex()
         self._published = Published(shared.opus, drawn & 0xFFFFFFFF, drawn >> 32, drawn >> 48)
         self.audio = RoomAudio(shared.opus, self._published, self._cname, leg.law, now)
-        self._data: DataChannels | None = None
-        self._signalling = Signalling(room, participant.identity, participant.attributes, self._describe, os.urandom)
-
+        self._data: dict[Target, DataChannels] = {}
+        self._signalling = Signalling(
+            room,
+            participant.identity,
+            participant.attributes,
+            self._describe,
+            os.urandom,
+            shared.known.at(now),
+        )
         self._desk = Desk(participant.identity, participant.headers, self._signalling.is_phone, now)
         self._digits: list[str] = []
 
@@ -70,10 +79,10 @@ class RoomConnection:
         self._signalling.start(now)
         self._drain()
 
-    def leave(self) -> None:
+    def leave(self, reason: str) -> None:
         """Leave the room; the participant's last status says that the phone was hung up."""
         answered = self._signalling.attributes.get(STATUS) == "active"
-        self._signalling.leave(((STATUS, "hangup"),) if answered else ())
+        self._signalling.leave(reason, ((STATUS, "hangup"),) if answered else ())
         self._drain()
 
     def set_attributes(self, changes: Pairs) -> None:
@@ -81,10 +90,15 @@ class RoomConnection:
         self._signalling.set_attributes(changes)
         self._drain()
 
+    def show_headers(self, headers: Pairs) -> None:
+        """What the room may be told when it asks for the phone's headers."""
+        self._desk.headers = headers
+
     def digit(self, digit: str) -> None:
         """Tell the room of a key that the phone pressed; one that is pressed too early waits."""
-        if self._data is not None:
-            self._data.send(self._desk.digit(digit))
+        data = self._data.get(Target.PUBLISHER)
+        if data is not None:
+            data.send(self._desk.digit(digit))
         elif len(self._digits) < DIGITS_WAITING_MAX:
             self._digits.append(digit)
 
@@ -92,26 +106,30 @@ class RoomConnection:
 
     def tick(self, now: float) -> None:
         """One frame each way."""
-        peer, leg = self._peer, self._leg
+        leg = self._leg
         frame = leg.pull(now)
-        if peer is None or not peer.connected:
+        for peer in self._peers.values():
+            peer.read()
+        sending = self._peers.get(Target.PUBLISHER)
+        if sending is None or not sending.connected:
             leg.push(None, now)
             return
-        peer.read()
         packet = self._published.packet(frame, leg.law)
         if packet is not None:
-            peer.send_rtp(packet)
+            sending.send_rtp(packet)
         leg.push(self.audio.heard(leg.law, now), now)
 
     def handle_timer(self, now: float, wall_s: float) -> None:
         """What is due, several times a second."""
         self._signalling.handle_timer(now)
-        if self._peer is not None:
-            self._peer.handle_timer()
-            if self._peer.connected:
-                report = self.audio.report(now, wall_s)
-                if report is not None:
-                    self._peer.send_rtcp(report)
+        for peer in self._peers.values():
+            peer.handle_timer()
+        sending = self._peers.get(Target.PUBLISHER)
+        if sending is not None and sending.connected:
+            receiving = self._peers.get(Target.SUBSCRIBER, sending)
+            reports = self.audio.report(now, wall_s, apart=receiving is not sending)
+            for peer, report in zip((sending, receiving), reports, strict=False):
+                peer.send_rtcp(report)
         self._drain()
 
     # -- SocketUser ------------------------------------------------------------------------------------------------
@@ -136,19 +154,26 @@ class RoomConnection:
 
     # -- PeerUser --------------------------------------------------------------------------------------------------
 
-    def peer_connected(self) -> None:
+    def peer_connected(self, source: Peer) -> None:
         """Media may flow, and data beside it."""
-        assert self._peer is not None
-        peer = self._peer
-        self._data = DataChannels(peer.send_data, self._take_message, self._shared.spawn, client=peer.is_dtls_client)
-        digits, self._digits = self._digits, []
-        for digit in digits:
-            self.digit(digit)
-        self._signalling.media_connected(time.monotonic())
+        ours = source.target is Target.PUBLISHER
+        self._data[source.target] = DataChannels(
+            source.send_data, self._take_message, self._shared.spawn, client=source.is_dtls_client, ours=ours
+        )
+        if ours:
+            digits, self._digits = self._digits, []
+            for digit in digits:
+                self.digit(digit)
+        self._signalling.media_connected(source.target, time.monotonic())
         self._drain()
 
-    def peer_failed(self, words: str) -> None:
-        """The media path is gone."""
+    def peer_found_itself(self, source: Peer, candidate: str) -> None:
+        """Where the server can reach us."""
+        self._signalling.found_ourselves(source.target, candidate)
+        self._drain()
+
+    def peer_failed(self, source: Peer, words: str) -> None:
+        """A media path is gone."""
         self._signalling.media_failed(words, time.monotonic())
         self._drain()
 
@@ -156,10 +181,11 @@ class RoomConnection:
         """A packet from the room."""
         self.audio.receive(packet, time.monotonic())
 
-    def take_data(self, record: bytes) -> None:
+    def take_data(self, source: Peer, record: bytes) -> None:
         """Data beside media."""
-        if self._data is not None:
-            self._data.receive(record)
+        data = self._data.get(source.target)
+        if data is not None:
+            data.receive(record)
 
     def _take_message(self, message: bytes) -> None:
         call_id, events = self._participant.call_id, self._shared.events
@@ -167,8 +193,9 @@ class RoomConnection:
         for reaction in self._desk.receive(message, now):
             match reaction:
                 case Reply():
-                    if self._data is not None:
-                        self._data.send(reaction.data)
+                    data = self._data.get(Target.PUBLISHER)
+                    if data is not None:
+                        data.send(reaction.data)
                 case PlayDigit():
                     self._leg.send_digits(reaction.digit, now)
                 case EndAsked():
@@ -207,25 +234,36 @@ class RoomConnection:
             case news.HangUp():
                 self._hang_up()
             case news.StartPeer():
-                self._published.use(command.answer.codec)
-                shared = self._shared
-                self._peer = Peer(self, shared.identity, command.ours, shared.spawn)
-                self._peer.answer(command.answer)
+                self._start(command)
+            case news.RestartPeer():
+                self._peers[command.target].restart(command.ours, command.theirs)
             case news.AddCandidate():
-                if self._peer is not None:
-                    self._peer.add_candidate(command.text)
-            case news.DropPeer():
-                peer, self._peer = self._peer, None
+                if command.target in self._peers:
+                    self._peers[command.target].add_candidate(command.text)
+            case news.DropPeers():
                 self.audio.forget()
-                data, self._data = self._data, None
-                if peer is not None:
-                    self._shared.spawn(_close(peer, data))
+                for target in list(self._peers):
+                    self._drop(target)
+
+    def _start(self, command: news.StartPeer) -> None:
+        target, shared = command.target, self._shared
+        self._drop(target)
+        if command.theirs.codec is not None:
+            self._published.use(command.theirs.codec)
+        self._peers[target] = Peer(self, target, shared.identity, command.ours, command.theirs, shared.spawn)
+
+    def _drop(self, target: Target) -> None:
+        peer, data = self._peers.pop(target, None), self._data.pop(target, None)
+        if peer is not None:
+            self._shared.spawn(_close(peer, data))
 
     def _tell(self, event: news.Event) -> None:
         call_id, events = self._participant.call_id, self._shared.events
         match event:
             case news.Ready():
                 events.joined(call_id)
+            case news.ModeFound():
+                self._shared.known.found(event.mode, time.monotonic())
             case news.TrackMuted():
                 self._published.muted = event.muted
             case news.Left():
@@ -233,7 +271,10 @@ class RoomConnection:
             case news.AttributesChanged():
                 events.shows(call_id, event.attributes)
             case news.Standing():
-                pass  # the phone hears it
+                if not event.returned:  # a phone hears by itself that its room is back
+                    events.entered(call_id, event.participant_id)
+            case news.Moved():
+                events.moved(call_id, event.room)
 
     def _hang_up(self) -> None:
         if self._socket is not None:

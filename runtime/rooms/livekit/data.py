@@ -1,7 +1,8 @@
-"""The data channels of one call: SCTP (aiortc's) over our own DTLS. An edge between two other libraries' shapes.
+"""The data channels of one media path: SCTP (aiortc's) over our own DTLS. An edge between two other libraries' shapes.
 
-LiveKit expects two channels that we open, `_reliable` and `_lossy`; on the single connection the server answers on the
-same ones. aiortc's association is made for its own DTLS transport; `_Carrier` is as much of that as it asks for.
+LiveKit expects two channels that we open where we publish, `_reliable` and `_lossy`; on a single connection the server
+answers on the same ones. Where we only subscribe the server opens them, and nothing of ours goes there. aiortc's
+association is made for its own DTLS transport; `_Carrier` is as much of that as it asks for.
 """
 
 from __future__ import annotations
@@ -50,28 +51,31 @@ class DataChannels:
         spawn: Callable[[Coroutine[Any, Any, None]], object],
         *,
         client: bool,
+        ours: bool,
     ) -> None:
         self._carrier = _Carrier(send, client=client)
         self._spawn = spawn
         self._take = take
         self._rate = TokenBucket(DATA_RECORDS_PER_S, DATA_RECORDS_BURST, time.monotonic())
         self._sctp = RTCSctpTransport(cast(RTCDtlsTransport, self._carrier), PORT)
-        self._reliable = self._open(RTCDataChannelParameters(label="_reliable", ordered=True))
-        self._lossy = self._open(RTCDataChannelParameters(label="_lossy", ordered=False, maxRetransmits=0))
         self._waiting: list[bytes] = []
-        self._reliable.on("open", self._flush)
+        self._reliable: RTCDataChannel | None = None
+        if ours:
+            self._reliable = self._open(RTCDataChannelParameters(label="_reliable", ordered=True))
+            self._reliable.on("open", self._flush)
+            self._open(RTCDataChannelParameters(label="_lossy", ordered=False, maxRetransmits=0))
+        else:
+            self._sctp.on("datachannel", self._listen)
         spawn(self._guarded(self._sctp.start(RTCSctpCapabilities(maxMessageSize=DATA_BYTES_MAX), PORT)))
 
-    @property
-    def reliable_id(self) -> int | None:
-        """The stream of the reliable channel, for a resume."""
-        return self._reliable.id
-
     def send(self, message: bytes) -> None:
-        """Send reliably; dropped when the channel is closed already."""
-        if self._reliable.readyState == "open":
-            self._reliable.send(message)
-        elif self._reliable.readyState == "connecting":
+        """Send reliably, where the channels are ours; dropped when they are closed already."""
+        reliable = self._reliable
+        if reliable is None:
+            return
+        if reliable.readyState == "open":
+            reliable.send(message)
+        elif reliable.readyState == "connecting":
             self._waiting.append(message)
 
     def receive(self, record: bytes) -> None:
@@ -86,8 +90,11 @@ class DataChannels:
 
     def _open(self, parameters: RTCDataChannelParameters) -> RTCDataChannel:
         channel = RTCDataChannel(self._sctp, parameters)
-        channel.on("message", self._heard)
+        self._listen(channel)
         return channel
+
+    def _listen(self, channel: RTCDataChannel) -> None:
+        channel.on("message", self._heard)
 
     def _heard(self, message: object) -> None:
         if isinstance(message, bytes):

@@ -70,7 +70,7 @@ class Desk:
 
     def __init__(self, identity: str, headers: Pairs, is_phone: Callable[[str], bool], now: float) -> None:
         self._identity = identity
-        self._headers = headers
+        self.headers = headers
         self._is_phone = is_phone
         self._digits = TokenBucket(DIGITS_PER_S, DIGITS_BURST, now)
         self._calls = TokenBucket(RPC_PER_S, RPC_BURST, now)
@@ -141,7 +141,7 @@ class Desk:
         include, exclude = _names(payload.get("include")), _names(payload.get("exclude"))
         found = {
             name: value
-            for name, value in self._headers
+            for name, value in self.headers
             if (not include or name.lower() in include) and name.lower() not in exclude
         }
         return models.RpcResponse(payload=json.dumps({"headers": found}))

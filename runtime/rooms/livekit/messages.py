@@ -1,8 +1,10 @@
-"""The messages that a call sends to the server, in LiveKit's own protobuf (protocol 17, single connection)."""
+"""The messages that a call sends to the server, in LiveKit's own protobuf (protocol 17)."""
 
 from __future__ import annotations
 
+import base64
 import gzip
+import json
 from collections import defaultdict
 from collections.abc import Iterable
 from typing import Final
@@ -11,6 +13,7 @@ from livekit.protocol import models, rtc
 
 from runtime.calls.reasons import EndReason
 from runtime.rooms.livekit.limits import TOKEN_ATTRIBUTES_BYTES_MAX
+from runtime.rooms.livekit.news import Request, Target
 from schemas.tables.rows import Pairs
 
 PROTOCOL: Final = 17
@@ -18,34 +21,68 @@ REFUSED: Final = EndReason.ROOM_REFUSED
 TRACK_NAME: Final = "phone"
 
 
-def join_request(offer: rtc.SessionDescription, track: str) -> bytes:
+def join_by_one(offer: rtc.SessionDescription, published: rtc.AddTrackRequest) -> Request:
     """A first join: the offer and the track to publish come along, so that the first answer settles everything."""
-    published = rtc.AddTrackRequest(
-        cid=track, name=TRACK_NAME, type=models.AUDIO, source=models.MICROPHONE, disable_red=True, disable_dtx=True,
+    return _by_one(rtc.JoinRequest(add_track_requests=[published], publisher_offer=offer))
+
+
+def resume_by_one(sid: str) -> Request:
+    """Back to a session whose signalling broke; its media path goes on."""
+    return _by_one(rtc.JoinRequest(reconnect=True, participant_sid=sid, reconnect_reason=models.RR_SIGNAL_DISCONNECTED))
+
+
+def join_by_two() -> Request:
+    """A first join; all else follows when the server has answered."""
+    return Request("/rtc", _BY_TWO)
+
+
+def resume_by_two(sid: str) -> Request:
+    """Back to a session whose signalling broke; its media paths go on."""
+    reason = str(models.RR_SIGNAL_DISCONNECTED)
+    return Request("/rtc", (*_BY_TWO, ("reconnect", "1"), ("sid", sid), ("reconnect_reason", reason)))
+
+
+_BY_TWO: Final = (("protocol", str(PROTOCOL)), ("sdk", "python"), ("version", "1"), ("auto_subscribe", "0"))
+
+
+def track_to_publish(cid: str) -> rtc.AddTrackRequest:
+    """The caller's voice; the server finds it in our offer by `cid`."""
+    return rtc.AddTrackRequest(
+        cid=cid, name=TRACK_NAME, type=models.AUDIO, source=models.MICROPHONE, disable_red=True, disable_dtx=True,
         audio_features=[models.TF_NO_DTX],
     )  # fmt: skip
-    return _wrapped(rtc.JoinRequest(add_track_requests=[published], publisher_offer=offer))
 
 
-def resume_request(sid: str) -> bytes:
-    """Back to a session whose signalling broke; its media path goes on."""
-    return _wrapped(
-        rtc.JoinRequest(reconnect=True, participant_sid=sid, reconnect_reason=models.RR_SIGNAL_DISCONNECTED)
-    )
+def add_track(published: rtc.AddTrackRequest) -> rtc.SignalRequest:
+    """Ask to publish."""
+    return rtc.SignalRequest(add_track=published)
 
 
-def _wrapped(request: rtc.JoinRequest) -> bytes:
+def _by_one(request: rtc.JoinRequest) -> Request:
     """Compressed, because it travels in a URL."""
     request.client_info.CopyFrom(models.ClientInfo(sdk=models.ClientInfo.PYTHON, version="1", protocol=PROTOCOL))
     # Nothing is subscribed to by itself: a call takes audio only, and so much of it as it can bear.
     request.connection_settings.CopyFrom(rtc.ConnectionSettings(auto_subscribe=False))
     packed = gzip.compress(request.SerializeToString(), 1, mtime=0)
-    return rtc.WrappedJoinRequest(compression=rtc.WrappedJoinRequest.GZIP, join_request=packed).SerializeToString()
+    wrapped = rtc.WrappedJoinRequest(compression=rtc.WrappedJoinRequest.GZIP, join_request=packed)
+    encoded = base64.urlsafe_b64encode(wrapped.SerializeToString()).decode()
+    return Request("/rtc/v1", (("join_request", encoded),))
 
 
 def offer(description: rtc.SessionDescription) -> rtc.SignalRequest:
-    """A later offer."""
+    """An offer that did not come with the join."""
     return rtc.SignalRequest(offer=description)
+
+
+def answer(description: rtc.SessionDescription) -> rtc.SignalRequest:
+    """Our answer to an offer of the server's."""
+    return rtc.SignalRequest(answer=description)
+
+
+def trickle(target: Target, candidate: str) -> rtc.SignalRequest:
+    """An ICE candidate of ours, without its `candidate:`. Every path of ours is one bundle (RFC 8838)."""
+    init = json.dumps({"candidate": f"candidate:{candidate}", "sdpMid": "0", "sdpMLineIndex": 0})
+    return rtc.SignalRequest(trickle=rtc.TrickleRequest(candidateInit=init, target=rtc.SignalTarget.Name(target)))
 
 
 def subscribe(tracks: Iterable[tuple[str, str]]) -> rtc.SignalRequest:
@@ -87,7 +124,7 @@ def ping(timestamp_ms: int) -> rtc.SignalRequest:
 
 
 def sync_state(
-    answer: rtc.SessionDescription | None,
+    last_answer: rtc.SessionDescription | None,
     last_offer: rtc.SessionDescription | None,
     tracks: Iterable[str],
     published: rtc.TrackPublishedResponse | None,
@@ -95,7 +132,7 @@ def sync_state(
     """After a resume: what we last heard and said."""
     return rtc.SignalRequest(
         sync_state=rtc.SyncState(
-            answer=answer,
+            answer=last_answer,
             offer=last_offer,
             subscription=rtc.UpdateSubscription(subscribe=True, track_sids=tracks),
             publish_tracks=[published] if published is not None else [],

@@ -3,17 +3,36 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import IntEnum
 
-from runtime.rooms.livekit.description import Answer, Ourselves
+from livekit.protocol import rtc
+
+from runtime.rooms.livekit.description import Ourselves, Theirs
+from runtime.rooms.livekit.modes import Mode
 from schemas.tables.rows import Pairs
+
+
+class Target(IntEnum):
+    """Which of a call's media paths. The only one of a single connection counts as the publisher's."""
+
+    PUBLISHER = rtc.PUBLISHER
+    SUBSCRIBER = rtc.SUBSCRIBER
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Where a WebSocket is opened, and with which query."""
+
+    path: str
+    query: Pairs
 
 
 @dataclass(frozen=True, slots=True)
 class Dial:
-    """Open a WebSocket with this join request; the token carries `attributes`. An open one is closed first."""
+    """Open a WebSocket with this request; the token carries `attributes`. An open one is closed first."""
 
     room: str
-    request: bytes
+    request: Request
     attributes: Pairs
 
 
@@ -31,37 +50,63 @@ class HangUp:
 
 @dataclass(frozen=True, slots=True)
 class StartPeer:
-    """Make the media path that this answer describes."""
+    """Make the media path that these two describe."""
 
+    target: Target
     ours: Ourselves
-    answer: Answer
+    theirs: Theirs
+
+
+@dataclass(frozen=True, slots=True)
+class RestartPeer:
+    """Find the way of a media path anew, by these credentials; what it carries goes on (RFC 8445 section 9)."""
+
+    target: Target
+    ours: Ourselves
+    theirs: Theirs
 
 
 @dataclass(frozen=True, slots=True)
 class AddCandidate:
     """An ICE candidate of the server, without its `candidate:`."""
 
+    target: Target
     text: str
 
 
 @dataclass(frozen=True, slots=True)
-class DropPeer:
-    """Close the media path, if there is one."""
+class DropPeers:
+    """Close all media paths that there are."""
 
 
-Command = Dial | Send | HangUp | StartPeer | AddCandidate | DropPeer
+Command = Dial | Send | HangUp | StartPeer | RestartPeer | AddCandidate | DropPeers
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
     """The participant is in the room and media flows. `returned`: it was lost in between."""
 
+    participant_id: str
     returned: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Ready:
     """Somebody is there to talk to. Told once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """The server moved the participant to another room."""
+
+    room: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModeFound:
+    """The server let the call in by this mode, and not by the other one."""
+
+    mode: Mode
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,4 +131,4 @@ class Left:
     words: str
 
 
-Event = Standing | Ready | TrackMuted | AttributesChanged | Left
+Event = Standing | Ready | Moved | ModeFound | TrackMuted | AttributesChanged | Left

@@ -10,6 +10,7 @@ from typing import Any
 
 import aiohttp
 
+from runtime.calls.reasons import EndReason
 from runtime.errors import BridgeError
 from runtime.limits import TICK_S
 from runtime.rooms.adapter import Leg, Participant, RoomEvents
@@ -17,6 +18,7 @@ from runtime.rooms.livekit.connection import RoomConnection, Shared
 from runtime.rooms.livekit.dtls import new_identity
 from runtime.rooms.livekit.libopus import load_opus
 from runtime.rooms.livekit.limits import CONNECT_S_MAX
+from runtime.rooms.livekit.modes import KnownMode
 from runtime.rooms.livekit.token import check_token
 from runtime.settings import LiveKitServer
 from schemas.tables.rows import Pairs
@@ -46,7 +48,7 @@ class LiveKitRooms:
             connector=aiohttp.TCPConnector(limit=0), cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False
         )
         identity = new_identity(datetime.now(UTC))
-        self._shared = Shared(self._server, http, identity, opus, self._events, self._spawn)
+        self._shared = Shared(self._server, http, identity, opus, self._events, self._spawn, KnownMode())
         try:
             return await self._check(http)
         except BaseException:
@@ -56,7 +58,7 @@ class LiveKitRooms:
     async def close(self) -> None:
         """Leave all rooms, and let the goodbyes go out."""
         for call_id in list(self._calls):
-            self.leave(call_id)
+            self.leave(call_id, EndReason.SHUTDOWN)
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=LEAVE_S_MAX)
         for task in self._tasks:
@@ -78,17 +80,23 @@ class LiveKitRooms:
         self._events.waiting(participant.call_id)
         connection.start(now)
 
-    def leave(self, call_id: str) -> None:
-        """Take a call out of its room; unknown calls are fine."""
+    def leave(self, call_id: str, reason: str = EndReason.HANGUP) -> None:
+        """Take a call out of its room; unknown calls are fine. Others are told LiveKit's word for `reason`."""
         connection = self._calls.pop(call_id, None)
         if connection is not None:
-            connection.leave()
+            connection.leave(reason)
 
     def set_attributes(self, call_id: str, changes: Pairs) -> None:
         """Change attributes of a call's participant."""
         connection = self._calls.get(call_id)
         if connection is not None:
             connection.set_attributes(changes)
+
+    def show_headers(self, call_id: str, headers: Pairs) -> None:
+        """What lk.sip.GetRemoteHeaders may tell from now on."""
+        connection = self._calls.get(call_id)
+        if connection is not None:
+            connection.show_headers(headers)
 
     def digit(self, call_id: str, digit: str, now: float) -> None:
         """Tell the room of a key that a phone pressed."""

@@ -5,7 +5,8 @@ every 100 ms with the time. Commands come out of `next_command`, news out of `ne
 chance as `entropy`. What it promises:
 
 * A call is in its room when the server has said so and media flows; it is ready when somebody is there to talk to.
-* Signalling that breaks is resumed while media goes on; what cannot be resumed is joined anew, with a new media path.
+* A server that does not have the mode of signalling that was tried first is at once joined by the other one.
+* Signalling that breaks is resumed while media goes on; what cannot be resumed is joined anew, with new media paths.
   Coming back takes no longer than `LOST_S_MAX`, with growing, spread pauses; then the call has lost its room.
 * It ends once, by one `Left` that says why in words.
 
@@ -18,12 +19,13 @@ import json
 from collections import deque
 from collections.abc import Callable, Iterable
 from enum import StrEnum
+from typing import Final
 
 from google.protobuf.message import DecodeError
 from livekit.protocol import models, rtc
 
 from runtime.rooms.livekit import messages
-from runtime.rooms.livekit.description import DescriptionError, Ourselves, read_answer
+from runtime.rooms.livekit.description import DescriptionError, Ourselves
 from runtime.rooms.livekit.limits import (
     BACKOFF_S_MAX,
     BACKOFF_S_MIN,
@@ -32,25 +34,31 @@ from runtime.rooms.livekit.limits import (
     PING_INTERVAL_S,
     PING_TIMEOUT_S,
 )
-from runtime.rooms.livekit.negotiation import Negotiation
+from runtime.rooms.livekit.modes import Mode
 from runtime.rooms.livekit.news import (
     AddCandidate,
     AttributesChanged,
     Command,
     Dial,
-    DropPeer,
+    DropPeers,
     Event,
     HangUp,
     Left,
+    ModeFound,
+    Moved,
     Ready,
     Send,
     Standing,
-    StartPeer,
+    Target,
     TrackMuted,
 )
-from runtime.rooms.livekit.reasons import LOST, UNREACHABLE, words_for_leave
+from runtime.rooms.livekit.paths import PATHS, NothingTakenError, Paths
+from runtime.rooms.livekit.reasons import LOST, UNREACHABLE, farewell, words_for_leave
 from runtime.rooms.livekit.roster import Roster
 from schemas.tables.rows import Pairs
+
+NOT_THERE: Final = 404
+"""The server has no such mode of signalling; or no such room, and does not make one."""
 
 
 class State(StrEnum):
@@ -63,7 +71,10 @@ class State(StrEnum):
 
 
 class Signalling:
-    """See the module. `describe()` gives a fresh media path's own half; `identity` is for words only."""
+    """See the module. `describe()` gives a fresh media path's own half; `identity` is for words only.
+
+    `mode` is the one that is tried first.
+    """
 
     def __init__(
         self,
@@ -72,6 +83,7 @@ class Signalling:
         attributes: Pairs,
         describe: Callable[[], Ourselves],
         entropy: Callable[[int], bytes],
+        mode: Mode = Mode.SINGLE,
     ) -> None:
         self.room = room
         self.state = State.DIALLING
@@ -80,13 +92,17 @@ class Signalling:
         self._identity = identity
         self._describe = describe
         self._entropy = entropy
-        self._media_path = self._new_path()
+        self._mode = mode
+        self._mode_changed = False
+        """Whether the other mode was tried before, and the server has not let us in since."""
+        self._paths = self._new_paths()
+        self._standing: frozenset[Target] = frozenset()
         self._commands: deque[Command] = deque()
         self._events: deque[Event] = deque()
         self._roster = Roster()
         self._sid = ""
         self._track: rtc.TrackPublishedResponse | None = None
-        self._socket_up = self._joined = self._media = self._ready = False
+        self._socket_up = self._joined = self._ready = False
         self._resumable = False
         self._attempts = 0
         self._attempt_at: float | None = None
@@ -116,13 +132,16 @@ class Signalling:
         """Whether somebody in the room is another caller."""
         return self._roster.is_phone(identity)
 
-    def leave(self, last: Pairs = ()) -> None:
-        """Go, as the one who wants to; nothing is told any more. `last` are attributes to be seen until the end."""
+    def leave(self, reason: str, last: Pairs = ()) -> None:
+        """Go, as the one who wants to; nothing is told any more.
+
+        `reason` is a record's code; `last` are attributes to be seen until the end.
+        """
         if self.state is not State.ENDED:
             if last:
                 self.set_attributes(last)
             if self._socket_up:
-                self._send(messages.leave(models.CLIENT_INITIATED))
+                self._send(messages.leave(farewell(reason)))
             self._finish()
 
     # -- what the edges tell ---------------------------------------------------------------------------------------
@@ -133,6 +152,11 @@ class Signalling:
             return
         self._socket_up = False
         self._last_fault = words
+        if status == NOT_THERE and not self._resumable and not self._mode_changed:
+            self._mode, self._mode_changed = self._mode.other, True
+            self._begin_anew()
+            self._dial(now)
+            return
         if 400 <= status < 500 and not self._resumable:
             self._lose(messages.REFUSED, words)
             return
@@ -147,14 +171,19 @@ class Signalling:
             self._last_fault = "the signalling connection broke"
             self._come_back(now)
 
-    def media_connected(self, now: float) -> None:
-        """The media path stands."""
-        self._media = True
+    def media_connected(self, target: Target, now: float) -> None:
+        """A media path stands."""
+        self._standing |= {target}
         self._settle(now)
 
+    def found_ourselves(self, target: Target, candidate: str) -> None:
+        """A media path knows an address of ours that the server should know."""
+        if self._socket_up and self.state is not State.ENDED:
+            self._send(messages.trickle(target, candidate))
+
     def media_failed(self, words: str, now: float) -> None:
-        """The media path is gone: only a new join makes a new one."""
-        self._media = False
+        """A media path is gone: only a new join makes a new one."""
+        self._standing = frozenset()
         self._resumable = False
         self._last_fault = words
         if self.state is not State.ENDED:
@@ -208,7 +237,11 @@ class Signalling:
         self._ping_s = join.ping_interval or PING_INTERVAL_S
         self._pong_s = join.ping_timeout or PING_TIMEOUT_S
         self._ping_at = now + self._ping_s
-        self._joined = self._resumable = True
+        self._joined = True
+        if self._mode_changed:
+            self._mode_changed = False
+            self._events.append(ModeFound(self._mode))
+        self._commands.extend(self._paths.joined())
         self._roster.clear()
         shown = join.participant.attributes  # a token carries only so many, and some changed meanwhile
         behind = tuple((name, value) for name, value in sorted(self.attributes.items()) if shown.get(name) != value)
@@ -221,28 +254,24 @@ class Signalling:
         """Resumed: say what we know, then go on as if nothing had been."""
         self._joined = True
         self._ping_at = now + self._ping_s
-        self._send(
-            messages.sync_state(self._media_path.answer, self._media_path.offer, self._roster.subscribed, self._track)
-        )
+        self._commands.extend(self._paths.resumed(self._roster.subscribed, self._track))
         if self.attributes:
             self._send(messages.update_attributes(tuple(sorted(self.attributes.items()))))
         self._settle(now)
 
     def _on_answer(self, answer: rtc.SessionDescription, now: float) -> None:
-        first = self._media_path.answer is None
-        if not self._media_path.takes(answer):
-            return
-        if first:
-            try:
-                read = read_answer(answer.sdp)
-            except DescriptionError as fault:
-                self.media_failed(str(fault), now)
-                return
-            if read.codec is None:
-                self._lose(messages.REFUSED, "the LiveKit server takes neither G.711 nor Opus")
-                return
-            self._commands.append(StartPeer(self._media_path.ours, read))
-        self._offer_again()
+        try:
+            self._commands.extend(self._paths.answered(answer))
+        except DescriptionError as fault:
+            self.media_failed(str(fault), now)
+        except NothingTakenError:
+            self._lose(messages.REFUSED, "the LiveKit server takes neither G.711 nor Opus")
+
+    def _on_offer(self, offer: rtc.SessionDescription, now: float) -> None:
+        try:
+            self._commands.extend(self._paths.offered(offer))
+        except DescriptionError as fault:
+            self.media_failed(str(fault), now)
 
     def _on_trickle(self, trickle: rtc.TrickleRequest, _: float) -> None:
         try:
@@ -250,11 +279,11 @@ class Signalling:
         except (ValueError, AttributeError):
             return
         if isinstance(candidate, str) and candidate.startswith("candidate:"):
-            self._commands.append(AddCandidate(candidate.removeprefix("candidate:")))
+            target = Target.SUBSCRIBER if trickle.target == rtc.SUBSCRIBER else Target.PUBLISHER
+            self._commands.append(AddCandidate(target, candidate.removeprefix("candidate:")))
 
     def _on_media_sections_requirement(self, wanted: rtc.MediaSectionsRequirement, _: float) -> None:
-        self._media_path.require(wanted.num_audios)
-        self._offer_again()
+        self._commands.extend(self._paths.required(wanted.num_audios))
 
     def _on_update(self, update: rtc.ParticipantUpdate, now: float) -> None:
         for participant in update.participants:
@@ -266,6 +295,7 @@ class Signalling:
 
     def _on_track_published(self, published: rtc.TrackPublishedResponse, _: float) -> None:
         self._track = published
+        self._commands.extend(self._paths.published())
 
     def _on_mute(self, mute: rtc.MuteTrackRequest, _: float) -> None:
         if self._track is not None and mute.sid == self._track.track.sid:
@@ -274,8 +304,10 @@ class Signalling:
             self._send(messages.mute(mute.sid, muted=mute.muted))
 
     def _on_room_moved(self, moved: rtc.RoomMovedResponse, now: float) -> None:
-        self.room = moved.room.name or self.room
         self._sid = moved.participant.sid or self._sid
+        if moved.room.name:
+            self.room = moved.room.name
+            self._events.append(Moved(self.room))
         self._roster.clear()
         self._follow(moved.other_participants)
         self._settle(now)
@@ -300,22 +332,18 @@ class Signalling:
 
     def _settle(self, now: float) -> None:
         """Whether the call is up, and whether it is ready."""
-        if not (self._joined and self._media) or self.state is State.ENDED:
+        if not self._joined or not self._paths.targets <= self._standing or self.state is State.ENDED:
             return
         if self.state is not State.UP:
             returned = self.state is State.RETURNING
             self.state = State.UP
+            self._resumable = True  # not before: what is half built is not worth coming back to
             self._attempts = 0
             self._attempt_at = None
-            self._events.append(Standing(returned))
+            self._events.append(Standing(self._sid, returned))
         if self._roster.audience and not self._ready:
             self._ready = True
             self._events.append(Ready())
-
-    def _offer_again(self) -> None:
-        offer = self._media_path.next_offer() if self._socket_up else None
-        if offer is not None:
-            self._send(messages.offer(offer))
 
     def _dial(self, now: float) -> None:
         self._attempt_at = None
@@ -323,23 +351,23 @@ class Signalling:
         self._joined = False
         self._heard_at = now
         if self._resumable:
-            self._commands.append(Dial(self.room, messages.resume_request(self._sid), tuple(self.attributes.items())))
-            return
-        if self._media_path.answer is not None:
-            self._begin_anew()
-        request = messages.join_request(self._media_path.first_offer(), self._media_path.ours.track)
+            request = self._paths.resume(self._sid)
+        else:
+            if self._paths.begun:
+                self._begin_anew()
+            request = self._paths.join()
         self._commands.append(Dial(self.room, request, tuple(self.attributes.items())))
 
     def _begin_anew(self) -> None:
-        """A new participant with a new media path."""
-        self._commands.append(DropPeer())
-        self._media_path = self._new_path()
+        """A new participant with new media paths."""
+        self._commands.append(DropPeers())
+        self._paths = self._new_paths()
         self._track = None
-        self._media = False
+        self._standing = frozenset()
         self._roster.clear()
 
-    def _new_path(self) -> Negotiation:
-        return Negotiation(self._describe(), int.from_bytes(self._entropy(7)) | 1)
+    def _new_paths(self) -> Paths:
+        return PATHS[self._mode](self._describe, int.from_bytes(self._entropy(7)) | 1)
 
     def _come_back(self, now: float) -> None:
         self._joined = False
@@ -359,7 +387,7 @@ class Signalling:
     def _finish(self) -> None:
         self.state = State.ENDED
         self._hang_up()
-        self._commands.append(DropPeer())
+        self._commands.append(DropPeers())
 
     def _hang_up(self) -> None:
         self._socket_up = False

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 from collections.abc import Callable, Coroutine
 from typing import Any, Final, Protocol
 
 import aiohttp
 
 from runtime.rooms.livekit.limits import CONNECT_S_MAX, MESSAGE_BYTES_MAX, UNSENT_BYTES_MAX
+from runtime.rooms.livekit.news import Request
 
-PATH: Final = "/rtc/v1"
 CLOSE_S_MAX: Final = 1.0
 Spawn = Callable[[Coroutine[Any, Any, None]], object]
 
 _REFUSALS: Final = {
-    400: "the LiveKit server could not read the join (400): is it older than this bridge supports?",
+    400: "the LiveKit server could not read the join (400)",
     401: "the LiveKit server does not accept the API key and secret (401)",
     403: "the LiveKit server does not allow the join (403)",
-    404: "the LiveKit server has no such room, or no single-connection signalling (404)",
+    404: "the LiveKit server has no such room, and makes none (404)",
     429: "the LiveKit server is at its limits (429)",
 }
 
@@ -52,9 +51,9 @@ class SignalSocket:
         self._unsent_bytes = 0
         self._over = False
 
-    def dial(self, url: str, request: bytes, token: str) -> None:
+    def dial(self, url: str, request: Request, token: str) -> None:
         """Open it."""
-        self._spawn(self._run(url, base64.urlsafe_b64encode(request).decode(), token))
+        self._spawn(self._run(url, request, token))
 
     def send(self, data: bytes) -> None:
         """Send a message, once the socket is open."""
@@ -74,12 +73,12 @@ class SignalSocket:
         if self._socket is not None:
             self._spawn(self._close(self._socket))
 
-    async def _run(self, url: str, request: str, token: str) -> None:
+    async def _run(self, url: str, request: Request, token: str) -> None:
         try:
             async with asyncio.timeout(CONNECT_S_MAX):
                 opened = await self._http.ws_connect(
-                    f"{url}{PATH}",
-                    params={"join_request": request},
+                    f"{url}{request.path}",
+                    params=request.query,
                     headers={"Authorization": f"Bearer {token}"},
                     max_msg_size=MESSAGE_BYTES_MAX,
                     timeout=aiohttp.ClientWSTimeout(ws_close=CLOSE_S_MAX),

@@ -7,24 +7,20 @@ from hypothesis import strategies as st
 
 from runtime.routing.headers import (
     HEADERS_MAX,
-    answer_headers,
     attributes_from,
     bye_headers,
     is_settable,
+    own_headers,
     readable,
     remote_headers,
 )
-from schemas.tables.rows import Headers, Inbound, TrunkRow
+from schemas.tables.rows import Headers
 
 INVITE = (
     ("Via", "SIP/2.0/UDP h"), ("From", "<sip:+1@h>"), ("Authorization", "Digest response=abc"), ("X-Tenant", "acme"),
     ("X-Tenant", "second"), ("X-Twilio-CallSid", "CA1"), ("X-call_leg_id", "leg"), ("X-Amzn-TargetArn", "arn"),
     ("Subject", "s"),
 )  # fmt: skip
-
-
-def trunk(**policy: object) -> TrunkRow:
-    return TrunkRow("default/t", inbound=Inbound(headers=Headers(**policy)))  # type: ignore[arg-type]
 
 
 def test_the_first_of_each_name_counts_and_credentials_stay_here() -> None:
@@ -51,11 +47,11 @@ def test_headers_of_the_hop_are_not_told() -> None:
 
 
 def test_answers_carry_fixed_headers_and_byes_what_the_room_set() -> None:
-    policy = trunk(
+    policy = Headers(
         fixed=(("X-A", "1"), ("X-B", "2")), from_attributes=(("outcome", "X-B"), ("evil", "X-C"), ("via", "Via"))
     )
     attributes = {"outcome": "sold", "evil": "a\r\nVia: b", "via": "x"}
-    assert answer_headers(policy, attributes) == (("X-A", "1"), ("X-B", "sold"))
+    assert own_headers(policy, attributes) == (("X-A", "1"), ("X-B", "sold"))
     said = dict(bye_headers(policy, attributes, (("X-Why", "done"), ("Via", "x")), "Q.850;cause=16"))
     assert said == {"Reason": "Q.850;cause=16", "X-B": "sold", "X-Why": "done"}
 

@@ -42,7 +42,8 @@ def test_what_happens_instead_is_said():
         "the caller's audio is passed on as it is"
     }
     assert "488" in warned(given.trunk(media={"encryption": "require"}))["spec.media.encryption"]
-    assert list(warned(given.outbound(transport="udp"))) == ["spec.outbound"]
+    assert list(warned(given.outbound(transport="udp"))) == []
+    assert list(warned(given.outbound(transport="tls", probe={}))) == ["spec.outbound.probe", "spec.outbound.transport"]
 
 
 def test_a_value_is_warned_about_at_its_own_place():

@@ -28,6 +28,7 @@ from schemas.tables.rows import (
     TrunkRow,
 )
 from schemas.tables.tables import Tables
+from tests.runtime.api.livekit.switch import Switch
 
 KEY, SECRET = "devkey", "devsecretdevsecretdevsecretdevsecret"
 CARRIER, DIALLER = derived_id("ST", "default", "carrier"), derived_id("ST", "shop", "dialler")
@@ -69,7 +70,17 @@ DECLARED = {("Trunk", "default/carrier"): "trunks.yaml:3", ("DispatchRule", "def
 
 def serving(scenario: Callable[[str], Awaitable[Any]], behind: LiveKitServer | None = None) -> Any:
     """Run `scenario(url)` against a server of its own."""
-    return asyncio.run(_served(scenario, behind))
+    return asyncio.run(served(scenario, behind))
+
+
+def switching(scenario: Callable[[str, Switch], Awaitable[Any]]) -> Any:
+    """Run `scenario(url, switch)` against a server whose orders `switch` carries out."""
+
+    async def run() -> Any:
+        switch = Switch()
+        return await served(lambda url: scenario(url, switch), None, switch)
+
+    return asyncio.run(run())
 
 
 def passing(app: web.Application, scenario: Callable[[str], Awaitable[Any]]) -> Any:
@@ -81,16 +92,22 @@ def passing(app: web.Application, scenario: Callable[[str], Awaitable[Any]]) -> 
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         try:
             port = runner.addresses[0][1]
-            return await _served(scenario, LiveKitServer(f"ws://127.0.0.1:{port}", KEY, SECRET))
+            return await served(scenario, LiveKitServer(f"ws://127.0.0.1:{port}", KEY, SECRET))
         finally:
             await runner.cleanup()
 
     return asyncio.run(run())
 
 
-async def _served(scenario: Callable[[str], Awaitable[Any]], behind: LiveKitServer | None) -> Any:
+async def served(
+    scenario: Callable[[str], Awaitable[Any]], behind: LiveKitServer | None, switch: Switch | None = None
+) -> Any:
+    """The same within a loop that runs: the server has stopped when this returns."""
     settings = LiveKitApi("127.0.0.1", 0, KEY, SECRET, behind)
-    server = LiveKitApiServer(settings, lambda: TABLES, lambda kind, row_id: DECLARED.get((str(kind), row_id), ""))
+    control = switch if switch is not None else Switch()
+    server = LiveKitApiServer(
+        settings, lambda: TABLES, lambda kind, row_id: DECLARED.get((str(kind), row_id), ""), control
+    )
     host, port = await server.start()
     try:
         return await asyncio.wait_for(scenario(f"http://{host}:{port}"), 20)

@@ -8,7 +8,6 @@ import json
 from typing import Any
 
 import pytest
-from livekit import api
 from livekit.protocol import models, sip
 
 from runtime.api.livekit import limits
@@ -94,7 +93,7 @@ def test_pages_follow_each_other_until_one_is_empty() -> None:
     assert posted("ListSIPTrunk", b'{"page": {"limit": -1}}')[1]["code"] == "invalid_argument"
 
 
-# -- changes and calls -------------------------------------------------------------------------------------------------
+# -- changes -----------------------------------------------------------------------------------------------------------
 
 
 def test_a_change_is_refused_with_where_the_object_is_declared() -> None:
@@ -121,20 +120,6 @@ def test_what_is_not_live_is_not_found() -> None:
     assert (fault.code, fault.status) == ("not_found", 404)
     assert posted("DeleteSIPTrunk", b"{}")[1]["code"] == "invalid_argument"
     assert posted("GetSIPOutboundTrunk", b'{"sip_trunk_id": "carrier"}')[1]["code"] == "not_found"
-
-
-def test_placing_and_transferring_calls_says_that_it_is_not_in_effect() -> None:
-    status, body = posted("CreateSIPParticipant", b'{"sip_call_to": "+15550100002", "room_name": "lobby"}')
-    assert (status, body["code"]) == (501, "unimplemented")
-    assert posted("CreateSIPParticipant", b"{}")[1]["code"] == "invalid_argument"
-
-
-def test_a_transfer_needs_the_administration_of_its_room() -> None:
-    body = b'{"room_name": "lobby", "participant_identity": "x", "transfer_to": "tel:+15550100002"}'
-    assert posted("TransferSIPParticipant", body)[1]["code"] == "unauthenticated"
-    made = api.AccessToken(KEY, SECRET).with_sip_grants(api.SIPGrants(call=True))
-    made = made.with_grants(api.VideoGrants(room_admin=True, room="lobby"))
-    assert posted("TransferSIPParticipant", body, Authorization=f"Bearer {made.to_jwt()}")[1]["code"] == "unimplemented"
 
 
 # -- bad input ---------------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 from random import Random
 from typing import Any
@@ -10,6 +11,7 @@ from livekit.protocol import models, rtc
 
 from runtime.rooms.livekit import news
 from runtime.rooms.livekit.description import Ourselves, preferred
+from runtime.rooms.livekit.modes import Mode
 from runtime.rooms.livekit.signalling import Signalling
 
 FINGERPRINT = ":".join(["AB"] * 32)
@@ -21,14 +23,29 @@ ANSWER = (
 )
 
 
+OFFER = (
+    "v=0\r\no=- 5 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0 1\r\n"
+    f"a=fingerprint:sha-256 {FINGERPRINT}\r\n"
+    "m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\na=setup:actpass\r\na=mid:0\r\n"
+    "a=ice-ufrag:{ufrag}\r\na=ice-pwd:0123456789012345678901\r\na=sctp-port:5000\r\n"
+    "m=audio 9 UDP/TLS/RTP/SAVPF 0 8 111\r\na=setup:actpass\r\na=mid:1\r\n"
+    "a=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:111 opus/48000/2\r\na=sendonly\r\n"
+)
+
+
 class Script:
     """One call's signalling and the server's side of it."""
 
-    def __init__(self, attributes: tuple[tuple[str, str], ...] = (("sip.callStatus", "ringing"),)) -> None:
+    def __init__(
+        self,
+        attributes: tuple[tuple[str, str], ...] = (("sip.callStatus", "ringing"),),
+        mode: Mode = Mode.SINGLE,
+    ) -> None:
         chance = Random(0)
         self.now = 100.0
         self.described = 0
-        self.signalling = Signalling("lobby", "sip_1", attributes, self._describe, chance.randbytes)
+        self.mode = mode
+        self.signalling = Signalling("lobby", "sip_1", attributes, self._describe, chance.randbytes, mode)
         self.commands: list[news.Command] = []
         self.sent: list[rtc.SignalRequest] = []
         self.events: list[news.Event] = []
@@ -62,18 +79,25 @@ class Script:
     def join(
         self, *others: models.ParticipantInfo, sid: str = "PA_me", attributes: dict[str, str] | None = None
     ) -> None:
-        """JoinResponse and the answer to the offer that came with the request."""
+        """JoinResponse, and all that leads to the media paths."""
         shown = {"sip.callStatus": "ringing"} if attributes is None else attributes
         me = models.ParticipantInfo(sid=sid, identity="sip_1", attributes=shown)
         self.say(join=rtc.JoinResponse(participant=me, other_participants=others, ping_interval=5, ping_timeout=15))
+        if self.mode is Mode.TWO:
+            self.offer()
         self.say(track_published=rtc.TrackPublishedResponse(cid="track", track=models.TrackInfo(sid="TR_me")))
         self.answer()
 
     def answer(self, numbers: str = "0 8 111", number: int = 0) -> None:
         self.say(answer=rtc.SessionDescription(type="answer", sdp=ANSWER.format(numbers=numbers), id=number))
 
-    def media(self) -> None:
-        self.signalling.media_connected(self.now)
+    def offer(self, ufrag: str = "server", number: int = 1, sdp: str = OFFER) -> None:
+        self.say(offer=rtc.SessionDescription(type="offer", sdp=sdp.format(ufrag=ufrag), id=number))
+
+    def media(self, *targets: news.Target) -> None:
+        both = [news.Target.SUBSCRIBER, news.Target.PUBLISHER]
+        for target in targets or (both if self.mode is Mode.TWO else both[1:]):
+            self.signalling.media_connected(target, self.now)
         self.drain()
 
     def broken(self) -> None:
@@ -97,7 +121,9 @@ class Script:
         """The join requests, in order."""
         found = []
         for dial in self.of(news.Dial):
-            wrapped = rtc.WrappedJoinRequest.FromString(dial.request)
+            assert dial.request.path == "/rtc/v1"
+            [(_, encoded)] = dial.request.query
+            wrapped = rtc.WrappedJoinRequest.FromString(base64.urlsafe_b64decode(encoded))
             found.append(rtc.JoinRequest.FromString(gzip.decompress(wrapped.join_request)))
         return found
 

@@ -131,8 +131,9 @@ def test_reports_tell_what_was_sent_and_what_arrived() -> None:
     room.published.use("pcmu")
     room.published.packet(None, "pcmu")
     feed(room, 5, (7, 0, [bytes(160)] * 5, 160))
-    assert room.report(1.0, 1_800_000_000.0) is None
-    report = rtcp.parse(room.report(5.0, 1_800_000_000.0) or b"")
+    assert room.report(1.0, 1_800_000_000.0, apart=False) == ()
+    [compound] = room.report(5.0, 1_800_000_000.0, apart=False)
+    report = rtcp.parse(compound)
     assert report is not None
     head = report[0]
     assert isinstance(head, rtcp.SenderReport)

@@ -33,7 +33,7 @@ def test_a_call_is_ready_when_media_flows_and_somebody_can_be_heard() -> None:
     script = Script()
     script.join()
     script.media()
-    assert script.events == [news.Standing(False)], "nobody is there yet"
+    assert script.events == [news.Standing("PA_me", False)], "nobody is there yet"
     script.say(update=rtc.ParticipantUpdate(participants=[agent("PA_a", "")]))
     assert news.Ready() not in script.events, "present, and silent"
     script.say(update=rtc.ParticipantUpdate(participants=[agent("PA_a", "TR_a")]))
@@ -110,7 +110,7 @@ def test_who_is_sent_away_is_told_why(reason: models.DisconnectReason, code: End
     left = script.events[-1]
     assert isinstance(left, news.Left)
     assert left.code == code
-    assert isinstance(script.commands[-1], news.DropPeer)
+    assert isinstance(script.commands[-1], news.DropPeers)
     before = len(script.commands)
     script.say(leave=rtc.LeaveRequest(reason=reason, action=DISCONNECT))
     script.step(60)
@@ -129,8 +129,8 @@ def test_signalling_that_breaks_is_resumed_and_media_is_not_touched() -> None:
     assert [track.track.sid for track in sync.publish_tracks] == ["TR_me"]
     assert sync.offer.type == "offer"
     assert sync.answer.type == "answer"
-    assert script.events[-1] == news.Standing(True)
-    assert not script.of(news.DropPeer)
+    assert script.events[-1] == news.Standing("PA_me", True)
+    assert not script.of(news.DropPeers)
 
 
 def test_what_cannot_be_resumed_is_joined_anew_with_a_new_media_path() -> None:
@@ -142,10 +142,10 @@ def test_what_cannot_be_resumed_is_joined_anew_with_a_new_media_path() -> None:
     request = script.requests()[-1]
     assert not request.reconnect
     assert "ufrag2" in request.publisher_offer.sdp
-    assert len(script.of(news.DropPeer)) == 1
+    assert len(script.of(news.DropPeers)) == 1
     script.join(agent(), sid="PA_again")
     script.media()
-    assert script.events[-1] == news.Standing(True)
+    assert script.events[-1] == news.Standing("PA_again", True)
     assert script.events.count(news.Ready()) == 1
 
 
@@ -219,7 +219,7 @@ def test_a_silent_server_is_pinged_and_then_given_up() -> None:
 
 def test_leaving_says_goodbye_and_shows_the_last_status() -> None:
     script = Script().up()
-    script.signalling.leave((("sip.callStatus", "hangup"),))
+    script.signalling.leave(EndReason.HANGUP, (("sip.callStatus", "hangup"),))
     script.drain()
     assert dict(script.asked("update_metadata")[-1].attributes) == {"sip.callStatus": "hangup"}
     assert script.asked("leave")[0].reason == models.CLIENT_INITIATED
@@ -227,6 +227,23 @@ def test_leaving_says_goodbye_and_shows_the_last_status() -> None:
     script.broken()
     script.step(60)
     assert len(script.of(news.Dial)) == 1
+
+
+@pytest.mark.parametrize(
+    ("reason", "word"),
+    [
+        ("no-answer", models.USER_UNAVAILABLE),
+        ("busy", models.USER_REJECTED),
+        ("trunk-failure", models.SIP_TRUNK_FAILURE),
+        (EndReason.MEDIA_TIMEOUT, models.MEDIA_FAILURE),
+        ("whatever a table says", models.CLIENT_INITIATED),
+    ],
+)
+def test_the_others_are_told_what_became_of_the_phone(reason: str, word: models.DisconnectReason) -> None:
+    script = Script().up()
+    script.signalling.leave(reason)
+    script.drain()
+    assert [leave.reason for leave in script.asked("leave")] == [word]
 
 
 def test_a_room_that_was_moved_is_the_room_to_come_back_to() -> None:
@@ -237,6 +254,7 @@ def test_a_room_that_was_moved_is_the_room_to_come_back_to() -> None:
     )  # fmt: skip
     script.say(room_moved=moved)
     assert script.asked("subscription")[-1].track_sids == ["TR_b"]
+    assert script.events[-1] == news.Moved("elsewhere")
     script.broken()
     script.step(0.2)
     assert script.of(news.Dial)[-1].room == "elsewhere"

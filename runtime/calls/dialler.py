@@ -1,0 +1,234 @@
+"""Calls of ours: from the request to the answer, and why there was none. A core; it works on the board.
+
+A call is in its room before its phone rings, as with LiveKit: whoever is there sees `sip.callStatus` go from `dialing`
+over `ringing` to `active`. Where a trunk has several addresses the next one is tried when one does not answer at all
+or says 503 (RFC 3263 section 4.3); a phone that is busy or declines is not called by another way.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+from runtime.calls.board import ACTIVE, STATUS, Board, Now
+from runtime.calls.call import UNDER_WAY, Call, OutboundCall, State, Step
+from runtime.calls.commands import DialSettled, JoinRoom, OpenLeg, PressKeys, SetAttributes, ShowHeaders
+from runtime.calls.negotiate import agreed
+from runtime.calls.opening import Opening
+from runtime.calls.reasons import EndReason, refusal_reason
+from runtime.calls.record import CallRecord, EndedBy
+from runtime.routing.dial import Destination, Dialled, Failure, FailureKind, NamedAddress
+from runtime.routing.headers import attributes_from, headers_from, merged, readable, remote_headers
+from runtime.routing.orders import IDS
+from runtime.routing.place import Placement
+from runtime.sip import events as sip
+from runtime.sip.endpoint import Endpoint
+from runtime.sip.fields import NameAddr, parse_name_addr
+from runtime.sip.message import Response
+from runtime.sip.offer_answer import NegotiationFailure
+from runtime.sip.path import Path
+from runtime.sip.uri import Uri
+from schemas.tables.rows import Headers, Pairs
+
+TELLING_STATUSES: Final = frozenset({400, 404, 480, 486, 488})
+"""Refusals of which the carrier's own text says more than the reason phrase."""
+
+TOLD_CHARS_MAX: Final = 256
+"""How much of such a text is kept."""
+
+_RINGING_NOTHING: Final = Headers()
+
+
+class Dialler:
+    """One per bridge."""
+
+    def __init__(self, board: Board, endpoint: Endpoint, opening: Opening) -> None:
+        self._board = board
+        self._endpoint = endpoint
+        self._opening = opening
+
+    def begin(
+        self,
+        call_id: str,
+        placement: Placement,
+        ways: list[tuple[Destination, Path]],
+        revision: int,
+        region: str,
+        now: Now,
+    ) -> Failure | None:
+        """Begin a call, or say why it cannot be begun. What becomes of it is told by one `DialSettled`."""
+        assert ways, "whoever looked the hops up has found one"
+        full = self._board.full()
+        if full:
+            return Failure(FailureKind.UNAVAILABLE, full)
+        record = CallRecord.placed(call_id, placement, revision, region, now.wall)
+        call = self._opening.offer(record, placement, ways, now.mono)
+        if isinstance(call, Failure):
+            return call
+        self._board.put(call)
+        self._board.do(
+            OpenLeg(call.id, call.ports, placement.codecs[0], rings=placement.dialtone), JoinRoom(call.id, placement)
+        )
+        return None
+
+    def entered(self, call: OutboundCall, participant_id: str, now: Now) -> None:
+        """The call is in its room: now the phone is called."""
+        if call.state is not State.ENTERING:
+            return
+        call.participant_id = participant_id
+        call.rings_until = now.mono + call.orders.ringing_timeout_s
+        self._call_next(call, now)
+        if not call.orders.waits:
+            self._settle(call)
+
+    def handle(self, event: sip.Ringing | sip.Answered | sip.Rejected | sip.InviteTimedOut, now: Now) -> None:
+        """What became of an INVITE of ours."""
+        call = self._board.of_leg(event.leg)
+        if not isinstance(call, OutboundCall) or call.state not in UNDER_WAY:
+            return
+        match event:
+            case sip.Ringing():
+                self._ringing(call, event.response)
+            case sip.Answered():
+                self._answered(call, event.response, now)
+            case sip.Rejected():
+                self._rejected(call, event.response, now)
+            case sip.InviteTimedOut():
+                self._board.take_leg(call)
+                words = f"nobody answers SIP at {call.record.source}"
+                self._next_or_end(call, 408, "", EndReason.UNREACHABLE, words, now)
+
+    def keys_pressed(self, call: Call) -> None:
+        """The keys of the request have been pressed: now the call is as any other."""
+        if isinstance(call, OutboundCall) and call.state is State.AUTOMATION:
+            call.advance(Step.ANSWER)
+            self._active(call)
+
+    def ring_out(self, now: Now) -> None:
+        """Give up the phones that have rung long enough."""
+        for call in self._board.live_calls():
+            if isinstance(call, OutboundCall) and call.rings_until <= now.mono and call.state in UNDER_WAY:
+                words = f"sip request timed out: {call.orders.called} did not answer for "
+                words += f"{call.orders.ringing_timeout_s:.0f} s"
+                self._board.hang_up(call.id, now, EndReason.NO_ANSWER, words, EndedBy.BRIDGE, sip_status=0)
+
+    # -- the phone is called ---------------------------------------------------------------------------------------
+
+    def _call_next(self, call: OutboundCall, now: Now) -> None:
+        hop, path = call.ways.pop(0)
+        placement = call.orders
+        call.leg = self._endpoint.invite(
+            str(_uri(placement.user, hop)),
+            path,
+            now.mono,
+            from_=_name_addr(placement.from_, path.local[0]),
+            to=str(NameAddr("", str(Uri("sip", placement.to_user, None, hop.host)))),
+            headers=merged(headers_from(call.attributes, placement.policy), placement.invite_headers),
+            body=call.offer,
+            local_tag=call.id,
+            login=placement.login,
+        )
+        call.advance(Step.DIAL)
+        self._board.put(call)
+        info = self._endpoint.leg_info(call.leg)
+        assert info is not None, "just begun"
+        call.record = replace(call.record, sip_call_id=info.call_id, source=path.remote[0])
+        self._board.do(SetAttributes(call.id, (("sip.callIDFull", info.call_id),)))
+
+    def _ringing(self, call: OutboundCall, response: Response) -> None:
+        changes = attributes_from(readable(response.headers.items(), hide_caller=True), _RINGING_NOTHING)
+        if response.status >= 180 and not call.rang:
+            call.rang = True
+            changes[STATUS] = "ringing"
+            call.advance(Step.RING)
+        if changes:
+            self._board.do(SetAttributes(call.id, tuple(sorted(changes.items()))))
+
+    def _answered(self, call: OutboundCall, response: Response, now: Now) -> None:
+        placement = call.orders
+        self._board.answered(call, now)
+        call.record = replace(call.record, status=response.status)
+        try:
+            negotiated = call.offer_answer.accept(response.body)
+            stream = agreed(negotiated, placement.media_timeout_s, self._opening.media_ports)
+        except NegotiationFailure as fault:
+            call.advance(Step.ANSWER)
+            words = f"no common media in the answer: {fault.text}"
+            self._board.hang_up(call.id, now, EndReason.MEDIA, words, EndedBy.BRIDGE)
+            return
+        self._board.stream_agreed(call, stream)
+        headers = readable(response.headers.items(), hide_caller=placement.hides_number)
+        self._board.do(ShowHeaders(call.id, remote_headers(headers)), SetAttributes(call.id, self._told(call, headers)))
+        if placement.digits and stream.dtmf_send is not None:
+            call.advance(Step.PRESS)
+            self._board.do(SetAttributes(call.id, ((STATUS, "automation"),)), PressKeys(call.id, placement.digits))
+        else:
+            call.advance(Step.ANSWER)
+            self._active(call)
+
+    def _told(self, call: OutboundCall, headers: Pairs) -> Pairs:
+        """The attributes that the answer brings."""
+        found = attributes_from(headers, call.orders.policy)
+        told = {name: value for name, value in found.items() if name not in IDS}
+        assert call.leg is not None, "it was answered"
+        info = self._endpoint.leg_info(call.leg)
+        if info is not None:
+            told["sip.callTag"] = info.remote_tag
+        return tuple(sorted(told.items()))
+
+    def _active(self, call: OutboundCall) -> None:
+        self._board.do(SetAttributes(call.id, ACTIVE))
+        if not call.settled:
+            self._settle(call)
+
+    def _settle(self, call: OutboundCall) -> None:
+        call.settled = True
+        placement = call.orders
+        self._board.do(DialSettled(call.id, Dialled(call.id, call.participant_id, placement.identity, placement.room)))
+
+    # -- the phone is not answered ---------------------------------------------------------------------------------
+
+    def _rejected(self, call: OutboundCall, response: Response, now: Now) -> None:
+        self._board.take_leg(call)
+        status, reason = response.status, _reason_of(response)
+        if status == 503 and parse_name_addr(response.headers.first("To") or "", "To").tag is None:
+            # Of the endpoint's own making: whoever answers names his side of the call.
+            words = f"{call.record.source} cannot be reached: {reason}"
+            self._next_or_end(call, status, "", EndReason.UNREACHABLE, words, now)
+            return
+        words = f"{call.orders.called} was not reached: SIP {status} {reason}"
+        self._next_or_end(call, status, reason, refusal_reason(status), words, now)
+
+    def _next_or_end(
+        self, call: OutboundCall, status: int, sip_reason: str, reason: EndReason, words: str, now: Now
+    ) -> None:
+        if call.ways and status in (408, 503):
+            self._call_next(call, now)
+            return
+        call.record = replace(call.record, sip_reason=sip_reason)
+        by = EndedBy.CALLEE if sip_reason else EndedBy.NETWORK
+        self._board.end(call, now, status, reason, words, by)
+
+
+def _uri(user: str, hop: Destination) -> Uri:
+    params = () if hop.transport == "auto" else (("transport", hop.transport),)
+    return Uri("sip", user, None, hop.host, hop.port, params)
+
+
+def _name_addr(named: NamedAddress, own_host: str) -> str:
+    uri = _uri(named.address.user, replace(named.address, host=named.address.host or own_host))
+    return str(NameAddr(named.display_name, str(uri)))
+
+
+def _reason_of(response: Response) -> str:
+    """The reason phrase, or what a carrier says in its place; one printable line."""
+    told = response.reason
+    if response.status in TELLING_STATUSES:
+        body = response.body.decode("utf-8", "replace") if not _is_sdp(response) else ""
+        told = body.strip() or response.headers.first("X-Twilio-Error") or told
+    line = " ".join(told.split())[:TOLD_CHARS_MAX]
+    return "".join(c for c in line if c.isprintable()) or "(no reason)"
+
+
+def _is_sdp(response: Response) -> bool:
+    return (response.headers.first("Content-Type") or "").lower().startswith("application/sdp")

@@ -1,0 +1,167 @@
+"""Sending callers on to another number: REFER, and what its NOTIFYs tell (RFC 3515). A core; it works on the board.
+
+A call has one transfer at a time. A phone that takes the REFER tells by NOTIFY how far it has come, or says at once
+that it will not (`Refer-Sub: false`, RFC 4488), or simply hangs up. When the other number has the caller, the phone
+gets a second to hang up by itself. A time-out ends the waiting and gives the phone its room back; should the other
+number answer later all the same, the call ends then.
+"""
+
+from __future__ import annotations
+
+from runtime.calls.board import Board, Now
+from runtime.calls.call import Call, State
+from runtime.calls.commands import RingPhone
+from runtime.calls.reasons import EndReason
+from runtime.calls.record import EndedBy
+from runtime.calls.transfer import Transfer
+from runtime.routing.dial import Failure, FailureKind, TransferReason, TransferRequest
+from runtime.routing.headers import headers_from, merged, settable
+from runtime.sip import events as sip
+from runtime.sip.endpoint import Endpoint
+from runtime.sip.message import Request, Response
+from schemas.ids import random_id
+
+LEAVES_AFTER_S = 1.0
+"""How long the phone may take to hang up by itself, as with LiveKit."""
+
+FRAGMENT_BYTES_MAX = 4_096
+"""The body of a NOTIFY that is looked at."""
+
+
+class Transfers:
+    """One per bridge."""
+
+    def __init__(self, board: Board, endpoint: Endpoint) -> None:
+        self._board = board
+        self._endpoint = endpoint
+
+    def begin(self, request: TransferRequest, entropy: bytes, now: Now) -> str | Failure:
+        """Begin a transfer, or join the one to the same number: its id, whose end is told by one `TransferSettled`."""
+        call = self._find(request)
+        if isinstance(call, Failure):
+            return call
+        under_way = call.transfer
+        if under_way is not None and (under_way.is_open or under_way.done):
+            if under_way.is_open and under_way.request.refer_to == request.refer_to:
+                return under_way.id
+            words = f"the call is being transferred to {under_way.request.refer_to} already"
+            return Failure(FailureKind.INVALID_ARGUMENT, words)
+        policy = call.orders.policy
+        headers = merged(headers_from(call.attributes, policy), settable(request.headers))
+        assert call.leg is not None, "an active call has one"
+        sent = self._endpoint.request(call.leg, "REFER", now.mono, [("Refer-To", request.refer_to), *headers])
+        if not sent:
+            return Failure(FailureKind.FAILED_PRECONDITION, "the call is being hung up")
+        deadline = now.mono + request.ringing_timeout_s
+        call.transfer = Transfer(random_id("STR", entropy), request, deadline)
+        if request.dialtone:
+            self._board.do(RingPhone(call.id, on=True))
+        return call.transfer.id
+
+    def refer_answered(self, event: sip.RequestAnswered, now: Now) -> None:
+        """The phone took the REFER, or not."""
+        call = self._board.of_leg(event.leg)
+        if call is None or call.transfer is None or event.method != "REFER" or call.transfer.accepted:
+            return
+        transfer, response = call.transfer, event.response
+        if response is None:
+            words = "the phone did not answer the REFER"
+            self._fail(call, transfer, TransferReason.RINGING_TIMEOUT, FailureKind.DEADLINE_EXCEEDED, words)
+        elif response.status >= 300:
+            self._refused(call, transfer, response.status, response.reason)
+        else:
+            transfer.accepted = True
+            if _is_without_news(response):
+                self._done(call, transfer, response.status, response.reason, now)
+
+    def notified(self, leg: int | None, request: Request, now: Now) -> int:
+        """A NOTIFY; the status to answer it with."""
+        call = self._board.of_leg(leg) if leg is not None else None
+        if (request.headers.first("Event") or "").partition(";")[0].strip().lower() != "refer":
+            return 489
+        if call is None or call.transfer is None:
+            return 481
+        transfer = call.transfer
+        transfer.accepted = True  # it may overtake the 202
+        told = _fragment(request.body)
+        if told is not None and told[0] >= 200:
+            status, reason = told
+            if status < 300:
+                self._done(call, transfer, status, reason, now)
+            else:
+                self._refused(call, transfer, status, reason)
+        elif _is_over(request):
+            words = "the phone tells no more of the transfer"
+            over = TransferReason.SUBSCRIPTION_TERMINATED
+            self._fail(call, transfer, over, FailureKind.ABORTED, words)
+        return 200
+
+    def handle_timer(self, now: Now) -> None:
+        """End what has waited long enough."""
+        for call in self._board.live_calls():
+            transfer = call.transfer
+            if transfer is None:
+                continue
+            if transfer.leaves_at <= now.mono:
+                words = f"the call went to {transfer.request.refer_to}"
+                self._board.hang_up(call.id, now, EndReason.TRANSFERRED, words, EndedBy.BRIDGE)
+            elif transfer.is_open and transfer.deadline <= now.mono:
+                words = f"{transfer.request.refer_to} did not answer for {transfer.request.ringing_timeout_s:.0f} s"
+                late = TransferReason.RINGING_TIMEOUT
+                self._fail(call, transfer, late, FailureKind.DEADLINE_EXCEEDED, words)
+
+    # -- parts -----------------------------------------------------------------------------------------------------
+
+    def _find(self, request: TransferRequest) -> Call | Failure:
+        wanted = request.room, request.identity
+        found = [call for call in self._board.live_calls() if (call.record.room, call.record.identity) == wanted]
+        if not found:
+            words = f"no SIP session associated with participant: this bridge has no call of {request.identity} "
+            return Failure(FailureKind.NOT_FOUND, f"{words}in room {request.room}")
+        if found[0].state is not State.ACTIVE:
+            return Failure(FailureKind.FAILED_PRECONDITION, "the call has not been answered yet")
+        return found[0]
+
+    def _done(self, call: Call, transfer: Transfer, status: int, reason: str, now: Now) -> None:
+        if transfer.done:
+            return
+        transfer.done = True
+        transfer.leaves_at = now.mono + LEAVES_AFTER_S
+        self._board.do(*transfer.settle(TransferReason.COMPLETED, status, reason))
+
+    def _refused(self, call: Call, transfer: Transfer, status: int, reason: str) -> None:
+        words = f"{transfer.request.refer_to} was not reached: SIP {status} {reason}"
+        failure = Failure(FailureKind.FAILED_PRECONDITION, words, status, reason or "(no reason)")
+        self._give_back(call, transfer)
+        self._board.do(*transfer.settle(TransferReason.REJECTED, status, reason, failure))
+
+    def _fail(self, call: Call, transfer: Transfer, why: TransferReason, kind: FailureKind, words: str) -> None:
+        self._give_back(call, transfer)
+        self._board.do(*transfer.settle(why, failure=Failure(kind, words)))
+
+    def _give_back(self, call: Call, transfer: Transfer) -> None:
+        """The phone hears its room again."""
+        if transfer.is_open and transfer.request.dialtone:
+            self._board.do(RingPhone(call.id, on=False))
+
+
+def _fragment(body: bytes) -> tuple[int, str] | None:
+    """The status line of a `message/sipfrag` (RFC 3420); None where there is none."""
+    if len(body) > FRAGMENT_BYTES_MAX:
+        return None
+    line = body.decode("utf-8", "replace").strip().partition("\n")[0].strip()
+    version, _, rest = line.partition(" ")
+    code, _, reason = rest.strip().partition(" ")
+    if version.upper() != "SIP/2.0" or len(code) != 3 or not (code.isascii() and code.isdigit()):
+        return None
+    return int(code), "".join(c for c in reason.strip() if c.isprintable())
+
+
+def _is_over(request: Request) -> bool:
+    state = request.headers.first("Subscription-State") or ""
+    return state.partition(";")[0].strip().lower() == "terminated"
+
+
+def _is_without_news(response: Response) -> bool:
+    """No NOTIFY will come (RFC 4488)."""
+    return (response.headers.first("Refer-Sub") or "").partition(";")[0].strip().lower() == "false"

@@ -1,0 +1,69 @@
+"""What a call's trunk, and its rule or the request for it, order: the same for calls that come and calls that go.
+
+`route` makes them for an INVITE (`Admission`), `place` for a call of ours (`Placement`). Whoever has a call reads them
+from here, whichever way it went.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from runtime.limits import MEDIA_TIMEOUT_S
+from runtime.media.codecs.g711 import Law
+from schemas.tables.media import codecs_of
+from schemas.tables.rows import Headers, Media, Pairs, Room, TrunkRow
+
+LAWS: dict[str, Law] = {"pcmu": "pcmu", "pcma": "pcma"}
+"""The codecs by their names in manifests and SDP."""
+
+IDS: Final = frozenset({"sip.callID", "sip.callIDFull", "sip.callTag", "sip.callStatus", "sip.trunkID", "sip.ruleID"})
+"""Attributes that no header may set: the bridge, and whoever reads a call's history, rely on them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Orders:
+    """How a call is to be. Times are seconds."""
+
+    trunk: TrunkRow
+    policy: Headers
+    """What becomes of headers and attributes: that of the trunk's half which the call goes through."""
+    room: str
+    identity: str
+    name: str
+    metadata: str
+    attributes: Pairs
+    headers: Pairs = ()
+    """The caller's, that the room may ask for; those of somebody who is called come with the answer."""
+    codecs: tuple[Law, ...]
+    dtmf: bool
+    hides_number: bool
+    """The number of whoever is on the phone is not to be seen."""
+    media_timeout_s: float
+    max_call_duration_s: float
+    ringing_timeout_s: float
+    room_codec: str
+    room_settings: Room
+    """How the room is made, if this call makes it."""
+
+
+def laws_of(media: Media) -> tuple[Law, ...]:
+    """What a call may be coded in, best first."""
+    return tuple(LAWS[name] for name in codecs_of(media))
+
+
+def takes_digits(media: Media) -> bool:
+    """Whether telephone-events are agreed on."""
+    return not media.dtmf or "rfc4733" in media.dtmf
+
+
+def media_timeout_s(media: Media) -> float:
+    """After how much silence a call is over."""
+    return MEDIA_TIMEOUT_S if not media.timeout_ms else media.timeout_ms / 1000
+
+
+def with_ids(own: Mapping[str, str], others: Mapping[str, str]) -> Pairs:
+    """A participant's attributes: those of others may replace its own, but for the ids."""
+    ids = {name: value for name, value in own.items() if name in IDS}
+    return tuple(sorted({**own, **others, **ids}.items()))

@@ -1,0 +1,283 @@
+"""A request to call somebody, resolved by the live tables: through which trunk, to where, as whom, with what.
+
+The worker calls `place` once for each call that is to be made, with the tables revision that the call will keep. It
+answers with a `Placement`, or with a `Failure` that says what to change; nothing has been dialled by then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from runtime.routing.dial import Destination, DialRequest, Failure, FailureKind, InlineTrunk, NamedAddress
+from runtime.routing.headers import merged, settable
+from runtime.routing.orders import Orders, laws_of, media_timeout_s, takes_digits
+from runtime.routing.route import livekit_trunk_id
+from runtime.sip.auth.client import Login
+from runtime.sip.auth.digest import ALGORITHMS
+from schemas.seal import OUTBOUND_PASSWORD, Place, Unseal
+from schemas.tables.media import merged_media
+from schemas.tables.naming import display_name, identity, masked
+from schemas.tables.patterns import compile_numbers, received_number
+from schemas.tables.rows import ROOM_DEFAULTS, Direction, Kind, Outbound, Pairs, TrunkRow
+from schemas.tables.tables import Tables
+
+TRANSPORTS: Final = ("udp", "tcp")
+"""What this version speaks."""
+
+CALLER_IDS_MAX: Final = 1_000
+"""Numbers of one trunk of which a caller id is picked; those beyond are never picked by chance."""
+
+INLINE: Final = ""
+"""The id of a trunk that is nowhere declared."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placement(Orders):
+    """A call to be placed, and how. `hops` are tried in order; the Request-URI is made of `user` and a hop."""
+
+    called: str
+    """The number, as records and the room may show it."""
+    caller: str
+    user: str
+    to_user: str
+    from_: NamedAddress
+    """Its host is "" where it is to be our own address."""
+    hops: tuple[Destination, ...]
+    invite_headers: Pairs
+    login: Login | None = field(repr=False)
+    digits: str
+    dialtone: bool
+    waits: bool
+    """Whoever asked waits for the answer."""
+
+
+def caller_ids(tables: Tables, trunk: str) -> tuple[str, ...]:
+    """The numbers that a trunk may call from. One pass over all numbers, so not for the event loop's thread."""
+    found: list[str] = []
+    for row in tables.numbers.by_id.values():
+        if row.trunk == trunk and row.direction is not Direction.INBOUND:
+            found.append(row.number)
+            if len(found) >= CALLER_IDS_MAX:
+                break
+    return tuple(sorted(found))
+
+
+def place(
+    tables: Tables,
+    request: DialRequest,
+    region: str,
+    call_id: str,
+    numbers: Sequence[str],
+    pick: int,
+    unseal: Unseal,
+) -> Placement | Failure:
+    """How this call is made. `numbers` are the trunk's caller ids; `pick`, a large random number, takes one."""
+    trunk = _trunk_of(tables, request)
+    if isinstance(trunk, Failure):
+        return trunk
+    outbound = trunk.outbound
+    assert outbound is not None, "only trunks that place calls are found"
+    hops = (request.request_uri,) if request.request_uri is not None else _hops(outbound)
+    refusal = _not_here(trunk, region) or _not_there(trunk, outbound, request) or _not_so(trunk, hops, request)
+    if refusal is not None:
+        return refusal
+    caller = request.caller or _picked(numbers, pick)
+    if not caller:
+        hint = f"declare a PhoneNumber with trunkRef {trunk.id}, or set sip_number"
+        return _failed(f"no numbers on outbound trunk: {_named(trunk)} has none to call from; {hint}")
+    if hops[0].host.lower().endswith("twilio.com") and not caller.startswith("+"):
+        caller = f"+{caller}"  # Twilio takes E.164 alone
+    if not (request.display_name or "").isprintable():
+        return Failure(FailureKind.INVALID_ARGUMENT, "display_name has a character that cannot be printed")
+    login = _login(trunk, outbound, request, unseal)
+    if isinstance(login, Failure):
+        return login
+    return _placement(trunk, outbound, request, call_id, hops, caller, login)
+
+
+def _placement(
+    trunk: TrunkRow,
+    outbound: Outbound,
+    request: DialRequest,
+    call_id: str,
+    hops: tuple[Destination, ...],
+    caller: str,
+    login: Login | None,
+) -> Placement:
+    media, policy = merged_media(trunk.media, request.media), outbound.headers
+    if request.include_headers is not None:
+        policy = replace(policy, include=request.include_headers)
+    shown = masked(request.call_to) if request.hide_number else request.call_to
+    return Placement(
+        trunk=trunk,
+        policy=policy,
+        room=request.room,
+        identity=request.identity or identity(request.call_to, hide=request.hide_number),
+        name=request.name or display_name(request.call_to, hide=request.hide_number),
+        metadata=request.metadata,
+        attributes=_attributes(trunk, request, call_id, hops[0].host, caller),
+        codecs=laws_of(media),
+        dtmf=takes_digits(media),
+        hides_number=request.hide_number,
+        media_timeout_s=media_timeout_s(media),
+        max_call_duration_s=request.max_call_duration_s,
+        ringing_timeout_s=request.ringing_timeout_s,
+        room_codec=media.room_codec or "auto",
+        room_settings=ROOM_DEFAULTS,
+        called=shown,
+        caller=caller,
+        user=request.request_uri.user if request.request_uri is not None else request.call_to,
+        to_user=request.to_user or request.call_to,
+        from_=_from(request, outbound, caller),
+        hops=hops,
+        invite_headers=merged(settable(policy.fixed), settable(request.headers)),
+        login=login,
+        digits=request.dtmf,
+        dialtone=request.dialtone,
+        waits=request.wait_until_answered,
+    )
+
+
+# -- which trunk -------------------------------------------------------------------------------------------------------
+
+
+def _trunk_of(tables: Tables, request: DialRequest) -> TrunkRow | Failure:
+    if request.trunk:
+        row = tables.trunk(request.trunk)
+        if row is None:
+            return Failure(FailureKind.NOT_FOUND, f"requested sip trunk does not exist: {request.trunk}")
+        if row.outbound is None:
+            return _failed(f"Trunk {row.id} places no calls: it has no `outbound`")
+    elif request.inline is not None:
+        row = _inline(request.inline)
+    else:
+        found = _trunk_with(tables, request.caller)
+        if found is None:
+            words = f"no live Trunk with `outbound` has the number {request.caller}; set sip_trunk_id"
+            return Failure(FailureKind.NOT_FOUND, words)
+        row = found
+    return row
+
+
+def _trunk_with(tables: Tables, caller: str) -> TrunkRow | None:
+    for number in tables.numbers.rows(received_number(caller)):
+        row = tables.trunk(number.trunk)
+        if row is not None and row.outbound is not None and number.direction is not Direction.INBOUND:
+            return row
+    return None
+
+
+def _inline(trunk: InlineTrunk) -> TrunkRow:
+    address = f"[{trunk.host}]" if ":" in trunk.host else trunk.host
+    outbound = Outbound(
+        addresses=(address if trunk.port is None else f"{address}:{trunk.port}",),
+        transport=trunk.transport,
+        from_host=trunk.from_host,
+        headers=trunk.policy,
+    )
+    return TrunkRow(id=INLINE, outbound=outbound)
+
+
+# -- whether it may ----------------------------------------------------------------------------------------------------
+
+
+def _not_here(trunk: TrunkRow, region: str) -> Failure | None:
+    if not trunk.regions or region in trunk.regions:
+        return None
+    ours = f"is of region {region}" if region else "has no region"
+    return _failed(f"{_named(trunk)} is for bridges of {', '.join(trunk.regions)} alone, and this one {ours}")
+
+
+def _not_there(trunk: TrunkRow, outbound: Outbound, request: DialRequest) -> Failure | None:
+    """Toll fraud is guarded against by what is dialled, whichever field says so."""
+    if not outbound.allowed_destinations:
+        return None
+    allowed = compile_numbers(outbound.allowed_destinations)
+    dialled = [request.call_to] if request.request_uri is None else [request.call_to, request.request_uri.user]
+    for number in dialled:
+        if allowed.rank(received_number(number)) is None:
+            words = f"{_named(trunk)} may not call {number}: it fits none of outbound.allowedDestinations"
+            return _failed(words)
+    return None
+
+
+def _not_so(trunk: TrunkRow, hops: Sequence[Destination], request: DialRequest) -> Failure | None:
+    """What this version cannot do refuses, and is never left out."""
+    media = merged_media(trunk.media, request.media)
+    unspoken = [hop.transport for hop in hops if hop.transport not in (*TRANSPORTS, "auto")]
+    if unspoken:
+        return _failed(f"{_named(trunk)} is called over {unspoken[0].upper()}, which this version does not speak")
+    if media.encryption == "require":
+        return _failed(f"{_named(trunk)} or the request requires encrypted media, which is not in effect yet")
+    if not laws_of(media):
+        return _failed(f"none of the codecs {', '.join(media.codecs)} is in effect yet: add pcmu or pcma")
+    return None
+
+
+# -- what it says ------------------------------------------------------------------------------------------------------
+
+
+def _hops(outbound: Outbound) -> tuple[Destination, ...]:
+    return tuple(
+        Destination("", *_host_and_port(address), transport=outbound.transport) for address in outbound.addresses
+    )
+
+
+def _host_and_port(address: str) -> tuple[str, int | None]:
+    """`host`, `host:port`, `[2001:db8::1]:port`: manifests and requests have been checked for these forms."""
+    if address.startswith("["):
+        host, _, port = address[1:].partition("]")
+        return host, int(port[1:]) if port else None
+    host, colon, port = address.partition(":")
+    if ":" in port:  # an IPv6 address without brackets
+        return address, None
+    return host, int(port) if colon else None
+
+
+def _picked(numbers: Sequence[str], pick: int) -> str:
+    return numbers[pick % len(numbers)] if numbers else ""
+
+
+def _from(request: DialRequest, outbound: Outbound, caller: str) -> NamedAddress:
+    if request.from_ is not None:
+        return request.from_
+    named = caller if request.display_name is None else request.display_name
+    return NamedAddress(named, Destination(caller, outbound.from_host))
+
+
+def _login(trunk: TrunkRow, outbound: Outbound, request: DialRequest, unseal: Unseal) -> Login | Failure | None:
+    asked = request.request_uri
+    if asked is not None and asked.host.lower() not in {hop.host.lower() for hop in _hops(outbound)}:
+        return None  # a password is shown to the trunk's own addresses alone, whoever else is called by its name
+    if trunk.id == INLINE:
+        inline = request.inline
+        assert inline is not None, "a trunk without id is the request's"
+        return Login(inline.username, inline.password) if inline.username and inline.password else None
+    auth = outbound.auth
+    if auth is None:
+        return None
+    password = unseal(Place(Kind.TRUNK, trunk.id, OUTBOUND_PASSWORD), auth.password.sealed)
+    if password is None:
+        return _failed(f"the password of {_named(trunk)} cannot be unsealed: give the bridge the reconciler's key")
+    chosen = tuple(algorithm for algorithm in ALGORITHMS if algorithm in auth.algorithms)
+    return Login(auth.username, password, auth.realm, chosen or ALGORITHMS)
+
+
+def _attributes(trunk: TrunkRow, request: DialRequest, call_id: str, host: str, caller: str) -> Pairs:
+    found = dict(request.attributes)
+    found |= {"sip.callID": call_id, "sip.callStatus": "dialing", "sip.trunkID": ""}
+    if trunk.id != INLINE:
+        found["sip.trunkID"] = livekit_trunk_id(trunk.id)
+    if not request.hide_number:
+        found |= {"sip.phoneNumber": request.call_to, "sip.hostname": host, "sip.trunkPhoneNumber": caller}
+    return tuple(sorted(found.items()))
+
+
+def _named(trunk: TrunkRow) -> str:
+    return f"Trunk {trunk.id}" if trunk.id != INLINE else "the trunk of the request"
+
+
+def _failed(words: str) -> Failure:
+    return Failure(FailureKind.FAILED_PRECONDITION, words)

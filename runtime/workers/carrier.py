@@ -1,0 +1,119 @@
+"""Carries out what the switchboard orders: on the phones' legs, in the rooms, for whoever waits. It decides nothing."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from runtime.calls.commands import (
+    Command,
+    DialSettled,
+    EndCall,
+    HushPrompt,
+    JoinRoom,
+    OpenLeg,
+    PassDigit,
+    PlayPrompt,
+    PressKeys,
+    RingPhone,
+    SetAttributes,
+    ShowHeaders,
+    StartMedia,
+    TransferSettled,
+    TrustSource,
+)
+from runtime.calls.record import CallRecord
+from runtime.gate.sources import SourceGate
+from runtime.net.rtp_ports import RtpPorts
+from runtime.rooms.adapter import Rooms, participant_of
+from runtime.rooms.booth import Booth
+from runtime.rooms.prompts import Prompts
+from runtime.workers.control import CallControl
+from runtime.workers.legs import PhoneLeg, PhoneLegs, new_session
+
+OnLeg = OpenLeg | StartMedia | PressKeys | RingPhone | PlayPrompt | HushPrompt
+InRoom = JoinRoom | PassDigit | SetAttributes | ShowHeaders
+
+
+@dataclass(frozen=True, slots=True)
+class Carrier:
+    """One per worker; `on_record` is told of every call that ended."""
+
+    legs: PhoneLegs
+    rooms: Rooms
+    booth: Booth
+    prompts: Prompts
+    gate: SourceGate
+    control: CallControl
+    on_record: Callable[[CallRecord], None]
+
+    def carry_out(self, command: Command) -> None:
+        """Do it now."""
+        match command:
+            case OpenLeg() | StartMedia() | PressKeys() | RingPhone() | PlayPrompt() | HushPrompt():
+                self._on_leg(command)
+            case JoinRoom() | PassDigit() | SetAttributes() | ShowHeaders():
+                self._in_room(command)
+            case TrustSource():
+                self.gate.trust(command.address, time.monotonic())
+            case DialSettled():
+                self.control.dial_settled(command.call_id, command.outcome)
+            case TransferSettled():
+                self.control.transfer_settled(command.outcome)
+            case EndCall():
+                self._end(command)
+
+    def _on_leg(self, command: OnLeg) -> None:
+        if isinstance(command, OpenLeg):
+            assert isinstance(command.ports, RtpPorts)
+            self.legs.add(PhoneLeg(command.call_id, command.ports, command.law, rings=command.rings))
+            return
+        leg = self.legs.get(command.call_id)
+        if leg is None:
+            return
+        match command:
+            case StartMedia():
+                leg.start(command.stream, new_session, time.monotonic())
+            case PressKeys():
+                leg.send_digits(command.digits, time.monotonic())
+            case RingPhone():
+                leg.ring(on=command.on)
+            case PlayPrompt():
+                self.booth.play(command.call_id, leg, self.prompts.fetch(command.prompt, command.file))
+            case HushPrompt():
+                self.booth.hush(command.call_id)
+
+    def _in_room(self, command: InRoom) -> None:
+        match command:
+            case JoinRoom():
+                leg = self.legs.get(command.call_id)
+                assert leg is not None, "a leg is opened before its call joins"
+                self.booth.leave(command.call_id)
+                self.rooms.join(command.orders.room, participant_of(command), leg, time.monotonic())
+            case PassDigit():
+                self.rooms.digit(command.call_id, command.digit, time.monotonic())
+            case SetAttributes():
+                self.rooms.set_attributes(command.call_id, command.changes)
+            case ShowHeaders():
+                self.rooms.show_headers(command.call_id, command.headers)
+
+    def _end(self, command: EndCall) -> None:
+        record = command.record
+        self.rooms.leave(record.call_id, record.reason)
+        self.booth.leave(record.call_id)
+        leg = self.legs.remove(record.call_id)
+        if leg is not None:
+            stats = leg.close(time.monotonic(), time.time())
+            if stats is not None:
+                record = replace(
+                    record,
+                    packets_received=stats.received,
+                    packets_sent=stats.packets_sent,
+                    packets_lost=stats.lost,
+                    packets_rejected=stats.rejected_source + stats.malformed,
+                    jitter_ms=stats.jitter_ms,
+                )
+        elif command.ports is not None:
+            command.ports.close()
+        self.on_record(record)

@@ -1,0 +1,144 @@
+"""Calls and transfers that somebody asks for and waits for: between the API's coroutines and the switchboard's events.
+
+It looks up what takes time (a trunk's caller ids, the addresses of hosts) and keeps who waits. What becomes of a call
+is decided by the switchboard; a waiter that goes away leaves the call as it is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from runtime.calls.board import Now
+from runtime.calls.switchboard import Switchboard
+from runtime.net.resolve import resolve
+from runtime.routing.dial import (
+    Destination,
+    Dialled,
+    DialRequest,
+    Failure,
+    FailureKind,
+    Transferred,
+    TransferRequest,
+)
+from runtime.routing.place import TRANSPORTS, Placement, caller_ids
+from runtime.sip.path import PORT_DEFAULT, TRANSPORT_DEFAULT, Address, Path
+from schemas.ids import random_id
+
+ID_BYTES = 16
+
+
+class PathFinder(Protocol):
+    """The sockets, as far as a call of ours asks them."""
+
+    def path_to(self, transport: str, remote: Address) -> Path | None:
+        """The path for a request of ours; None where no listener reaches such an address."""
+        ...
+
+
+class CallControl:
+    """One per worker. `drain` has the worker carry out what the switchboard was told."""
+
+    def __init__(self, switchboard: Switchboard, paths: PathFinder, drain: Callable[[], None]) -> None:
+        self._switchboard = switchboard
+        self._paths = paths
+        self._drain = drain
+        self._numbers: dict[str, Sequence[str]] = {}
+        self._dials: dict[str, asyncio.Future[Dialled | Failure]] = {}
+        self._transfers: dict[str, asyncio.Future[Transferred]] = {}
+
+    # -- what the API asks -----------------------------------------------------------------------------------------
+
+    async def dial(self, request: DialRequest) -> Dialled | Failure:
+        """Place a call; see `runtime.api.livekit.control`."""
+        numbers = await self._numbers_of(request.trunk) if request.trunk and not request.caller else ()
+        call_id = random_id("SCL", os.urandom(ID_BYTES))
+        placement = self._switchboard.place(call_id, request, numbers)
+        if isinstance(placement, Failure):
+            return placement
+        ways = await self._ways(placement)
+        if isinstance(ways, Failure):
+            return ways
+        failure = self._switchboard.dial(call_id, placement, ways, _now())
+        if failure is not None:
+            return failure
+        waiting = self._dials[call_id] = asyncio.get_running_loop().create_future()
+        self._drain()
+        return await asyncio.shield(waiting)
+
+    async def transfer(self, request: TransferRequest) -> Transferred | Failure:
+        """Send a caller on; see `runtime.api.livekit.control`."""
+        begun = self._switchboard.transfer(request, _now())
+        if isinstance(begun, Failure):
+            return begun
+        waiting = self._transfers.get(begun)
+        if waiting is None:
+            waiting = self._transfers[begun] = asyncio.get_running_loop().create_future()
+        self._drain()
+        return await asyncio.shield(waiting)
+
+    # -- what the switchboard tells --------------------------------------------------------------------------------
+
+    def dial_settled(self, call_id: str, outcome: Dialled | Failure) -> None:
+        """What became of a call."""
+        waiting = self._dials.pop(call_id, None)
+        if waiting is not None and not waiting.done():
+            waiting.set_result(outcome)
+
+    def transfer_settled(self, outcome: Transferred) -> None:
+        """What became of a transfer."""
+        waiting = self._transfers.pop(outcome.transfer_id, None)
+        if waiting is not None and not waiting.done():
+            waiting.set_result(outcome)
+
+    def forget_numbers(self) -> None:
+        """There are new tables."""
+        self._numbers.clear()
+
+    # -- what takes time -------------------------------------------------------------------------------------------
+
+    async def _numbers_of(self, trunk: str) -> Sequence[str]:
+        """A trunk's caller ids: a pass over all numbers, once for each trunk and revision."""
+        known = self._numbers.get(trunk)
+        if known is not None:
+            return known
+        tables = self._switchboard.tables
+        found = await asyncio.to_thread(caller_ids, tables, trunk)
+        if tables is self._switchboard.tables and tables.trunk(trunk) is not None:
+            self._numbers[trunk] = found
+        return found
+
+    async def _ways(self, placement: Placement) -> list[tuple[Destination, Path]] | Failure:
+        """Where the call may go, the first hop's first address first."""
+        found: list[tuple[Destination, Path]] = []
+        unknown: list[str] = []
+        for hop in placement.hops:
+            addresses = await resolve(hop.host)
+            if not addresses:
+                unknown.append(hop.host)
+            for address in addresses:
+                path = self._path((address, hop.port or PORT_DEFAULT), hop.transport)
+                if path is not None:
+                    found.append((hop, path))
+        if found:
+            return found
+        if unknown:
+            return Failure(FailureKind.FAILED_PRECONDITION, f"no address is known for {', '.join(unknown)}")
+        wanted = " or ".join(dict.fromkeys(hop.host for hop in placement.hops))
+        words = f"no --listen of this bridge reaches {wanted}: it needs the same transport, and the same version of IP"
+        return Failure(FailureKind.FAILED_PRECONDITION, words)
+
+    def _path(self, remote: Address, transport: str) -> Path | None:
+        """RFC 3263 section 4.1: UDP where none is named; TCP where that is all we speak."""
+        for name in (TRANSPORT_DEFAULT, *TRANSPORTS) if transport == "auto" else (transport,):
+            path = self._paths.path_to(name, remote)
+            if path is not None:
+                return path
+        return None
+
+
+def _now() -> Now:
+    return Now(time.monotonic(), time.time())
