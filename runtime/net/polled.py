@@ -30,8 +30,9 @@ class PolledSockets:
 
     def add(self, sock: socket.socket, take: Take) -> None:
         """Read this socket from the next tick on."""
+        if sock.fileno() not in self._takes:
+            self._poll.register(sock.fileno(), select.POLLIN)
         self._takes[sock.fileno()] = take
-        self._poll.register(sock.fileno(), select.POLLIN)
 
     def remove(self, sock: socket.socket) -> None:
         """Read it no more, before it is closed; one that was never added is fine."""

@@ -242,6 +242,7 @@ class TestPhone:
         self._legs.read(now, time.time())
         self._listen(phone, phone.session, now)
         self._speak(phone, phone.session, now)
+        self._legs.flush()
         phone.report(now, time.time())
         if now >= self._ends_at:
             self._ends_at = float("inf")

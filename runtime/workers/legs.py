@@ -41,7 +41,7 @@ class PhoneLeg:
         self.ports = ports
         self.session: MediaSession | None = None
         self.outbox = Outbox()
-        """Where its audio waits; that of all legs, once it is one of them."""
+        """Where its audio waits until `PhoneLegs.flush`."""
         self._law = law
         self._heard_before: RingingTone | None = RingingTone() if rings else None
         self._heard_instead: RingingTone | None = None
