@@ -42,7 +42,7 @@ class Api:
         self._is_loopback = True
         self._silent: dict[asyncio.BaseProtocol, None] = {}
         """Connections on which no whole head has come, the oldest first."""
-        self._complaints = complaints_to(log)
+        self._complaints = complaints_to(log, "the HTTP API")
 
     async def start(self, host: str, port: int) -> tuple[str, int]:
         """Listen; OSError when the port is taken. Port 0 takes a free one; the address it then has is returned."""

@@ -134,7 +134,7 @@ class TransferSettled:
 
 @dataclass(frozen=True, slots=True)
 class TrustSource:
-    """Somebody at this address knows the password of a trunk: it is no stranger, though no trunk names it."""
+    """Somebody at this address knows the password of a trunk, or is called by us: it is no stranger."""
 
     address: str
 

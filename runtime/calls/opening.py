@@ -82,7 +82,7 @@ class Opening:
         """A place on the trunk, and ports."""
         limited = self._trunks.admit(trunk, now)
         if limited is not None:
-            return Rejection(503, limited.code, limited.words, trunk=trunk.id)
+            return Rejection(503, limited.limit, limited.words, trunk=trunk.id)
         ports = self._reserve_ports(path.local[0])
         if isinstance(ports, str):
             self._trunks.left(trunk.id)

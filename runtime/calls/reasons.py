@@ -1,5 +1,7 @@
 """Why a call ended, as stable codes: those of the bridge itself. A refusal by the tables has its own `Reason`.
 
+Where a layer below finds out why, the name is that layer's.
+
 Records carry them, `runtime/docs.md` explains each; a test holds the two together.
 """
 
@@ -8,7 +10,9 @@ from __future__ import annotations
 from enum import StrEnum
 
 from runtime.calls.record import EndedBy
+from runtime.gate.trunks import Limit
 from runtime.sip import events as sip
+from runtime.sip.auth.server import Fault
 
 QUOTED_CHARS_MAX = 200
 """How much of a sentence a header carries."""
@@ -25,12 +29,12 @@ class EndReason(StrEnum):
     MAX_DURATION = "max-duration"
     SHUTDOWN = "shutdown"
     LEG_LOST = "leg-lost"
-    WRONG_CREDENTIALS = "wrong-credentials"
-    LOCKED_OUT = "locked-out"
+    WRONG_CREDENTIALS = Fault.WRONG_CREDENTIALS.value
+    LOCKED_OUT = Fault.LOCKED_OUT.value
     ANOTHER_NUMBER = "another-number"
     SECRET_UNREADABLE = "secret-unreadable"  # noqa: S105 - a reason's name, not a secret
     PIN_LOCKED_OUT = "pin-locked-out"
-    SYNTAX = "syntax"
+    SYNTAX = Fault.SYNTAX.value
     BODY = "body"
     MEDIA = "media"
     ROOM_FULL = "room-full"
@@ -44,8 +48,8 @@ class EndReason(StrEnum):
     DUPLICATE_IDENTITY = "duplicate-identity"
     NO_PORTS = "no-ports"
     FULL = "full"
-    TRUNK_CALLS = "trunk-calls"
-    TRUNK_RATE = "trunk-rate"
+    TRUNK_CALLS = Limit.CALLS.value
+    TRUNK_RATE = Limit.RATE.value
     BUSY = "busy"
     REJECTED = "rejected"
     UNAVAILABLE = "unavailable"

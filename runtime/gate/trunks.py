@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter, OrderedDict
 from dataclasses import dataclass
+from enum import StrEnum
 
 from runtime.gate.bucket import TokenBucket
 from schemas.tables.rows import TrunkRow
@@ -16,11 +17,18 @@ TRUNKS_MAX = 10_000
 """Trunks whose rate is remembered; beyond that the one that was quiet longest is forgotten."""
 
 
+class Limit(StrEnum):
+    """A limit that a call met, as call records name it."""
+
+    CALLS = "trunk-calls"
+    RATE = "trunk-rate"
+
+
 @dataclass(frozen=True, slots=True)
 class Limited:
-    """Which limit a call met: a stable code, and words."""
+    """Which limit a call met, and words."""
 
-    code: str
+    limit: Limit
     words: str
 
 
@@ -36,11 +44,11 @@ class TrunkGate:
         most = trunk.max_concurrent_calls
         if most is not None and self._live[trunk.id] >= most:
             words = f"Trunk {trunk.id} has the {most} calls that limits.maxConcurrentCalls allows"
-            return Limited("trunk-calls", words)
+            return Limited(Limit.CALLS, words)
         rate = trunk.calls_per_second
         if rate is not None and not self._bucket(trunk.id, rate, now).take(now):
             words = f"Trunk {trunk.id} gets more than the {rate} calls per second that limits.callsPerSecond allows"
-            return Limited("trunk-rate", words)
+            return Limited(Limit.RATE, words)
         self._live[trunk.id] += 1
         return None
 

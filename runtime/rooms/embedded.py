@@ -75,7 +75,7 @@ class EmbeddedRooms:
             found = self._rooms[room] = _Room(room, recording=self._record(room))
         if len(found.members) >= ROOM_MEMBERS_MAX:
             words = f"room {room} has all the {ROOM_MEMBERS_MAX} members that it takes"
-            self._events.refused(participant.call_id, 486, "room-full", words)
+            self._events.refused(participant.call_id, 486, EndReason.ROOM_FULL, words)
             return
         digits = TokenBucket(DIGITS_PER_S, DIGITS_BURST, now)
         echo = EchoLine(ECHO_DELAY_MS)

@@ -100,11 +100,6 @@ def first_word(tables: Tables, arrival: Arrival, region: str) -> PasswordNeeded 
     return _password_of(decision) if isinstance(decision, Challenged) else None
 
 
-def no_pin_opens(_rule: RuleRow, _pin: str) -> bool:
-    """For whom there are no PINs."""
-    return False
-
-
 def route(
     tables: Tables,
     arrival: Arrival,
@@ -112,7 +107,7 @@ def route(
     call_id: str,
     suffix: str,
     user: str | None = None,
-    opens_pin: OpensPin = no_pin_opens,
+    opens_pin: OpensPin | None = None,
 ) -> Admission | Rejection | PasswordNeeded | PinAsked:
     """What becomes of this call. `suffix` is the random part of a randomised room name, `user` a proven user name."""
     facts = CallFacts(arrival.source, arrival.called, arrival.caller, region=region, authenticated_as=user)
@@ -193,7 +188,7 @@ def livekit_trunk_id(trunk: str) -> str:
     return derived_id("ST", *trunk.split("/", 1))
 
 
-def _reject(tables: Tables, facts: CallFacts, decision: Decision, opens_pin: OpensPin = no_pin_opens) -> Rejection:
+def _reject(tables: Tables, facts: CallFacts, decision: Decision, opens_pin: OpensPin | None = None) -> Rejection:
     assert isinstance(decision, Refused), "who has entered a PIN or proven a user name is not asked for it again"
     trail = tuple(str(line) for line in explain(tables, facts, opens_pin, decision=decision).trail)
     rule = decision.rule

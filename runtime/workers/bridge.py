@@ -210,7 +210,7 @@ class Bridge:
         from runtime.api.livekit.server import LiveKitApiServer  # LiveKit's messages: only who uses them loads them
 
         control = self._worker.control
-        self._livekit_api = LiveKitApiServer(settings, lambda: self.tables, self._declared_at, control)
+        self._livekit_api = LiveKitApiServer(settings, lambda: self.tables, self._declared_at, control, self._log)
         try:
             host, port = await self._livekit_api.start()
         except OSError as fault:

@@ -83,6 +83,12 @@ def test_a_phone_is_called_from_its_room_and_answers() -> None:
     assert all(ports.closed for ports in world.ports)
 
 
+def test_whoever_is_called_is_no_stranger() -> None:
+    world = World(tables())
+    world.place()
+    assert world.trusted == ["198.51.100.9"]
+
+
 def test_two_phones_meet_in_a_room() -> None:
     world = World(tables())
     one, two = world.callee(), world.callee("198.51.100.10")

@@ -155,11 +155,11 @@ def fuzz_call(data: bytes) -> None:
             world.endpoint.receive_datagram(datagram, _PATH, world.now)
             world.settle()
         world.step(0.04)
-    _end_of(world)
+    end_of(world)
 
 
-def _end_of(world: World) -> None:
-    """The bridge stops: nothing is left, and every call that was asked for has its record."""
+def end_of(world: World, placed: int = 0) -> None:
+    """The bridge stops: nothing is left, and every call has its record; `placed` are those of its own."""
     world.switchboard.stop(world.moment)
     world.settle()
     while (deadline := world.endpoint.next_deadline()) is not None:
@@ -171,7 +171,7 @@ def _end_of(world: World) -> None:
     assert not switchboard.live_calls()
     assert not world.legs
     assert all(ports.closed for ports in world.ports)
-    assert len(world.records) == switchboard.reception.admitted + switchboard.reception.refused
+    assert len(world.records) == switchboard.reception.admitted + switchboard.reception.refused + placed
     for record in world.records:
         assert all(text.isprintable() for text in (record.line(), record.room, record.identity, *record.trail))
 

@@ -15,7 +15,7 @@ import pytest
 from livekit import api
 from livekit.protocol import sip
 
-from tests.livekit_peers import KEY, SECRET
+from tests.livekit_peers import KEY, SECRET, LiveKit
 from tests.peers import Baresip, BridgeProcess, free_port, free_sip_port, sipp_command, wait_for
 from tests.sound import fit, speech
 
@@ -31,6 +31,7 @@ kind: Trunk
 metadata: {{name: out}}
 spec:
   outbound: {{addresses: ["127.0.0.1:{port}"], transport: {transport}{more}}}
+  media: {{roomCodec: {codec}}}
 ---
 apiVersion: dialplane.dev/v1alpha1
 kind: PhoneNumber
@@ -40,15 +41,27 @@ spec: {{number: "+15550100000", trunkRef: {{name: out}}, direction: outbound}}
 
 
 class Calling(BridgeProcess):
-    """A bridge with embedded rooms whose one trunk is the phone at `port`."""
+    """A bridge whose one trunk is the phone at `port`, with embedded rooms or those of a `server`."""
 
-    def __init__(self, work: Path, port: int, transport: str = "udp", more: str = "", password: str = "") -> None:
+    def __init__(
+        self,
+        work: Path,
+        port: int,
+        transport: str = "udp",
+        more: str = "",
+        password: str = "",
+        room_codec: str = "auto",
+        server: LiveKit | None = None,
+    ) -> None:
         manifests = work / "manifests"
         manifests.mkdir()
         (manifests / "password").write_text(password)
-        (manifests / "trunk.yaml").write_text(TRUNK.format(port=port, transport=transport, more=more))
+        (manifests / "trunk.yaml").write_text(TRUNK.format(port=port, transport=transport, more=more, codec=room_codec))
         self.livekit_port = free_port(socket.SOCK_STREAM)
-        super().__init__(manifests, work, "--livekit-api", f"127.0.0.1:{self.livekit_port}", environment=KEYS)
+        options = ["--livekit-api", f"127.0.0.1:{self.livekit_port}"]
+        if server is not None:
+            options += ["--rooms", "livekit"]
+        super().__init__(manifests, work, *options, environment=server.environment if server is not None else KEYS)
 
     def ask(self, what: Callable[[api.LiveKitAPI], Awaitable[Any]]) -> Any:
         """Something of LiveKit's own client."""
@@ -72,10 +85,11 @@ class Calling(BridgeProcess):
 
 
 @contextmanager
-def sipp_phone(scenario: str, work: Path) -> Iterator[tuple[int, subprocess.Popen[str]]]:
-    """SIPp as the phone that is called, once: its port and itself."""
+def sipp_phone(scenario: str, work: Path, calls: int = 1) -> Iterator[tuple[int, subprocess.Popen[str]]]:
+    """SIPp as the phone that is called, so often: its port and itself."""
     port = free_sip_port()
-    command = sipp_command("127.0.0.1", work, "-sf", str(SCENARIOS / f"{scenario}.xml"), "-m", "1", "-timeout", "60")
+    options = ["-sf", str(SCENARIOS / f"{scenario}.xml"), "-m", str(calls), "-timeout", "60"]
+    command = sipp_command("127.0.0.1", work, *options)
     command[command.index("-p") + 1] = str(port)
     process = subprocess.Popen(command, cwd=work, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     try:
@@ -154,6 +168,25 @@ def test_nobody_listens_at_the_trunks_address(tmp_path: Path) -> None:
         assert unreachable.value.code == "failed_precondition"
         [record] = bridge.records()
     assert record["reason"] == "unreachable"
+
+
+@pytest.mark.peer("sipp")
+def test_twenty_phones_of_one_carrier_answer_at_once(tmp_path: Path) -> None:
+    """The carrier's address is in no `allowedAddresses`, and its answers come faster than a stranger may speak."""
+    with sipp_phone("uas-g711", tmp_path, calls=20) as (port, phones), Calling(tmp_path, port) as bridge:
+
+        async def all_at_once(client: api.LiveKitAPI) -> list[Any]:
+            wanted = [
+                sip.CreateSIPParticipantRequest(
+                    sip_trunk_id="out", sip_call_to=f"+155501090{n:02d}", room_name=f"r{n}", wait_until_answered=True
+                )
+                for n in range(20)
+            ]
+            return await asyncio.gather(*(client.sip.create_sip_participant(each) for each in wanted))
+
+        assert len({told.sip_call_id for told in bridge.ask(all_at_once)}) == 20
+        bridge.stop()
+        assert ended_well(phones)
 
 
 @pytest.mark.peer("sipp")

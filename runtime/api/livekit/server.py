@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import logging
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
+from runtime.api.complaints import complaints_to
 from runtime.api.livekit import limits, service
 from runtime.api.livekit.control import CallControl, Order
 from runtime.api.livekit.grants import grants_of
@@ -32,7 +32,10 @@ STOP_S_MAX = 1.0
 
 
 class LiveKitApiServer:
-    """One server. `tables()` are those of this moment; `declared_at` is called in a thread; `control` has the calls."""
+    """One server. `tables()` are those of this moment; `declared_at` is called in a thread; `control` has the calls.
+
+    `log(event, **fields)` is told of broken requests.
+    """
 
     def __init__(
         self,
@@ -40,11 +43,13 @@ class LiveKitApiServer:
         tables: Callable[[], Tables],
         declared_at: service.DeclaredAt,
         control: CallControl,
+        log: Callable[..., None],
     ) -> None:
         self._settings = settings
         self._tables = tables
         self._declared_at = declared_at
         self._orders = Orders(control)
+        self._complaints = complaints_to(log, "the LiveKit-compatible API")
         self._proxy = Proxy(settings.server) if settings.server is not None else None
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="livekit-api")
         self._server: asyncio.Server | None = None
@@ -58,7 +63,7 @@ class LiveKitApiServer:
         self._web = web.Server(
             self._handle,
             access_log=None,
-            logger=_logger(),
+            logger=self._complaints,
             handler_cancellation=True,
             keepalive_timeout=limits.KEEP_ALIVE_S,
             max_line_size=limits.REQUEST_LINE_BYTES_MAX,
@@ -178,22 +183,6 @@ class LiveKitApiServer:
 def _fingerprint(method: str, form: str, body: bytes) -> bytes:
     """What two requests have in common only if they are the same."""
     return hashlib.sha256(f"{method} {form} ".encode() + body).digest()
-
-
-class _OurFaults(logging.Filter):
-    """Passes our own faults: aiohttp would log each malformed request of a stranger with a traceback."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Whether a record is kept."""
-        fault = record.exc_info[1] if record.exc_info else None
-        return not isinstance(fault, HttpProcessingError | web.RequestPayloadError)
-
-
-def _logger() -> logging.Logger:
-    logger = logging.getLogger("dialplane.livekit-api")
-    if not logger.filters:
-        logger.addFilter(_OurFaults())
-    return logger
 
 
 class _Refused(asyncio.Protocol):

@@ -1,8 +1,10 @@
-"""Rooms on a LiveKit server: each call is a participant of kind `sip` with one connection of its own.
+"""Rooms on a LiveKit server: each call is a participant of kind `sip` with connections of its own.
 
     signalling   CORE  what to answer to which message, when to come back, how a call loses its room
     roster       CORE  who is in the room, which tracks to subscribe to, whether anybody is there to talk to
-    description  CORE  the SDP of our one connection: offers out, answers in
+    patience     CORE  pings, attempts to come back, and their bounds
+    modes paths  CORE  one media path or two, by what the server has, and how each is negotiated
+    description  CORE  the SDP of a connection that we offer; offered: of the one that the server offers
     audio        CORE  the caller's frames to a published track, the others' tracks to one frame
     dtls         CORE  the handshake, the keys, and what travels beside media
     token socket ice peer connection rooms   EDGE  tokens, WebSocket, UDP, and what ties them to calls and the clock

@@ -158,6 +158,8 @@ class RoomConnection:
 
     def peer_connected(self, source: Peer) -> None:
         """Media may flow, and data beside it."""
+        if self._peers.get(source.target) is not source:
+            return
         ours = source.target is Target.PUBLISHER
         self._data[source.target] = DataChannels(
             source.send_data, self._take_message, self._shared.spawn, client=source.is_dtls_client, ours=ours
@@ -176,8 +178,9 @@ class RoomConnection:
 
     def peer_failed(self, source: Peer, words: str) -> None:
         """A media path is gone."""
-        self._signalling.media_failed(words, time.monotonic())
-        self._drain()
+        if self._peers.get(source.target) is source:
+            self._signalling.media_failed(words, time.monotonic())
+            self._drain()
 
     def take_rtp(self, packet: bytes) -> None:
         """A packet from the room."""
@@ -190,7 +193,6 @@ class RoomConnection:
             data.receive(record)
 
     def _take_message(self, message: bytes) -> None:
-        call_id, events = self._participant.call_id, self._shared.events
         now = time.monotonic()
         for reaction in self._desk.receive(message, now):
             match reaction:
@@ -201,7 +203,14 @@ class RoomConnection:
                 case PlayDigit():
                     self._leg.send_digits(reaction.digit, now)
                 case EndAsked():
-                    events.asked_to_end(call_id, reaction.headers, f"{reaction.by} ended the call")
+                    self._shared.spawn(self._end(reaction))
+
+    async def _end(self, asked: EndAsked) -> None:
+        """The answer goes first: to who asks somebody that has left, LiveKit says that nobody was there."""
+        data = self._data.get(Target.PUBLISHER)
+        if data is not None:
+            await data.acknowledged()
+        self._shared.events.asked_to_end(self._participant.call_id, asked.headers, f"{asked.by} ended the call")
 
     # -- orders and news -------------------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ association is made for its own DTLS transport; `_Carrier` is as much of that as
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Coroutine
 from typing import Any, Final, cast
@@ -16,7 +17,8 @@ from aiortc.rtcdtlstransport import RTCDtlsTransport
 from aiortc.rtcsctptransport import RTCSctpCapabilities, RTCSctpTransport
 
 from runtime.gate.bucket import TokenBucket
-from runtime.rooms.livekit.limits import DATA_BYTES_MAX, DATA_RECORDS_BURST, DATA_RECORDS_PER_S
+from runtime.limits import TICK_S
+from runtime.rooms.livekit.limits import ACKNOWLEDGED_S_MAX, DATA_BYTES_MAX, DATA_RECORDS_BURST, DATA_RECORDS_PER_S
 
 PORT: Final = 5000
 
@@ -82,6 +84,15 @@ class DataChannels:
         """One SCTP packet."""
         if self._carrier.receiver is not None and self._rate.take(time.monotonic()):
             self._spawn(self._guarded(self._carrier.receiver._handle_data(record)))  # noqa: SLF001 — aiortc's own way in
+
+    async def acknowledged(self) -> None:
+        """Wait until the server has all that was sent, `ACKNOWLEDGED_S_MAX` at most."""
+        sctp: Any = self._sctp  # aiortc tells of none of these
+        waiting = (sctp._data_channel_queue, sctp._outbound_queue, sctp._sent_queue)  # noqa: SLF001
+        for _ in range(round(ACKNOWLEDGED_S_MAX / TICK_S)):
+            if not any(waiting):
+                break
+            await asyncio.sleep(TICK_S)
 
     async def close(self) -> None:
         """End the association, and its timers with it."""

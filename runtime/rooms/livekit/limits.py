@@ -25,7 +25,7 @@ CANDIDATES_MAX = 64
 
 IDENTITY_CHARS_MAX = 256
 ATTRIBUTES_BYTES_MAX = 64 << 10
-"""LiveKit's bounds for a participant."""
+"""LiveKit's bounds for a participant; names and values count. Attributes beyond are left out."""
 
 TOKEN_ATTRIBUTES_BYTES_MAX = 4 << 10
 """Attributes beyond this are told after the join: a token travels in a header, and proxies bound headers."""
@@ -45,6 +45,10 @@ LOST_S_MAX = 25.0
 BACKOFF_S_MIN = 0.3
 BACKOFF_S_MAX = 3.0
 """Between attempts to come back: doubled each time, spread by chance so that a thousand calls do not come at once."""
+
+FAREWELL_S = 0.3
+"""How long a server whose media path is gone may take to say why by signalling: its goodbyes may overtake each other,
+and who was sent out of a room must not come back."""
 
 PING_INTERVAL_S = 5.0
 PING_TIMEOUT_S = 15.0
@@ -70,6 +74,9 @@ DIGITS_BURST = 20.0
 RPC_PER_S = 5.0
 RPC_BURST = 20.0
 """Remote procedure calls to one call; those beyond get no answer."""
+
+ACKNOWLEDGED_S_MAX = 0.5
+"""How long a call that the room ends goes on until the server has the answer to who ended it."""
 
 RPC_HEADERS_MAX = 32
 """Headers that lk.sip.EndCall may put on the BYE."""

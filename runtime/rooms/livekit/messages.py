@@ -12,7 +12,7 @@ from typing import Final
 from livekit.protocol import models, rtc
 
 from runtime.calls.reasons import EndReason
-from runtime.rooms.livekit.limits import TOKEN_ATTRIBUTES_BYTES_MAX
+from runtime.rooms.livekit.limits import ATTRIBUTES_BYTES_MAX, TOKEN_ATTRIBUTES_BYTES_MAX
 from runtime.rooms.livekit.news import Request, Target
 from schemas.tables.rows import Pairs
 
@@ -104,8 +104,8 @@ def _subscription(tracks: Iterable[tuple[str, str]]) -> rtc.UpdateSubscription:
 
 
 def update_attributes(changes: Pairs) -> rtc.SignalRequest:
-    """Change attributes of our own participant."""
-    return rtc.SignalRequest(update_metadata=rtc.UpdateParticipantMetadata(attributes=dict(changes)))
+    """Change attributes of our own participant: as many as the server takes, which takes all or none."""
+    return rtc.SignalRequest(update_metadata=rtc.UpdateParticipantMetadata(attributes=dict(fitting(changes))))
 
 
 def mute(sid: str, *, muted: bool) -> rtc.SignalRequest:
@@ -140,12 +140,27 @@ def sync_state(
     )
 
 
-def in_token(attributes: Pairs) -> Pairs:
-    """As many attributes, in order, as a token may carry."""
-    found, size = [], 0
-    for name, value in sorted(attributes):
-        size += len(name.encode()) + len(value.encode())
-        if size > TOKEN_ATTRIBUTES_BYTES_MAX:
-            break
-        found.append((name, value))
+def fitting(attributes: Pairs, bytes_max: int = ATTRIBUTES_BYTES_MAX) -> Pairs:
+    """As many attributes as fit, always the same ones: those of the call first, then others, then single headers.
+
+    Within each kind they go by name, and one that does not fit is passed over.
+    """
+    found, left = [], bytes_max
+    for name, value in sorted(attributes, key=_rank):
+        size = len(name.encode()) + len(value.encode())
+        if size <= left:
+            left -= size
+            found.append((name, value))
     return tuple(found)
+
+
+def in_token(attributes: Pairs) -> Pairs:
+    """As many attributes as a token may carry."""
+    return fitting(attributes, TOKEN_ATTRIBUTES_BYTES_MAX)
+
+
+def _rank(attribute: tuple[str, str]) -> tuple[int, str]:
+    name, _ = attribute
+    if name.startswith("sip.h."):
+        return 2, name  # whoever needs one can ask for it: lk.sip.GetRemoteHeaders
+    return 0 if name.startswith("sip.") else 1, name

@@ -1,6 +1,6 @@
 """Which of LiveKit's two ways of signalling a server has, and how long the bridge remembers that.
 
-A single connection (`/rtc/v1`) came to LiveKit's server late in its 1.9; an older one answers 404 there. The calls of a
+A single connection (`/rtc/v1`) came to LiveKit's server with 1.9.10; an older one answers 404 there. The calls of a
 bridge then join by two (`/rtc`, which every server has), and those that follow do so at once; but not for long, because
 a server that is restarted may be a newer one.
 """

@@ -26,14 +26,7 @@ from livekit.protocol import models, rtc
 
 from runtime.rooms.livekit import messages
 from runtime.rooms.livekit.description import DescriptionError, Ourselves
-from runtime.rooms.livekit.limits import (
-    BACKOFF_S_MAX,
-    BACKOFF_S_MIN,
-    JOIN_S_MAX,
-    LOST_S_MAX,
-    PING_INTERVAL_S,
-    PING_TIMEOUT_S,
-)
+from runtime.rooms.livekit.limits import FAREWELL_S
 from runtime.rooms.livekit.modes import Mode
 from runtime.rooms.livekit.news import (
     AddCandidate,
@@ -53,6 +46,7 @@ from runtime.rooms.livekit.news import (
     TrackMuted,
 )
 from runtime.rooms.livekit.paths import PATHS, NothingTakenError, Paths
+from runtime.rooms.livekit.patience import Attempts, Heartbeat
 from runtime.rooms.livekit.reasons import LOST, UNREACHABLE, farewell, words_for_leave
 from runtime.rooms.livekit.roster import Roster
 from schemas.tables.rows import Pairs
@@ -87,7 +81,7 @@ class Signalling:
     ) -> None:
         self.room = room
         self.state = State.DIALLING
-        self.attributes = dict(attributes)
+        self.attributes = dict(messages.fitting(attributes))
         """As we and the server last set them."""
         self._identity = identity
         self._describe = describe
@@ -104,18 +98,15 @@ class Signalling:
         self._track: rtc.TrackPublishedResponse | None = None
         self._socket_up = self._joined = self._ready = False
         self._resumable = False
-        self._attempts = 0
-        self._attempt_at: float | None = None
-        self._deadline = 0.0
-        self._ping_s, self._pong_s = PING_INTERVAL_S, PING_TIMEOUT_S
-        self._ping_at = self._heard_at = 0.0
+        self._attempts = Attempts(entropy)
+        self._heartbeat = Heartbeat()
         self._last_fault = ""
 
     # -- what the call wants ---------------------------------------------------------------------------------------
 
     def start(self, now: float) -> None:
         """Join."""
-        self._deadline = now + JOIN_S_MAX
+        self._attempts.join_from(now)
         self._dial(now)
 
     def set_attributes(self, changes: Pairs) -> None:
@@ -182,13 +173,16 @@ class Signalling:
             self._send(messages.trickle(target, candidate))
 
     def media_failed(self, words: str, now: float) -> None:
-        """A media path is gone: only a new join makes a new one."""
+        """A media path is gone: only a new join makes a new one.
+
+        A server that ends a session closes its media too, and that may arrive before the words: who has been removed
+        must not come back meanwhile. So the signalling stays, and is listened to for a moment.
+        """
         self._standing = frozenset()
         self._resumable = False
         self._last_fault = words
         if self.state is not State.ENDED:
-            self._hang_up()
-            self._come_back(now)
+            self._come_back(now, FAREWELL_S if self._socket_up else 0.0)
 
     def received(self, data: bytes, now: float) -> None:
         """One message of the server; what cannot be read is passed over."""
@@ -198,7 +192,7 @@ class Signalling:
             message = rtc.SignalResponse.FromString(data)
         except DecodeError:
             return
-        self._heard_at = now
+        self._heartbeat.heard(now)
         kind = message.WhichOneof("message")
         handler = getattr(self, f"_on_{kind}", None) if kind else None
         if handler is not None:
@@ -208,18 +202,17 @@ class Signalling:
         """Pings, attempts that are due, patience that is over."""
         if self.state is State.ENDED:
             return
-        if self.state is not State.UP and now >= self._deadline:
+        if self.state is not State.UP and self._attempts.over(now):
             code = UNREACHABLE if self.state is State.DIALLING else LOST
             self._lose(code, self._last_fault or "the LiveKit server did not answer in time")
-        elif self._attempt_at is not None and now >= self._attempt_at:
+        elif self._attempts.due(now):
             self._dial(now)
         elif self._socket_up and self._joined:
-            if now - self._heard_at > self._pong_s:
-                self._last_fault = f"the LiveKit server was silent for {self._pong_s:.0f} s"
+            if self._heartbeat.silent(now):
+                self._last_fault = f"the LiveKit server was silent for {self._heartbeat.silent_s_max:.0f} s"
                 self._hang_up()
                 self._come_back(now)
-            elif now >= self._ping_at:
-                self._ping_at = now + self._ping_s
+            elif self._heartbeat.due(now):
                 self._send(messages.ping(int(now * 1000)))
 
     def next_command(self) -> Command | None:
@@ -234,9 +227,8 @@ class Signalling:
 
     def _on_join(self, join: rtc.JoinResponse, now: float) -> None:
         self._sid = join.participant.sid
-        self._ping_s = join.ping_interval or PING_INTERVAL_S
-        self._pong_s = join.ping_timeout or PING_TIMEOUT_S
-        self._ping_at = now + self._ping_s
+        self._heartbeat.agree(join.ping_interval, join.ping_timeout)
+        self._heartbeat.begin(now)
         self._joined = True
         if self._mode_changed:
             self._mode_changed = False
@@ -253,7 +245,7 @@ class Signalling:
     def _on_reconnect(self, _: rtc.ReconnectResponse, now: float) -> None:
         """Resumed: say what we know, then go on as if nothing had been."""
         self._joined = True
-        self._ping_at = now + self._ping_s
+        self._heartbeat.begin(now)
         self._commands.extend(self._paths.resumed(self._roster.subscribed, self._track))
         if self.attributes:
             self._send(messages.update_attributes(tuple(sorted(self.attributes.items()))))
@@ -338,18 +330,17 @@ class Signalling:
             returned = self.state is State.RETURNING
             self.state = State.UP
             self._resumable = True  # not before: what is half built is not worth coming back to
-            self._attempts = 0
-            self._attempt_at = None
+            self._attempts.succeed()
             self._events.append(Standing(self._sid, returned))
         if self._roster.audience and not self._ready:
             self._ready = True
             self._events.append(Ready())
 
     def _dial(self, now: float) -> None:
-        self._attempt_at = None
+        self._attempts.begin()
         self._socket_up = True  # as far as we know: `refused` or `closed` says otherwise
         self._joined = False
-        self._heard_at = now
+        self._heartbeat.heard(now)
         if self._resumable:
             request = self._paths.resume(self._sid)
         else:
@@ -369,16 +360,12 @@ class Signalling:
     def _new_paths(self) -> Paths:
         return PATHS[self._mode](self._describe, int.from_bytes(self._entropy(7)) | 1)
 
-    def _come_back(self, now: float) -> None:
+    def _come_back(self, now: float, not_before_s: float = 0.0) -> None:
         self._joined = False
         if self.state is State.UP:
             self.state = State.RETURNING
-            self._deadline = now + LOST_S_MAX
-        if self._attempt_at is not None:
-            return
-        pause_s = min(BACKOFF_S_MIN * 2**self._attempts, BACKOFF_S_MAX) if self._attempts else 0.0
-        self._attempts += 1
-        self._attempt_at = now + pause_s * (0.5 + int.from_bytes(self._entropy(2)) / 0x10000)
+            self._attempts.return_from(now)
+        self._attempts.plan(now, not_before_s)
 
     def _lose(self, code: str, words: str) -> None:
         self._events.append(Left(code, words))

@@ -1,4 +1,11 @@
-"""Tokens that let a call join its room: one per connection, alive for minutes, made with the bridge's own API key."""
+"""Tokens that let a call join its room: one per connection, alive for minutes, made with the bridge's own API key.
+
+LiveKit's `refresh_token` (and the token in `room_moved`) is for clients that cannot sign one. It is not used here: a
+token of our own is never stale, names the room that the participant is in now, and is sure to say `sip`, while servers
+up to 1.8 leave the kind out of theirs; and it has bounded attributes, while theirs carry all of them in a header. A
+resume needs no more than the identity. A join anew shows the attributes as they were last; name, metadata and
+permissions are those of the tables again, as for any new participant.
+"""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ def test_as_many_calls_as_declared_are_up_at_once() -> None:
     assert gate.admit(trunk, 0.0) is None
     limited = gate.admit(trunk, 0.0)
     assert limited is not None
-    assert (limited.code, "maxConcurrentCalls" in limited.words) == ("trunk-calls", True)
+    assert (limited.limit, "maxConcurrentCalls" in limited.words) == ("trunk-calls", True)
     gate.left(trunk.id)
     assert gate.admit(trunk, 0.0) is None
 
@@ -48,5 +48,5 @@ def test_a_call_that_meets_a_limit_does_not_count() -> None:
     gate.left(trunk.id)
     limited = gate.admit(trunk, 0.0)
     assert limited is not None
-    assert limited.code == "trunk-rate"
+    assert limited.limit == "trunk-rate"
     assert gate.admit(trunk, 1.0) is None

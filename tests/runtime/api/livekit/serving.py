@@ -68,9 +68,13 @@ TABLES = Tables.build(
 DECLARED = {("Trunk", "default/carrier"): "trunks.yaml:3", ("DispatchRule", "default/support"): "rules.yaml:9"}
 
 
-def serving(scenario: Callable[[str], Awaitable[Any]], behind: LiveKitServer | None = None) -> Any:
+def serving(
+    scenario: Callable[[str], Awaitable[Any]],
+    behind: LiveKitServer | None = None,
+    log: Callable[..., None] = lambda *_, **__: None,
+) -> Any:
     """Run `scenario(url)` against a server of its own."""
-    return asyncio.run(served(scenario, behind))
+    return asyncio.run(served(scenario, behind, log=log))
 
 
 def switching(scenario: Callable[[str, Switch], Awaitable[Any]]) -> Any:
@@ -100,13 +104,16 @@ def passing(app: web.Application, scenario: Callable[[str], Awaitable[Any]]) -> 
 
 
 async def served(
-    scenario: Callable[[str], Awaitable[Any]], behind: LiveKitServer | None, switch: Switch | None = None
+    scenario: Callable[[str], Awaitable[Any]],
+    behind: LiveKitServer | None,
+    switch: Switch | None = None,
+    log: Callable[..., None] = lambda *_, **__: None,
 ) -> Any:
     """The same within a loop that runs: the server has stopped when this returns."""
     settings = LiveKitApi("127.0.0.1", 0, KEY, SECRET, behind)
     control = switch if switch is not None else Switch()
     server = LiveKitApiServer(
-        settings, lambda: TABLES, lambda kind, row_id: DECLARED.get((str(kind), row_id), ""), control
+        settings, lambda: TABLES, lambda kind, row_id: DECLARED.get((str(kind), row_id), ""), control, log
     )
     host, port = await server.start()
     try:

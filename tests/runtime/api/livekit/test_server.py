@@ -212,7 +212,9 @@ def test_connections_are_bounded_and_a_silent_one_is_cut_off(monkeypatch: pytest
     ],
     ids=["tls", "long-line", "long-header", "bad-length"],
 )
-def test_what_is_no_http_is_refused_and_leaves_no_traceback(sent: bytes, caplog: pytest.LogCaptureFixture) -> None:
+def test_what_is_no_http_is_refused_and_told_in_one_short_line(sent: bytes, caplog: pytest.LogCaptureFixture) -> None:
+    told: list[str] = []
+
     async def scenario(url: str) -> bytes:
         host, port = url.removeprefix("http://").split(":")
         reader, writer = await asyncio.open_connection(host, int(port))
@@ -222,5 +224,8 @@ def test_what_is_no_http_is_refused_and_leaves_no_traceback(sent: bytes, caplog:
         finally:
             writer.close()
 
-    assert serving(scenario).startswith((b"HTTP/1.1 400", b"HTTP/1.0 400"))
+    answer = serving(scenario, log=lambda event, **_: told.append(event))
+    assert answer.startswith((b"HTTP/1.1 400", b"HTTP/1.0 400"))
+    line = "the LiveKit-compatible API was sent what is no HTTP request (told once a minute)"
+    assert told == ([] if sent.startswith(b"\x16") else [line]), "aiohttp itself says nothing of TLS"
     assert not caplog.records

@@ -160,11 +160,24 @@ def test_the_server_may_ask_for_either() -> None:
     assert not script.requests()[-1].reconnect
 
 
+def test_who_is_sent_out_does_not_come_back_because_the_media_path_closed_first() -> None:
+    script = Script().up()
+    script.signalling.media_failed("the server closed the media path", script.now)
+    script.drain()
+    script.say(leave=rtc.LeaveRequest(reason=models.ROOM_DELETED))
+    script.step(2)
+    assert len(script.requests()) == 1, "no second join"
+    left = script.events[-1]
+    assert isinstance(left, news.Left)
+    assert left.code == "room-closed"
+
+
 def test_a_lost_media_path_is_made_anew() -> None:
     script = Script().up()
     script.signalling.media_failed("the media path is lost", script.now)
     script.drain()
-    script.step(0.2)
+    script.step(0.4)
+    assert len(script.requests()) == 2
     assert not script.requests()[-1].reconnect
     assert script.signalling.state is State.RETURNING
 
@@ -277,7 +290,7 @@ def test_an_answer_that_cannot_be_used_is_tried_anew_until_the_bound() -> None:
     fresh = Script()
     fresh.say(join=rtc.JoinResponse(participant=models.ParticipantInfo(sid="PA_me")))
     fresh.say(answer=rtc.SessionDescription(type="answer", sdp="v=0\r\n"))
-    fresh.step(0.2)
+    fresh.step(0.4)
     assert len(fresh.of(news.Dial)) == 2
     assert not fresh.of(news.StartPeer)
 

@@ -166,7 +166,8 @@ def test_a_removal_ends_it() -> None:
 def test_an_offer_that_cannot_be_used_is_a_lost_path(sdp: str) -> None:
     script = two().up()
     script.offer(number=2, sdp=sdp)
-    script.step(0.2)
+    script.step(0.8)
+    assert len(script.of(news.Dial)) == 2
     assert script.signalling.state is State.RETURNING
     assert "reconnect" not in query(script)
 
