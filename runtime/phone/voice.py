@@ -135,3 +135,4 @@ class Voice:
         elif self._ends_at is None:
             self._ends_at = now + TAIL_S
         phone.push(frame, now)
+        self._legs.flush()

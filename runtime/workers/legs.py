@@ -1,25 +1,27 @@
 """The phone side of live calls: media sessions tied to their sockets, read once per tick.
 
 No packet wakes the event loop: the kernel keeps what arrives, with its time of arrival, until the next tick of the one
-clock reads it. One `select` finds the sockets that have something, so that a tick costs what its packets cost.
+clock reads it (`net/polled`). What the calls hear is sent together when all have been served (`net/outbox`).
 """
 
 from __future__ import annotations
 
 import os
-import selectors
 import socket
 import struct
 import sys
 import time
 from collections.abc import Callable, Container
+from functools import partial
 
 from runtime.calls.negotiate import media_ends
-from runtime.limits import PACKETS_PER_TICK_MAX, RTP_READ_S_MAX
 from runtime.media.codecs.g711 import Law
 from runtime.media.session import MediaSession, StreamConfig
+from runtime.media.source import Address
 from runtime.media.stats import Stats
 from runtime.media.tones import RingingTone
+from runtime.net.outbox import Outbox
+from runtime.net.polled import PolledSockets
 from runtime.net.rtp_ports import RtpPorts
 
 DATAGRAM_BYTES_MAX = 2048
@@ -38,6 +40,8 @@ class PhoneLeg:
         self.call_id = call_id
         self.ports = ports
         self.session: MediaSession | None = None
+        self.outbox = Outbox()
+        """Where its audio waits until `PhoneLegs.flush`."""
         self._law = law
         self._heard_before: RingingTone | None = RingingTone() if rings else None
         self._heard_instead: RingingTone | None = None
@@ -71,7 +75,7 @@ class PhoneLeg:
             if self._heard_instead is not None:
                 payload = self._heard_instead.frame(self._law)
             for data, address in self.session.push(payload, now):
-                _send(self.ports.rtp, data, address)
+                self.outbox.add(self.ports.rtp.sendto, data, address)
 
     def send_digits(self, digits: str, now: float) -> None:
         """Play digits to the phone as RFC 4733 events."""
@@ -85,6 +89,34 @@ class PhoneLeg:
             if due is not None:
                 _send(self.ports.rtcp, *due)
 
+    def take_rtp(self, own: Container[Address], now: float, wall: float) -> None:
+        """Hand the session one datagram of the RTP socket, with the kernel's time of arrival."""
+        try:
+            data, ancillary, _flags, address = self.ports.rtp.recvmsg(DATAGRAM_BYTES_MAX + 1, _ANCILLARY_BYTES)
+        except OSError:  # an ICMP error of an earlier packet, or nothing there after all
+            return
+        session, address = self.session, address[:2]
+        if session is None:
+            return
+        if address in own:
+            session.reject()
+            return
+        if ancillary and len(ancillary[0][2]) == _TIMESPEC.size:
+            seconds, nanoseconds = _TIMESPEC.unpack(ancillary[0][2])
+            now = min(now, now - (wall - seconds - nanoseconds * 1e-9))
+        session.receive_rtp(data, address, now)
+
+    def take_rtcp(self, own: Container[Address], now: float, wall: float) -> None:
+        """The same of the RTCP socket."""
+        try:
+            data, address = self.ports.rtcp.recvfrom(DATAGRAM_BYTES_MAX + 1)
+        except OSError:
+            return
+        if self.session is not None and address[:2] in own:
+            self.session.reject()
+        elif self.session is not None:
+            self.session.receive_rtcp(data, address[:2], now, wall)
+
     def close(self, now: float, wall: float) -> Stats | None:
         """Say goodbye by RTCP, give the ports back, and tell what was counted."""
         try:
@@ -97,23 +129,24 @@ class PhoneLeg:
 
 
 class PhoneLegs:
-    """All live legs and the selector over their sockets."""
+    """All live legs, and their sockets."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
         self._legs: dict[str, PhoneLeg] = {}
-        self._selector = selectors.DefaultSelector()
-        self._own: set[tuple[str, int]] = set()
+        self._sockets = PolledSockets(clock)
+        self._outbox = Outbox()
+        self._own: set[Address] = set()
         """Our own ends: what comes from there goes in a circle."""
 
     def add(self, leg: PhoneLeg) -> None:
         """Read this leg's sockets from the next tick on."""
         self._legs[leg.call_id] = leg
+        leg.outbox = self._outbox
         self._own |= media_ends(leg.ports)
         if sys.platform == "linux":
             leg.ports.rtp.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
-        self._selector.register(leg.ports.rtp, selectors.EVENT_READ, (leg, True))
-        self._selector.register(leg.ports.rtcp, selectors.EVENT_READ, (leg, False))
+        self._sockets.add(leg.ports.rtp, partial(leg.take_rtp, self._own))
+        self._sockets.add(leg.ports.rtcp, partial(leg.take_rtcp, self._own))
 
     def get(self, call_id: str) -> PhoneLeg | None:
         """The leg of a call."""
@@ -124,8 +157,8 @@ class PhoneLegs:
         leg = self._legs.pop(call_id, None)
         if leg is not None:
             self._own -= media_ends(leg.ports)
-            self._selector.unregister(leg.ports.rtp)
-            self._selector.unregister(leg.ports.rtcp)
+            self._sockets.remove(leg.ports.rtp)
+            self._sockets.remove(leg.ports.rtcp)
         return leg
 
     def all(self) -> list[PhoneLeg]:
@@ -133,55 +166,16 @@ class PhoneLegs:
         return list(self._legs.values())
 
     def read(self, now: float, wall: float) -> None:
-        """Take in what came since the last tick, with the kernel's times of arrival.
+        """Take in what came since the last tick, with the kernel's times of arrival."""
+        self._sockets.read(now, wall)
 
-        In rounds of one packet from each socket: a flood at some calls waits until the others have been heard.
-        """
-        until = self._clock() + RTP_READ_S_MAX
-        for _ in range(PACKETS_PER_TICK_MAX):
-            ready = self._selector.select(0)
-            if not ready:
-                return
-            for key, _events in ready:
-                leg, is_rtp = key.data
-                if is_rtp:
-                    _read_rtp(leg, now, wall, self._own)
-                else:
-                    _read_rtcp(leg, now, wall, self._own)
-            if self._clock() >= until:
-                return
+    def flush(self) -> None:
+        """Send what this tick made for the phones."""
+        self._outbox.flush()
 
     def close(self) -> None:
-        """Close the selector; the legs are closed one by one before."""
-        self._selector.close()
-
-
-def _read_rtp(leg: PhoneLeg, now: float, wall: float, own: Container[tuple[str, int]]) -> None:
-    try:
-        data, ancillary, _flags, address = leg.ports.rtp.recvmsg(DATAGRAM_BYTES_MAX + 1, _ANCILLARY_BYTES)
-    except OSError:  # an ICMP error of an earlier packet, or nothing there after all
-        return
-    if leg.session is None:
-        return
-    if address[:2] in own:
-        leg.session.reject()
-        return
-    arrived = now
-    if ancillary and len(ancillary[0][2]) == _TIMESPEC.size:
-        seconds, nanoseconds = _TIMESPEC.unpack(ancillary[0][2])
-        arrived = min(now, now - (wall - seconds - nanoseconds * 1e-9))
-    leg.session.receive_rtp(data, address[:2], arrived)
-
-
-def _read_rtcp(leg: PhoneLeg, now: float, wall: float, own: Container[tuple[str, int]]) -> None:
-    try:
-        data, address = leg.ports.rtcp.recvfrom(DATAGRAM_BYTES_MAX + 1)
-    except OSError:
-        return
-    if leg.session is not None and address[:2] in own:
-        leg.session.reject()
-    elif leg.session is not None:
-        leg.session.receive_rtcp(data, address[:2], now, wall)
+        """The legs are closed one by one before."""
+        self._sockets.close()
 
 
 def _send(sock: socket.socket, data: bytes, address: tuple[str, int]) -> None:

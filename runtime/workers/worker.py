@@ -273,6 +273,7 @@ class Worker:
         assert self.rooms is not None
         self.rooms.tick(now)
         self._booth.tick(now)
+        self.legs.flush()
         if now >= self._slow_at:
             self._slow_at = now + SLOW_WORK_EVERY_S
             self._slow_work(now)

@@ -122,6 +122,13 @@ class Reader(Protocol):
         """A number that changes when another process wrote anything; made to be polled every few milliseconds."""
         ...
 
+    def wait(self, within_s: float) -> bool:
+        """Return when another process began to write, or after so long: whether one may have begun.
+
+        What it writes may become visible a little later. A store that cannot tell says at once that one may have.
+        """
+        ...
+
     def head(self) -> Head:
         """The current revision and digest."""
         ...

@@ -23,6 +23,7 @@ from schemas.stores.door import (
     Key,
     Snapshot,
 )
+from schemas.stores.folder_news import FolderNews
 from schemas.stores.sqlite_errors import BUSY_TIMEOUT_S, told_apart
 from schemas.stores.sqlite_publish import head, publication, publish, transaction
 from schemas.stores.sqlite_schema import open_file
@@ -38,10 +39,12 @@ class SqliteStore:
     def __init__(self, path: str) -> None:
         self.path = os.path.abspath(path)
         self._openings = 0
+        self._news: FolderNews | None = None
         self._open()
 
     def close(self) -> None:
         """Let go of the file."""
+        self._forget_news()
         self._db.close()
 
     def __enter__(self) -> Self:
@@ -58,6 +61,12 @@ class SqliteStore:
         with told_apart(self.path):
             version: int = self._db.execute("PRAGMA data_version").fetchone()[0]
         return self._openings << 32 | version
+
+    def wait(self, within_s: float) -> bool:
+        """Return when somebody began to write, or after so long: whether one may have begun."""
+        if self._news is None:
+            self._news = FolderNews(self.path)
+        return self._news.wait(within_s) if self._news.works else True
 
     def head(self) -> Head:
         """The current revision and digest."""
@@ -166,6 +175,13 @@ class SqliteStore:
         self._inode = os.stat(self.path).st_ino
         self._openings += 1
         self._loaded = False
+        self._forget_news()
+
+    def _forget_news(self) -> None:
+        """Those of the file that was: its folder may have been replaced with it."""
+        if self._news is not None:
+            self._news.close()
+            self._news = None
 
     def _follow(self, *, anew: bool = False) -> None:
         """Go over to the file that is at the path now, if ours was replaced, or (`anew`) removed.

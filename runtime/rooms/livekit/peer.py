@@ -14,6 +14,8 @@ from typing import Final, Protocol
 
 from aioice import Candidate
 
+from runtime.net.outbox import Outbox
+from runtime.net.polled import PolledSockets
 from runtime.rooms.livekit.description import Ourselves, Theirs
 from runtime.rooms.livekit.dtls import Dtls, DtlsError, Identity
 from runtime.rooms.livekit.ice import IceAgent
@@ -62,10 +64,12 @@ class Peer:
         identity: Identity,
         ours: Ourselves,
         theirs: Theirs,
+        polled: PolledSockets,
         spawn: Callable[..., object],
     ) -> None:
         self.target = target
         self._user = user
+        self._polled = polled
         self._spawn = spawn
         self._dtls = Dtls(identity, theirs.fingerprint, client=theirs.we_are_client)
         self._candidates = 0
@@ -103,22 +107,21 @@ class Peer:
             self._spawn(self._add(self._trying, candidate))
             self._reachable.set()
 
-    def read(self) -> None:
-        """Take in what came since the last tick."""
-        if self._ice.socket is not None:
-            self._ice.socket.read()
-
-    def send_rtp(self, packet: bytes) -> None:
-        """Protect and send."""
+    def send_rtp(self, packet: bytes, outbox: Outbox) -> None:
+        """Protect and send, with this tick's other packets."""
         srtp, sock = self._dtls.srtp, self._ice.socket
         if self.connected and srtp is not None and sock is not None:
-            sock.send(srtp.protect(packet))
+            wire = srtp.protect(packet)
+            if wire is not None:
+                outbox.add(sock.write, wire)
 
     def send_rtcp(self, compound: bytes) -> None:
         """Protect and send."""
         srtp, sock = self._dtls.srtp, self._ice.socket
         if self.connected and srtp is not None and sock is not None:
-            sock.send(srtp.protect_rtcp(compound))
+            wire = srtp.protect_rtcp(compound)
+            if wire is not None:
+                sock.send(wire)
 
     def send_data(self, record: bytes) -> None:
         """Send data beside media."""
@@ -152,6 +155,7 @@ class Peer:
         agent = IceAgent(
             ours.ufrag,
             ours.password,
+            self._polled,
             self._take,
             lambda: self._fail("the media path is lost"),
             controlling=theirs.we_control,

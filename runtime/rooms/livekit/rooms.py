@@ -13,6 +13,8 @@ import aiohttp
 from runtime.calls.reasons import EndReason
 from runtime.errors import BridgeError
 from runtime.limits import TICK_S
+from runtime.net.outbox import Outbox
+from runtime.net.polled import PolledSockets
 from runtime.rooms.adapter import Leg, Participant, RoomEvents
 from runtime.rooms.livekit.connection import RoomConnection, Shared
 from runtime.rooms.livekit.dtls import new_identity
@@ -38,6 +40,8 @@ class LiveKitRooms:
         self._events = events
         self._calls: dict[str, RoomConnection] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._polled = PolledSockets()
+        self._outbox = Outbox()
         self._shared: Shared | None = None
         self._ticks = 0
 
@@ -48,7 +52,9 @@ class LiveKitRooms:
             connector=aiohttp.TCPConnector(limit=0), cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False
         )
         identity = new_identity(datetime.now(UTC))
-        self._shared = Shared(self._server, http, identity, opus, self._events, self._spawn, KnownMode())
+        self._shared = Shared(
+            self._server, http, identity, opus, self._events, self._spawn, KnownMode(), self._polled, self._outbox
+        )
         try:
             return await self._check(http)
         except BaseException:
@@ -106,12 +112,14 @@ class LiveKitRooms:
 
     def tick(self, now: float) -> None:
         """One 20 ms step of every call."""
+        wall_s = time.time()
+        self._polled.read(now, wall_s)
         connections = list(self._calls.values())
         for connection in connections:
             connection.tick(now)
+        self._outbox.flush()
         self._ticks += 1
         if self._ticks % SLOW_TICKS == 0:
-            wall_s = time.time()
             for connection in connections:
                 connection.handle_timer(now, wall_s)
 

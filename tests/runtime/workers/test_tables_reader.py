@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from runtime.workers.tables_reader import TablesReader
-from schemas.stores import open_tables
+from schemas.stores import SqliteStore, folder_news, open_tables
 from schemas.stores.door import Store
 from schemas.tables.rows import Delta, RoomKind, RuleRow
 from schemas.tables.tables import Tables
@@ -52,7 +53,38 @@ def followed(tmp_path: Path) -> Iterator[Followed]:
     made.store.close()
 
 
-def test_each_revision_arrives_and_is_acknowledged(followed: Followed) -> None:
+@pytest.fixture(params=["told", "looking"])
+def either(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Followed]:
+    """With news of the file, and where there are none."""
+    if request.param == "looking":
+        monkeypatch.setattr(folder_news, "_watch", lambda _folder: -1)
+    made = Followed(tmp_path)
+    yield made
+    made.reader.stop()
+    made.store.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nothing tells of changes")
+def test_nobody_is_woken_while_nothing_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[float] = []
+    look = SqliteStore.data_version
+
+    def counted(store: SqliteStore) -> int:
+        looks.append(time.monotonic())
+        return look(store)
+
+    monkeypatch.setattr(SqliteStore, "data_version", counted)
+    quiet = Followed(tmp_path)
+    quiet.next()
+    time.sleep(1.5)  # two times `POLL_FOR_S` after the first heartbeat at most, and then rest
+    quiet.reader.stop()
+    quiet.store.close()
+    since = looks[-1] - 0.5
+    assert sum(at > since for at in looks) <= 5
+
+
+def test_each_revision_arrives_and_is_acknowledged(either: Followed) -> None:
+    followed = either
     assert followed.next()[1] == 0
     for name in ("a", "b"):
         revision = followed.publish(name)
