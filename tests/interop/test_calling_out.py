@@ -83,7 +83,7 @@ def test_sipp_calls_the_phone_that_waits(tmp_path: Path, transport: str) -> None
     (tmp_path / "speech.ul").write_bytes(SPEECH_PCMU)
     (tmp_path / "to.csv").write_text(f"SEQUENTIAL\n{THEIRS};\n")
     heard, said = tmp_path / "heard.wav", speech(tmp_path / "said.wav", 3.0)
-    with Phone(tmp_path, "--seconds", "30", "--record", str(heard), "-o", "json", transport=transport) as phone:
+    with Phone(tmp_path, "--seconds", "300", "--record", str(heard), "-o", "json", transport=transport) as phone:
         done = sipp(
             f"127.0.0.1:{phone.port}", tmp_path, "-sf", str(SCENARIOS / "uac-g711.xml"), "-inf", "to.csv",
             "-m", "1", "-d", "4000", "-t", transport[0] + "1",
@@ -112,7 +112,7 @@ def test_the_phone_tells_the_keys_that_were_pressed(tmp_path: Path) -> None:
 
 
 def test_a_phone_is_sent_on_and_says_where(tmp_path: Path) -> None:
-    with pair(tmp_path, "--seconds", "30") as (phone, bridge):
+    with pair(tmp_path, "--seconds", "300") as (phone, bridge):
         assert dialled(bridge, "--wait") == f"{THEIRS} answered, and is in room lobby as {IDENTITY}\n"
         done = asked(bridge, "transfer", "--room", "lobby", "--identity", IDENTITY, TO)
         assert done == f"{IDENTITY} was sent on to {TO}\n"
@@ -122,7 +122,7 @@ def test_a_phone_is_sent_on_and_says_where(tmp_path: Path) -> None:
 
 
 def test_a_phone_declines_to_be_sent_on(tmp_path: Path) -> None:
-    with pair(tmp_path, "--seconds", "30", "--decline-transfer", "-o", "json") as (phone, bridge):
+    with pair(tmp_path, "--seconds", "300", "--decline-transfer", "-o", "json") as (phone, bridge):
         dialled(bridge, "--wait")
         words = ["transfer", "--room", "lobby", "--identity", IDENTITY, TO]
         assert f"{IDENTITY} was not sent on: SIP 603 Decline\n" in asked(bridge, *words, code=1)
@@ -202,7 +202,7 @@ def test_the_lesson_on_calling_out_prints_what_it_says(tmp_path: Path) -> None:
         trunk.write_text(trunk.read_text().replace("127.0.0.1:5090", f"127.0.0.1:{port}"))
         options = ["--livekit-api", f"127.0.0.1:{api}"]
         with (
-            Phone(tmp_path, "--seconds", "30", port=port) as phone,
+            Phone(tmp_path, "--seconds", "300", port=port) as phone,
             BridgeProcess(manifests, tmp_path, *options, environment=KEYS) as bridge,
         ):
             dial = ["dial", THEIRS, "--trunk", "carrier", "--room", "lobby"]
