@@ -40,7 +40,7 @@ class PathFinder(Protocol):
 
 
 class CallControl:
-    """One per worker. `drain` has the worker carry out what the switchboard was told, `log(words, **fields)` is news."""
+    """One per worker. `drain` has the worker carry out what was told, `log(words, **fields)` is where news go."""
 
     def __init__(
         self, switchboard: Switchboard, paths: PathFinder, drain: Callable[[], None], log: Callable[..., None]
