@@ -121,7 +121,7 @@ class Call:
 
     def last_words(self, record: CallRecord) -> Sequence[Command]:
         """Whoever waits for something of this call is told that it is over."""
-        return () if self.transfer is None else self.transfer.call_ended()
+        return () if self.transfer is None else self.transfer.call_ended(record)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -154,8 +154,8 @@ class OutboundCall(Call):
     ways: list[tuple[Destination, Path]]
     state: State = State.ENTERING
     participant_id: str = ""
-    rang: bool = False
-    """The room was told that it rings."""
+    tried_until: float = field(default=float("inf"))
+    """When the next way is tried, if nothing at all was heard by this one, on the monotonic clock."""
     settled: bool = False
     """Whoever asked for the call has been told what became of it."""
 

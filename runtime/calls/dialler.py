@@ -1,8 +1,8 @@
 """Calls of ours: from the request to the answer, and why there was none. A core; it works on the board.
 
 A call is in its room before its phone rings, as with LiveKit: whoever is there sees `sip.callStatus` go from `dialing`
-over `ringing` to `active`. Where a trunk has several addresses the next one is tried when one does not answer at all
-or says 503 (RFC 3263 section 4.3); a phone that is busy or declines is not called by another way.
+over `ringing` to `active`. Where a trunk has several addresses the next one is tried when one says nothing at all, or
+503 before it rang (RFC 3263 section 4.3); a phone that rang, is busy or declines is not called by another way.
 """
 
 from __future__ import annotations
@@ -33,6 +33,9 @@ from schemas.tables.rows import Headers, Pairs
 TELLING_STATUSES: Final = frozenset({400, 404, 480, 486, 488})
 """Refusals of which the carrier's own text says more than the reason phrase."""
 
+SILENCE_S: Final = 4.0
+"""How long an address may say nothing, not even 100, before the next one is tried. RFC 3263 would wait for 32 s."""
+
 TOLD_CHARS_MAX: Final = 256
 """How much of such a text is kept."""
 
@@ -52,7 +55,6 @@ class Dialler:
         call_id: str,
         placement: Placement,
         ways: list[tuple[Destination, Path]],
-        revision: int,
         region: str,
         now: Now,
     ) -> Failure | None:
@@ -61,7 +63,7 @@ class Dialler:
         full = self._board.full()
         if full:
             return Failure(FailureKind.UNAVAILABLE, full)
-        record = CallRecord.placed(call_id, placement, revision, region, now.wall)
+        record = CallRecord.placed(call_id, placement, region, now.wall)
         call = self._opening.offer(record, placement, ways, now.mono)
         if isinstance(call, Failure):
             return call
@@ -95,8 +97,8 @@ class Dialler:
                 self._rejected(call, event.response, now)
             case sip.InviteTimedOut():
                 self._board.take_leg(call)
-                words = f"nobody answers SIP at {call.record.source}"
-                self._next_or_end(call, 408, "", EndReason.UNREACHABLE, words, now)
+                if not self._tried_next(call, now):
+                    self._end(call, 408, "", EndReason.UNREACHABLE, _silence(call), now)
 
     def keys_pressed(self, call: Call) -> None:
         """The keys of the request have been pressed: now the call is as any other."""
@@ -104,13 +106,19 @@ class Dialler:
             call.advance(Step.ANSWER)
             self._active(call)
 
-    def ring_out(self, now: Now) -> None:
-        """Give up the phones that have rung long enough."""
+    def handle_timer(self, now: Now) -> None:
+        """Give up the phones that have rung long enough, and the addresses of which nothing is heard."""
         for call in self._board.live_calls():
-            if isinstance(call, OutboundCall) and call.rings_until <= now.mono and call.state in UNDER_WAY:
-                words = f"sip request timed out: {call.orders.called} did not answer for "
-                words += f"{call.orders.ringing_timeout_s:.0f} s"
-                self._board.hang_up(call.id, now, EndReason.NO_ANSWER, words, EndedBy.BRIDGE, sip_status=0)
+            if not isinstance(call, OutboundCall) or call.state not in UNDER_WAY:
+                continue
+            assert call.leg is not None, "an INVITE is out"
+            heard = self._endpoint.is_heard(call.leg)
+            if call.rings_until <= now.mono:
+                self._give_up(call, heard, now)
+            elif call.ways and not heard and call.tried_until <= now.mono:
+                self._endpoint.cancel(call.leg, now.mono)
+                self._board.take_leg(call)
+                self._call_next(call, now)
 
     # -- the phone is called ---------------------------------------------------------------------------------------
 
@@ -129,6 +137,7 @@ class Dialler:
             login=placement.login,
         )
         call.advance(Step.DIAL)
+        call.tried_until = now.mono + SILENCE_S
         self._board.put(call)
         info = self._endpoint.leg_info(call.leg)
         assert info is not None, "just begun"
@@ -141,8 +150,7 @@ class Dialler:
 
     def _ringing(self, call: OutboundCall, response: Response) -> None:
         changes = attributes_from(readable(response.headers.items(), hide_caller=True), _RINGING_NOTHING)
-        if response.status >= 180 and not call.rang:
-            call.rang = True
+        if response.status >= 180 and call.state is State.DIALLING:
             changes[STATUS] = "ringing"
             call.advance(Step.RING)
         if changes:
@@ -195,23 +203,38 @@ class Dialler:
     def _rejected(self, call: OutboundCall, response: Response, now: Now) -> None:
         self._board.take_leg(call)
         status, reason = response.status, _reason_of(response)
+        if status == 503 and call.state is State.DIALLING and self._tried_next(call, now):
+            return
         if status == 503 and parse_name_addr(response.headers.first("To") or "", "To").tag is None:
             # Of the endpoint's own making: whoever answers names his side of the call.
             words = f"{call.record.source} cannot be reached: {reason}"
-            self._next_or_end(call, status, "", EndReason.UNREACHABLE, words, now)
-            return
-        words = f"{call.orders.called} was not reached: SIP {status} {reason}"
-        self._next_or_end(call, status, reason, refusal_reason(status), words, now)
+            self._end(call, status, "", EndReason.UNREACHABLE, words, now)
+        else:
+            words = f"{call.orders.called} was not reached: SIP {status} {reason}"
+            self._end(call, status, reason, refusal_reason(status), words, now)
 
-    def _next_or_end(
-        self, call: OutboundCall, status: int, sip_reason: str, reason: EndReason, words: str, now: Now
-    ) -> None:
-        if call.ways and status in (408, 503):
+    def _tried_next(self, call: OutboundCall, now: Now) -> bool:
+        """Whether there is another way, which is tried then."""
+        if call.ways:
             self._call_next(call, now)
-            return
+        return call.leg is not None
+
+    def _give_up(self, call: OutboundCall, heard: bool, now: Now) -> None:
+        reason, words = EndReason.UNREACHABLE, _silence(call)
+        if heard:
+            reason = EndReason.NO_ANSWER
+            words = f"sip request timed out: {call.orders.called} did not answer for "
+            words += f"{call.orders.ringing_timeout_s:.0f} s"
+        self._board.hang_up(call.id, now, reason, words, EndedBy.BRIDGE, sip_status=0)
+
+    def _end(self, call: OutboundCall, status: int, sip_reason: str, reason: EndReason, words: str, now: Now) -> None:
         call.record = replace(call.record, sip_reason=sip_reason)
         by = EndedBy.CALLEE if sip_reason else EndedBy.NETWORK
         self._board.end(call, now, status, reason, words, by)
+
+
+def _silence(call: OutboundCall) -> str:
+    return f"nobody answers SIP at {call.record.source}"
 
 
 def _uri(user: str, hop: Destination) -> Uri:

@@ -76,7 +76,7 @@ class CallRecord:
         return cls(call_id, sip_call_id, source=source, revision=revision, region=region, created_at=now_wall)
 
     @classmethod
-    def placed(cls, call_id: str, placement: Placement, revision: int, region: str, now_wall: float) -> CallRecord:
+    def placed(cls, call_id: str, placement: Placement, region: str, now_wall: float) -> CallRecord:
         """The record of a call of ours that is about to be made."""
         return cls(
             call_id,
@@ -87,7 +87,7 @@ class CallRecord:
             trunk=placement.trunk.id,
             room=placement.room,
             identity=placement.identity,
-            revision=revision,
+            revision=placement.revision,
             region=region,
             created_at=now_wall,
         )
@@ -117,7 +117,8 @@ class CallRecord:
             return f"call {self._who()}{where}{via} ended after {lasted:.1f} s: {self.words}{by}"
         if self.trunk and not self.rule and self.trunk not in self.words:
             via = f" on Trunk {self.trunk}"
-        return f"call {self._who()}{where}{via} not answered, SIP {self.status}: {self.words}"
+        status = f", SIP {self.status}" if self.status else ""
+        return f"call {self._who()}{where}{via} not answered{status}: {self.words}"
 
     def as_json(self) -> dict[str, Any]:
         """The record for machines; empty and zero fields stay in, so that every line has the same keys."""

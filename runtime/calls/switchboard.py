@@ -131,7 +131,7 @@ class Switchboard(Board):
         """End calls that rang or lasted as long as they may; go on with PINs and transfers."""
         self.reception.handle_timer(now)
         self.ring_out(now)
-        self._dialler.ring_out(now)
+        self._dialler.handle_timer(now)
         self._transfers.handle_timer(now)
         for call in [c for c in self._by_id.values() if c.ends_at <= now.mono]:
             limit_s = call.orders.max_call_duration_s
@@ -146,16 +146,18 @@ class Switchboard(Board):
 
     # -- calls of ours ---------------------------------------------------------------------------------------------
 
-    def place(self, call_id: str, request: DialRequest, numbers: Sequence[str]) -> Placement | Failure:
-        """How a call would be placed by the live tables; `numbers` are its trunk's caller ids."""
+    def place(
+        self, tables: Tables, revision: int, call_id: str, request: DialRequest, numbers: Sequence[str]
+    ) -> Placement | Failure:
+        """How a call would be placed by these tables, which it keeps; `numbers` are its trunk's caller ids by them."""
         pick = int.from_bytes(self._entropy(ID_BYTES))
-        return place(self.tables, request, self._region, call_id, numbers, pick, self._unseal)
+        return place(tables, revision, request, self._region, call_id, numbers, pick, self._unseal)
 
     def dial(
         self, call_id: str, placement: Placement, ways: list[tuple[Destination, Path]], now: Now
     ) -> Failure | None:
         """Place a call by one of these ways, or say why that cannot be begun; else one `DialSettled` follows."""
-        return self._dialler.begin(call_id, placement, ways, self.revision, self._region, now)
+        return self._dialler.begin(call_id, placement, ways, self._region, now)
 
     def room_entered(self, call_id: str, participant_id: str, now: Now) -> None:
         """A call is in its room, whether or not somebody is there to talk to."""

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from runtime.calls.commands import Command, TransferSettled
-from runtime.routing.dial import Failure, TransferReason, Transferred, TransferRequest
+from runtime.calls.record import CallRecord, EndedBy
+from runtime.routing.dial import Failure, FailureKind, TransferReason, Transferred, TransferRequest
 
 
 @dataclass(slots=True)
@@ -17,6 +18,8 @@ class Transfer:
     """`STR_…`."""
     request: TransferRequest
     deadline: float
+    cseq: int
+    """Of the REFER: older ones of this call may still be answered."""
     accepted: bool = False
     """The REFER was taken; news of it come by NOTIFY."""
     settled: bool = False
@@ -40,6 +43,9 @@ class Transfer:
         self.settled = True
         return (TransferSettled(Transferred(self.id, reason, sip_status, sip_reason, failure)),)
 
-    def call_ended(self) -> Sequence[Command]:
-        """The call ended meanwhile: as a rule because the phone went to the other number, so it counts as done."""
-        return self.settle(TransferReason.CALL_ENDED)
+    def call_ended(self, record: CallRecord) -> Sequence[Command]:
+        """The call ended meanwhile. Where the phone hung up it went to the other number, as a rule: that is success."""
+        if record.ended_by in (EndedBy.CALLER, EndedBy.CALLEE):
+            return self.settle(TransferReason.CALL_ENDED)
+        words = f"the call ended before the transfer did: {record.words}"
+        return self.settle(TransferReason.CANCELED, failure=Failure(FailureKind.CANCELED, words))

@@ -49,11 +49,11 @@ class Transfers:
         policy = call.orders.policy
         headers = merged(headers_from(call.attributes, policy), settable(request.headers))
         assert call.leg is not None, "an active call has one"
-        sent = self._endpoint.request(call.leg, "REFER", now.mono, [("Refer-To", request.refer_to), *headers])
-        if not sent:
+        cseq = self._endpoint.request(call.leg, "REFER", now.mono, [("Refer-To", request.refer_to), *headers])
+        if not cseq:
             return Failure(FailureKind.FAILED_PRECONDITION, "the call is being hung up")
         deadline = now.mono + request.ringing_timeout_s
-        call.transfer = Transfer(random_id("STR", entropy), request, deadline)
+        call.transfer = Transfer(random_id("STR", entropy), request, deadline, cseq)
         if request.dialtone:
             self._board.do(RingPhone(call.id, on=True))
         return call.transfer.id
@@ -61,7 +61,7 @@ class Transfers:
     def refer_answered(self, event: sip.RequestAnswered, now: Now) -> None:
         """The phone took the REFER, or not."""
         call = self._board.of_leg(event.leg)
-        if call is None or call.transfer is None or event.method != "REFER" or call.transfer.accepted:
+        if call is None or call.transfer is None or event.cseq != call.transfer.cseq or call.transfer.accepted:
             return
         transfer, response = call.transfer, event.response
         if response is None:
@@ -77,9 +77,10 @@ class Transfers:
     def notified(self, leg: int | None, request: Request, now: Now) -> int:
         """A NOTIFY; the status to answer it with."""
         call = self._board.of_leg(leg) if leg is not None else None
-        if (request.headers.first("Event") or "").partition(";")[0].strip().lower() != "refer":
+        package, _, params = (request.headers.first("Event") or "").partition(";")
+        if package.strip().lower() != "refer":
             return 489
-        if call is None or call.transfer is None:
+        if call is None or call.transfer is None or _is_of_older(params, call.transfer.cseq):
             return 481
         transfer = call.transfer
         transfer.accepted = True  # it may overtake the 202
@@ -115,12 +116,16 @@ class Transfers:
     def _find(self, request: TransferRequest) -> Call | Failure:
         wanted = request.room, request.identity
         found = [call for call in self._board.live_calls() if (call.record.room, call.record.identity) == wanted]
+        active = [call for call in found if call.state is State.ACTIVE]
+        if len(active) > 1:
+            words = f"{len(active)} calls of {request.identity} are in room {request.room}: give them identities"
+            return Failure(FailureKind.FAILED_PRECONDITION, words)
         if not found:
             words = f"no SIP session associated with participant: this bridge has no call of {request.identity} "
             return Failure(FailureKind.NOT_FOUND, f"{words}in room {request.room}")
-        if found[0].state is not State.ACTIVE:
+        if not active:
             return Failure(FailureKind.FAILED_PRECONDITION, "the call has not been answered yet")
-        return found[0]
+        return active[0]
 
     def _done(self, call: Call, transfer: Transfer, status: int, reason: str, now: Now) -> None:
         if transfer.done:
@@ -155,6 +160,13 @@ def _fragment(body: bytes) -> tuple[int, str] | None:
     if version.upper() != "SIP/2.0" or len(code) != 3 or not (code.isascii() and code.isdigit()):
         return None
     return int(code), "".join(c for c in reason.strip() if c.isprintable())
+
+
+def _is_of_older(params: str, cseq: int) -> bool:
+    """Whether an `id` names a REFER before this one (RFC 3515 section 2.4.6); one that was challenged counts on."""
+    found = (param.partition("=") for param in params.split(";"))
+    named = [value.strip() for name, _, value in found if name.strip().lower() == "id"]
+    return bool(named) and named[0].isascii() and named[0].isdecimal() and int(named[0][:10]) < cseq
 
 
 def _is_over(request: Request) -> bool:

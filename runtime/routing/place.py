@@ -37,6 +37,8 @@ INLINE: Final = ""
 class Placement(Orders):
     """A call to be placed, and how. `hops` are tried in order; the Request-URI is made of `user` and a hop."""
 
+    revision: int
+    """Of the tables that say so."""
     called: str
     """The number, as records and the room may show it."""
     caller: str
@@ -66,6 +68,7 @@ def caller_ids(tables: Tables, trunk: str) -> tuple[str, ...]:
 
 def place(
     tables: Tables,
+    revision: int,
     request: DialRequest,
     region: str,
     call_id: str,
@@ -94,7 +97,7 @@ def place(
     login = _login(trunk, outbound, request, unseal)
     if isinstance(login, Failure):
         return login
-    return _placement(trunk, outbound, request, call_id, hops, caller, login)
+    return replace(_placement(trunk, outbound, request, call_id, hops, caller, login), revision=revision)
 
 
 def _placement(
@@ -126,6 +129,7 @@ def _placement(
         ringing_timeout_s=request.ringing_timeout_s,
         room_codec=media.room_codec or "auto",
         room_settings=ROOM_DEFAULTS,
+        revision=0,
         called=shown,
         caller=caller,
         user=request.request_uri.user if request.request_uri is not None else request.call_to,

@@ -192,10 +192,16 @@ class Endpoint:
         headers: Pairs = (),
         body: bytes = b"",
         content_type: str = "",
-    ) -> bool:
-        """Send INFO, UPDATE, OPTIONS, … within the dialog; `RequestAnswered` tells the outcome."""
+    ) -> int:
+        """Send INFO, UPDATE, OPTIONS, … within the dialog: its CSeq, which `RequestAnswered` names; 0 where none is."""
         found = self._core.legs.get(leg)
-        return found is not None and self._uac_requests.request(found, method, now, headers, body, content_type)
+        return 0 if found is None else self._uac_requests.request(found, method, now, headers, body, content_type)
+
+    def is_heard(self, leg: int) -> bool:
+        """Whether anything was said to an INVITE of ours, 100 at least."""
+        found = self._core.legs.get(leg)
+        own = None if found is None else found.own_invite
+        return own is None or own.has_provisional
 
     # What is known
 

@@ -153,11 +153,12 @@ class ReinviteRejected:
 
 @dataclass(frozen=True, slots=True)
 class RequestAnswered:
-    """The final response to `request(leg, method, …)`; None when none came within 64*T1."""
+    """The final response to `request(leg, method, …)`, which gave this CSeq; None when none came within 64*T1."""
 
     leg: int
     method: str
     response: Response | None
+    cseq: int
 
 
 @dataclass(frozen=True, slots=True)

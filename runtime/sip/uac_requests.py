@@ -69,22 +69,24 @@ class UacRequests:
         outgoing = self.build(dialog, "BYE", dialog.next_cseq())
         self._core.ask(outgoing, now, on_response=ignore_response, on_timeout=ignore_timeout)
 
-    def request(self, leg: Leg, method: str, now: float, headers: Pairs, body: bytes, content_type: str) -> bool:
-        """INFO, UPDATE, OPTIONS, … within the dialog; False where there is none."""
+    def request(self, leg: Leg, method: str, now: float, headers: Pairs, body: bytes, content_type: str) -> int:
+        """INFO, UPDATE, OPTIONS, … within the dialog: its CSeq, 0 where there is no dialog."""
         assert method not in ("INVITE", "ACK", "CANCEL", "BYE"), "these have commands of their own"
         dialog = leg.dialog
         if dialog is None or not dialog.local_tag or leg.is_leaving or leg.held_bye is not None:
-            return False
-        outgoing = self.build(dialog, method, dialog.next_cseq(), headers=headers, body=body, content_type=content_type)
-        self._start(leg, dialog, outgoing, now)
-        return True
+            return 0
+        cseq = dialog.next_cseq()
+        outgoing = self.build(dialog, method, cseq, headers=headers, body=body, content_type=content_type)
+        self._start(leg, dialog, outgoing, cseq, now)
+        return cseq
 
-    def _start(self, leg: Leg, dialog: Dialog, outgoing: Outgoing, now: float) -> None:
+    def _start(self, leg: Leg, dialog: Dialog, outgoing: Outgoing, cseq: int, now: float) -> None:
+        """`cseq` is that of the first try."""
         self._core.ask(
             outgoing,
             now,
-            on_response=partial(self._answered, leg, dialog, outgoing),
-            on_timeout=partial(self._timed_out, leg, outgoing.request.method),
+            on_response=partial(self._answered, leg, dialog, outgoing, cseq),
+            on_timeout=partial(self._timed_out, leg, outgoing.request.method, cseq),
         )
 
     def _start_bye(self, leg: Leg, dialog: Dialog, outgoing: Outgoing, now: float) -> None:
@@ -117,21 +119,23 @@ class UacRequests:
         if not leg.is_ended:
             self._core.end(leg, now)
 
-    def _answered(self, leg: Leg, dialog: Dialog, outgoing: Outgoing, incoming: IncomingResponse, now: float) -> None:
+    def _answered(
+        self, leg: Leg, dialog: Dialog, outgoing: Outgoing, cseq: int, incoming: IncomingResponse, now: float
+    ) -> None:
         if incoming.status < 200 or leg.is_ended:
             return
         again = self._challenged(leg, dialog, outgoing, incoming)
         if again is not None:
-            self._start(leg, dialog, again, now)
+            self._start(leg, dialog, again, cseq, now)
             return
         method = outgoing.request.method
         if incoming.status < 300 and method in TARGET_REFRESH:
             dialog.refresh_target(incoming.response.headers)
-        self._core.events.append(RequestAnswered(leg.handle, method, incoming.response))
+        self._core.events.append(RequestAnswered(leg.handle, method, incoming.response, cseq))
 
-    def _timed_out(self, leg: Leg, method: str, now: float) -> None:
+    def _timed_out(self, leg: Leg, method: str, cseq: int, now: float) -> None:
         if not leg.is_ended:
-            self._core.events.append(RequestAnswered(leg.handle, method, None))
+            self._core.events.append(RequestAnswered(leg.handle, method, None, cseq))
 
 
 def ignore_response(incoming: IncomingResponse, now: float) -> None:

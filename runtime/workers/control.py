@@ -27,6 +27,7 @@ from runtime.routing.dial import (
 from runtime.routing.place import TRANSPORTS, Placement, caller_ids
 from runtime.sip.path import PORT_DEFAULT, TRANSPORT_DEFAULT, Address, Path
 from schemas.ids import random_id
+from schemas.tables.tables import Tables
 
 ID_BYTES = 16
 
@@ -57,9 +58,10 @@ class CallControl:
 
     async def dial(self, request: DialRequest) -> Dialled | Failure:
         """Place a call; see `runtime.api.livekit.control`."""
-        numbers = await self._numbers_of(request.trunk) if request.trunk and not request.caller else ()
+        tables, revision = self._switchboard.tables, self._switchboard.revision  # the call keeps them, whatever comes
+        numbers = await self._numbers_of(tables, request.trunk) if request.trunk and not request.caller else ()
         call_id = random_id("SCL", os.urandom(ID_BYTES))
-        placement = self._switchboard.place(call_id, request, numbers)
+        placement = self._switchboard.place(tables, revision, call_id, request, numbers)
         if isinstance(placement, Failure):
             return placement
         ways = await self._ways(placement)
@@ -105,12 +107,11 @@ class CallControl:
 
     # -- what takes time -------------------------------------------------------------------------------------------
 
-    async def _numbers_of(self, trunk: str) -> Sequence[str]:
+    async def _numbers_of(self, tables: Tables, trunk: str) -> Sequence[str]:
         """A trunk's caller ids: a pass over all numbers, once for each trunk and revision."""
         known = self._numbers.get(trunk)
         if known is not None:
             return known
-        tables = self._switchboard.tables
         found = await asyncio.to_thread(caller_ids, tables, trunk)
         if tables is self._switchboard.tables and tables.trunk(trunk) is not None:
             self._numbers[trunk] = found
@@ -120,8 +121,8 @@ class CallControl:
         """Where the call may go, the first hop's first address first."""
         found: list[tuple[Destination, Path]] = []
         unknown: list[str] = []
-        for hop in placement.hops:
-            addresses = await resolve(hop.host)
+        looked_up = await asyncio.gather(*(resolve(hop.host) for hop in placement.hops))
+        for hop, addresses in zip(placement.hops, looked_up, strict=True):
             if not addresses:
                 unknown.append(hop.host)
             for address in addresses:

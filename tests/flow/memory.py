@@ -160,7 +160,13 @@ class World:
     def place(self, call_id: str = "SCL_ours", **request: object) -> Failure | None:
         """Have the bridge call somebody; what became of it is in `dialled`, by the call's id."""
         wanted = DialRequest(**{"call_to": "+15550109999", "room": "lobby", "trunk": "default/out", **request})  # type: ignore[arg-type]
-        placement = self.switchboard.place(call_id, wanted, caller_ids(self.switchboard.tables, wanted.trunk))
+        placement = self.switchboard.place(
+            self.switchboard.tables,
+            self.switchboard.revision,
+            call_id,
+            wanted,
+            caller_ids(self.switchboard.tables, wanted.trunk),
+        )
         if isinstance(placement, Failure):
             return placement
         ways = [(hop, Path("udp", BRIDGE, (hop.host, hop.port or 5060))) for hop in placement.hops]

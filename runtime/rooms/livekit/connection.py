@@ -124,7 +124,8 @@ class RoomConnection:
     def handle_timer(self, now: float, wall_s: float) -> None:
         """What is due, several times a second."""
         self._signalling.handle_timer(now)
-        for peer in self._peers.values():
+        self._drain()
+        for peer in list(self._peers.values()):  # one that fails takes the others away
             peer.handle_timer()
         sending = self._peers.get(Target.PUBLISHER)
         if sending is not None and sending.connected:

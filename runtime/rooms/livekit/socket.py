@@ -92,13 +92,12 @@ class SignalSocket:
             await self._read(opened)
 
     async def _read(self, opened: aiohttp.ClientWebSocketResponse) -> None:
-        if self._over:
-            await opened.close()
+        while self._waiting:  # what comes meanwhile goes behind it
+            await self._send(opened, self._waiting.pop(0))
+        if self._over:  # the call was given up while this was opened, and has said goodbye by now
+            await self._close(opened)
             return
         self._socket = opened
-        waiting, self._waiting = self._waiting, []
-        for data in waiting:
-            await self._send(opened, data)
         async for message in opened:
             if message.type == aiohttp.WSMsgType.BINARY:
                 self._user.socket_received(self, message.data)

@@ -57,9 +57,9 @@ def test_a_request_of_ours_and_its_answer():
 def test_a_request_of_ours_that_nobody_answers():
     raw = Raw()
     leg, _ = raw.answered()
-    raw.endpoint.request(leg, "OPTIONS", raw.now)
+    cseq = raw.endpoint.request(leg, "OPTIONS", raw.now)
     raw.wait(32.0)
-    assert raw.events() == [RequestAnswered(leg, "OPTIONS", None)]
+    assert raw.events() == [RequestAnswered(leg, "OPTIONS", None, cseq)]
     assert raw.endpoint.leg_count == 1
 
 
