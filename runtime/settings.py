@@ -73,6 +73,8 @@ class BridgeSettings:
     """How long a stopping bridge lets live calls go on."""
     livekit: LiveKitServer | None = None
     livekit_api: LiveKitApi | None = None
+    dial_anywhere: bool = False
+    """Requests may call by trunks and hosts that are nowhere declared."""
     records: Path | None = None
     play: Path | None = None
     record: Path | None = None

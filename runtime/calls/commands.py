@@ -134,7 +134,14 @@ class TransferSettled:
 
 @dataclass(frozen=True, slots=True)
 class TrustSource:
-    """Somebody at this address knows the password of a trunk, or is called by us: it is no stranger."""
+    """Somebody at this address knows the password of a trunk: it is no stranger, though no trunk names it."""
+
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectAnswers:
+    """Somebody at this address is called: what belongs to that call is no stranger's."""
 
     address: str
 
@@ -159,6 +166,7 @@ Command = (
     | SetAttributes
     | ShowHeaders
     | TrustSource
+    | ExpectAnswers
     | DialSettled
     | TransferSettled
     | EndCall

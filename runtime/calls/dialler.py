@@ -12,7 +12,7 @@ from typing import Final
 
 from runtime.calls.board import ACTIVE, STATUS, Board, Now
 from runtime.calls.call import UNDER_WAY, Call, OutboundCall, State, Step
-from runtime.calls.commands import DialSettled, JoinRoom, OpenLeg, PressKeys, SetAttributes, ShowHeaders, TrustSource
+from runtime.calls.commands import DialSettled, ExpectAnswers, JoinRoom, OpenLeg, PressKeys, SetAttributes, ShowHeaders
 from runtime.calls.negotiate import agreed
 from runtime.calls.opening import Opening
 from runtime.calls.reasons import EndReason, refusal_reason
@@ -143,8 +143,8 @@ class Dialler:
         assert info is not None, "just begun"
         call.record = replace(call.record, sip_call_id=info.call_id, source=path.remote[0])
         self._board.do(
-            # Whoever is called is no stranger, or at a stranger's rate the answers to ten calls would be lost.
-            TrustSource(path.remote[0]),
+            # At a stranger's rate the answers to ten calls would be lost.
+            ExpectAnswers(path.remote[0]),
             SetAttributes(call.id, (("sip.callIDFull", info.call_id),)),
         )
 

@@ -108,7 +108,10 @@ class CallRecord:
         return replace(self, ended_at=now_wall, status=status, reason=reason, words=words, ended_by=by)
 
     def line(self) -> str:
-        """One line for people: who called whom, what became of it, and why."""
+        """One line for people: who called whom, what became of it, and why. Nothing in it steers a terminal."""
+        return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in self._line())
+
+    def _line(self) -> str:
         where = f" room {self.room}" if self.room else ""
         via = f" by {self.rule}" if self.rule else ""
         if self.answered_at:

@@ -43,7 +43,7 @@ OPTIONS_HEADERS = (("Accept", "application/sdp"),)
 class Switchboard(Board):
     """All calls of one bridge. `reserve_ports` gives a bound pair for a local address, or says why not.
 
-    `unseal` opens the secrets in the tables.
+    `unseal` opens the secrets in the tables. `anywhere`: requests may call by trunks and hosts of their own.
     """
 
     def __init__(
@@ -53,6 +53,8 @@ class Switchboard(Board):
         entropy: Callable[[int], bytes],
         region: str = "",
         unseal: Unseal = unseals_nothing,
+        *,
+        anywhere: bool = False,
     ) -> None:
         super().__init__(endpoint, Opening(reserve_ports, entropy))
         self.reception = Reception(self, endpoint, self._opening, entropy, region, unseal)
@@ -61,6 +63,7 @@ class Switchboard(Board):
         self._unseal = unseal
         self._entropy = entropy
         self._region = region
+        self._anywhere = anywhere
 
     # -- what the worker tells -------------------------------------------------------------------------------------
 
@@ -151,7 +154,8 @@ class Switchboard(Board):
     ) -> Placement | Failure:
         """How a call would be placed by these tables, which it keeps; `numbers` are its trunk's caller ids by them."""
         pick = int.from_bytes(self._entropy(ID_BYTES))
-        return place(tables, revision, request, self._region, call_id, numbers, pick, self._unseal)
+        region, unseal, anywhere = self._region, self._unseal, self._anywhere
+        return place(tables, revision, request, region, call_id, numbers, pick, unseal, anywhere=anywhere)
 
     def dial(
         self, call_id: str, placement: Placement, ways: list[tuple[Destination, Path]], now: Now

@@ -16,9 +16,11 @@ from runtime.calls.record import EndedBy
 from runtime.calls.transfer import Transfer
 from runtime.routing.dial import Failure, FailureKind, TransferReason, TransferRequest
 from runtime.routing.headers import headers_from, merged, settable
+from runtime.routing.place import not_allowed
 from runtime.sip import events as sip
 from runtime.sip.endpoint import Endpoint
 from runtime.sip.message import Request, Response
+from runtime.sip.uri import TelUri, parse_uri
 from schemas.ids import random_id
 
 LEAVES_AFTER_S = 1.0
@@ -46,6 +48,9 @@ class Transfers:
                 return under_way.id
             words = f"the call is being transferred to {under_way.request.refer_to} already"
             return Failure(FailureKind.INVALID_ARGUMENT, words)
+        refusal = _not_allowed(call, request.refer_to)
+        if refusal:
+            return Failure(FailureKind.FAILED_PRECONDITION, refusal)
         policy = call.orders.policy
         headers = merged(headers_from(call.attributes, policy), settable(request.headers))
         assert call.leg is not None, "an active call has one"
@@ -148,6 +153,21 @@ class Transfers:
         """The phone hears its room again."""
         if transfer.is_open and transfer.request.dialtone:
             self._board.do(RingPhone(call.id, on=False))
+
+
+def _not_allowed(call: Call, refer_to: str) -> str:
+    """Why a trunk that is guarded against toll fraud may not send a call there; "" where it may.
+
+    The phone dials it at the carrier's expense or ours: the guard is the same as for calls.
+    """
+    outbound = call.orders.trunk.outbound
+    if outbound is None or not outbound.allowed_destinations:
+        return ""
+    uri = parse_uri(refer_to.removeprefix("<").removesuffix(">"))
+    words = not_allowed(outbound, uri.number if isinstance(uri, TelUri) else uri.user or "")
+    if not words and uri.params:
+        words = f"{refer_to}: parameters may mean another number"
+    return f"Trunk {call.orders.trunk.id} may not refer to {words}" if words else ""
 
 
 def _fragment(body: bytes) -> tuple[int, str] | None:

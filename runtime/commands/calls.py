@@ -76,6 +76,11 @@ def is_loopback(url: str) -> bool:
         return False
 
 
+def _plain(text: str) -> str:
+    """A stranger's words without what could steer a terminal."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
 def _show(found: dict[str, Any]) -> None:
     console = Console(markup=False, emoji=False)  # a caller's name is no markup, whatever it looks like
     if not found["live"]:
@@ -83,14 +88,16 @@ def _show(found: dict[str, Any]) -> None:
     live = Table("call", "from", "to", "room", "since", title=f"live calls: {len(found['live'])}", title_justify="left")
     for record in found["live"]:
         since = f"{max(0.0, time.time() - record['answeredAt']):.0f} s" if record["answeredAt"] else record["state"]
-        live.add_row(record["callId"], record["from"], record["to"], record["room"] or f"({record['state']})", since)
+        room = record["room"] or f"({record['state']})"
+        live.add_row(*map(_plain, (record["callId"], record["from"], record["to"], room)), since)
     if found["live"]:
         console.print(live)
     ended = found["recent"][-RECENT_SHOWN:]
     if ended:
         recent = Table("from", "to", "room", "SIP", "why", title="ended last", title_justify="left")
         for record in reversed(ended):
-            recent.add_row(record["from"], record["to"], record["room"], str(record["sipStatus"]), record["words"])
+            told = record["from"], record["to"], record["room"], str(record["sipStatus"]), record["words"]
+            recent.add_row(*map(_plain, told))
         console.print(recent)
     counts = f"{found['admitted']} admitted, {found['challenged']} asked for a password, {found['refused']} refused"
     console.print(f"revision {found['revision']}, {counts}")

@@ -49,6 +49,12 @@ NEIGHBOURHOODS = 4_096
 TRUSTED_S = 3_600.0
 """How long an address that has proven a trunk's password is no stranger; each call that does so begins it anew."""
 
+EXPECTED_S = 3_600.0
+"""How long an address that was called may answer at a known source's rate; each call begins it anew."""
+
+EXPECTED_MAX = 10_000
+"""Such addresses; beyond that the one that was called longest ago answers at a stranger's rate."""
+
 SOURCES_MAX = 10_000
 """Addresses remembered; beyond that the one that was quiet longest is forgotten."""
 
@@ -85,6 +91,7 @@ class SourceGate:
         self._sources: OrderedDict[str, _Source] = OrderedDict()
         self._edits = 0
         self._trusted_until: OrderedDict[str, float] = OrderedDict()
+        self._expected_until: OrderedDict[str, float] = OrderedDict()
         self._strangers = TokenBucket(STRANGERS_INVITES_PER_S, STRANGERS_INVITES_BURST, 0.0)
         self._neighbourhoods: dict[int, TokenBucket] = {}
         self._key = key
@@ -106,6 +113,16 @@ class SourceGate:
         self._trusted_until.move_to_end(address)
         self._source(address, now).trusted_until = now + TRUSTED_S
 
+    def expect(self, address: str, now: float) -> None:
+        """Somebody there is called: its answers, and what belongs to the call, come at a known source's rate.
+
+        Only they: whoever is called may call us no more often than before, or calling somebody would let him in.
+        """
+        if address not in self._expected_until and len(self._expected_until) >= EXPECTED_MAX:
+            self._expected_until.popitem(last=False)
+        self._expected_until[address] = now + EXPECTED_S
+        self._expected_until.move_to_end(address)
+
     def knows(self, address: str, now: float) -> bool:
         """Whether a trunk names the address, or it has proven a password."""
         return self._source(address, now).is_known(now)
@@ -122,9 +139,12 @@ class SourceGate:
         source = self._source(address, now)
         if source.is_known(now):
             return self._refuses_known(data, source, now)
+        head = data[:HEAD_BYTES]
+        if now < self._expected_until.get(address, now) and _is_of_a_call(head):
+            return None if source.answers(now) else "source-rate"
         if not source.messages(now):
             return "stranger-rate"
-        return self._refuses_stranger(data[:HEAD_BYTES], address, source, now)
+        return self._refuses_stranger(head, address, source, now)
 
     def _refuses_known(self, data: bytes, source: _Source, now: float) -> str | None:
         if not data.strip(KEEP_ALIVE):
@@ -176,6 +196,11 @@ class SourceGate:
         return found
 
 
+def _is_of_a_call(head: bytes) -> bool:
+    """Whether it is an answer, or a request within a dialog."""
+    return head.startswith(b"SIP/2.0 ") or _IN_DIALOG.search(head) is not None
+
+
 class _Source:
     """What is remembered of one address."""
 
@@ -193,6 +218,10 @@ class _Source:
     def messages(self, now: float) -> bool:
         """Whether one more message is within the rate."""
         return (self._known_rate if self.is_known(now) else self._stranger_rate).take(now)
+
+    def answers(self, now: float) -> bool:
+        """Whether one more of what a called phone sends is within the rate."""
+        return self._known_rate.take(now)
 
     def rest_s(self, now: float) -> float:
         """How long until one more message is."""

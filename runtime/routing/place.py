@@ -16,6 +16,8 @@ from runtime.routing.orders import Orders, laws_of, media_timeout_s, takes_digit
 from runtime.routing.route import livekit_trunk_id
 from runtime.sip.auth.client import Login
 from runtime.sip.auth.digest import ALGORITHMS
+from runtime.sip.path import PORT_DEFAULT
+from schemas.ids import is_e164
 from schemas.seal import OUTBOUND_PASSWORD, Place, Unseal
 from schemas.tables.media import merged_media
 from schemas.tables.naming import display_name, identity, masked
@@ -75,15 +77,25 @@ def place(
     numbers: Sequence[str],
     pick: int,
     unseal: Unseal,
+    *,
+    anywhere: bool = False,
 ) -> Placement | Failure:
-    """How this call is made. `numbers` are the trunk's caller ids; `pick`, a large random number, takes one."""
+    """How this call is made. `numbers` are the trunk's caller ids; `pick`, a large random number, takes one.
+
+    `anywhere`: a request may name a trunk or a host of its own, which nothing that is declared guards.
+    """
     trunk = _trunk_of(tables, request)
     if isinstance(trunk, Failure):
         return trunk
     outbound = trunk.outbound
     assert outbound is not None, "only trunks that place calls are found"
     hops = (request.request_uri,) if request.request_uri is not None else _hops(outbound)
-    refusal = _not_here(trunk, region) or _not_there(trunk, outbound, request) or _not_so(trunk, hops, request)
+    refusal = (
+        (None if anywhere else _not_declared(trunk, outbound, request))
+        or _not_here(trunk, region)
+        or _not_there(trunk, outbound, request)
+        or _not_so(trunk, hops, request)
+    )
     if refusal is not None:
         return refusal
     caller = request.caller or _picked(numbers, pick)
@@ -187,6 +199,21 @@ def _inline(trunk: InlineTrunk) -> TrunkRow:
 # -- whether it may ----------------------------------------------------------------------------------------------------
 
 
+def _not_declared(trunk: TrunkRow, outbound: Outbound, request: DialRequest) -> Failure | None:
+    """Closed by default: what a Trunk's limits and `allowedDestinations` guard, a request must not go by."""
+    hint = "declare a Trunk for it, or start the bridge with --dial-anywhere"
+    if trunk.id == INLINE:
+        return _failed(f"requests may not bring a trunk of their own to this bridge: {hint}")
+    asked = request.request_uri
+    if asked is None or _place_of(asked) in {_place_of(hop) for hop in _hops(outbound)}:
+        return None
+    return _failed(f"sip_request_uri names {asked.host}, which is no address of {_named(trunk)}: {hint}")
+
+
+def _place_of(hop: Destination) -> tuple[str, int]:
+    return hop.host.lower(), hop.port or PORT_DEFAULT
+
+
 def _not_here(trunk: TrunkRow, region: str) -> Failure | None:
     if not trunk.regions or region in trunk.regions:
         return None
@@ -196,15 +223,28 @@ def _not_here(trunk: TrunkRow, region: str) -> Failure | None:
 
 def _not_there(trunk: TrunkRow, outbound: Outbound, request: DialRequest) -> Failure | None:
     """Toll fraud is guarded against by what is dialled, whichever field says so."""
-    if not outbound.allowed_destinations:
-        return None
-    allowed = compile_numbers(outbound.allowed_destinations)
-    dialled = [request.call_to] if request.request_uri is None else [request.call_to, request.request_uri.user]
+    dialled = [request.call_to, request.to_user or request.call_to]
+    if request.request_uri is not None:
+        dialled.append(request.request_uri.user)
     for number in dialled:
-        if allowed.rank(received_number(number)) is None:
-            words = f"{_named(trunk)} may not call {number}: it fits none of outbound.allowedDestinations"
-            return _failed(words)
+        words = not_allowed(outbound, number)
+        if words:
+            return _failed(f"{_named(trunk)} may not call {words}")
     return None
+
+
+def not_allowed(outbound: Outbound, number: str) -> str:
+    """Why a trunk may not call or refer to a number, "" where it may.
+
+    What is judged is what is dialled, to the letter: carriers read things into parameters, separators and short codes.
+    """
+    if not outbound.allowed_destinations:
+        return ""
+    if not is_e164(number):
+        return f"{number}: only numbers like +14155550100 can be held against outbound.allowedDestinations"
+    if compile_numbers(outbound.allowed_destinations).rank(number) is None:
+        return f"{number}: it fits none of outbound.allowedDestinations"
+    return ""
 
 
 def _not_so(trunk: TrunkRow, hops: Sequence[Destination], request: DialRequest) -> Failure | None:
@@ -253,7 +293,7 @@ def _from(request: DialRequest, outbound: Outbound, caller: str) -> NamedAddress
 
 def _login(trunk: TrunkRow, outbound: Outbound, request: DialRequest, unseal: Unseal) -> Login | Failure | None:
     asked = request.request_uri
-    if asked is not None and asked.host.lower() not in {hop.host.lower() for hop in _hops(outbound)}:
+    if asked is not None and _place_of(asked) not in {_place_of(hop) for hop in _hops(outbound)}:
         return None  # a password is shown to the trunk's own addresses alone, whoever else is called by its name
     if trunk.id == INLINE:
         inline = request.inline

@@ -57,6 +57,7 @@ class Bridge:
             log,
             f"dialplane/{version}",
             self._unsealer,
+            anywhere=settings.dial_anywhere,
         )
         self._worker.rooms = self._rooms = self._make_rooms(settings)
         self._recent: deque[dict[str, Any]] = deque(maxlen=RECENT_RECORDS_MAX)

@@ -10,6 +10,7 @@ from runtime.calls.commands import (
     Command,
     DialSettled,
     EndCall,
+    ExpectAnswers,
     HushPrompt,
     JoinRoom,
     OpenLeg,
@@ -57,6 +58,8 @@ class Carrier:
                 self._in_room(command)
             case TrustSource():
                 self.gate.trust(command.address, time.monotonic())
+            case ExpectAnswers():
+                self.gate.expect(command.address, time.monotonic())
             case DialSettled():
                 self.control.dial_settled(command.call_id, command.outcome)
             case TransferSettled():

@@ -57,12 +57,14 @@ class Worker:
         log: Callable[..., None],
         user_agent: str,
         unseal: Unseal = unseals_nothing,
+        *,
+        anywhere: bool = False,
     ) -> None:
         self.sip = SipSockets(self)
         self.endpoint = Endpoint(
             EndpointConfig(user_agent, allow=ALLOWED), os.urandom, self.sip, self._welcomes, self._turns_away
         )
-        self.switchboard = Switchboard(self.endpoint, ports.reserve, os.urandom, region, unseal)
+        self.switchboard = Switchboard(self.endpoint, ports.reserve, os.urandom, region, unseal, anywhere=anywhere)
         self.port_pairs = len(ports)
         self.control = CallControl(self.switchboard, self.sip, self._drain, log)
         self.legs = PhoneLegs()

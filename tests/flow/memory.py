@@ -15,6 +15,7 @@ from runtime.calls.commands import (
     Command,
     DialSettled,
     EndCall,
+    ExpectAnswers,
     HushPrompt,
     JoinRoom,
     OpenLeg,
@@ -104,7 +105,14 @@ class World:
     """One bridge, its callers, the time, and a seed for everything that is random."""
 
     def __init__(
-        self, tables: Tables, revision: int = 1, region: str = "", seed: int = 0, unseal: Unseal = unseals_nothing
+        self,
+        tables: Tables,
+        revision: int = 1,
+        region: str = "",
+        seed: int = 0,
+        unseal: Unseal = unseals_nothing,
+        *,
+        anywhere: bool = False,
     ) -> None:
         self.random = Random(seed)
         self.now = 100.0
@@ -115,7 +123,9 @@ class World:
             welcomes=self._welcomes,
             turns_away=self._turns_away,
         )
-        self.switchboard = Switchboard(self.endpoint, self._reserve, self.random.randbytes, region, unseal)
+        self.switchboard = Switchboard(
+            self.endpoint, self._reserve, self.random.randbytes, region, unseal, anywhere=anywhere
+        )
         self.switchboard.use_tables(tables, revision)
         self.rooms = EmbeddedRooms(self)
         self.booth = Booth(lambda call_id: self.switchboard.prompt_played(call_id, self.moment))
@@ -124,6 +134,7 @@ class World:
         self.records: list[CallRecord] = []
         self.entries: dict[str, str] = {}
         self.trusted: list[str] = []
+        self.expected: list[str] = []
         self.dialled: dict[str, Dialled | Failure] = {}
         self.transferred: list[Transferred] = []
         self.shown_headers: dict[str, dict[str, str]] = {}
@@ -151,9 +162,9 @@ class World:
         self.callers.append(made)
         return made
 
-    def callee(self, address: str = "198.51.100.9", number: str = "+15550109999") -> Callee:
-        """A phone that waits to be called at this address, port 5060."""
-        made = Callee(self, (address, 5060), number)
+    def callee(self, address: str = "198.51.100.9", number: str = "+15550109999", port: int | None = None) -> Callee:
+        """A phone that waits to be called at this address, port 5060 where none is given."""
+        made = Callee(self, (address, port or 5060), number)
         self.callers.append(made)
         return made
 
@@ -265,6 +276,8 @@ class World:
                 self.rooms.digit(command.call_id, command.digit, self.now)
             case TrustSource():
                 self.trusted.append(command.address)
+            case ExpectAnswers():
+                self.expected.append(command.address)
             case PressKeys():
                 self.legs[command.call_id].send_digits(command.digits, self.now)
             case RingPhone():

@@ -83,14 +83,14 @@ def test_a_phone_is_called_from_its_room_and_answers() -> None:
     assert all(ports.closed for ports in world.ports)
 
 
-def test_whoever_is_called_is_no_stranger() -> None:
+def test_the_answers_of_whoever_is_called_are_expected_and_nothing_else_of_him() -> None:
     world = World(tables())
     world.place()
-    assert world.trusted == ["198.51.100.9"]
+    assert (world.expected, world.trusted) == (["198.51.100.9"], [])
 
 
 def test_two_phones_meet_in_a_room() -> None:
-    world = World(tables())
+    world = World(tables(), anywhere=True)
     one, two = world.callee(), world.callee("198.51.100.10")
     assert world.place() is None
     assert (
@@ -163,10 +163,46 @@ def test_an_answer_that_crosses_our_giving_up_is_hung_up_on() -> None:
     world = World(tables())
     phone = world.callee()
     world.place(ringing_timeout_s=5.0)
-    world.step(6)  # nothing came yet, so CANCEL waits
+    world.step(6)  # 100 came, and CANCEL goes out
     assert world.records[0].reason == "no-answer"
     phone.answer()
     assert phone.ended, "BYE"
+
+
+def test_an_address_of_which_nothing_is_heard_is_left_for_the_next_and_one_that_rang_is_not() -> None:
+    for says, tried in ((None, 1), (100, 0), (180, 0)):
+        world = World(tables(addresses=("198.51.100.9", "198.51.100.10")))
+        second = world.callee("198.51.100.10")
+        if says is not None:
+            first = world.callee()
+        world.place(wait_until_answered=True, ringing_timeout_s=20.0)
+        if says == 180:
+            first.ring()
+        world.step(6)
+        assert len(second.invites) == tried, says
+        if tried:
+            second.answer()
+            assert isinstance(world.dialled[CALL], Dialled)
+
+
+def test_a_phone_that_rang_is_called_by_no_other_way() -> None:
+    for status in (408, 503):
+        world = World(tables(addresses=("198.51.100.9", "198.51.100.10")))
+        first, second = world.callee(), world.callee("198.51.100.10")
+        world.place(wait_until_answered=True)
+        first.ring()
+        first.decline(status)
+        assert not second.invites
+        assert world.records[0].status == status
+
+
+def test_an_address_that_says_nothing_until_the_end_is_unreachable() -> None:
+    world = World(tables())
+    world.place(wait_until_answered=True, ringing_timeout_s=10.0)
+    world.step(11)
+    [record] = world.records
+    assert (record.reason, record.status) == ("unreachable", 0)
+    assert "SIP 0" not in record.line()
 
 
 def test_nobody_at_the_address() -> None:
@@ -283,7 +319,7 @@ def test_names_of_who_calls() -> None:
 
 
 def test_where_the_invite_goes_and_whom_it_names() -> None:
-    world = World(tables())
+    world = World(tables(), anywhere=True)
     phone = world.callee("198.51.100.77")
     asked = Destination("*72#", "198.51.100.77", 5060, "udp")
     assert world.place(request_uri=asked, to_user="desk") is None
@@ -297,9 +333,13 @@ def test_a_password_answers_a_challenge_of_the_trunks_own_address_alone() -> Non
     place = Place(Kind.TRUNK, "default/out", OUTBOUND_PASSWORD)
     auth = Auth("acme", Secret("env:P", sealer.seal(place, b"geheim")), realm="carrier")
     challenge = [("WWW-Authenticate", 'Digest realm="carrier", nonce="n", qop="auth", algorithm=SHA-256')]
-    for asked, answers in ((None, 2), (Destination("1", "198.51.100.77"), 1)):
-        world = World(tables(auth=auth), unseal=sealer.unseal)
-        phone = world.callee("198.51.100.9" if asked is None else asked.host)
+    for asked, answers in (
+        (None, 2),
+        (Destination("1", "198.51.100.77"), 1),
+        (Destination("1", "198.51.100.9", 5090), 1),
+    ):
+        world = World(tables(auth=auth), unseal=sealer.unseal, anywhere=True)
+        phone = world.callee("198.51.100.9" if asked is None else asked.host, port=asked.port if asked else None)
         assert world.place(request_uri=asked) is None
         phone.decline(401, headers=challenge)
         assert len(phone.invites) == answers
@@ -326,6 +366,14 @@ def test_a_password_that_cannot_be_read_places_no_call_and_is_not_shown() -> Non
         (
             {"allowed_destinations": ("+1555*",)}, {"request_uri": Destination("+4490", "198.51.100.9")},
             FailureKind.FAILED_PRECONDITION, "+4490",
+        ),
+        ({"allowed_destinations": ("+1*",)}, {"call_to": "118118"}, FailureKind.FAILED_PRECONDITION, "118118"),
+        ({"allowed_destinations": ("+1*",)}, {"call_to": "+1555,,01"}, FailureKind.FAILED_PRECONDITION, "only numbers"),
+        ({"allowed_destinations": ("+1*",)}, {"to_user": "+449001"}, FailureKind.FAILED_PRECONDITION, "+449001"),
+        ({}, {"request_uri": Destination("1", "192.0.2.77")}, FailureKind.FAILED_PRECONDITION, "--dial-anywhere"),
+        (
+            {}, {"trunk": "", "inline": InlineTrunk("198.51.100.9"), "caller": OURS}, FailureKind.FAILED_PRECONDITION,
+            "--dial-anywhere",
         ),
         ({"transport": "tls"}, {}, FailureKind.FAILED_PRECONDITION, "TLS"),
         ({"media": Media(encryption="require")}, {}, FailureKind.FAILED_PRECONDITION, "encrypted"),

@@ -140,3 +140,39 @@ def test_news_of_nothing_that_was_asked() -> None:
     phone.notify("not a status line")
     phone.notify("SIP/2.0 2" + "0" * 9000)
     assert (phone.status, world.transferred) == (200, [])
+
+
+def test_a_late_answer_to_an_older_transfer_is_not_this_ones() -> None:
+    world, phone = talking()
+    world.transfer(TO, ringing_timeout_s=5.0)
+    first = (phone.refers[0].headers.first("CSeq") or "").partition(" ")[0]
+    world.step(6)
+    assert world.transferred[0].reason is TransferReason.RINGING_TIMEOUT
+    begun = world.transfer(TO)
+    phone.notify("SIP/2.0 487 Request Terminated", "terminated", event=f"refer;id={first}")
+    assert (phone.status, len(world.transferred)) == (481, 1)
+    phone.take_refer()
+    phone.notify("SIP/2.0 200 OK", "terminated")
+    assert (world.transferred[1].transfer_id, world.transferred[1].reason) == (begun, TransferReason.COMPLETED)
+
+
+def test_a_call_that_we_end_was_not_transferred() -> None:
+    world, _ = talking()
+    world.transfer(TO)
+    world.switchboard.stop(world.moment)
+    world.settle()
+    [told] = world.transferred
+    assert told.reason is TransferReason.CANCELED
+    assert told.failure is not None
+
+
+@pytest.mark.parametrize(
+    "target", ["tel:+449001", "<sip:+449001@x.example>", "tel:118118", "tel:+1555;phone-context=+44"]
+)
+def test_a_guarded_trunk_sends_nobody_to_a_number_that_it_may_not_call(target: str) -> None:
+    world, phone = talking(allowed_destinations=("+1*",))
+    refused = world.transfer(target)
+    assert isinstance(refused, Failure)
+    assert "may not refer to" in refused.words
+    assert not phone.refers
+    assert isinstance(world.transfer(TO), str)

@@ -54,8 +54,8 @@ def to_user(text: str, argument: str) -> str:
 def _bounded_user(text: str, argument: str) -> str:
     if len(text) > USER_CHARS_MAX:
         raise invalid(argument, f"is longer than {USER_CHARS_MAX} characters")
-    if _unseen.search(text):
-        raise invalid(argument, "must not contain a control character")
+    if not text.isprintable():
+        raise invalid(argument, "must not contain a control character, or another that cannot be printed")
     return text
 
 

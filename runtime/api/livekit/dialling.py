@@ -15,7 +15,7 @@ from livekit.protocol import sip
 from runtime.api.livekit import addresses, headers, limits, listing
 from runtime.api.livekit.media import media_wishes
 from runtime.api.livekit.twirp import Code, TwirpError
-from runtime.api.livekit.values import invalid, need, seconds, within
+from runtime.api.livekit.values import invalid, name_within, need, seconds, within
 from runtime.media.dtmf import DIGITS_QUEUED_MAX, is_digits
 from runtime.routing.dial import CALL_DURATION_S_MAX, RINGING_TIMEOUT_S, DialRequest, InlineTrunk
 from schemas.ids import is_country
@@ -33,7 +33,7 @@ def dial_request(request: sip.CreateSIPParticipantRequest, tables: Tables) -> Di
     trunk, inline, transport = _trunk_of(request, tables)
     return DialRequest(
         call_to=addresses.user(request.sip_call_to, "sip_call_to"),
-        room=within(request.room_name, limits.NAME_BYTES_MAX, "room_name"),
+        room=name_within(request.room_name, limits.NAME_BYTES_MAX, "room_name"),
         trunk=trunk,
         inline=inline,
         caller=addresses.user(request.sip_number, "sip_number"),
@@ -47,7 +47,7 @@ def dial_request(request: sip.CreateSIPParticipantRequest, tables: Tables) -> Di
         display_name=addresses.display_name(request.display_name, "display_name")
         if request.HasField("display_name")
         else None,
-        identity=within(request.participant_identity, limits.NAME_BYTES_MAX, "participant_identity"),
+        identity=name_within(request.participant_identity, limits.NAME_BYTES_MAX, "participant_identity"),
         name=within(request.participant_name, limits.NAME_BYTES_MAX, "participant_name"),
         metadata=within(request.participant_metadata, limits.METADATA_BYTES_MAX, "participant_metadata"),
         attributes=_attributes(request.participant_attributes),
@@ -57,8 +57,8 @@ def dial_request(request: sip.CreateSIPParticipantRequest, tables: Tables) -> Di
         headers=headers.settable(request.headers, "headers"),
         include_headers=_include(request.include_headers),
         media=media_wishes(request),
-        ringing_timeout_s=_limit_s(request, "ringing_timeout", RINGING_TIMEOUT_S),
-        max_call_duration_s=_limit_s(request, "max_call_duration", CALL_DURATION_S_MAX),
+        ringing_timeout_s=_limit_s(request, "ringing_timeout", RINGING_TIMEOUT_S, limits.RINGING_S_MAX),
+        max_call_duration_s=_limit_s(request, "max_call_duration", CALL_DURATION_S_MAX, CALL_DURATION_S_MAX),
         noise_cancellation=request.krisp_enabled,
         wait_until_answered=request.wait_until_answered,
     )
@@ -145,6 +145,6 @@ def _include(value: sip.SIPHeaderOptions) -> str | None:
     return _INCLUDE[value]
 
 
-def _limit_s(request: sip.CreateSIPParticipantRequest, field: str, usual_s: float) -> float:
-    """A duration of the request; 0 = the usual one, a longer one than a day is a day."""
-    return min(seconds(getattr(request, field), field), CALL_DURATION_S_MAX) or usual_s
+def _limit_s(request: sip.CreateSIPParticipantRequest, field: str, usual_s: float, most_s: float) -> float:
+    """A duration of the request; 0 = the usual one, a longer one than the most is the most."""
+    return min(seconds(getattr(request, field), field), most_s) or usual_s

@@ -96,8 +96,11 @@ ANSWER_GRACE_S = 20.0
 TRANSFER_GRACE_S = 5.0
 """Likewise of a transfer, whose call is up already."""
 
+RINGING_S_MAX = 3_600.0
+"""How long a phone may ring, or a transfer take, at most."""
+
 ORDERS_MAX = 256
-"""Requests that are placing or transferring a call at a time; one more is `resource_exhausted`."""
+"""Clients that wait for a call to be placed at a time, and for transfers likewise; one more is `resource_exhausted`."""
 
 REMEMBERED_S = 60.0
 """How long after its end the outcome of an order is told to who asks again with the same request id."""

@@ -11,7 +11,7 @@ before it comes here.
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from dataclasses import dataclass
 
 from runtime.api.livekit import limits
@@ -38,6 +38,11 @@ class Orders:
     def __init__(self, control: CallControl) -> None:
         self._control = control
         self._under_way: set[asyncio.Task[Outcome]] = set()
+        self._waiting: Counter[type[Order]] = Counter()
+        """How many wait for the outcome of an order that they began.
+
+        One that has gone takes no place: its call is bounded with all other calls.
+        """
         self._remembered: OrderedDict[str, _Remembered] = OrderedDict()
         """By request id: those under way, and those that ended in the last minute."""
 
@@ -51,7 +56,17 @@ class Orders:
         known = self._remembered.get(request_id)
         if known is not None and known.fingerprint != fingerprint:
             raise invalid(REQUEST_ID, "was used a moment ago for another request: each needs an id of its own")
-        return await asyncio.shield(known.task if known is not None else self._begin(order, request_id, fingerprint))
+        if known is not None:
+            return await asyncio.shield(known.task)
+        kind = type(order)
+        if self._waiting[kind] >= limits.ORDERS_MAX:
+            words = f"{limits.ORDERS_MAX} such requests are under way already; nothing was done"
+            raise TwirpError(Code.RESOURCE_EXHAUSTED, words)
+        self._waiting[kind] += 1
+        try:
+            return await asyncio.shield(self._begin(order, request_id, fingerprint))
+        finally:
+            self._waiting[kind] -= 1
 
     def stop(self) -> None:
         """Wait for nothing any more; the calls are ended by who has them."""
@@ -59,9 +74,6 @@ class Orders:
             task.cancel()
 
     def _begin(self, order: Order, request_id: str, fingerprint: bytes) -> asyncio.Task[Outcome]:
-        if len(self._under_way) >= limits.ORDERS_MAX:
-            words = f"{limits.ORDERS_MAX} calls are being placed or transferred already; nothing was done"
-            raise TwirpError(Code.RESOURCE_EXHAUSTED, words)
         task = asyncio.create_task(self._done(order))
         self._under_way.add(task)
         task.add_done_callback(self._finished)
@@ -94,8 +106,8 @@ class Orders:
 
     def _remember(self, request_id: str, order: _Remembered) -> None:
         if len(self._remembered) >= limits.REMEMBERED_MAX:
-            # Fewer are under way than remembered, so there is one that has ended.
-            del self._remembered[next(known for known, other in self._remembered.items() if other.task.done())]
+            ended = (known for known, other in self._remembered.items() if other.task.done())
+            del self._remembered[next(ended, next(iter(self._remembered)))]
         self._remembered[request_id] = order
         order.task.add_done_callback(lambda task: self._ended(request_id, task))
 

@@ -6,7 +6,7 @@ from livekit.protocol import sip
 
 from runtime.api.livekit import addresses, headers, limits
 from runtime.api.livekit.values import invalid, need, seconds, within
-from runtime.routing.dial import CALL_DURATION_S_MAX, TRANSFER_TIMEOUT_S, TransferRequest
+from runtime.routing.dial import TRANSFER_TIMEOUT_S, TransferRequest
 from runtime.sip.uri import TelUri
 
 
@@ -20,7 +20,7 @@ def transfer_request(request: sip.TransferSIPParticipantRequest) -> TransferRequ
         refer_to=_refer_to(request.transfer_to),
         dialtone=request.play_dialtone,
         headers=headers.settable(request.headers, "headers"),
-        ringing_timeout_s=min(asked_s, CALL_DURATION_S_MAX) or TRANSFER_TIMEOUT_S,
+        ringing_timeout_s=min(asked_s, limits.RINGING_S_MAX) or TRANSFER_TIMEOUT_S,
     )
 
 

@@ -48,6 +48,13 @@ def within(text: str, bytes_max: int, argument: str) -> str:
     return text
 
 
+def name_within(text: str, bytes_max: int, argument: str) -> str:
+    """The same of a name that logs and records show: it must not steer a terminal."""
+    if not text.isprintable():
+        raise invalid(argument, "must not contain a control character, or another that cannot be printed")
+    return within(text, bytes_max, argument)
+
+
 def seconds(duration: Duration, argument: str) -> float:
     """A duration, 0 where none is set."""
     length_s = duration.seconds + duration.nanos / 1e9

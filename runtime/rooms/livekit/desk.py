@@ -11,6 +11,7 @@ the room can send anything: sizes and rates are bounded, and what is not underst
 from __future__ import annotations
 
 import json
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -26,6 +27,7 @@ from runtime.rooms.livekit.limits import (
     DIGITS_PER_S,
     IDENTITY_CHARS_MAX,
     RPC_BURST,
+    RPC_CALLERS_MAX,
     RPC_HEADERS_MAX,
     RPC_PER_S,
 )
@@ -73,7 +75,8 @@ class Desk:
         self.headers = headers
         self._is_phone = is_phone
         self._digits = TokenBucket(DIGITS_PER_S, DIGITS_BURST, now)
-        self._calls = TokenBucket(RPC_PER_S, RPC_BURST, now)
+        self._calls: OrderedDict[str, TokenBucket] = OrderedDict()
+        """By who asks: nobody may use up what others need to end the call."""
         self.dropped = 0
 
     def receive(self, data: bytes, now: float) -> list[Reaction]:
@@ -111,7 +114,7 @@ class Desk:
         return [PlayDigit(digit)]
 
     def _call(self, request: models.RpcRequest, caller: str, now: float) -> list[Reaction]:
-        if not self._calls.take(now):
+        if not self._rate_of(caller, now).take(now):
             self.dropped += 1
             return []
         ack = models.DataPacket(rpc_ack=models.RpcAck(request_id=request.id), destination_identities=[caller])
@@ -120,6 +123,15 @@ class Desk:
         packet = models.DataPacket(rpc_response=answer, destination_identities=[caller])
         reactions: list[Reaction] = [Reply(ack.SerializeToString()), Reply(packet.SerializeToString())]
         return reactions if ended is None else [*reactions, EndAsked(ended, caller)]
+
+    def _rate_of(self, caller: str, now: float) -> TokenBucket:
+        found = self._calls.get(caller)
+        if found is None:
+            if len(self._calls) >= RPC_CALLERS_MAX:
+                self._calls.popitem(last=False)
+            found = self._calls[caller] = TokenBucket(RPC_PER_S, RPC_BURST, now)
+        self._calls.move_to_end(caller)
+        return found
 
     def _perform(self, request: models.RpcRequest) -> tuple[models.RpcResponse, Pairs | None]:
         """The answer, and the headers of the BYE if the call is to end."""

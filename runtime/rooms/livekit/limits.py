@@ -78,6 +78,9 @@ RPC_BURST = 20.0
 ACKNOWLEDGED_S_MAX = 0.5
 """How long a call that the room ends goes on until the server has the answer to who ended it."""
 
+RPC_CALLERS_MAX = 64
+"""Of so many callers the rate is remembered; beyond that the one that was quiet longest begins anew."""
+
 RPC_HEADERS_MAX = 32
 """Headers that lk.sip.EndCall may put on the BYE."""
 

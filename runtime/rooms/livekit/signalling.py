@@ -297,7 +297,7 @@ class Signalling:
 
     def _on_room_moved(self, moved: rtc.RoomMovedResponse, now: float) -> None:
         self._sid = moved.participant.sid or self._sid
-        if moved.room.name:
+        if moved.room.name.isprintable() and moved.room.name:
             self.room = moved.room.name
             self._events.append(Moved(self.room))
         self._roster.clear()

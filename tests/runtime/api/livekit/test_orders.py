@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -159,12 +160,28 @@ def test_orders_under_way_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     async def scenario(orders: Orders, switch: Switch) -> None:
         waiting = [await begun(orders.carry_out(DIAL, name, ONE)) for name in ("", "id")]
         with pytest.raises(TwirpError) as fault:
-            await orders.carry_out(TRANSFER, "", ONE)
+            await orders.carry_out(DIAL, "", ONE)
         assert fault.value.code is Code.RESOURCE_EXHAUSTED
+        transfer = await begun(orders.carry_out(TRANSFER, "", ONE))
         again = await begun(orders.carry_out(DIAL, "id", ONE))
         switch.open()
         assert await asyncio.gather(*waiting, again) == [DIALLED] * 3
-        assert await orders.carry_out(TRANSFER, "", ONE) == TRANSFERRED
+        assert await transfer == TRANSFERRED
+        assert await orders.carry_out(DIAL, "", ONE) == DIALLED
+
+
+def test_who_has_gone_takes_no_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "ORDERS_MAX", 1)
+
+    async def scenario(orders: Orders, switch: Switch) -> None:
+        gone = await begun(orders.carry_out(DIAL, "", ONE))
+        gone.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await gone
+        other = await begun(orders.carry_out(DIAL, "", ONE))
+        switch.open()
+        assert await other == DIALLED
+        assert len(switch.asked) == 2, "the first one's call goes on"
 
     ordering(scenario)
 

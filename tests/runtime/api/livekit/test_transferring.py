@@ -34,7 +34,7 @@ def test_the_least_request_has_livekits_defaults() -> None:
 def test_every_field_arrives() -> None:
     asked = transferred(play_dialtone=True, headers={"X-B": "2", "X-A": "1"}, ringing_timeout=Duration(seconds=7))
     assert asked == TransferRequest("lobby", "sip_1", "tel:+15550100002", True, (("X-A", "1"), ("X-B", "2")), 7)
-    assert transferred(ringing_timeout=Duration(seconds=10**9)).ringing_timeout_s == 86_400
+    assert transferred(ringing_timeout=Duration(seconds=10**9)).ringing_timeout_s == 3_600
 
 
 @pytest.mark.parametrize(

@@ -100,3 +100,13 @@ def test_rates_and_sizes_are_bounded() -> None:
 @given(st.binary(max_size=300))
 def test_no_packet_raises(data: bytes) -> None:
     assert desk().receive(data, 0.0) == []
+
+
+def test_who_calls_too_often_takes_nothing_from_others() -> None:
+    ours = desk()
+    for _ in range(int(RPC_BURST) + 5):
+        ours.receive(call("lk.sip.GetRemoteHeaders", "{}"), 0.0)
+    assert ours.receive(call("lk.sip.GetRemoteHeaders", "{}"), 0.0) == []
+    request = models.RpcRequest(id="r", method="lk.sip.EndCall", payload="{}", version=1)
+    other = models.DataPacket(rpc_request=request, participant_identity="honest").SerializeToString()
+    assert any(isinstance(each, EndAsked) for each in ours.receive(other, 0.0))
