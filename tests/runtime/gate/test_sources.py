@@ -222,3 +222,16 @@ def test_what_cannot_be_a_message_uses_up_nothing_of_what_the_source_may_send(ga
     assert set(told) - {None} <= {word}
     assert sum(door.refuses(OPTIONS, HOME, 0.0) is None for _ in range(5_000)) == KNOWN_BURST
     assert door.refuses(b"SIP/2.0 200 OK\r\n\r\n", HOME, 1.0) is None
+
+
+def test_what_belongs_to_a_call_of_ours_comes_at_a_known_rate_and_nothing_else() -> None:
+    door = gate()
+    ringing = b"SIP/2.0 180 Ringing\r\n\r\n"
+    assert [door.refuses(ringing, AWAY, 0.0) for _ in range(int(STRANGER_BURST) + 1)].count("stranger-rate") == 1
+    door.expect(AWAY, 0.0)
+    told = [door.refuses(ringing if n % 2 else BYE, AWAY, 0.0) for n in range(int(KNOWN_BURST) + 1)]
+    assert set(told[:-1]) == {None}
+    assert told[-1] == "source-rate"
+    assert not door.knows(AWAY, 0.0)
+    later = [door.refuses(INVITE, AWAY, 1000.0) for _ in range(20)]
+    assert later.count(None) == STRANGER_INVITES_BURST, "whoever is called may call no more often than before"
