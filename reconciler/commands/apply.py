@@ -19,6 +19,7 @@ from reconciler.commands.options import Given, output_option, settings_options
 from reconciler.errors import EXIT_ERROR, EXIT_UNSAFE
 from reconciler.loop import declared_by
 from reconciler.manifests.folder import in_order
+from reconciler.plan.effects import effects_of
 from reconciler.plan.gates import Allowances
 from reconciler.plan.render import as_json, nothing_changes, text
 from reconciler.targets.tables import Planned, TablesTarget
@@ -55,15 +56,16 @@ def command(
     with opened(settings) as store, patience("applying"):
         declared = declared_by(reading, vault_of(settings, [source], needed=True))
         planned = TablesTarget(store, settings.owner).apply(declared, allowed, note=f"apply {source}")
+    effects = effects_of(planned.turn)
     problems = in_order([*reading.problems, *planned.desired.problems])
     if form == "json":
-        report = as_json(planned.plan, planned.refused, planned.places)
+        report = as_json(planned.plan, planned.refused, planned.places, effects)
         done = {"applied": not planned.refused, "revision": planned.revision}
         show_json({**report, **done, "problems": problems_json(problems)})
     else:
         show_problems(problems, reading)
         nothing = nothing_changes(planned.desired, applied=True)
-        show_lines(text(planned.plan, planned.refused, planned.places, nothing=nothing))
+        show_lines(text(planned.plan, planned.refused, planned.places, nothing=nothing, effects=effects))
         click.echo(_done(planned))
     if planned.refused:
         ctx.exit(EXIT_UNSAFE)

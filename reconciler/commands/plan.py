@@ -19,6 +19,7 @@ from reconciler.commands.options import Given, output_option, settings_options
 from reconciler.errors import EXIT_CHANGES, EXIT_ERROR, EXIT_UNSAFE
 from reconciler.loop import declared_by
 from reconciler.manifests.folder import in_order
+from reconciler.plan.effects import effects_of
 from reconciler.plan.gates import Allowances
 from reconciler.plan.render import as_json, nothing_changes, text
 from reconciler.targets.tables import Planned, TablesTarget
@@ -48,14 +49,15 @@ def command(ctx: click.Context, source: str, detailed_exitcode: bool, form: str,
     with opened_if_there(settings) as store, patience("planning"):
         declared = declared_by(reading, vault_of(settings, [source], needed=False))
         planned = TablesTarget(store, settings.owner).plan(declared, Allowances())
+    effects = effects_of(planned.turn)
     problems = in_order([*reading.problems, *planned.desired.problems])
     if form == "json":
-        report = as_json(planned.plan, planned.refused, planned.places)
+        report = as_json(planned.plan, planned.refused, planned.places, effects)
         show_json({**report, "revision": planned.revision, "problems": problems_json(problems)})
     else:
         show_problems(problems, reading)
         nothing = nothing_changes(planned.desired, applied=False)
-        show_lines(text(planned.plan, planned.refused, planned.places, nothing=nothing))
+        show_lines(text(planned.plan, planned.refused, planned.places, nothing=nothing, effects=effects))
     ctx.exit(_exit_code(planned, errors=has_errors(problems), detailed=detailed_exitcode))
 
 

@@ -12,7 +12,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from reconciler.plan.changes import Action, Plan, by_kind
+from reconciler.plan.changes import Action, by_kind
+from reconciler.plan.turn import Turn
 from schemas.tables.rows import Kind, NumberRow, Row, Rows, RuleRow, TrunkRow
 from schemas.tables.tables import Tables
 
@@ -89,15 +90,13 @@ _OPENINGS = (
 )
 
 
-def refusals(plan: Plan, live: Rows, tables: Tables, allowed: Allowances = Allowances()) -> tuple[Refusal, ...]:
-    """Why `plan` must not be applied without being allowed; empty = safe.
-
-    `live` are the rows that the plan's owner has, `tables` those of all owners.
-    """
-    return (*_deletions(plan, live, tables, allowed), *_openings(plan, tables, allowed))
+def refusals(turn: Turn, live: Rows, allowed: Allowances = Allowances()) -> tuple[Refusal, ...]:
+    """Why a plan must not be applied without being allowed; empty = safe. `live` are the rows that its owner has."""
+    return (*_deletions(turn, live, allowed), *_openings(turn, allowed))
 
 
-def _deletions(plan: Plan, live: Rows, tables: Tables, allowed: Allowances) -> list[Refusal]:
+def _deletions(turn: Turn, live: Rows, allowed: Allowances) -> list[Refusal]:
+    plan = turn.plan
     total = plan.count(Action.DELETE)
     if total == 0 or (allowed.deletes is not None and total <= allowed.deletes):
         return []
@@ -109,7 +108,7 @@ def _deletions(plan: Plan, live: Rows, tables: Tables, allowed: Allowances) -> l
     if total == sum(held.values()) and total >= REPLACED_COUNTED_FROM:
         what = f"all {total} live objects would be deleted, and others put in their place: is this the right folder?"
         return [Refusal("everything-replaced", what, names, flags)]
-    out = _trunks_in_use(plan, tables, flags)
+    out = _trunks_in_use(turn, flags)
     for kind, count in held.items():
         gone = plan.count(Action.DELETE, kind)
         if count >= DELETIONS_COUNTED_FROM and gone > count * DELETIONS_SHARE_MAX:
@@ -122,12 +121,12 @@ def _deletions(plan: Plan, live: Rows, tables: Tables, allowed: Allowances) -> l
     return out
 
 
-def _trunks_in_use(plan: Plan, before: Tables, flags: str) -> list[Refusal]:
+def _trunks_in_use(turn: Turn, flags: str) -> list[Refusal]:
     """Trunks that are deleted while something refers to them that would take no call any more."""
-    gone = {change.id for change in plan.changes if change.kind is Kind.TRUNK and change.action is Action.DELETE}
+    gone = {change.id for change in turn.plan.changes if change.kind is Kind.TRUNK and change.action is Action.DELETE}
     if not gone:
         return []
-    after = before.applied(plan.delta)
+    after = turn.after
     stranded = [f"{Kind.NUMBER} {row.id}" for row in after.numbers.by_id.values() if row.trunk in gone]
     left = {entry.row.id for entry in after.trunks.values()}
     for entry in after.rules.values():
@@ -141,15 +140,15 @@ def _trunks_in_use(plan: Plan, before: Tables, flags: str) -> list[Refusal]:
     return [Refusal("trunk-in-use", what, tuple(f"{Kind.TRUNK} {id_}" for id_ in sorted(gone)), flags)]
 
 
-def _openings(plan: Plan, tables: Tables, allowed: Allowances) -> list[Refusal]:
+def _openings(turn: Turn, allowed: Allowances) -> list[Refusal]:
     opened: dict[str, list[str]] = {}
-    for change in plan.changes:
+    for change in turn.plan.changes:
         if change.old is None or change.new is None:
             continue
         for opening in _OPENINGS:
             if opening.kind is change.kind and opening.closed(change.old) and not opening.closed(change.new):
                 opened.setdefault(change.name, []).append(opening.field)
-    for name in _rules_left_open(plan, tables):
+    for name in _rules_left_open(turn):
         opened.setdefault(name, []).append("match.to")
     out = []
     for name, fields in opened.items():
@@ -160,20 +159,20 @@ def _openings(plan: Plan, tables: Tables, allowed: Allowances) -> list[Refusal]:
     return out
 
 
-def _rules_left_open(plan: Plan, before: Tables) -> list[str]:
+def _rules_left_open(turn: Turn) -> list[str]:
     """Rules that served certain called numbers (their own, or of PhoneNumbers that point at them) and would serve any.
 
     Only rules and numbers that the plan touches can be concerned.
     """
     touched: set[str] = set()
-    for change in plan.changes:
+    for change in turn.plan.changes:
         if change.kind is Kind.RULE:
             touched.add(change.id)
         elif isinstance(change.old, NumberRow) and change.old.rule:
             touched.add(change.old.rule)
     if not touched:
         return []
-    after = before.applied(plan.delta)
+    before, after = turn.before, turn.after
     return [f"{Kind.RULE} {id_}" for id_ in sorted(touched) if _serves_certain(before, id_) and _serves_any(after, id_)]
 
 

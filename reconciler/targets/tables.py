@@ -19,6 +19,7 @@ from reconciler.model.sources import Key
 from reconciler.model.standing import Declared
 from reconciler.plan.changes import Plan, diff
 from reconciler.plan.gates import Allowances, Refusal, refusals
+from reconciler.plan.turn import Turn
 from reconciler.targets.remembered import Remembered
 from schemas.problems import Where
 from schemas.resources.conditions import ConditionType, Reason
@@ -34,10 +35,15 @@ TRIES_MAX = 8
 class Planned:
     """What an apply would do at `revision`. `refused` non-empty: it would not, unless that is allowed."""
 
-    plan: Plan
+    turn: Turn
     desired: Desired
     refused: tuple[Refusal, ...]
     revision: int
+
+    @property
+    def plan(self) -> Plan:
+        """What would change."""
+        return self.turn.plan
 
     @property
     def places(self) -> dict[tuple[Kind, str], Where]:
@@ -82,7 +88,8 @@ class TablesTarget:
         plan = diff(self._live.mine, desired.rows)
         if not plan:  # the same rows: the next pass finds the ones that the model made last
             self._live = replace(self._live, mine=desired.rows)
-        return Planned(plan, desired, refusals(plan, self._live.mine, self._live.tables, allowed), self._live.revision)
+        turn = Turn(self._live.tables, plan)
+        return Planned(turn, desired, refusals(turn, self._live.mine, allowed), self._live.revision)
 
     def apply(self, declared: Declared, allowed: Allowances, note: str = "") -> Planned:
         """Plan and publish; `revision` of the result is the one that now is live. Raises StoreError.
@@ -133,15 +140,14 @@ class TablesTarget:
         self._remembered.note_written(planned.desired, records, places, set(blocked))
         if delta:
             self._advance(planned, revision)
-        return Planned(planned.plan, planned.desired, planned.refused, revision)
+        return replace(planned, revision=revision)
 
     def _advance(self, planned: Planned, revision: int) -> None:
         """Go over to the revision just published, without loading it."""
         assert self._store is not None
         head = self._store.head()
         live = self._live
-        tables = live.tables.applied(planned.plan.delta)
-        self._live = Live(revision, tables, planned.desired.rows, live.others, self._remembered.records)
+        self._live = Live(revision, planned.turn.after, planned.desired.rows, live.others, self._remembered.records)
         self._digest = head.digest if head.revision == revision else None
 
 
