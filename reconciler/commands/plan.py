@@ -18,17 +18,19 @@ from reconciler.commands.common import (
 from reconciler.commands.options import Given, output_option, settings_options
 from reconciler.errors import EXIT_CHANGES, EXIT_ERROR, EXIT_UNSAFE
 from reconciler.loop import declared_by
-from reconciler.manifests.folder import in_order
+from reconciler.manifests.folder import Reading, in_order
 from reconciler.plan.effects import effects_of
 from reconciler.plan.gates import Allowances
+from reconciler.plan.markdown import markdown
 from reconciler.plan.render import as_json, nothing_changes, text
 from reconciler.targets.tables import Planned, TablesTarget
+from schemas.problems import Problem
 
 
 @click.command("plan")
 @click.argument("source", metavar="DIR")
 @click.option("--detailed-exitcode", is_flag=True, help="0 nothing to do, 1 error, 2 changes, 3 refused as unsafe.")
-@output_option("text", "json")
+@output_option("text", "json", "markdown")
 @settings_options
 @click.pass_context
 def command(ctx: click.Context, source: str, detailed_exitcode: bool, form: str, given: Given) -> None:
@@ -40,6 +42,7 @@ def command(ctx: click.Context, source: str, detailed_exitcode: bool, form: str,
     Example:
       reconcile plan manifests/
       reconcile plan manifests/ --detailed-exitcode -o json
+      reconcile plan manifests/ -o markdown > comment.md
     """
     settings = given.settings()
     reading = read([source])
@@ -49,16 +52,24 @@ def command(ctx: click.Context, source: str, detailed_exitcode: bool, form: str,
     with opened_if_there(settings) as store, patience("planning"):
         declared = declared_by(reading, vault_of(settings, [source], needed=False))
         planned = TablesTarget(store, settings.owner).plan(declared, Allowances())
-    effects = effects_of(planned.turn)
     problems = in_order([*reading.problems, *planned.desired.problems])
-    if form == "json":
-        report = as_json(planned.plan, planned.refused, planned.places, effects)
-        show_json({**report, "revision": planned.revision, "problems": problems_json(problems)})
-    else:
-        show_problems(problems, reading)
-        nothing = nothing_changes(planned.desired, applied=False)
-        show_lines(text(planned.plan, planned.refused, planned.places, nothing=nothing, effects=effects))
+    _show(planned, problems, reading, form)
     ctx.exit(_exit_code(planned, errors=has_errors(problems), detailed=detailed_exitcode))
+
+
+def _show(planned: Planned, problems: list[Problem], reading: Reading, form: str) -> None:
+    effects, plan, refused, places = effects_of(planned.turn), planned.plan, planned.refused, planned.places
+    if form == "json":
+        report = as_json(plan, refused, places, effects)
+        show_json({**report, "revision": planned.revision, "problems": problems_json(problems)})
+        return
+    show_problems(problems, reading)
+    nothing = nothing_changes(planned.desired, applied=False)
+    if form == "markdown":
+        comment = markdown(plan, refused, places, effects=effects, problems=problems, nothing=nothing)
+        click.echo(comment, nl=False)
+    else:
+        show_lines(text(plan, refused, places, nothing=nothing, effects=effects))
 
 
 def _exit_code(planned: Planned, *, errors: bool, detailed: bool) -> int:

@@ -60,7 +60,9 @@ class Effect:
         """Which kind it is of."""
         return _move(self.before, self.after)
 
-    def __str__(self) -> str:
+    @property
+    def to(self) -> str:
+        """Which calls are meant: `+14155550100 by +1212* on Trunk default/t`."""
         called = "any other number" if self.called == ANYBODY else self.called
         caller = "any other caller" if self.caller == ANYBODY else self.caller
         words = [
@@ -69,7 +71,10 @@ class Effect:
             f"from {self.network}" if self.network else "",
             f"on Trunk {self.trunk}" if self.trunk else "",
         ]
-        return f"{' '.join(filter(None, words))}: {self.before} -> {self.after}"
+        return " ".join(filter(None, words))
+
+    def __str__(self) -> str:
+        return f"{self.to}: {self.before} -> {self.after}"
 
 
 @dataclass(frozen=True, slots=True)

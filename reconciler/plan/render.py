@@ -25,7 +25,7 @@ VALUE_CHARS_MAX = 200
 BRIEF_FIELDS_MAX = 3
 EFFECTS_SHOWN_MAX = 20
 
-_SIGNS = {Action.CREATE: "+", Action.UPDATE: "~", Action.DELETE: "-"}
+SIGNS = {Action.CREATE: "+", Action.UPDATE: "~", Action.DELETE: "-"}
 _EFFECT_STYLES = {Move.LOST: "delete", Move.MOVED: "update", Move.GAINED: "create"}
 _MOVES = {
     Move.LOST: ("loses its answer", "lose their answer"),
@@ -139,11 +139,11 @@ def _change_lines(change: Change, places: Places) -> list[Line]:
     style = change.action.value
     place = places.get((change.kind, change.id))
     at = f"  ({place})" if place is not None and str(place) else ""
-    lines = [Line(f"{_SIGNS[change.action]} {change.name}{at}", style)]
+    lines = [Line(f"{SIGNS[change.action]} {change.name}{at}", style)]
     if change.action is Action.DELETE:
         return lines
     for field in change.fields:
-        said = _arrow(field) if change.action is Action.UPDATE else _clip(show(field.new))
+        said = _arrow(field) if change.action is Action.UPDATE else clip(show(field.new))
         lines.append(Line(f"    {field.field}: {said}"))
     return lines
 
@@ -196,11 +196,12 @@ def _outcome_json(outcome: Outcome) -> dict[str, Any]:
 
 
 def _arrow(field: FieldChange) -> str:
-    return f"{_clip(show(field.old))} -> {_clip(show(field.new))}"
+    return f"{clip(show(field.old))} -> {clip(show(field.new))}"
 
 
-def _clip(said: str) -> str:
-    return said if len(said) <= VALUE_CHARS_MAX else said[: VALUE_CHARS_MAX - 1] + "…"
+def clip(said: str, chars_max: int = VALUE_CHARS_MAX) -> str:
+    """The text, cut short where it is too long for its place."""
+    return said if len(said) <= chars_max else said[: chars_max - 1] + "…"
 
 
 def _short(path: str) -> str:
