@@ -5,7 +5,9 @@ from __future__ import annotations
 import click
 
 from reconciler.commands.common import (
+    allow_options,
     has_errors,
+    key_of,
     opened_if_there,
     patience,
     problems_json,
@@ -16,13 +18,16 @@ from reconciler.commands.common import (
     vault_of,
 )
 from reconciler.commands.options import Given, output_option, settings_options
-from reconciler.errors import EXIT_CHANGES, EXIT_ERROR, EXIT_UNSAFE
+from reconciler.commands.plan_file import write_plan
+from reconciler.errors import EXIT_CHANGES, EXIT_ERROR, EXIT_UNSAFE, ReconcileError
 from reconciler.loop import declared_by
 from reconciler.manifests.folder import Reading, in_order
 from reconciler.plan.effects import effects_of
 from reconciler.plan.gates import Allowances
 from reconciler.plan.markdown import markdown
 from reconciler.plan.render import as_json, nothing_changes, text
+from reconciler.plan.saved import saved
+from reconciler.settings import Settings
 from reconciler.targets.tables import Planned, TablesTarget
 from schemas.problems import Problem
 
@@ -30,19 +35,31 @@ from schemas.problems import Problem
 @click.command("plan")
 @click.argument("source", metavar="DIR")
 @click.option("--detailed-exitcode", is_flag=True, help="0 nothing to do, 1 error, 2 changes, 3 refused as unsafe.")
+@click.option("--out", metavar="FILE", help="Write the plan there, for `reconcile apply --plan FILE`.")
+@allow_options
 @output_option("text", "json", "markdown")
 @settings_options
 @click.pass_context
-def command(ctx: click.Context, source: str, detailed_exitcode: bool, form: str, given: Given) -> None:
+def command(
+    ctx: click.Context,
+    source: str,
+    detailed_exitcode: bool,
+    out: str | None,
+    allowed: Allowances,
+    form: str,
+    given: Given,
+) -> None:
     """Show what apply would change in the live tables. Changes nothing.
 
-    An object whose document is broken is left as it is live; the rest is planned.
+    An object whose document is broken is left as it is live; the rest is planned. A plan that is refused as unsafe is
+    not written: allow it here, and the file remembers.
 
     \b
     Example:
       reconcile plan manifests/
       reconcile plan manifests/ --detailed-exitcode -o json
       reconcile plan manifests/ -o markdown > comment.md
+      reconcile plan manifests/ --out plan.json && reconcile apply --plan plan.json
     """
     settings = given.settings()
     reading = read([source])
@@ -50,11 +67,31 @@ def command(ctx: click.Context, source: str, detailed_exitcode: bool, form: str,
         show_problems(reading.problems, reading)
         ctx.exit(EXIT_ERROR)
     with opened_if_there(settings) as store, patience("planning"):
-        declared = declared_by(reading, vault_of(settings, [source], needed=False))
-        planned = TablesTarget(store, settings.owner).plan(declared, Allowances())
+        declared = declared_by(reading, vault_of(settings, [source], needed=False, compared=True))
+        planned = TablesTarget(store, settings.owner).plan(declared, allowed)
     problems = in_order([*reading.problems, *planned.desired.problems])
     _show(planned, problems, reading, form)
+    if out is not None:
+        _write(out, planned, source, settings, allowed)
     ctx.exit(_exit_code(planned, errors=has_errors(problems), detailed=detailed_exitcode))
+
+
+def _write(path: str, planned: Planned, source: str, settings: Settings, allowed: Allowances) -> None:
+    """Save the plan, unless it would be refused: what is not safe is not approved by being saved."""
+    if planned.refused:
+        hint = "allow it with the option named above"
+        raise ReconcileError(f"{path} is not written: the plan is refused as unsafe", hint, EXIT_UNSAFE)
+    key = key_of(settings)
+    what = saved(
+        planned.plan,
+        revision=planned.revision,
+        digest=planned.digest,
+        owner=settings.owner,
+        source=source,
+        allowed=allowed,
+        key=key,
+    )
+    write_plan(path, what, key)
 
 
 def _show(planned: Planned, problems: list[Problem], reading: Reading, form: str) -> None:

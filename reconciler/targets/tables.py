@@ -24,6 +24,7 @@ from reconciler.targets.remembered import Remembered
 from schemas.problems import Where
 from schemas.resources.conditions import ConditionType, Reason
 from schemas.stores import Outdated, OwnerClash, Snapshot, Store, StoreError
+from schemas.tables.digest import EMPTY_DIGEST
 from schemas.tables.rows import Delta, Kind, Rows
 from schemas.tables.tables import Tables
 
@@ -39,6 +40,8 @@ class Planned:
     desired: Desired
     refused: tuple[Refusal, ...]
     revision: int
+    digest: str = EMPTY_DIGEST
+    """Of the tables that it was made on."""
 
     @property
     def plan(self) -> Plan:
@@ -89,15 +92,25 @@ class TablesTarget:
         if not plan:  # the same rows: the next pass finds the ones that the model made last
             self._live = replace(self._live, mine=desired.rows)
         turn = Turn(self._live.tables, plan)
-        return Planned(turn, desired, refusals(turn, self._live.mine, allowed), self._live.revision)
+        refused = refusals(turn, self._live.mine, allowed)
+        return Planned(turn, desired, refused, self._live.revision, self._digest or EMPTY_DIGEST)
 
-    def apply(self, declared: Declared, allowed: Allowances, note: str = "") -> Planned:
+    def apply(
+        self,
+        declared: Declared,
+        allowed: Allowances,
+        note: str = "",
+        check: Callable[[Planned], None] | None = None,
+    ) -> Planned:
         """Plan and publish; `revision` of the result is the one that now is live. Raises StoreError.
 
-        A refused plan changes no row, but leaves word of what it held back. An empty one makes no revision.
+        A refused plan changes no row, but leaves word of what it held back. An empty one makes no revision. `check`
+        sees each plan before anything is published, and may raise.
         """
         for _ in range(TRIES_MAX):
             planned = self.plan(declared, allowed)
+            if check is not None:
+                check(planned)
             try:
                 return self._publish(planned, note)
             except (Outdated, OwnerClash):
