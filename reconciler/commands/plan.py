@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from reconciler.commands.against import read_other
 from reconciler.commands.common import (
     allow_options,
     has_errors,
@@ -25,9 +26,10 @@ from reconciler.manifests.folder import Reading, in_order
 from reconciler.plan.effects import effects_of
 from reconciler.plan.gates import Allowances
 from reconciler.plan.markdown import markdown
-from reconciler.plan.render import as_json, nothing_changes, text
+from reconciler.plan.render import NOTHING, as_json, nothing_changes, text
 from reconciler.plan.saved import saved
 from reconciler.settings import Settings
+from reconciler.targets.manifests import plan_against
 from reconciler.targets.tables import Planned, TablesTarget
 from schemas.problems import Problem
 
@@ -35,6 +37,11 @@ from schemas.problems import Problem
 @click.command("plan")
 @click.argument("source", metavar="DIR")
 @click.option("--detailed-exitcode", is_flag=True, help="0 nothing to do, 1 error, 2 changes, 3 refused as unsafe.")
+@click.option(
+    "--against",
+    metavar="DIR2|git:REF",
+    help="Compare with these manifests, or this commit's, not with the live tables.",
+)
 @click.option("--out", metavar="FILE", help="Write the plan there, for `reconcile apply --plan FILE`.")
 @allow_options
 @output_option("text", "json", "markdown")
@@ -44,6 +51,7 @@ def command(
     ctx: click.Context,
     source: str,
     detailed_exitcode: bool,
+    against: str | None,
     out: str | None,
     allowed: Allowances,
     form: str,
@@ -60,20 +68,39 @@ def command(
       reconcile plan manifests/ --detailed-exitcode -o json
       reconcile plan manifests/ -o markdown > comment.md
       reconcile plan manifests/ --out plan.json && reconcile apply --plan plan.json
+      reconcile plan manifests/ --against git:origin/main -o markdown
     """
     settings = given.settings()
+    if against is not None and out is not None:
+        raise ReconcileError("--out saves a plan against the live tables", "leave --against or --out away")
     reading = read([source])
     if not reading.found:
         show_problems(reading.problems, reading)
         ctx.exit(EXIT_ERROR)
-    with opened_if_there(settings) as store, patience("planning"):
-        declared = declared_by(reading, vault_of(settings, [source], needed=False, compared=True))
-        planned = TablesTarget(store, settings.owner).plan(declared, allowed)
+    if against is not None:
+        planned = _compared(reading, against, source, allowed)
+    else:
+        with opened_if_there(settings) as store, patience("planning"):
+            declared = declared_by(reading, vault_of(settings, [source], needed=False, compared=True))
+            planned = TablesTarget(store, settings.owner).plan(declared, allowed)
     problems = in_order([*reading.problems, *planned.desired.problems])
-    _show(planned, problems, reading, form)
+    _show(planned, problems, reading, form, against or "")
     if out is not None:
         _write(out, planned, source, settings, allowed)
     ctx.exit(_exit_code(planned, errors=has_errors(problems), detailed=detailed_exitcode))
+
+
+def _compared(reading: Reading, against: str, source: str, allowed: Allowances) -> Planned:
+    """The plan that would be made if the manifests at `against` were live."""
+    other = read_other(against, source)
+    planned, before = plan_against(declared_by(other), declared_by(reading), allowed)
+    errors = sum(problem.is_error for problem in (*other.problems, *before.problems))
+    if errors:
+        what = "1 error, and what has it is" if errors == 1 else f"{errors:,} errors, and what has them is"
+        click.echo(f"{against}: {what} left out of the comparison", err=True)
+    if not other.files:
+        click.echo(f"{against}: no manifests there, everything is new", err=True)
+    return planned
 
 
 def _write(path: str, planned: Planned, source: str, settings: Settings, allowed: Allowances) -> None:
@@ -94,14 +121,17 @@ def _write(path: str, planned: Planned, source: str, settings: Settings, allowed
     write_plan(path, what, key)
 
 
-def _show(planned: Planned, problems: list[Problem], reading: Reading, form: str) -> None:
+def _show(planned: Planned, problems: list[Problem], reading: Reading, form: str, against: str) -> None:
     effects, plan, refused, places = effects_of(planned.turn), planned.plan, planned.refused, planned.places
     if form == "json":
         report = as_json(plan, refused, places, effects)
-        show_json({**report, "revision": planned.revision, "problems": problems_json(problems)})
+        base = {"against": against} if against else {"revision": planned.revision}
+        show_json({**report, **base, "problems": problems_json(problems)})
         return
     show_problems(problems, reading)
-    nothing = nothing_changes(planned.desired, applied=False)
+    nothing = nothing_changes(
+        planned.desired, applied=False, nothing=f"No changes: calls go as by {against}." if against else NOTHING
+    )
     if form == "markdown":
         comment = markdown(plan, refused, places, effects=effects, problems=problems, nothing=nothing)
         click.echo(comment, nl=False)

@@ -68,7 +68,7 @@ def text(
     return lines
 
 
-def nothing_changes(desired: Desired, *, applied: bool) -> str:
+def nothing_changes(desired: Desired, *, applied: bool, nothing: str = NOTHING) -> str:
     """The sentence about a plan without changes: the tables are as declared only if nothing is held back."""
     held, unread = desired.held_back, desired.unread
     if held:
@@ -77,7 +77,7 @@ def nothing_changes(desired: Desired, *, applied: bool) -> str:
     elif unread:
         why = f"{unread:,} file{'' if unread == 1 else 's'} could not be read"
     else:
-        return NOTHING
+        return nothing
     return f"Nothing {'was' if applied else 'would be'} changed: {why}."
 
 
