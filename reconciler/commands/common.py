@@ -84,10 +84,18 @@ def allow_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options that allow what is refused as unsafe; the command gets `allowed`."""
 
     @functools.wraps(command)
-    def gathered(*args: Any, allow_deletes: int | None, allow_any: tuple[str, ...], **kwargs: Any) -> Any:
-        return command(*args, allowed=Allowances(allow_deletes, frozenset(allow_any)), **kwargs)
+    def gathered(
+        *args: Any,
+        allow_deletes: int | None,
+        allow_any: tuple[str, ...],
+        allow_unrouted: tuple[str, ...],
+        **kwargs: Any,
+    ) -> Any:
+        return command(
+            *args, allowed=Allowances(allow_deletes, frozenset(allow_any), frozenset(allow_unrouted)), **kwargs
+        )
 
-    return _allow_deletes(_allow_any(gathered))
+    return _allow_deletes(_allow_any(_allow_unrouted(gathered)))
 
 
 _allow_deletes = click.option(
@@ -95,6 +103,14 @@ _allow_deletes = click.option(
 )
 _allow_any = click.option(
     "--allow-any", metavar="KIND/NAMESPACE/NAME", multiple=True, help="Let this one open to any number."
+)
+
+
+_allow_unrouted = click.option(
+    "--allow-unrouted",
+    metavar="NUMBER|KIND/NAMESPACE/NAME",
+    multiple=True,
+    help="Let nobody answer this number, or those that lose their route by a change of this object.",
 )
 
 

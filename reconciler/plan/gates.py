@@ -1,10 +1,10 @@
 """Safety gates: which plans are too dangerous to carry out unasked, and the flag that would allow each.
 
-A gate looks at what is live beside what a plan would make of it, and refuses four kinds of accident: everything
+A gate looks at what is live beside what a plan would make of it, and refuses five kinds of accident: everything
 gone (an empty folder, a wrong path) or replaced (another folder), much gone at once, the trunk gone from under rules
-and numbers that still need it, and a list of declared numbers or addresses emptied, because
-empty means "any" and opens what was closed. A refusal names the objects and the flag; nothing is applied until the
-person repeats the command with it. A watcher asks the same gates and keeps the old tables.
+and numbers that still need it, a list of declared numbers or addresses emptied, because empty means "any" and opens
+what was closed, and a declared number left to nobody. A refusal names the objects and the flag; nothing is applied
+until the person repeats the command with it. A watcher asks the same gates and keeps the old tables.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from reconciler.plan.changes import Action, by_kind
 from reconciler.plan.turn import Turn
+from reconciler.plan.unrouted import Unrouted, unrouted
 from schemas.tables.rows import Kind, NumberRow, Row, Rows, RuleRow, TrunkRow
 from schemas.tables.tables import Tables
 
@@ -27,10 +28,14 @@ NAMES_SHOWN_MAX = 10
 
 @dataclass(frozen=True, slots=True)
 class Allowances:
-    """What the person has allowed by flags: `deletes` objects at most (None = not said), and names to become any."""
+    """What the person has allowed by flags: `deletes` objects at most (None = not said), and names to become any.
+
+    `unrouted` are numbers that nobody may answer any more, or the objects (KIND/NAMESPACE/NAME) whose change does it.
+    """
 
     deletes: int | None = None
     any: frozenset[str] = frozenset()
+    unrouted: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +97,7 @@ _OPENINGS = (
 
 def refusals(turn: Turn, live: Rows, allowed: Allowances = Allowances()) -> tuple[Refusal, ...]:
     """Why a plan must not be applied without being allowed; empty = safe. `live` are the rows that its owner has."""
-    return (*_deletions(turn, live, allowed), *_openings(turn, allowed))
+    return (*_deletions(turn, live, allowed), *_openings(turn, allowed), *_without_route(turn, allowed))
 
 
 def _deletions(turn: Turn, live: Rows, allowed: Allowances) -> list[Refusal]:
@@ -156,6 +161,21 @@ def _openings(turn: Turn, allowed: Allowances) -> list[Refusal]:
         if not allowed.any & {name, f"{kind}/{id_}", id_}:
             what = f"{' and '.join(fields)} had entries and would be empty, which means any"
             out.append(Refusal("becomes-any", what, (name,), f"--allow-any {kind}/{id_}"))
+    return out
+
+
+def _without_route(turn: Turn, allowed: Allowances) -> list[Refusal]:
+    """One refusal for each object whose change leaves numbers to nobody."""
+    by_cause: dict[str, list[Unrouted]] = {}
+    for lost in unrouted(turn):
+        if not allowed.unrouted & lost.names:
+            by_cause.setdefault(lost.cause, []).append(lost)
+    out = []
+    for cause, numbers in by_cause.items():
+        few = f"calls to {numbers[0].number}" if len(numbers) == 1 else f"calls to {len(numbers):,} numbers"
+        names = tuple(f"{Kind.NUMBER} {id_}" for lost in numbers for id_ in lost.ids)
+        flags = f"--allow-unrouted {cause}"
+        out.append(Refusal("unrouted", f"{few} would be answered by nobody any more", names, flags))
     return out
 
 

@@ -72,7 +72,11 @@ def encode(plan: SavedPlan, key: bytes | None) -> bytes:
         "digest": plan.digest,
         "owner": plan.owner,
         "source": plan.source,
-        "allowed": {"deletes": plan.allowed.deletes, "any": sorted(plan.allowed.any)},
+        "allowed": {
+            "deletes": plan.allowed.deletes,
+            "any": sorted(plan.allowed.any),
+            "unrouted": sorted(plan.allowed.unrouted),
+        },
         "changes": plan.changes,
     }
     return (json.dumps({**content, "mac": _mac(content, key)}, indent=1, ensure_ascii=False) + "\n").encode()
@@ -88,11 +92,10 @@ def decode(data: bytes, key: bytes | None) -> SavedPlan:
         if not hmac.compare_digest(mac.encode(), _mac(content, key).encode()):
             raise SavedPlanError("it was edited, or made with another key")
     try:
-        allowed = content["allowed"]
-        return SavedPlan(
-            content["revision"], content["digest"], content["owner"], content["source"],
-            Allowances(allowed["deletes"], frozenset(allowed["any"])), dict(content["changes"]), bool(mac),
-        )  # fmt: skip
+        said = content["allowed"]
+        allowed = Allowances(said["deletes"], frozenset(said["any"]), frozenset(said["unrouted"]))
+        head = content["revision"], content["digest"], content["owner"], content["source"]
+        return SavedPlan(*head, allowed, dict(content["changes"]), bool(mac))
     except (KeyError, TypeError, ValueError):
         raise SavedPlanError("it is incomplete, or was edited") from None
 
