@@ -149,7 +149,7 @@ class Trial:
         if known is None:
             trunks = sorted({trunk for rows, _ in (before, after) for trunk, _ in rows})
             tried = tuple(self._try(way, called) for way in self._ways.by(trunks))
-            known = self._classes[key] = Tested(tried, _moving(tried))
+            known = self._classes[key] = Tested(tried, _moving(tried, self._turn.renamed))
         return known
 
     def effect(self, called: str, moving: _Moving) -> Effect:
@@ -172,8 +172,8 @@ class Trial:
         return replace(outcome, room=room_pattern(rule, way.caller, called).replace("*_*", "*"))
 
 
-def _moving(tried: tuple[Tried, ...]) -> tuple[_Moving, ...]:
-    """One way for each pair of different outcomes."""
+def _moving(tried: tuple[Tried, ...], renamed: Mapping[str, str]) -> tuple[_Moving, ...]:
+    """One way for each pair of different outcomes; a rule with another name is no other rule."""
     pairs: dict[tuple[Outcome, Outcome], Tried] = {}
     for one in tried:
         pairs.setdefault((one.before, one.after), one)
@@ -181,7 +181,7 @@ def _moving(tried: tuple[Tried, ...]) -> tuple[_Moving, ...]:
     found = [
         _Moving(one, _move(before, after), _qualified(one.way, ways) if len(pairs) > 1 else ("", "", ""))
         for (before, after), one in pairs.items()
-        if before != after
+        if replace(before, rule=renamed.get(before.rule, before.rule)) != after
     ]
     return tuple(sorted(found, key=lambda moving: _MOVES.index(moving.move)))
 

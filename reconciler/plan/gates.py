@@ -184,16 +184,20 @@ def _rules_left_open(turn: Turn) -> list[str]:
 
     Only rules and numbers that the plan touches can be concerned.
     """
-    touched: set[str] = set()
+    touched: dict[str, str] = {}
     for change in turn.plan.changes:
         if change.kind is Kind.RULE:
-            touched.add(change.id)
+            touched[change.moved_from or change.id] = change.id
         elif isinstance(change.old, NumberRow) and change.old.rule:
-            touched.add(change.old.rule)
+            touched.setdefault(change.old.rule, change.old.rule)
     if not touched:
         return []
     before, after = turn.before, turn.after
-    return [f"{Kind.RULE} {id_}" for id_ in sorted(touched) if _serves_certain(before, id_) and _serves_any(after, id_)]
+    return [
+        f"{Kind.RULE} {id_}"
+        for old, id_ in sorted(touched.items())
+        if _serves_certain(before, old) and _serves_any(after, id_)
+    ]
 
 
 def _serves_certain(tables: Tables, rule_id: str) -> bool:

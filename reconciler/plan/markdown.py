@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from reconciler.plan.changes import Action, Change, Plan
 from reconciler.plan.effects import Effects, Move
 from reconciler.plan.gates import Refusal
-from reconciler.plan.render import NOTHING, SIGNS, Places, clip, counted_moves
+from reconciler.plan.render import NOTHING, SIGNS, Places, clip, counted_moves, titled
 from reconciler.plan.words import show
 from schemas.problems import Problem
 
@@ -103,7 +103,7 @@ def _with_changes(head: str, plan: Plan, places: Places) -> str:
 
 def _change(change: Change, places: Places) -> str:
     title = _title(change, places)
-    if change.action is Action.DELETE:
+    if change.action is Action.DELETE or not change.fields:
         return f"- {title}\n"
     rows = [
         f"| {_code(field.field)} | {_value(show(field.old))} | {_value(show(field.new))} |" for field in change.fields
@@ -115,7 +115,7 @@ def _change(change: Change, places: Places) -> str:
 def _title(change: Change, places: Places) -> str:
     place = places.get((change.kind, change.id))
     at = f" ({_text(str(place))})" if place is not None and str(place) else ""
-    return f"<code>{SIGNS[change.action]}</code> {_text(change.name)}{at}"
+    return f"<code>{SIGNS[change.action]}</code> {_text(titled(change))}{at}"
 
 
 def _value(said: str) -> str:

@@ -25,14 +25,14 @@ VALUE_CHARS_MAX = 200
 BRIEF_FIELDS_MAX = 3
 EFFECTS_SHOWN_MAX = 20
 
-SIGNS = {Action.CREATE: "+", Action.UPDATE: "~", Action.DELETE: "-"}
+SIGNS = {Action.CREATE: "+", Action.UPDATE: "~", Action.DELETE: "-", Action.MOVE: ">"}
 _EFFECT_STYLES = {Move.LOST: "delete", Move.MOVED: "update", Move.GAINED: "create"}
 _MOVES = {
     Move.LOST: ("loses its answer", "lose their answer"),
     Move.MOVED: ("moves", "move"),
     Move.GAINED: ("is answered now", "are answered now"),
 }
-_PAST = {Action.CREATE: "created", Action.UPDATE: "changed", Action.DELETE: "deleted"}
+_PAST = {Action.CREATE: "created", Action.UPDATE: "changed", Action.DELETE: "deleted", Action.MOVE: "moved"}
 Places = Mapping[tuple[Kind, str], Where]
 
 
@@ -127,23 +127,30 @@ def refusal_json(refusal: Refusal) -> dict[str, Any]:
 def brief(change: Change) -> str:
     """One change on one line, for the watcher: `DispatchRule default/support changed (room: lobby -> hall)`."""
     head = f"{change.name} {_PAST[change.action]}"
-    if change.action is not Action.UPDATE:
+    if change.moved_from:
+        head = f"{head} from {change.moved_from}"
+    fields = change.fields if change.action in (Action.UPDATE, Action.MOVE) else ()
+    if not fields:
         return head
-    fields = change.fields
     told = ", ".join(f"{_short(field.field)}: {_arrow(field)}" for field in fields[:BRIEF_FIELDS_MAX])
     more = len(fields) - BRIEF_FIELDS_MAX
     return f"{head} ({told}{f', {more} more' if more > 0 else ''})"
 
 
+def titled(change: Change) -> str:
+    """`DispatchRule default/support`, and what a moved object was called."""
+    return f"{change.name} (was {change.moved_from})" if change.moved_from else change.name
+
+
 def _change_lines(change: Change, places: Places) -> list[Line]:
-    style = change.action.value
+    style = Action.UPDATE.value if change.moved_from else change.action.value
     place = places.get((change.kind, change.id))
     at = f"  ({place})" if place is not None and str(place) else ""
-    lines = [Line(f"{SIGNS[change.action]} {change.name}{at}", style)]
+    lines = [Line(f"{SIGNS[change.action]} {titled(change)}{at}", style)]
     if change.action is Action.DELETE:
         return lines
     for field in change.fields:
-        said = _arrow(field) if change.action is Action.UPDATE else clip(show(field.new))
+        said = _arrow(field) if change.old is not None else clip(show(field.new))
         lines.append(Line(f"    {field.field}: {said}"))
     return lines
 
@@ -156,6 +163,7 @@ def _change_json(change: Change, places: Places) -> dict[str, Any]:
         "kind": change.kind.value,
         "namespace": namespace,
         "name": name,
+        "movedFrom": change.moved_from,
         "file": place.file if place else "",
         "line": place.line if place else 0,
         "fields": [{"field": field.field, "old": field.old, "new": field.new} for field in change.fields],

@@ -148,7 +148,8 @@ def _entry(change: Change, key: bytes | None) -> dict[str, Any]:
         place = f"{change.kind}/{row.id}/{field}".encode()
         known = key is not None and secret.sealed
         hashes[field] = keyed_hash(key, _SECRET, place + b"\0" + secret.sealed) if known and key else UNKNOWN
-    return {"action": change.action.value, "row": json.loads(encode_row(plain)), "secrets": hashes}
+    moved = {"from": change.moved_from} if change.moved_from else {}
+    return {"action": change.action.value, **moved, "row": json.loads(encode_row(plain)), "secrets": hashes}
 
 
 def _content(data: bytes) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from functools import cached_property
 
 from reconciler.plan.changes import Plan
+from schemas.tables.rows import Kind
 from schemas.tables.tables import Tables
 
 
@@ -18,6 +19,12 @@ class Turn:
     def __init__(self, before: Tables, plan: Plan) -> None:
         self.before = before
         self.plan = plan
+
+    @cached_property
+    def renamed(self) -> dict[str, str]:
+        """The new ids of the rules that move, by their old ones."""
+        moves = (change for change in self.plan.changes if change.kind is Kind.RULE and change.moved_from)
+        return {change.moved_from: change.id for change in moves}
 
     @cached_property
     def after(self) -> Tables:

@@ -37,10 +37,10 @@ def unrouted(turn: Turn) -> list[Unrouted]:
         return []
     touched = touched_by(turn, rooms=False)
     trial = Trial(turn, touched)
-    changing = {f"{change.kind}/{change.id}" for change in turn.plan.changes}
+    changing = {f"{one.kind}/{id_}" for one in turn.plan.changes for id_ in (one.id, one.moved_from) if id_}
     out = []
     for number in concerned(turn, touched):
-        ids = [id_ for id_ in _serving(turn.after, number) if turn.before.number(id_) is not None]
+        ids = list(_serving(turn.after, number)) if any(_serving(turn.before, number)) else []
         if ids and (lost := list(_lost(trial.of(number)))):
             names = [f"{Kind.NUMBER}/{id_}" for id_ in ids] + lost
             cause = next((name for name in names if name in changing), names[0])

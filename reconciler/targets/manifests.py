@@ -31,5 +31,5 @@ def plan_against(base: Declared, declared: Declared, allowed: Allowances) -> tup
     }
     live = Live(REVISION, Tables.build(before.rows), before.rows, {}, records)
     desired = desire(declared, live)
-    turn = Turn(live.tables, diff(before.rows, desired.rows))
+    turn = Turn(live.tables, diff(before.rows, desired.rows, desired.moves))
     return Planned(turn, desired, refusals(turn, before.rows, allowed), REVISION), before

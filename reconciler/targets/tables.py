@@ -88,7 +88,7 @@ class TablesTarget:
         """What would change, against the tables as they are now. Raises StoreError."""
         self._catch_up()
         desired = desire(declared, self._live, self._memo)
-        plan = diff(self._live.mine, desired.rows)
+        plan = diff(self._live.mine, desired.rows, desired.moves)
         if not plan:  # the same rows: the next pass finds the ones that the model made last
             self._live = replace(self._live, mine=desired.rows)
         turn = Turn(self._live.tables, plan)

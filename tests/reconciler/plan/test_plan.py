@@ -70,7 +70,7 @@ def test_the_json_has_a_format_version_and_every_field():
     plan = diff(rows(RULE), rows(replace(RULE, room_name="hall")))
     report = json.loads(json.dumps(as_json(plan, refused(rows(RULE), rows()))))
     assert report["formatVersion"] == FORMAT_VERSION == 1
-    assert report["summary"] == {"create": 0, "update": 1, "delete": 0}
+    assert report["summary"] == {"create": 0, "update": 1, "delete": 0, "move": 0}
     assert report["changes"][0]["fields"] == [{"field": "rule.direct.room", "old": "lobby", "new": "hall"}]
     assert report["refusals"][0]["flags"] == "--allow-deletes 1"
 
