@@ -5,12 +5,13 @@ Errors of the store become `ReconcileError` here, so that no command shows a tra
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -21,6 +22,7 @@ from reconciler.errors import ReconcileError
 from reconciler.manifests.folder import Reading, read_documents
 from reconciler.manifests.reach import Reach, folders_of
 from reconciler.manifests.vault import Vault
+from reconciler.plan.gates import Allowances
 from reconciler.plan.problems import as_json as problem_json
 from reconciler.plan.problems import render_problems
 from reconciler.plan.render import Line
@@ -53,22 +55,63 @@ def store_errors() -> Iterator[None]:
         raise ReconcileError(f"{error.where}: {error.what}", error.hint) from error
 
 
-def vault_of(settings: Settings, sources: Sequence[str], *, needed: bool) -> Vault:
+def vault_of(settings: Settings, sources: Sequence[str], *, needed: bool, compared: bool = False) -> Vault:
     """The secrets of a command that reads these sources.
 
     `needed`: they go into the tables, and the key is made if there is none yet.
 
-    Without, as for a plan, nothing is written: where there is no key, nothing can be sealed with it already, and any
-    other does.
+    Without, nothing is written. Where there is no key any other does to try a PIN, but not where secrets are
+    `compared` with live ones, as in a plan: they would all seem to have changed.
     """
 
-    def sealer() -> Sealer:
+    def sealer() -> Sealer | None:
         if needed:
             return Sealer(read_or_make_key(settings.state, os.environ))
-        return Sealer(read_key(settings.state, os.environ) or stand_in)
+        key = read_key(settings.state, os.environ)
+        return None if key is None and compared else Sealer(key or stand_in)
 
     stand_in = os.urandom(KEY_BYTES)
     return Vault(settings.secrets, variables(), sealer, needed=needed, reach=reach_of(settings, sources))
+
+
+def key_of(settings: Settings) -> bytes | None:
+    """The key that secrets are sealed with, None where there is none."""
+    with store_errors():
+        return read_key(settings.state, os.environ)
+
+
+def allow_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that allow what is refused as unsafe; the command gets `allowed`."""
+
+    @functools.wraps(command)
+    def gathered(
+        *args: Any,
+        allow_deletes: int | None,
+        allow_any: tuple[str, ...],
+        allow_unrouted: tuple[str, ...],
+        **kwargs: Any,
+    ) -> Any:
+        return command(
+            *args, allowed=Allowances(allow_deletes, frozenset(allow_any), frozenset(allow_unrouted)), **kwargs
+        )
+
+    return _allow_deletes(_allow_any(_allow_unrouted(gathered)))
+
+
+_allow_deletes = click.option(
+    "--allow-deletes", metavar="N", type=click.IntRange(0), help="Delete up to N objects, however many."
+)
+_allow_any = click.option(
+    "--allow-any", metavar="KIND/NAMESPACE/NAME", multiple=True, help="Let this one open to any number."
+)
+
+
+_allow_unrouted = click.option(
+    "--allow-unrouted",
+    metavar="NUMBER|KIND/NAMESPACE/NAME",
+    multiple=True,
+    help="Let nobody answer this number, or those that lose their route by a change of this object.",
+)
 
 
 def reach_of(settings: Settings, sources: Sequence[str]) -> Reach:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import click
 
+from reconciler.commands.against import read_other
 from reconciler.commands.common import (
+    allow_options,
     has_errors,
+    key_of,
     opened_if_there,
     patience,
     problems_json,
@@ -16,47 +19,124 @@ from reconciler.commands.common import (
     vault_of,
 )
 from reconciler.commands.options import Given, output_option, settings_options
-from reconciler.errors import EXIT_CHANGES, EXIT_ERROR, EXIT_UNSAFE
+from reconciler.commands.plan_file import write_plan
+from reconciler.errors import EXIT_CHANGES, EXIT_ERROR, EXIT_UNSAFE, ReconcileError
 from reconciler.loop import declared_by
-from reconciler.manifests.folder import in_order
+from reconciler.manifests.folder import Reading, in_order
+from reconciler.plan.effects import effects_of
 from reconciler.plan.gates import Allowances
-from reconciler.plan.render import as_json, nothing_changes, text
+from reconciler.plan.markdown import markdown
+from reconciler.plan.render import NOTHING, as_json, nothing_changes, text
+from reconciler.plan.saved import saved
+from reconciler.settings import Settings
+from reconciler.targets.manifests import plan_against
 from reconciler.targets.tables import Planned, TablesTarget
+from schemas.problems import Problem
 
 
 @click.command("plan")
 @click.argument("source", metavar="DIR")
 @click.option("--detailed-exitcode", is_flag=True, help="0 nothing to do, 1 error, 2 changes, 3 refused as unsafe.")
-@output_option("text", "json")
+@click.option(
+    "--against",
+    metavar="DIR2|git:REF",
+    help="Compare with these manifests, or this commit's, not with the live tables.",
+)
+@click.option("--out", metavar="FILE", help="Write the plan there, for `reconcile apply --plan FILE`.")
+@allow_options
+@output_option("text", "json", "markdown")
 @settings_options
 @click.pass_context
-def command(ctx: click.Context, source: str, detailed_exitcode: bool, form: str, given: Given) -> None:
+def command(
+    ctx: click.Context,
+    source: str,
+    detailed_exitcode: bool,
+    against: str | None,
+    out: str | None,
+    allowed: Allowances,
+    form: str,
+    given: Given,
+) -> None:
     """Show what apply would change in the live tables. Changes nothing.
 
-    An object whose document is broken is left as it is live; the rest is planned.
+    An object whose document is broken is left as it is live; the rest is planned. A plan that is refused as unsafe is
+    not written: allow it here, and the file remembers.
 
     \b
     Example:
       reconcile plan manifests/
       reconcile plan manifests/ --detailed-exitcode -o json
+      reconcile plan manifests/ -o markdown > comment.md
+      reconcile plan manifests/ --out plan.json && reconcile apply --plan plan.json
+      reconcile plan manifests/ --against git:origin/main -o markdown
     """
     settings = given.settings()
+    if against is not None and out is not None:
+        raise ReconcileError("--out saves a plan against the live tables", "leave --against or --out away")
     reading = read([source])
     if not reading.found:
         show_problems(reading.problems, reading)
         ctx.exit(EXIT_ERROR)
-    with opened_if_there(settings) as store, patience("planning"):
-        declared = declared_by(reading, vault_of(settings, [source], needed=False))
-        planned = TablesTarget(store, settings.owner).plan(declared, Allowances())
-    problems = in_order([*reading.problems, *planned.desired.problems])
-    if form == "json":
-        report = as_json(planned.plan, planned.refused, planned.places)
-        show_json({**report, "revision": planned.revision, "problems": problems_json(problems)})
+    if against is not None:
+        planned = _compared(reading, against, source, allowed)
     else:
-        show_problems(problems, reading)
-        nothing = nothing_changes(planned.desired, applied=False)
-        show_lines(text(planned.plan, planned.refused, planned.places, nothing=nothing))
+        with opened_if_there(settings) as store, patience("planning"):
+            declared = declared_by(reading, vault_of(settings, [source], needed=False, compared=True))
+            planned = TablesTarget(store, settings.owner).plan(declared, allowed)
+    problems = in_order([*reading.problems, *planned.desired.problems])
+    _show(planned, problems, reading, form, against or "")
+    if out is not None:
+        _write(out, planned, source, settings, allowed)
     ctx.exit(_exit_code(planned, errors=has_errors(problems), detailed=detailed_exitcode))
+
+
+def _compared(reading: Reading, against: str, source: str, allowed: Allowances) -> Planned:
+    """The plan that would be made if the manifests at `against` were live."""
+    other = read_other(against, source)
+    planned, before = plan_against(declared_by(other), declared_by(reading), allowed)
+    errors = sum(problem.is_error for problem in (*other.problems, *before.problems))
+    if errors:
+        what = "1 error, and what has it is" if errors == 1 else f"{errors:,} errors, and what has them is"
+        click.echo(f"{against}: {what} left out of the comparison", err=True)
+    if not other.files:
+        click.echo(f"{against}: no manifests there, everything is new", err=True)
+    return planned
+
+
+def _write(path: str, planned: Planned, source: str, settings: Settings, allowed: Allowances) -> None:
+    """Save the plan, unless it would be refused: what is not safe is not approved by being saved."""
+    if planned.refused:
+        hint = "allow it with the option named above"
+        raise ReconcileError(f"{path} is not written: the plan is refused as unsafe", hint, EXIT_UNSAFE)
+    key = key_of(settings)
+    what = saved(
+        planned.plan,
+        revision=planned.revision,
+        digest=planned.digest,
+        owner=settings.owner,
+        source=source,
+        allowed=allowed,
+        key=key,
+    )
+    write_plan(path, what, key)
+
+
+def _show(planned: Planned, problems: list[Problem], reading: Reading, form: str, against: str) -> None:
+    effects, plan, refused, places = effects_of(planned.turn), planned.plan, planned.refused, planned.places
+    if form == "json":
+        report = as_json(plan, refused, places, effects)
+        base = {"against": against} if against else {"revision": planned.revision}
+        show_json({**report, **base, "problems": problems_json(problems)})
+        return
+    show_problems(problems, reading)
+    nothing = nothing_changes(
+        planned.desired, applied=False, nothing=f"No changes: calls go as by {against}." if against else NOTHING
+    )
+    if form == "markdown":
+        comment = markdown(plan, refused, places, effects=effects, problems=problems, nothing=nothing)
+        click.echo(comment, nl=False)
+    else:
+        show_lines(text(plan, refused, places, nothing=nothing, effects=effects))
 
 
 def _exit_code(planned: Planned, *, errors: bool, detailed: bool) -> int:

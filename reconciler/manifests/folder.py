@@ -86,6 +86,15 @@ def read_documents(sources: Sequence[str]) -> Reading:
     )
 
 
+def read_contents(contents: Mapping[str, bytes | Problem], problems: tuple[Problem, ...] = ()) -> Reading:
+    """Read files whose bytes somebody else has fetched: those of a commit, or of a folder under other names."""
+    files = {
+        path: unreadable_file(data) if isinstance(data, Problem) else read_file(data, path)
+        for path, data in sorted(contents.items())
+    }
+    return Reading(files, changed=frozenset(files), problems_of_source=problems)
+
+
 def in_order(problems: Iterable[Problem]) -> list[Problem]:
     """Sorted by place; errors in front of warnings at the same place."""
     return sorted(problems, key=lambda p: (p.where.file, p.where.line, p.where.column, p.severity is Severity.WARNING))

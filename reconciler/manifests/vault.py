@@ -36,15 +36,15 @@ class Vault:
 
     `reach` says which files manifests may read.
 
-    `sealer` gives the key's, and is asked only when there is something to seal; None: nothing is sealed. It may raise
-    SecretKeyError. `needed` as in `Secrets`.
+    `sealer` gives the key's, and is asked only when there is something to seal; None of either: nothing is sealed.
+    It may raise SecretKeyError. `needed` as in `Secrets`.
     """
 
     def __init__(
         self,
         folder: str,
         environ: Mapping[str, str],
-        sealer: Callable[[], Sealer] | None,
+        sealer: Callable[[], Sealer | None] | None,
         *,
         needed: bool,
         reach: Reach,

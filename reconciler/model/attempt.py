@@ -16,6 +16,7 @@ from reconciler.model.live import Live
 from reconciler.model.memo import Compiled, Memo, Settled
 from reconciler.model.records import Verdict
 from reconciler.model.references import Landscape, TrunkSeen, resolve_number, resolve_rule
+from reconciler.model.renames import Renames
 from reconciler.model.secrets import Secrets, carried_over, filled, folder_of
 from reconciler.model.sources import Dependency, Key, Source
 from reconciler.model.standing import Standings
@@ -40,6 +41,7 @@ class Attempt:
     memo: Memo
     refused: Mapping[Key, Verdict]
     secrets: Secrets = field(default_factory=Secrets)
+    renames: Renames = field(default_factory=Renames)
     rows: dict[Kind, dict[str, Row]] = field(default_factory=lambda: {kind: {} for kind in Kind})
     verdicts: dict[Key, Verdict] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
@@ -191,15 +193,16 @@ class Attempt:
             self.rows[key[0]][key[1]] = self._claimed(key, compiled.row)
 
     def _keep_live(self, key: Key) -> None:
-        row = self.live.own(key[0]).get(key[1])
-        if row is not None:
-            self.rows[key[0]][key[1]] = row
+        row = self.renames.predecessor(key, self.live)
+        if row is not None:  # under the name that it has so far
+            self.rows[key[0]][row.id] = row
 
     def _claimed(self, key: Key, template: Row) -> Row:
         """The row with the claim that it has so far, or a new one; the live row itself where nothing changes."""
         live = self.live.own(key[0]).get(key[1])
         row = carried_over(template, live) if live is not None else template
-        since = live.claimed_since if live is not None else self.live.revision + 1
+        before = self.renames.predecessor(key, self.live)
+        since = before.claimed_since if before is not None else self.live.revision + 1
         row = row if row.claimed_since == since else replace(row, claimed_since=since)
         return live if live is not None and row == live else row
 

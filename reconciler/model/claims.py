@@ -44,17 +44,19 @@ def settle_claims(attempt: Attempt) -> Refusals:
     claiming: list[Row] = []
     for key, row in changed.items():
         _refuse_new_number(attempt, key, row, refusals)
-        live = attempt.live.own(key[0]).get(key[1])
-        if live is None or claim_of(live) != claim_of(row):
+        before = attempt.renames.predecessor(key, attempt.live)
+        if before is None or claim_of(attempt.renames.brought_up_to_date(before)) != claim_of(row):
             row = _dated(attempt, key, row, attempt.live.revision + 1)
             claiming.append(row)
+        elif attempt.renames.moves:  # an old claim under a new name, which others may meet
+            claiming.append(row)
         changed[key] = row
-    before, deleted = attempt.live.tables, tuple(_deleted(attempt))
-    _refuse_open_rules(attempt, before.applied(Delta(tuple(changed.values()), deleted)), changed, refusals)
+    tables, deleted = attempt.live.tables, tuple(_deleted(attempt))
+    _refuse_open_rules(attempt, tables.applied(Delta(tuple(changed.values()), deleted)), changed, refusals)
     if refusals:  # first without these: a rule that only seems to serve any number clashes with everybody's
         return refusals
     # Only new claims can meet others: a rule whose room changes is not held against all its numbers again.
-    for clash in find_clashes(before, Delta(tuple(claiming), deleted)):
+    for clash in find_clashes(tables, Delta(tuple(claiming), deleted)):
         _refuse_newcomers(attempt, clash, changed, refusals)
     return refusals
 
@@ -87,7 +89,7 @@ def _dated(attempt: Attempt, key: Key, row: Row, since: int) -> Row:
 
 def _refuse_new_number(attempt: Attempt, key: Key, row: Row, refusals: Refusals) -> None:
     """A PhoneNumber is its number: another one under its name would lose the first."""
-    live = attempt.live.own(key[0]).get(key[1])
+    live = attempt.renames.predecessor(key, attempt.live)
     if isinstance(row, NumberRow) and isinstance(live, NumberRow) and row.number != live.number:
         what = f"the number of {object_name(key)} is {live.number}, and cannot change"
         hint = "declare the other number as a PhoneNumber with another name"

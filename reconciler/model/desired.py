@@ -15,6 +15,7 @@ from reconciler.model.claims import settle_claims
 from reconciler.model.live import Live
 from reconciler.model.memo import LastPass, Memo
 from reconciler.model.records import Verdict
+from reconciler.model.renames import find_renames
 from reconciler.model.sources import Key, Source
 from reconciler.model.standing import Declared, Standings, stand, stand_again
 from schemas.problems import Problem
@@ -43,6 +44,8 @@ class Desired:
     """How many documents there are, and stood in what cannot be read now; RoutingTests are none of them."""
     unread: int = 0
     """How many files and folders could not be read whole."""
+    moves: Mapping[Key, str] = field(default_factory=dict)
+    """The objects that are live under another name, and its id."""
 
     def written(self, key: Key) -> Source | None:
         """The document of an object as it stands now, sound or not."""
@@ -55,10 +58,11 @@ def desire(declared: Declared, live: Live, memo: Memo | None = None) -> Desired:
     last = memo.last
     standings = stand_again(declared, last.files, last.standings) if last is not None else None
     standings = standings or stand(declared, live.records)
-    refused: dict[Key, Verdict] = {}
-    problems: list[Problem] = []
+    renames = find_renames(standings, live)
+    refused: dict[Key, Verdict] = dict(renames.refused)
+    problems: list[Problem] = list(renames.problems)
     while True:
-        attempt = Attempt(standings, live, memo, refused, declared.secrets)
+        attempt = Attempt(standings, live, memo, refused, declared.secrets, renames)
         attempt.settle()
         found = settle_claims(attempt)
         if not found:
@@ -73,7 +77,16 @@ def desire(declared: Declared, live: Live, memo: Memo | None = None) -> Desired:
     silent, verdicts = _silent(standings), attempt.verdicts
     held, documents = _counted(standings, verdicts)
     return Desired(
-        rows, told, verdicts, standings.fresh, tuple(standings.tests), silent, held, documents, len(standings.unread)
+        rows,
+        told,
+        verdicts,
+        standings.fresh,
+        tuple(standings.tests),
+        silent,
+        held,
+        documents,
+        len(standings.unread),
+        {key: old for key, old in renames.moves.items() if key[1] in attempt.rows[key[0]]},
     )
 
 

@@ -131,6 +131,21 @@ def carried_over(row: R, live: Row) -> R:
     return row
 
 
+def secrets_in(row: Row) -> Iterator[tuple[str, Secret]]:
+    """(field, secret) of each that a row has."""
+    for at in _ATTRIBUTES:
+        secret = _secret_at(row, at)
+        if secret is not None:
+            yield at, secret
+
+
+def without_values(row: R) -> R:
+    """The row with the places of its secrets alone."""
+    for at, secret in secrets_in(row):
+        row = _put(row, at, b"") if secret.sealed else row
+    return row
+
+
 def _checked_pin(found: bytes) -> bytes | Unreadable:
     if ids.is_pin(found.decode("latin-1")):
         return found

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from reconciler.model.secrets import without_values
 from reconciler.plan.words import Value, changed_words, set_words
 from schemas.tables.rows import Delta, Kind, Row, Rows, kind_of
 
@@ -21,6 +22,7 @@ class Action(StrEnum):
     CREATE = "create"
     UPDATE = "update"
     DELETE = "delete"
+    MOVE = "move"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,7 @@ class FieldChange:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One object's way from `old` to `new`; exactly the missing side is None."""
+    """One object's way from `old` to `new`; exactly the missing side is None. A moved one has both, of two ids."""
 
     action: Action
     kind: Kind
@@ -48,10 +50,18 @@ class Change:
         return f"{self.kind} {self.id}"
 
     @property
+    def moved_from(self) -> str:
+        """The id that a moved object has so far; "" of any other."""
+        return self.old.id if self.action is Action.MOVE and self.old is not None else ""
+
+    @property
     def fields(self) -> tuple[FieldChange, ...]:
         """What changes field by field; a created or deleted object shows the fields that it sets."""
         if self.old is not None and self.new is not None:
-            return tuple(FieldChange(*change) for change in changed_words(self.old, self.new))
+            old, new = self.old, self.new
+            if self.action is Action.MOVE:  # secrets are sealed for a name, so they are sealed anew
+                old, new = without_values(old), without_values(new)
+            return tuple(FieldChange(*change) for change in changed_words(old, new))
         if self.new is not None:
             return tuple(FieldChange(path, None, value) for path, value in set_words(self.new).items())
         assert self.old is not None
@@ -80,14 +90,19 @@ class Plan:
         """What the store has to do."""
         return Delta(
             put=tuple(change.new for change in self.changes if change.new is not None),
-            delete=tuple((change.kind, change.id) for change in self.changes if change.new is None),
+            delete=tuple(
+                (change.kind, change.moved_from or change.id)
+                for change in self.changes
+                if change.new is None or change.moved_from
+            ),
         )
 
     @property
     def summary(self) -> str:
-        """`Plan: 2 to create, 1 to change, 0 to delete`."""
-        create, change, delete = (self.count(action) for action in Action)
-        return f"Plan: {create} to create, {change} to change, {delete} to delete"
+        """`Plan: 2 to create, 1 to change, 0 to delete`, and how many to move where there are any."""
+        create, change, delete, move = (self.count(action) for action in Action)
+        moving = f", {move} to move" if move else ""
+        return f"Plan: {create} to create, {change} to change, {delete} to delete{moving}"
 
 
 def by_kind(rows: Rows) -> tuple[tuple[Kind, Mapping[str, Row]], ...]:
@@ -95,23 +110,30 @@ def by_kind(rows: Rows) -> tuple[tuple[Kind, Mapping[str, Row]], ...]:
     return ((Kind.TRUNK, rows.trunks), (Kind.RULE, rows.rules), (Kind.NUMBER, rows.numbers))
 
 
-def diff(live: Rows, wanted: Rows) -> Plan:
-    """The plan that turns `live` (one owner's rows) into `wanted`; rows that are one object cost almost nothing."""
+def diff(live: Rows, wanted: Rows, moves: Mapping[tuple[Kind, str], str] | None = None) -> Plan:
+    """The plan that turns `live` (one owner's rows) into `wanted`; rows that are one object cost almost nothing.
+
+    `moves` leads from objects that are wanted to the ids that they have in `live`.
+    """
     changes: list[Change] = []
     for (kind, before), (_, after) in zip(by_kind(live), by_kind(wanted), strict=True):
-        found = [*_put(kind, before, after), *_deleted(kind, before, after)]
+        old_ids = {id_: old for (moving, id_), old in (moves or {}).items() if moving is kind}
+        gone = before.keys() - after.keys() - set(old_ids.values())
+        found = [
+            *_put(kind, before, after, old_ids),
+            *(Change(Action.DELETE, kind, id_, before[id_], None) for id_ in gone),
+        ]
         changes += sorted(found, key=lambda change: change.id)
     return Plan(tuple(changes))
 
 
-def _put(kind: Kind, before: Mapping[str, Row], after: Mapping[str, Row]) -> Iterator[Change]:
+def _put(
+    kind: Kind, before: Mapping[str, Row], after: Mapping[str, Row], old_ids: Mapping[str, str]
+) -> Iterator[Change]:
     for id_, new in [(id_, row) for id_, row in after.items() if before.get(id_) is not row]:
         assert kind_of(new) is kind
         old = before.get(id_)
-        if old != new:
+        if id_ in old_ids:
+            yield Change(Action.MOVE, kind, id_, before[old_ids[id_]], new)
+        elif old != new:
             yield Change(Action.UPDATE if old is not None else Action.CREATE, kind, id_, old, new)
-
-
-def _deleted(kind: Kind, before: Mapping[str, Row], after: Mapping[str, Row]) -> Iterator[Change]:
-    for id_ in before.keys() - after.keys():
-        yield Change(Action.DELETE, kind, id_, before[id_], None)

@@ -1,10 +1,10 @@
 """Safety gates: which plans are too dangerous to carry out unasked, and the flag that would allow each.
 
-A gate looks at what is live beside what a plan would make of it, and refuses four kinds of accident: everything
+A gate looks at what is live beside what a plan would make of it, and refuses five kinds of accident: everything
 gone (an empty folder, a wrong path) or replaced (another folder), much gone at once, the trunk gone from under rules
-and numbers that still need it, and a list of declared numbers or addresses emptied, because
-empty means "any" and opens what was closed. A refusal names the objects and the flag; nothing is applied until the
-person repeats the command with it. A watcher asks the same gates and keeps the old tables.
+and numbers that still need it, a list of declared numbers or addresses emptied, because empty means "any" and opens
+what was closed, and a declared number left to nobody. A refusal names the objects and the flag; nothing is applied
+until the person repeats the command with it. A watcher asks the same gates and keeps the old tables.
 """
 
 from __future__ import annotations
@@ -12,7 +12,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from reconciler.plan.changes import Action, Plan, by_kind
+from reconciler.plan.changes import Action, by_kind
+from reconciler.plan.turn import Turn
+from reconciler.plan.unrouted import Unrouted, unrouted
 from schemas.tables.rows import Kind, NumberRow, Row, Rows, RuleRow, TrunkRow
 from schemas.tables.tables import Tables
 
@@ -26,10 +28,14 @@ NAMES_SHOWN_MAX = 10
 
 @dataclass(frozen=True, slots=True)
 class Allowances:
-    """What the person has allowed by flags: `deletes` objects at most (None = not said), and names to become any."""
+    """What the person has allowed by flags: `deletes` objects at most (None = not said), and names to become any.
+
+    `unrouted` are numbers that nobody may answer any more, or the objects (KIND/NAMESPACE/NAME) whose change does it.
+    """
 
     deletes: int | None = None
     any: frozenset[str] = frozenset()
+    unrouted: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,15 +95,13 @@ _OPENINGS = (
 )
 
 
-def refusals(plan: Plan, live: Rows, tables: Tables, allowed: Allowances = Allowances()) -> tuple[Refusal, ...]:
-    """Why `plan` must not be applied without being allowed; empty = safe.
-
-    `live` are the rows that the plan's owner has, `tables` those of all owners.
-    """
-    return (*_deletions(plan, live, tables, allowed), *_openings(plan, tables, allowed))
+def refusals(turn: Turn, live: Rows, allowed: Allowances = Allowances()) -> tuple[Refusal, ...]:
+    """Why a plan must not be applied without being allowed; empty = safe. `live` are the rows that its owner has."""
+    return (*_deletions(turn, live, allowed), *_openings(turn, allowed), *_without_route(turn, allowed))
 
 
-def _deletions(plan: Plan, live: Rows, tables: Tables, allowed: Allowances) -> list[Refusal]:
+def _deletions(turn: Turn, live: Rows, allowed: Allowances) -> list[Refusal]:
+    plan = turn.plan
     total = plan.count(Action.DELETE)
     if total == 0 or (allowed.deletes is not None and total <= allowed.deletes):
         return []
@@ -109,7 +113,7 @@ def _deletions(plan: Plan, live: Rows, tables: Tables, allowed: Allowances) -> l
     if total == sum(held.values()) and total >= REPLACED_COUNTED_FROM:
         what = f"all {total} live objects would be deleted, and others put in their place: is this the right folder?"
         return [Refusal("everything-replaced", what, names, flags)]
-    out = _trunks_in_use(plan, tables, flags)
+    out = _trunks_in_use(turn, flags)
     for kind, count in held.items():
         gone = plan.count(Action.DELETE, kind)
         if count >= DELETIONS_COUNTED_FROM and gone > count * DELETIONS_SHARE_MAX:
@@ -122,12 +126,12 @@ def _deletions(plan: Plan, live: Rows, tables: Tables, allowed: Allowances) -> l
     return out
 
 
-def _trunks_in_use(plan: Plan, before: Tables, flags: str) -> list[Refusal]:
+def _trunks_in_use(turn: Turn, flags: str) -> list[Refusal]:
     """Trunks that are deleted while something refers to them that would take no call any more."""
-    gone = {change.id for change in plan.changes if change.kind is Kind.TRUNK and change.action is Action.DELETE}
+    gone = {change.id for change in turn.plan.changes if change.kind is Kind.TRUNK and change.action is Action.DELETE}
     if not gone:
         return []
-    after = before.applied(plan.delta)
+    after = turn.after
     stranded = [f"{Kind.NUMBER} {row.id}" for row in after.numbers.by_id.values() if row.trunk in gone]
     left = {entry.row.id for entry in after.trunks.values()}
     for entry in after.rules.values():
@@ -141,15 +145,15 @@ def _trunks_in_use(plan: Plan, before: Tables, flags: str) -> list[Refusal]:
     return [Refusal("trunk-in-use", what, tuple(f"{Kind.TRUNK} {id_}" for id_ in sorted(gone)), flags)]
 
 
-def _openings(plan: Plan, tables: Tables, allowed: Allowances) -> list[Refusal]:
+def _openings(turn: Turn, allowed: Allowances) -> list[Refusal]:
     opened: dict[str, list[str]] = {}
-    for change in plan.changes:
+    for change in turn.plan.changes:
         if change.old is None or change.new is None:
             continue
         for opening in _OPENINGS:
             if opening.kind is change.kind and opening.closed(change.old) and not opening.closed(change.new):
                 opened.setdefault(change.name, []).append(opening.field)
-    for name in _rules_left_open(plan, tables):
+    for name in _rules_left_open(turn):
         opened.setdefault(name, []).append("match.to")
     out = []
     for name, fields in opened.items():
@@ -160,21 +164,40 @@ def _openings(plan: Plan, tables: Tables, allowed: Allowances) -> list[Refusal]:
     return out
 
 
-def _rules_left_open(plan: Plan, before: Tables) -> list[str]:
+def _without_route(turn: Turn, allowed: Allowances) -> list[Refusal]:
+    """One refusal for each object whose change leaves numbers to nobody."""
+    by_cause: dict[str, list[Unrouted]] = {}
+    for lost in unrouted(turn):
+        if not allowed.unrouted & lost.names:
+            by_cause.setdefault(lost.cause, []).append(lost)
+    out = []
+    for cause, numbers in by_cause.items():
+        few = f"calls to {numbers[0].number}" if len(numbers) == 1 else f"calls to {len(numbers):,} numbers"
+        names = tuple(f"{Kind.NUMBER} {id_}" for lost in numbers for id_ in lost.ids)
+        flags = f"--allow-unrouted {cause}"
+        out.append(Refusal("unrouted", f"{few} would be answered by nobody any more", names, flags))
+    return out
+
+
+def _rules_left_open(turn: Turn) -> list[str]:
     """Rules that served certain called numbers (their own, or of PhoneNumbers that point at them) and would serve any.
 
     Only rules and numbers that the plan touches can be concerned.
     """
-    touched: set[str] = set()
-    for change in plan.changes:
+    touched: dict[str, str] = {}
+    for change in turn.plan.changes:
         if change.kind is Kind.RULE:
-            touched.add(change.id)
+            touched[change.moved_from or change.id] = change.id
         elif isinstance(change.old, NumberRow) and change.old.rule:
-            touched.add(change.old.rule)
+            touched.setdefault(change.old.rule, change.old.rule)
     if not touched:
         return []
-    after = before.applied(plan.delta)
-    return [f"{Kind.RULE} {id_}" for id_ in sorted(touched) if _serves_certain(before, id_) and _serves_any(after, id_)]
+    before, after = turn.before, turn.after
+    return [
+        f"{Kind.RULE} {id_}"
+        for old, id_ in sorted(touched.items())
+        if _serves_certain(before, old) and _serves_any(after, id_)
+    ]
 
 
 def _serves_certain(tables: Tables, rule_id: str) -> bool:

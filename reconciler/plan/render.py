@@ -12,7 +12,9 @@ from typing import Any
 
 from reconciler.model.desired import Desired
 from reconciler.plan.changes import Action, Change, FieldChange, Plan
+from reconciler.plan.effects import Effect, Effects, Move
 from reconciler.plan.gates import Refusal
+from reconciler.plan.outcomes import Outcome
 from reconciler.plan.words import show
 from schemas.problems import Where
 from schemas.tables.rows import Kind
@@ -21,9 +23,16 @@ FORMAT_VERSION = 1
 NOTHING = "No changes: the tables are as declared."
 VALUE_CHARS_MAX = 200
 BRIEF_FIELDS_MAX = 3
+EFFECTS_SHOWN_MAX = 20
 
-_SIGNS = {Action.CREATE: "+", Action.UPDATE: "~", Action.DELETE: "-"}
-_PAST = {Action.CREATE: "created", Action.UPDATE: "changed", Action.DELETE: "deleted"}
+SIGNS = {Action.CREATE: "+", Action.UPDATE: "~", Action.DELETE: "-", Action.MOVE: ">"}
+_EFFECT_STYLES = {Move.LOST: "delete", Move.MOVED: "update", Move.GAINED: "create"}
+_MOVES = {
+    Move.LOST: ("loses its answer", "lose their answer"),
+    Move.MOVED: ("moves", "move"),
+    Move.GAINED: ("is answered now", "are answered now"),
+}
+_PAST = {Action.CREATE: "created", Action.UPDATE: "changed", Action.DELETE: "deleted", Action.MOVE: "moved"}
 Places = Mapping[tuple[Kind, str], Where]
 
 
@@ -36,22 +45,30 @@ class Line:
 
 
 def text(
-    plan: Plan, refused: Iterable[Refusal] = (), places: Places | None = None, *, nothing: str = NOTHING
+    plan: Plan,
+    refused: Iterable[Refusal] = (),
+    places: Places | None = None,
+    *,
+    nothing: str = NOTHING,
+    effects: Effects | None = None,
 ) -> list[Line]:
-    """What `reconcile plan` prints: each change with its fields, the refusals, the counts; `nothing` of no change."""
+    """What `reconcile plan` prints: each change with its fields, what it does to calls, the counts, the refusals.
+
+    `nothing` is said of a plan without changes.
+    """
     lines: list[Line] = []
     for change in plan.changes:
         lines += _change_lines(change, places or {})
     if not plan:
         lines.append(Line(nothing))
     else:
-        lines += [Line(""), Line(plan.summary)]
+        lines += [Line(""), *effect_lines(effects or Effects()), Line(plan.summary)]
     for refusal in refused:
         lines += [Line(f"Refused as unsafe: {refusal}", "refusal"), Line(f"  to allow it: {refusal.flags}")]
     return lines
 
 
-def nothing_changes(desired: Desired, *, applied: bool) -> str:
+def nothing_changes(desired: Desired, *, applied: bool, nothing: str = NOTHING) -> str:
     """The sentence about a plan without changes: the tables are as declared only if nothing is held back."""
     held, unread = desired.held_back, desired.unread
     if held:
@@ -60,16 +77,44 @@ def nothing_changes(desired: Desired, *, applied: bool) -> str:
     elif unread:
         why = f"{unread:,} file{'' if unread == 1 else 's'} could not be read"
     else:
-        return NOTHING
+        return nothing
     return f"Nothing {'was' if applied else 'would be'} changed: {why}."
 
 
-def as_json(plan: Plan, refused: Iterable[Refusal] = (), places: Places | None = None) -> dict[str, Any]:
+def effect_lines(effects: Effects) -> list[Line]:
+    """What the plan does to calls, an effect to a line, the worst first; "" ends them where there are any."""
+    if not effects:
+        return []
+    lines = [Line("What becomes of calls:")]
+    lines += [Line(f"  {effect}", _EFFECT_STYLES[effect.move]) for effect in effects.shown[:EFFECTS_SHOWN_MAX]]
+    if len(effects.shown) > EFFECTS_SHOWN_MAX:
+        lines.append(Line(f"  … in all {counted_moves(effects)}"))
+    if effects.untried:
+        lines.append(Line(f"  and {effects.untried:,} more numbers, which were not tried"))
+    return [*lines, Line("")]
+
+
+def counted_moves(effects: Effects) -> str:
+    """`1 number loses its answer, 2 numbers move, 10,000 numbers are answered now`."""
+    told = []
+    for move, (one, many) in _MOVES.items():
+        if count := effects.counts.get(move, 0):
+            told.append(f"{count:,} number{'' if count == 1 else 's'} {one if count == 1 else many}")
+    return ", ".join(told)
+
+
+def as_json(
+    plan: Plan,
+    refused: Iterable[Refusal] = (),
+    places: Places | None = None,
+    effects: Effects | None = None,
+) -> dict[str, Any]:
     """The plan for machines."""
     return {
         "formatVersion": FORMAT_VERSION,
         "summary": {action.value: plan.count(action) for action in Action},
         "changes": [_change_json(change, places or {}) for change in plan.changes],
+        "effects": _effects_json(effects or Effects()),
         "refusals": [refusal_json(refusal) for refusal in refused],
     }
 
@@ -82,23 +127,30 @@ def refusal_json(refusal: Refusal) -> dict[str, Any]:
 def brief(change: Change) -> str:
     """One change on one line, for the watcher: `DispatchRule default/support changed (room: lobby -> hall)`."""
     head = f"{change.name} {_PAST[change.action]}"
-    if change.action is not Action.UPDATE:
+    if change.moved_from:
+        head = f"{head} from {change.moved_from}"
+    fields = change.fields if change.action in (Action.UPDATE, Action.MOVE) else ()
+    if not fields:
         return head
-    fields = change.fields
     told = ", ".join(f"{_short(field.field)}: {_arrow(field)}" for field in fields[:BRIEF_FIELDS_MAX])
     more = len(fields) - BRIEF_FIELDS_MAX
     return f"{head} ({told}{f', {more} more' if more > 0 else ''})"
 
 
+def titled(change: Change) -> str:
+    """`DispatchRule default/support`, and what a moved object was called."""
+    return f"{change.name} (was {change.moved_from})" if change.moved_from else change.name
+
+
 def _change_lines(change: Change, places: Places) -> list[Line]:
-    style = change.action.value
+    style = Action.UPDATE.value if change.moved_from else change.action.value
     place = places.get((change.kind, change.id))
     at = f"  ({place})" if place is not None and str(place) else ""
-    lines = [Line(f"{_SIGNS[change.action]} {change.name}{at}", style)]
+    lines = [Line(f"{SIGNS[change.action]} {titled(change)}{at}", style)]
     if change.action is Action.DELETE:
         return lines
     for field in change.fields:
-        said = _arrow(field) if change.action is Action.UPDATE else _clip(show(field.new))
+        said = _arrow(field) if change.old is not None else clip(show(field.new))
         lines.append(Line(f"    {field.field}: {said}"))
     return lines
 
@@ -111,18 +163,53 @@ def _change_json(change: Change, places: Places) -> dict[str, Any]:
         "kind": change.kind.value,
         "namespace": namespace,
         "name": name,
+        "movedFrom": change.moved_from,
         "file": place.file if place else "",
         "line": place.line if place else 0,
         "fields": [{"field": field.field, "old": field.old, "new": field.new} for field in change.fields],
     }
 
 
+def _effects_json(effects: Effects) -> dict[str, Any]:
+    """`numbers` counts each by the worst that happens to it; `calls` are the first thousand of each kind."""
+    return {
+        "numbers": {move.value: effects.counts.get(move, 0) for move in Move},
+        "untried": effects.untried,
+        "calls": [_effect_json(effect) for effect in effects.shown],
+    }
+
+
+def _effect_json(effect: Effect) -> dict[str, Any]:
+    return {
+        "called": effect.called,
+        "effect": effect.move.value,
+        "trunk": effect.trunk,
+        "network": effect.network,
+        "caller": effect.caller,
+        "before": _outcome_json(effect.before),
+        "after": _outcome_json(effect.after),
+        "text": str(effect),
+    }
+
+
+def _outcome_json(outcome: Outcome) -> dict[str, Any]:
+    return {
+        "answered": outcome.is_answered,
+        "rule": outcome.rule,
+        "room": outcome.room,
+        "asksPassword": outcome.asks_password,
+        "asksPin": outcome.asks_pin,
+        "reason": outcome.reason,
+    }
+
+
 def _arrow(field: FieldChange) -> str:
-    return f"{_clip(show(field.old))} -> {_clip(show(field.new))}"
+    return f"{clip(show(field.old))} -> {clip(show(field.new))}"
 
 
-def _clip(said: str) -> str:
-    return said if len(said) <= VALUE_CHARS_MAX else said[: VALUE_CHARS_MAX - 1] + "…"
+def clip(said: str, chars_max: int = VALUE_CHARS_MAX) -> str:
+    """The text, cut short where it is too long for its place."""
+    return said if len(said) <= chars_max else said[: chars_max - 1] + "…"
 
 
 def _short(path: str) -> str:

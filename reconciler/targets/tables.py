@@ -19,10 +19,12 @@ from reconciler.model.sources import Key
 from reconciler.model.standing import Declared
 from reconciler.plan.changes import Plan, diff
 from reconciler.plan.gates import Allowances, Refusal, refusals
+from reconciler.plan.turn import Turn
 from reconciler.targets.remembered import Remembered
 from schemas.problems import Where
 from schemas.resources.conditions import ConditionType, Reason
 from schemas.stores import Outdated, OwnerClash, Snapshot, Store, StoreError
+from schemas.tables.digest import EMPTY_DIGEST
 from schemas.tables.rows import Delta, Kind, Rows
 from schemas.tables.tables import Tables
 
@@ -34,10 +36,17 @@ TRIES_MAX = 8
 class Planned:
     """What an apply would do at `revision`. `refused` non-empty: it would not, unless that is allowed."""
 
-    plan: Plan
+    turn: Turn
     desired: Desired
     refused: tuple[Refusal, ...]
     revision: int
+    digest: str = EMPTY_DIGEST
+    """Of the tables that it was made on."""
+
+    @property
+    def plan(self) -> Plan:
+        """What would change."""
+        return self.turn.plan
 
     @property
     def places(self) -> dict[tuple[Kind, str], Where]:
@@ -79,18 +88,29 @@ class TablesTarget:
         """What would change, against the tables as they are now. Raises StoreError."""
         self._catch_up()
         desired = desire(declared, self._live, self._memo)
-        plan = diff(self._live.mine, desired.rows)
+        plan = diff(self._live.mine, desired.rows, desired.moves)
         if not plan:  # the same rows: the next pass finds the ones that the model made last
             self._live = replace(self._live, mine=desired.rows)
-        return Planned(plan, desired, refusals(plan, self._live.mine, self._live.tables, allowed), self._live.revision)
+        turn = Turn(self._live.tables, plan)
+        refused = refusals(turn, self._live.mine, allowed)
+        return Planned(turn, desired, refused, self._live.revision, self._digest or EMPTY_DIGEST)
 
-    def apply(self, declared: Declared, allowed: Allowances, note: str = "") -> Planned:
+    def apply(
+        self,
+        declared: Declared,
+        allowed: Allowances,
+        note: str = "",
+        check: Callable[[Planned], None] | None = None,
+    ) -> Planned:
         """Plan and publish; `revision` of the result is the one that now is live. Raises StoreError.
 
-        A refused plan changes no row, but leaves word of what it held back. An empty one makes no revision.
+        A refused plan changes no row, but leaves word of what it held back. An empty one makes no revision. `check`
+        sees each plan before anything is published, and may raise.
         """
         for _ in range(TRIES_MAX):
             planned = self.plan(declared, allowed)
+            if check is not None:
+                check(planned)
             try:
                 return self._publish(planned, note)
             except (Outdated, OwnerClash):
@@ -133,15 +153,14 @@ class TablesTarget:
         self._remembered.note_written(planned.desired, records, places, set(blocked))
         if delta:
             self._advance(planned, revision)
-        return Planned(planned.plan, planned.desired, planned.refused, revision)
+        return replace(planned, revision=revision)
 
     def _advance(self, planned: Planned, revision: int) -> None:
         """Go over to the revision just published, without loading it."""
         assert self._store is not None
         head = self._store.head()
         live = self._live
-        tables = live.tables.applied(planned.plan.delta)
-        self._live = Live(revision, tables, planned.desired.rows, live.others, self._remembered.records)
+        self._live = Live(revision, planned.turn.after, planned.desired.rows, live.others, self._remembered.records)
         self._digest = head.digest if head.revision == revision else None
 
 

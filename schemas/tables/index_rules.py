@@ -43,7 +43,7 @@ class RuleIndex:
         rule must be looked at.
         """
         scopes = (trunk_id, EVERY_TRUNK, UNINDEXED) if self.unindexed else (trunk_id, EVERY_TRUNK)
-        to_patterns = _known(self.to, called, self.to_lengths)
+        to_patterns = self.to_patterns(called)
         from_patterns = _known(self.from_, caller, self.from_lengths)
         if self.from_.get(UNINDEXED) is not None:
             from_patterns.append(UNINDEXED)
@@ -56,6 +56,10 @@ class RuleIndex:
                     if bucket is not None:
                         found.append((scope is not UNINDEXED and from_ is not UNINDEXED, bucket))
         return found
+
+    def to_patterns(self, called: str) -> list[str]:
+        """Any, and the patterns of rules for this called number: all that tells it apart from another one."""
+        return _known(self.to, called, self.to_lengths)
 
     def updated(self, removed: Iterable[RuleEntry], added: Iterable[RuleEntry]) -> RuleIndex:
         """The index without some entries and with others."""

@@ -109,7 +109,7 @@ def test_plan_changes_nothing_and_tells_by_its_exit_code_when_asked(capsys):
 
 def test_plan_json_is_for_machines(capsys):
     report = json.loads(said(capsys, "plan", "m", "-o", "json")[1])
-    assert report["summary"] == {"create": 3, "update": 0, "delete": 0}
+    assert report["summary"] == {"create": 3, "update": 0, "delete": 0, "move": 0}
     assert report["changes"][0]["file"] == "m/a.yaml"
 
 

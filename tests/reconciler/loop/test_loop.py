@@ -107,6 +107,26 @@ def test_a_renamed_trunk_is_told_by_its_cause_before_the_flag_that_would_let_it_
     assert cause < next(index for index, line in enumerate(told) if "--allow-deletes 1" in line)
 
 
+def test_a_number_left_without_a_route_keeps_the_tables_and_names_what_would_allow_it(watched):
+    watched.write("number.yaml", number(trunkRef=ref("carrier"), dispatchRuleRef=ref("support")))
+    watched.loop.one_pass(ALL)
+    watched.edit("number.yaml", number(trunkRef=ref("carrier")))
+    watched.edit("rule.yaml", rule(match={"to": ["+44*"]}))
+    (refusal,) = [line for line in watched.lines if "answered by nobody" in line]
+    assert refusal.endswith("to allow it: reconcile apply DIR --allow-unrouted PhoneNumber/default/main")
+    assert watched.store.load().rows.numbers["default/main"].rule == "default/support"
+
+
+def test_a_renaming_is_one_move(watched):
+    watched.loop.one_pass(ALL)
+    moved = rule("helpdesk")
+    moved["metadata"]["annotations"] = {"dialplane.dev/renamed-from": "support"}
+    watched.edit("rule.yaml", moved)
+    assert watched.lines[-1].startswith(
+        "revision 2: DispatchRule default/helpdesk moved from default/support, published"
+    )
+
+
 def test_a_sweep_that_finds_nothing_does_nothing(watched):
     watched.loop.one_pass(ALL)
     before = watched.store.data_version(), list(watched.lines)

@@ -8,6 +8,7 @@ import pytest
 from reconciler.plan.changes import Action, diff
 from reconciler.plan.gates import Allowances, refusals
 from reconciler.plan.render import FORMAT_VERSION, NOTHING, as_json, brief, text
+from reconciler.plan.turn import Turn
 from schemas.problems import Where
 from schemas.tables.rows import Inbound, Kind, NumberRow, Outbound, RoomKind, Rows, RuleRow, TrunkRow
 from schemas.tables.tables import Tables
@@ -30,7 +31,7 @@ def numbers(count, start=0):
 
 
 def refused(live, wanted, allowed=None):
-    return refusals(diff(live, wanted), live, Tables.build(live), allowed or Allowances())
+    return refusals(Turn(Tables.build(live), diff(live, wanted)), live, allowed or Allowances())
 
 
 def test_a_plan_holds_what_to_create_change_and_delete_in_a_fixed_order():
@@ -69,7 +70,7 @@ def test_the_json_has_a_format_version_and_every_field():
     plan = diff(rows(RULE), rows(replace(RULE, room_name="hall")))
     report = json.loads(json.dumps(as_json(plan, refused(rows(RULE), rows()))))
     assert report["formatVersion"] == FORMAT_VERSION == 1
-    assert report["summary"] == {"create": 0, "update": 1, "delete": 0}
+    assert report["summary"] == {"create": 0, "update": 1, "delete": 0, "move": 0}
     assert report["changes"][0]["fields"] == [{"field": "rule.direct.room", "old": "lobby", "new": "hall"}]
     assert report["refusals"][0]["flags"] == "--allow-deletes 1"
 

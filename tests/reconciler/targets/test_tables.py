@@ -29,7 +29,8 @@ from tests.reconciler.declaring import (
     trunk,
 )
 
-FREELY = Allowances(10_000, frozenset(f"{kind}/default/{name}" for kind in Kind for name in "abc"))
+EVERYTHING = frozenset(f"{kind}/default/{name}" for kind in Kind for name in "abc")
+FREELY = Allowances(10_000, frozenset(f"{kind}/default/{name}" for kind in Kind for name in "abc"), EVERYTHING)
 
 
 @contextmanager
