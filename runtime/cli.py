@@ -1,4 +1,4 @@
-"""The command line of the bridge: `bridge up`, `run`, `call`, `calls`. Each command's work is in `runtime.commands`.
+"""The command line of the bridge; each command's work is in `runtime.commands`.
 
 Errors are one sentence and a next step; a traceback is always a bug of ours.
 """
@@ -11,9 +11,12 @@ from importlib.metadata import version as installed_version
 
 import click
 
+from runtime.commands.answer import answer
 from runtime.commands.call import call
 from runtime.commands.calls import calls
+from runtime.commands.dial import dial
 from runtime.commands.serve import run, up
+from runtime.commands.transfer import transfer
 from runtime.errors import BridgeError
 from schemas.environment import load_env_file
 from schemas.stores import StoreError
@@ -30,10 +33,11 @@ def bridge() -> None:
     Example, on one machine, nothing else needed:
       bridge up                                   answers calls by the first example
       bridge call sip:+15550100000@127.0.0.1      calls it, from a second terminal
+      bridge answer                               a phone that waits to be called, by bridge dial
     """
 
 
-for command in (up, run, call, calls):
+for command in (up, run, call, answer, dial, transfer, calls):
     bridge.add_command(command)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +16,9 @@ LISTEN_DEFAULT = ("udp://127.0.0.1:5060", "tcp://127.0.0.1:5060")
 TRANSPORTS = ("udp", "tcp")
 RTP_PORTS_DEFAULT = "10000-20000"
 API_DEFAULT = "127.0.0.1:8080"
+LIVEKIT_API_EXAMPLE = "127.0.0.1:7800"
+SECRET_BYTES = 16
+"""Of a secret that is suggested: in hexadecimal they are the 32 bytes that HS256 wants (RFC 7518 section 3.2)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +114,14 @@ def parse_host_port(text: str, option: str, example: str = "127.0.0.1:5060") -> 
     return host, int(port)
 
 
+def local_host(host: str) -> str:
+    """The address by which this machine reaches a listener at `host`, and from which such a call comes."""
+    address = ipaddress.ip_address(host)
+    if not address.is_unspecified:
+        return str(address)
+    return "127.0.0.1" if address.version == 4 else "::1"
+
+
 def parse_livekit(url: str, api_key: str, api_secret: str) -> LiveKitServer:
     """Where the LiveKit server is, `ws://` or `wss://` (`http` and `https` mean the same), and its key."""
     scheme, separator, rest = url.strip().rstrip("/").partition("://")
@@ -130,11 +142,12 @@ def parse_livekit(url: str, api_key: str, api_secret: str) -> LiveKitServer:
 
 def parse_livekit_api(listen: str, url: str, api_key: str, api_secret: str) -> LiveKitApi:
     """The LiveKit-compatible API at `listen`; without `url` nothing is behind it: only `livekit.SIP` is answered."""
-    host, port = parse_host_port(listen, "--livekit-api")
+    host, port = parse_host_port(listen, "--livekit-api", LIVEKIT_API_EXAMPLE)
     if not api_key or not api_secret:
         raise BridgeError(
             "--livekit-api needs LIVEKIT_API_KEY and LIVEKIT_API_SECRET: its callers sign their tokens with them",
-            "set them in the environment or in a .env file here",
+            "set them in the environment or in a .env file here; with no LiveKit server behind it any pair will do:\n"
+            f"  LIVEKIT_API_KEY=devkey LIVEKIT_API_SECRET={secrets.token_hex(SECRET_BYTES)}",
         )
     server = parse_livekit(url, api_key, api_secret) if url else None
     return LiveKitApi(host, port, api_key, api_secret, server)

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import json
 import os
 import signal
 import socket
 from pathlib import Path
-from typing import Any
 
 import click
 
 from runtime.commands.options import output_option, program, state_option, state_words
+from runtime.commands.script import Report, not_answered, report_of, script_of, script_options
 from runtime.errors import BridgeError
-from runtime.media.codecs import g711
-from runtime.phone.heard import Heard, compare
-from runtime.phone.phone import Outcome, TestPhone
-from runtime.rooms.files import WavWriter, load_frames
-from runtime.settings import TRANSPORTS, Listen, parse_listen
+from runtime.phone.phone import place_call
+from runtime.settings import TRANSPORTS, Listen, local_host, parse_listen
 from runtime.sip.auth.client import Login
 from runtime.sip.errors import SipSyntaxError
 from runtime.sip.path import PORT_DEFAULT, TRANSPORT_DEFAULT
@@ -27,7 +23,7 @@ from runtime.sip.uri import Uri, parse_uri
 from runtime.workers.running import find
 from schemas.environment import variables
 
-SPEECH = Path(__file__).resolve().parents[1] / "phone" / "speech.wav"
+SENTENCE = "speech.wav"
 TEST_NUMBER = "+15550100000"
 REFUSED = 400
 """The first status that is a refusal, which `bridge calls` explains."""
@@ -35,18 +31,12 @@ CHALLENGES = (401, 407)
 """A phone without a password ends with these (RFC 3261 section 22)."""
 CALLER_DEFAULT = "+15550199999"
 PASSWORD_BYTES_MAX = 1024
-DIGITS = frozenset("0123456789*#ABCDabcdw")
 
 
 @click.command()
 @click.argument("uri", metavar="[URI]", required=False)
-@click.option("--play", type=click.Path(path_type=Path), default=None, help="A WAV file to say.  [default: a sentence]")
-@click.option("--record", type=click.Path(path_type=Path), default=None, help="Save what was heard as a WAV file.")
-@click.option("--dtmf", default="", help="Digits to send, `w` waits half a second.")
+@script_options
 @click.option("--from", "caller", default=CALLER_DEFAULT, show_default=True, help="The calling number.")
-@click.option(
-    "--seconds", type=click.FloatRange(0, 3600), default=0.0, help="Hang up after so long.  [default: when done]"
-)
 @click.option("--user", default=None, help="The user name to log in with, where that is asked for.")
 @click.option(
     "--password-env",
@@ -86,26 +76,15 @@ def call(
         record = Path("echo.wav")
     target = uri or _own_bridge(state, via)
     remote = _remote(target, via)
-    if set(dtmf) - DIGITS:
-        raise BridgeError(f"--dtmf {dtmf}: only 0-9 * # A-D and w can be sent", "e.g. --dtmf 123#")
-    frames = load_frames(play or SPEECH, "pcmu")
-    phone = TestPhone(frames, dtmf, seconds, _login(user, password_env, password_file))
+    script = script_of(play, SENTENCE, dtmf, seconds)
+    login = _login(user, password_env, password_file)
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a call that is given up is hung up
-    outcome = asyncio.run(phone.call(target, caller, remote))
-    spoken = b"".join(g711.decode("pcmu", frame) for frame in frames)
-    heard = compare(spoken, bytes(outcome.heard), outcome.spoke_after_s)
-    if record is not None and outcome.answered:
-        _save(record, bytes(outcome.heard))
-    _report(
-        target,
-        outcome,
-        heard,
-        record,
-        output,
-        state if uri is None else None,
-        logs_in=user is not None,
-        presses=bool(dtmf),
-    )
+    outcome = asyncio.run(place_call(target, caller, remote, script, login))
+    report = report_of(outcome, script, record)
+    if output == "json":
+        click.echo(json.dumps({"formatVersion": 1, "uri": target, "warning": outcome.warning, **report.as_json()}))
+    else:
+        _tell(report, state if uri is None else None, logs_in=login is not None, presses=bool(dtmf))
     if not outcome.answered:
         raise click.exceptions.Exit(1)
 
@@ -144,9 +123,8 @@ def _own_bridge(state: Path, via: str | None) -> str:
                 "start one in another terminal: make run   (bridge up), or name a URI: sip:+15550100000@127.0.0.1",
             )
         listen = parse_listen(bridge.listen[0])
-    host = "127.0.0.1" if ipaddress.ip_address(listen.host).is_unspecified else listen.host
     params = () if listen.transport == TRANSPORT_DEFAULT else (("transport", listen.transport),)
-    return str(Uri("sip", TEST_NUMBER, None, host, listen.port, params))
+    return str(Uri("sip", TEST_NUMBER, None, local_host(listen.host), listen.port, params))
 
 
 def _remote(target: str, via: str | None) -> Listen:
@@ -171,70 +149,14 @@ def _remote(target: str, via: str | None) -> Listen:
     return Listen(transport, str(host), int(port))
 
 
-def _save(path: Path, pcm: bytes) -> None:
-    try:
-        writer = WavWriter(path)
-    except OSError as fault:
-        raise BridgeError(f"cannot write {path}: {fault.strerror}", "name another: --record FILE") from fault
-    writer.write(pcm)
-    writer.close()
-
-
-def _report(
-    target: str,
-    outcome: Outcome,
-    heard: Heard,
-    record: Path | None,
-    output: str,
-    state: Path | None = None,
-    *,
-    logs_in: bool = False,
-    presses: bool = False,
-) -> None:
+def _tell(report: Report, state: Path | None, *, logs_in: bool, presses: bool) -> None:
     """Say what became of the call; `state` is the folder of the bridge that was called, where it is ours."""
-    if output == "json":
-        click.echo(json.dumps(_as_json(target, outcome, heard, record)))
+    outcome = report.outcome
+    if outcome.answered:
+        report.words(asked_for_pin=not presses)
         return
-    if not outcome.answered:
-        status = f"{outcome.status} {outcome.reason}" if outcome.status else outcome.reason or "no answer"
-        why = f": {outcome.warning}" if outcome.warning else ""
-        click.echo(click.style(f"not answered, {_plain(status + why)}", fg="red"))
-        if outcome.status in CHALLENGES and not logs_in:  # no record is kept of who was only challenged
-            click.echo("  it asks for a password: --user NAME --password-env VARIABLE")
-        elif outcome.status >= REFUSED and state is not None:
-            click.echo(f"  why: {program('bridge')} calls{state_words(state)}")
-        return
-    saved = f", saved to {record}" if record is not None else ""
-    click.echo(click.style(f"{heard.words}{saved}", fg="green" if heard.delay_s is not None else None))
-    if heard.is_other and not presses:
-        click.echo('  perhaps a prompt that asks for a PIN: try --dtmf "PIN#"')
-    if outcome.digits:
-        click.echo(f"digits received: {outcome.digits}")
-    if outcome.ended_by_peer:
-        click.echo("the other side hung up")
-
-
-def _plain(text: str) -> str:
-    """A peer's words without what could steer a terminal."""
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
-
-
-def _as_json(target: str, outcome: Outcome, heard: Heard, record: Path | None) -> dict[str, Any]:
-    return {
-        "formatVersion": 1,
-        "uri": target,
-        "answered": outcome.answered,
-        "sipStatus": outcome.status,
-        "reason": outcome.reason,
-        "warning": outcome.warning,
-        "heard": heard.words if outcome.answered else "",
-        "echoDelayS": heard.delay_s,
-        "fit": round(heard.fit, 3),
-        "heardS": round(heard.heard_s, 2),
-        "loudS": round(heard.loud_s, 2),
-        "digits": outcome.digits,
-        "endedByPeer": outcome.ended_by_peer,
-        "packetsReceived": outcome.packets_received,
-        "packetsLost": outcome.packets_lost,
-        "record": str(record) if record is not None and outcome.answered else None,
-    }
+    click.echo(click.style(f"not answered, {not_answered(outcome)}", fg="red"))
+    if outcome.status in CHALLENGES and not logs_in:  # no record is kept of who was only challenged
+        click.echo("  it asks for a password: --user NAME --password-env VARIABLE")
+    elif outcome.status >= REFUSED and state is not None:
+        click.echo(f"  why: {program('bridge')} calls{state_words(state)}")

@@ -6,7 +6,6 @@ or to who has the password and the PIN that they ask for.
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import shlex
 from collections.abc import Iterator, Sequence
@@ -18,7 +17,7 @@ import click
 
 from runtime.commands.call import CALLER_DEFAULT, TEST_NUMBER
 from runtime.commands.options import program, state_words
-from runtime.settings import BridgeSettings, Listen
+from runtime.settings import BridgeSettings, Listen, local_host
 from schemas.tables.decisions import Admitted, CallFacts, Challenged, Decision, PinNeeded
 from schemas.tables.lookup import decide
 from schemas.tables.rows import Auth
@@ -50,7 +49,7 @@ class TestCall:
 def welcome(listening: Sequence[Listen], tables: Tables, settings: BridgeSettings, folder: Path | None) -> str:
     """What is printed when the bridge is ready."""
     state = state_words(settings.state)
-    host = local_host(listening[0])
+    host = local_host(listening[0].host)
     test_call = admitted_call(tables, host, settings.region)
     title = f"The bridge answers calls on {' and '.join(map(str, listening))}"
     by = f", by the manifests in {folder}" if folder else ", by the live tables"
@@ -88,14 +87,6 @@ def without_tables(
             f"    {program('reconcile')} apply DIR{where}",
         ]
     return "\n".join(["", click.style(title, bold=True) + why, *todo, "  Ctrl-C stops it.", ""])
-
-
-def local_host(listen: Listen) -> str:
-    """The address by which this machine reaches a listener, and from which such a call comes."""
-    address = ipaddress.ip_address(listen.host)
-    if not address.is_unspecified:
-        return str(address)
-    return "127.0.0.1" if address.version == 4 else "::1"
 
 
 def admitted_call(tables: Tables, host: str, region: str) -> TestCall | None:

@@ -117,7 +117,7 @@ def bind_error(listen: Listen, fault: OSError) -> BridgeError:
         free = " ".join(f"--listen {transport}://{host}:{listen.port + 10}" for transport in ("udp", "tcp"))
         return BridgeError(
             f"{where} is taken by another program (a second bridge? another SIP server?)",
-            f"stop it, or listen elsewhere: bridge up {free}   (make run LISTEN=udp://{host}:{listen.port + 10})",
+            f"stop it, or listen elsewhere: {free}   (make run LISTEN=udp://{host}:{listen.port + 10})",
         )
     if fault.errno == errno.EACCES:
         return BridgeError(f"this user may not listen on {where}", "take a port from 1024 upward, e.g. 5060")

@@ -1,1 +1,1 @@
-"""The test phone: places one call, plays, records, sends digits, and says in words what was heard."""
+"""The test phone: places one call or waits for one, plays, records, presses keys, and says in words what was heard."""

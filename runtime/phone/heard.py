@@ -45,8 +45,11 @@ class Heard:
         return self.delay_s is None and self.loud_s >= LOUD_S_MIN
 
 
-def compare(spoken: bytes, heard: bytes, began_s: float = 0.0) -> Heard:
-    """Look for `spoken`, which began `began_s` after `heard` did, in `heard`."""
+def compare(spoken: bytes, heard: bytes, began_s: float = 0.0, period_s: float = float("inf")) -> Heard:
+    """Look for `spoken`, which began `began_s` after `heard` did, in `heard`.
+
+    `period_s`: it was spoken again after so long, and a later one must not be taken for the first.
+    """
     loud_s = sum(
         audioop.rms(heard[at : at + WINDOW_BYTES], WIDTH) >= SPEECH_RMS_MIN
         for at in range(0, len(heard) - WINDOW_BYTES + 1, WINDOW_BYTES)
@@ -54,7 +57,8 @@ def compare(spoken: bytes, heard: bytes, began_s: float = 0.0) -> Heard:
     heard_s = len(heard) / WIDTH / RATE_HZ
     probe_bytes = min(int(PROBE_S * RATE_HZ), len(spoken) // WIDTH) * WIDTH
     # Digital silence has no energy to divide by, which findfit does: a constant of 1 gives it some.
-    within = audioop.bias(heard[: int(LOOK_MAX_S * RATE_HZ) * WIDTH], WIDTH, 1)
+    look_s = min(LOOK_MAX_S, began_s + period_s)
+    within = audioop.bias(heard[: int(look_s * RATE_HZ) * WIDTH], WIDTH, 1)
     if loud_s == 0 or probe_bytes == 0 or probe_bytes > len(within):
         return Heard(heard_s, loud_s, None, 0.0)
     starts_at = audioop.findmax(spoken, probe_bytes // WIDTH)

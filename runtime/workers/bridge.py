@@ -24,7 +24,7 @@ from runtime.rooms.embedded import EmbeddedRooms
 from runtime.rooms.files import load_frames, recorder_in
 from runtime.rooms.prompts import Prompts
 from runtime.routing.orders import LAWS
-from runtime.settings import BridgeSettings, Listen
+from runtime.settings import LIVEKIT_API_EXAMPLE, BridgeSettings, Listen
 from runtime.workers.reconciler_child import ReconcilerChild
 from runtime.workers.records import RecordFile, newest_records, open_records
 from runtime.workers.running import RunningBridge, announce, api_key, find, own_folder, withdraw
@@ -69,6 +69,7 @@ class Bridge:
         self._looked = asyncio.Event()
         self._tables = asyncio.Event()
         self.api_url = ""
+        self.livekit_api_url = ""
 
     async def start(self) -> None:
         """Listen and follow the tables. BridgeError says what cannot be had."""
@@ -102,7 +103,7 @@ class Bridge:
             raise
         self._start_reader()
         listening = tuple(str(listen) for listen in self.listening)
-        announce(settings.state, RunningBridge(os.getpid(), listening, self.api_url))
+        announce(settings.state, RunningBridge(os.getpid(), listening, self.api_url, self.livekit_api_url))
 
     @property
     def listening(self) -> tuple[Listen, ...]:
@@ -215,11 +216,12 @@ class Bridge:
             host, port = await self._livekit_api.start()
         except OSError as fault:
             where = f"{settings.host}:{settings.port}"
-            hint = "choose another: --livekit-api 127.0.0.1:7800"
+            hint = f"choose another: --livekit-api {LIVEKIT_API_EXAMPLE}"
             raise BridgeError(f"the LiveKit-compatible API cannot listen on {where}: {fault.strerror}", hint) from fault
         behind = settings.server.url if settings.server is not None else "no LiveKit server"
         shown = f"[{host}]" if ":" in host else host
-        self._log("the LiveKit-compatible API listens", url=f"ws://{shown}:{port}", behind=behind)
+        self.livekit_api_url = f"ws://{shown}:{port}"
+        self._log("the LiveKit-compatible API listens", url=self.livekit_api_url, behind=behind)
 
     def _declared_at(self, kind: Kind, row_id: str) -> str:
         """`file:line` of a live object, "" when the store does not know. Called in a thread."""

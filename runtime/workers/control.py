@@ -40,12 +40,15 @@ class PathFinder(Protocol):
 
 
 class CallControl:
-    """One per worker. `drain` has the worker carry out what the switchboard was told."""
+    """One per worker. `drain` has the worker carry out what was told, `log(words, **fields)` is where news go."""
 
-    def __init__(self, switchboard: Switchboard, paths: PathFinder, drain: Callable[[], None]) -> None:
+    def __init__(
+        self, switchboard: Switchboard, paths: PathFinder, drain: Callable[[], None], log: Callable[..., None]
+    ) -> None:
         self._switchboard = switchboard
         self._paths = paths
         self._drain = drain
+        self._log = log
         self._numbers: dict[str, Sequence[str]] = {}
         self._dials: dict[str, asyncio.Future[Dialled | Failure]] = {}
         self._transfers: dict[str, asyncio.Future[Transferred]] = {}
@@ -65,6 +68,8 @@ class CallControl:
         failure = self._switchboard.dial(call_id, placement, ways, _now())
         if failure is not None:
             return failure
+        if request.noise_cancellation:
+            self._log("krisp_enabled is not in effect yet: the phone's audio is passed on as it is", call=call_id)
         waiting = self._dials[call_id] = asyncio.get_running_loop().create_future()
         self._drain()
         return await asyncio.shield(waiting)

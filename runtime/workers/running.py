@@ -17,11 +17,15 @@ KEY_BYTES = 32
 
 @dataclass(frozen=True, slots=True)
 class RunningBridge:
-    """What a bridge says of itself: all its SIP listeners; `api` is `http://host:port`, or "" when it has none."""
+    """What a bridge says of itself: all its SIP listeners; `api` is `http://host:port`, or "" when it has none.
+
+    `livekit_api`: the LiveKit-compatible API likewise, `ws://host:port`.
+    """
 
     pid: int
     listen: tuple[str, ...]
     api: str
+    livekit_api: str = ""
 
 
 def own_folder(path: Path, option: str, *, private: bool = False) -> Path:
@@ -79,7 +83,9 @@ def _read(state: Path) -> RunningBridge:
     listen = found["listen"]
     if not isinstance(listen, list):
         raise TypeError("listen is a list of listeners")
-    return RunningBridge(int(found["pid"]), tuple(map(str, listen)), str(found["api"]))
+    return RunningBridge(
+        int(found["pid"]), tuple(map(str, listen)), str(found["api"]), str(found.get("livekit_api", ""))
+    )
 
 
 def _is_alive(pid: int) -> bool:

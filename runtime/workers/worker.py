@@ -64,7 +64,7 @@ class Worker:
         )
         self.switchboard = Switchboard(self.endpoint, ports.reserve, os.urandom, region, unseal)
         self.port_pairs = len(ports)
-        self.control = CallControl(self.switchboard, self.sip, self._drain)
+        self.control = CallControl(self.switchboard, self.sip, self._drain, log)
         self.legs = PhoneLegs()
         self.clock = MediaClock(self._tick)
         self._collector = Collector()

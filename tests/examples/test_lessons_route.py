@@ -12,6 +12,8 @@ from reconciler.manifests.folder import read_documents
 from reconciler.model.desired import desire
 from reconciler.model.live import Live
 from reconciler.model.standing import Declared
+from runtime.routing.dial import Destination, DialRequest
+from runtime.routing.place import Placement, caller_ids, place
 from schemas.tables.lookup import Admitted, CallFacts, Challenged, PinNeeded, Refused, decide
 from schemas.tables.naming import room_pattern
 from schemas.tables.tables import Tables
@@ -53,6 +55,7 @@ def room(lesson, called, caller, source=HERE):
         ("04-numbers-and-prefixes", "+15550100200", "+15550101234", "reception"),
         ("04-numbers-and-prefixes", "+15550100217", "+15550101234", "desk_+15550100217"),
         ("04-numbers-and-prefixes", "+15550100218", "+15550101234", "called-not-served"),
+        ("08-calling-out", "+15550100000", "+15550199999", "lobby"),
     ],
 )
 def test_a_call_ends_where_the_lesson_says(lesson, called, caller, expected):
@@ -72,6 +75,18 @@ def test_the_lesson_on_pins_asks_and_goes_where_it_says():
         )
     }
     assert rooms == {"": "lobby", "1234": "board-room"}
+
+
+@pytest.mark.parametrize(("number", "may"), [("+15550109999", True), ("+442071234567", False)])
+def test_the_lesson_on_calling_out_dials_what_it_allows(number, may):
+    lesson = tables("08-calling-out")
+    request = DialRequest(call_to=number, room="lobby", trunk="default/carrier")
+    placed = place(lesson, request, "", "SCL_1", caller_ids(lesson, "default/carrier"), 0, lambda *_: b"")
+    assert isinstance(placed, Placement) == may
+    if isinstance(placed, Placement):
+        assert (placed.caller, placed.hops) == ("+15550100000", (Destination("", "127.0.0.1", 5090),))
+    else:
+        assert "allowedDestinations" in placed.words
 
 
 @pytest.mark.parametrize("lesson", sorted(path.name for path in MANIFESTS.iterdir() if path.is_dir()))

@@ -95,5 +95,7 @@ def test_livekits_api_needs_keys_and_may_have_no_server_behind_it() -> None:
     assert before.server.url == "wss://project.livekit.cloud"
     with pytest.raises(BridgeError, match="LIVEKIT_API_KEY"):
         parse_livekit_api("127.0.0.1:7800", "", "key", "")
+    with pytest.raises(BridgeError, match=r"LIVEKIT_API_KEY=devkey LIVEKIT_API_SECRET=[0-9a-f]{32}$"):
+        parse_livekit_api("127.0.0.1:7800", "", "", "")
     with pytest.raises(BridgeError, match="--livekit-api"):
         parse_livekit_api("nowhere", "", "key", "secret")

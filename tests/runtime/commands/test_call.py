@@ -8,17 +8,18 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from runtime.commands.call import _login, _report, call
+from runtime.commands.call import _login, _tell, call
+from runtime.commands.script import Report
 from runtime.errors import BridgeError
 from runtime.phone.heard import Heard
-from runtime.phone.phone import Outcome
+from runtime.phone.outcome import Outcome
 from runtime.sip.auth.client import Login
 
 
 def test_a_refusal_that_would_steer_a_terminal_is_made_plain(capsys: pytest.CaptureFixture[str]) -> None:
     outcome = Outcome()
     outcome.status, outcome.reason, outcome.warning = 403, "Go\x1b[2JAway", "never\ragain"
-    _report("sip:x@y", outcome, Heard(0.0, 0.0, None, 0.0), None, "text")
+    _tell(Report(outcome, Heard(0.0, 0.0, None, 0.0)), None, logs_in=False, presses=False)
     told = capsys.readouterr().out
     assert told.rstrip("\n").isprintable()
     assert "403 Go" in told
@@ -59,7 +60,7 @@ def test_half_a_login_is_said(
 def test_a_refusal_by_our_own_bridge_says_where_the_reason_is(capsys, tmp_path) -> None:
     outcome = Outcome()
     outcome.status, outcome.reason = 403, "Forbidden"
-    _report("sip:x@y", outcome, Heard(0.0, 0.0, None, 0.0), None, "text", tmp_path)
+    _tell(Report(outcome, Heard(0.0, 0.0, None, 0.0)), tmp_path, logs_in=False, presses=False)
     assert f"bridge calls --state {tmp_path}" in capsys.readouterr().out
 
 
@@ -77,11 +78,11 @@ def test_who_is_asked_for_a_password_is_told_how_to_give_one(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, status: int, reason: str
 ) -> None:
     outcome, silence = Outcome(status, reason), Heard(0.0, 0.0, None, 0.0)
-    _report("sip:x@y", outcome, silence, None, "text", tmp_path)
+    _tell(Report(outcome, silence), tmp_path, logs_in=False, presses=False)
     told = capsys.readouterr().out
     assert "it asks for a password: --user NAME --password-env VARIABLE" in told
     assert "bridge calls" not in told, "nothing is written down of a challenge"
-    _report("sip:x@y", outcome, silence, None, "text", tmp_path, logs_in=True)
+    _tell(Report(outcome, silence), tmp_path, logs_in=True, presses=False)
     told = capsys.readouterr().out
     assert "it asks for" not in told
     assert "bridge calls" in told
@@ -95,5 +96,5 @@ def test_other_sound_may_be_a_prompt_for_a_pin(capsys: pytest.CaptureFixture[str
         (Heard(5.0, 2.9, 0.1, 1.0), False, False),
         (Heard(5.0, 0.0, None, 0.0), False, False),
     ):
-        _report("sip:x@y", outcome, heard, None, "text", presses=presses)
+        _tell(Report(outcome, heard), None, logs_in=False, presses=presses)
         assert (hint in capsys.readouterr().out) == hinted

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from runtime.commands.options import program, state_words
-from runtime.commands.welcome import TestCall, admitted_call, local_host, welcome, without_tables
-from runtime.settings import BridgeSettings, Listen, parse_listen
+from runtime.commands.welcome import TestCall, admitted_call, welcome, without_tables
+from runtime.settings import BridgeSettings, local_host, parse_listen
 from tests.schemas.tables.kit import number, outbound_trunk, rule, tables_of, trunk
 
 HERE = parse_listen("udp://127.0.0.1:5070", "--listen")
@@ -87,7 +87,7 @@ def test_where_no_call_is_admitted_none_is_suggested(settings):
     [("0.0.0.0", "127.0.0.1"), ("::", "::1"), ("192.0.2.1", "192.0.2.1"), ("127.0.0.2", "127.0.0.2")],
 )
 def test_a_local_call_goes_to_the_address_listened_on(host, local):
-    assert local_host(Listen("udp", host, 5060)) == local
+    assert local_host(host) == local
 
 
 def test_a_program_that_is_not_on_the_path_is_named_by_its_place(monkeypatch, tmp_path):

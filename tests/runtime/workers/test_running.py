@@ -21,6 +21,14 @@ def test_a_bridge_is_found_while_its_process_lives(tmp_path: Path) -> None:
     assert find(tmp_path) is None
 
 
+def test_the_livekit_compatible_api_is_named_and_a_file_without_it_is_read(tmp_path: Path) -> None:
+    bridge = RunningBridge(os.getpid(), ("udp://127.0.0.1:5060",), "", "ws://127.0.0.1:7800")
+    announce(tmp_path, bridge)
+    assert find(tmp_path) == bridge
+    (tmp_path / FILE).write_text(f'{{"pid": {os.getpid()}, "listen": [], "api": ""}}')
+    assert find(tmp_path) == RunningBridge(os.getpid(), (), "")
+
+
 def test_a_dead_bridge_and_a_broken_file_are_none(tmp_path: Path) -> None:
     announce(tmp_path, RunningBridge(2**22 + 1, ("udp://127.0.0.1:5060",), ""))
     assert find(tmp_path) is None

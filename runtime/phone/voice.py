@@ -1,0 +1,138 @@
+"""The test phone's media: what it says, presses and hears in its one call. EDGE: RTP sockets and the 20 ms clock."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from runtime.media.codecs import g711
+from runtime.media.session import DigitReceived, MediaSession, StreamConfig
+from runtime.net.rtp_ports import RtpPortRange
+from runtime.phone.outcome import Outcome
+from runtime.sip.offer_answer import LocalMedia
+from runtime.workers.clock import MediaClock
+from runtime.workers.legs import PhoneLeg, PhoneLegs, new_session
+
+SILENCE = bytes(320)
+TAIL_S = 1.5
+"""How long it listens after its last word: an echo takes 0.4 s."""
+PAUSE_S = 2.0
+"""Between a sentence and the same sentence again."""
+RTP_PORTS = (20002, 39998)
+LEG = "phone"
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """What the phone does once it talks. `frames` are 20 ms of PCMU each; they follow the `digits`.
+
+    `seconds` 0: as long as there is something to press or say. `repeats`: the frames are said again after a pause.
+    """
+
+    frames: Sequence[bytes]
+    digits: str = ""
+    seconds: float = 0.0
+    repeats: bool = False
+
+    @property
+    def length_s(self) -> float:
+        """How long it speaks or waits, at the most."""
+        return self.seconds + len(self.frames) / 50
+
+    @property
+    def period_s(self) -> float:
+        """How long it takes until it says the same again."""
+        return len(self.frames) / 50 + PAUSE_S if self.repeats else float("inf")
+
+    def frame(self, number: int) -> bytes | None:
+        """What is said in this tick, counted from the first word; None: a pause."""
+        if self.repeats:
+            number %= len(self.frames) + round(PAUSE_S * 50)
+        return self.frames[number] if number < len(self.frames) else None
+
+    def is_said(self, number: int) -> bool:
+        """Whether all has been said by this tick."""
+        return not self.repeats and number >= len(self.frames)
+
+
+class Voice:
+    """The `Media` of one call. `on_end(now)` is called once, when the script is over."""
+
+    def __init__(self, script: Script, outcome: Outcome, on_end: Callable[[float], None]) -> None:
+        self._script = script
+        self._outcome = outcome
+        self._on_end = on_end
+        self._legs = PhoneLegs()
+        self._clock = MediaClock(self._tick)
+        self._phone: PhoneLeg | None = None
+        self._played = 0
+        self._ends_at: float | None = None
+
+    def open(self, address: str) -> LocalMedia | str:
+        """Bind a port pair on an address of ours; in words why there is none."""
+        ports = RtpPortRange(*RTP_PORTS).reserve(address)
+        if isinstance(ports, str):
+            return "no free RTP port for the test phone"
+        self._phone = PhoneLeg(LEG, ports, "pcmu")
+        self._legs.add(self._phone)
+        session_id = int.from_bytes(os.urandom(6))
+        return LocalMedia(ports.address, ports.port, ("pcmu", "pcma"), dtmf=True, session_id=session_id)
+
+    def start(self, stream: StreamConfig, now: float) -> None:
+        """Speak and listen from now on."""
+        assert self._phone is not None, "media is agreed on for ports that are open"
+        self._phone.start(stream, new_session, now)
+        if self._script.digits:
+            self._phone.send_digits(self._script.digits, now)
+        if self._script.seconds:
+            self._ends_at = now + self._script.seconds
+        self._clock.start()
+
+    def close(self) -> None:
+        """Fall silent, and give the ports back."""
+        self._clock.stop()
+        phone = self._legs.remove(LEG)
+        if phone is not None:
+            phone.close(time.monotonic(), time.time())
+        self._legs.close()
+
+    # -- one tick --------------------------------------------------------------------------------------------------
+
+    def _tick(self, now: float) -> None:
+        phone = self._phone
+        assert phone is not None, "the clock begins with the media"
+        assert phone.session is not None, "the clock begins with the media"
+        self._legs.read(now, time.time())
+        self._listen(phone, phone.session, now)
+        self._speak(phone, phone.session, now)
+        phone.report(now, time.time())
+        if self._ends_at is not None and now >= self._ends_at:
+            self._ends_at = float("inf")
+            self._on_end(now)
+
+    def _listen(self, phone: PhoneLeg, session: MediaSession, now: float) -> None:
+        frame, outcome = phone.pull(now), self._outcome
+        outcome.heard += SILENCE if frame is None else g711.decode(phone.law, frame)
+        while (event := session.next_event()) is not None:
+            if isinstance(event, DigitReceived):
+                outcome.digits += event.digit
+        outcome.packets_received = session.stats.received
+        outcome.packets_lost = session.stats.lost
+
+    def _speak(self, phone: PhoneLeg, session: MediaSession, now: float) -> None:
+        frame: bytes | None = None
+        if session.digits_pending:
+            pass  # digits come first, speech after them
+        elif not self._script.is_said(self._played):
+            if self._played == 0:
+                self._outcome.spoke_after_s = len(self._outcome.heard) / 16000
+            frame = self._script.frame(self._played)
+            self._played += 1
+            if frame is not None and phone.law != "pcmu":
+                frame = g711.encode(phone.law, g711.decode("pcmu", frame))
+        elif self._ends_at is None:
+            self._ends_at = now + TAIL_S
+        phone.push(frame, now)
+        self._legs.flush()
