@@ -26,6 +26,7 @@ _TIMESPEC = struct.Struct("@qq")
 _HEADER = struct.Struct("!BBHII")
 _MEDIA_PORT = re.compile(rb"\nm=audio ([0-9]+) ")
 _TO = re.compile(rb"\r\nTo: ([^\r\n]+)")
+_CALL_ID = re.compile(rb"\r\nCall-ID: bench-([0-9]+)@")
 _CONTACT = re.compile(rb"\r\nContact: <([^>\r\n]+)>")
 _numbers = count(1)
 
@@ -139,26 +140,29 @@ class Phone:
         return [(later - earlier) * 1000 for earlier, later in pairwise(times)]
 
 
-def dial(signalling: Signalling, to: str) -> Phone:
-    """Call and be answered."""
-    media = stamped_socket()
-    number = signalling.invite(to, media.getsockname()[1])
-    while True:
+def dial(signalling: Signalling, *numbers: str) -> list[Phone]:
+    """Call all of these at once and be answered: one whose room is empty may ring until the next is there."""
+    media = {signalling.invite(to, sock.getsockname()[1]): sock for to in numbers for sock in (stamped_socket(),)}
+    answered: dict[int, Phone] = {}
+    while len(answered) < len(media):
         data = signalling.sock.recv(65_536)
-        if b"bench-%d@" % number not in data or status_of(data) < 200:
+        about = _CALL_ID.search(data)
+        if about is None or int(about[1]) not in media or int(about[1]) in answered or status_of(data) < 200:
             continue
         assert status_of(data) == 200, data[:60]
+        number = int(about[1])
         signalling.send("ACK", number, data, 1)
         port = _MEDIA_PORT.search(data)
         assert port is not None
-        return Phone(number, data, media, ("127.0.0.1", int(port[1])))
+        answered[number] = Phone(number, data, media[number], ("127.0.0.1", int(port[1])))
+    return [answered[number] for number in media]
 
 
 @contextmanager
 def calls(bridge: tuple[str, int], numbers: Sequence[str]) -> Iterator[list[Phone]]:
     """Calls to these numbers, up until the block ends."""
     signalling = Signalling(bridge)
-    phones = [dial(signalling, to) for to in numbers]
+    phones = [phone for at in range(0, len(numbers), 2) for phone in dial(signalling, *numbers[at : at + 2])]
     for place, phone in enumerate(phones):
         phone.phase_s = TICK_S * place / len(phones)
     try:
