@@ -152,6 +152,11 @@ def parse_livekit_api(listen: str, url: str, api_key: str, api_secret: str) -> L
             f"  LIVEKIT_API_KEY=devkey LIVEKIT_API_SECRET={secrets.token_hex(SECRET_BYTES)}",
         )
     server = parse_livekit(url, api_key, api_secret) if url else None
+    if server is not None and urlsplit(server.url).netloc == listen and port:
+        raise BridgeError(
+            f"LIVEKIT_URL {server.url} is the address of this bridge's own --livekit-api",
+            "name the LiveKit server there, or leave it out",
+        )
     return LiveKitApi(host, port, api_key, api_secret, server)
 
 

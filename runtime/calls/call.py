@@ -156,6 +156,8 @@ class OutboundCall(Call):
     participant_id: str = ""
     tried_until: float = field(default=float("inf"))
     """When the next way is tried, if nothing at all was heard by this one, on the monotonic clock."""
+    at: str = ""
+    """Where it was sent last, in words."""
     settled: bool = False
     """Whoever asked for the call has been told what became of it."""
 

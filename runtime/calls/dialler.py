@@ -24,6 +24,7 @@ from runtime.routing.place import Placement
 from runtime.sip import events as sip
 from runtime.sip.endpoint import Endpoint
 from runtime.sip.fields import NameAddr, parse_name_addr
+from runtime.sip.grammar import write_host_port
 from runtime.sip.message import Response
 from runtime.sip.offer_answer import NegotiationFailure
 from runtime.sip.path import Path
@@ -142,6 +143,7 @@ class Dialler:
         info = self._endpoint.leg_info(call.leg)
         assert info is not None, "just begun"
         call.record = replace(call.record, sip_call_id=info.call_id, source=path.remote[0])
+        call.at = f"{path.transport}://{write_host_port(*path.remote)}"
         self._board.do(
             # At a stranger's rate the answers to ten calls would be lost.
             ExpectAnswers(path.remote[0]),
@@ -207,7 +209,7 @@ class Dialler:
             return
         if status == 503 and parse_name_addr(response.headers.first("To") or "", "To").tag is None:
             # Of the endpoint's own making: whoever answers names his side of the call.
-            words = f"{call.record.source} cannot be reached: {reason}"
+            words = f"{call.at} cannot be reached: {reason}"
             self._end(call, status, "", EndReason.UNREACHABLE, words, now)
         else:
             words = f"{call.orders.called} was not reached: SIP {status} {reason}"
@@ -234,7 +236,7 @@ class Dialler:
 
 
 def _silence(call: OutboundCall) -> str:
-    return f"nobody answers SIP at {call.record.source}"
+    return f"nobody answers SIP at {call.at}"
 
 
 def _uri(user: str, hop: Destination) -> Uri:

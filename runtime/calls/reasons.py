@@ -55,6 +55,7 @@ class EndReason(StrEnum):
     UNAVAILABLE = "unavailable"
     TRUNK_FAILURE = "trunk-failure"
     NO_ANSWER = "no-answer"
+    NOT_PLACED = "not-placed"
     UNREACHABLE = "unreachable"
     TRANSFERRED = "transferred"
 

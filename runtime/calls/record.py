@@ -10,9 +10,11 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
+from runtime.routing.dial import DialRequest
 from runtime.routing.place import Placement
 from runtime.routing.route import Admission
 from runtime.sip.events import InviteReceived, InviteTurnedAway
+from schemas.tables.naming import masked
 
 
 class EndedBy(StrEnum):
@@ -91,6 +93,21 @@ class CallRecord:
             region=region,
             created_at=now_wall,
         )
+
+    @classmethod
+    def not_placed(cls, call_id: str, request: DialRequest, words: str, region: str, now_wall: float) -> CallRecord:
+        """The record of a call of ours that was asked for and refused."""
+        return cls(
+            call_id,
+            "",
+            direction="outbound",
+            from_user=request.caller,
+            to_user=masked(request.call_to) if request.hide_number else request.call_to,
+            trunk=request.trunk,
+            room=request.room,
+            region=region,
+            created_at=now_wall,
+        ).ended(now_wall, 0, "not-placed", words, EndedBy.BRIDGE)
 
     def admitted(self, admission: Admission, *, has_room: bool = True) -> CallRecord:
         """This record with who takes the call; no room yet while a PIN is asked for."""

@@ -13,6 +13,7 @@ from dataclasses import replace
 from runtime.calls.board import Board, Now
 from runtime.calls.call import Call, InboundCall, OutboundCall, State, Step
 from runtime.calls.commands import (
+    EndCall,
     PassDigit,
     Ports,
     StartMedia,
@@ -22,7 +23,7 @@ from runtime.calls.negotiate import agreed, describe
 from runtime.calls.opening import Opening
 from runtime.calls.reasons import ENDINGS, EndReason
 from runtime.calls.reception import Reception
-from runtime.calls.record import EndedBy
+from runtime.calls.record import CallRecord, EndedBy
 from runtime.calls.transfers import Transfers
 from runtime.media.session import DigitReceived, DigitsSent, MediaTimedOut, RemoteBye, SourceLocked, StreamConfig
 from runtime.routing.dial import Destination, DialRequest, Failure, TransferRequest
@@ -162,6 +163,11 @@ class Switchboard(Board):
     ) -> Failure | None:
         """Place a call by one of these ways, or say why that cannot be begun; else one `DialSettled` follows."""
         return self._dialler.begin(call_id, placement, ways, self._region, now)
+
+    def not_placed(self, call_id: str, request: DialRequest, failure: Failure, now: Now) -> None:
+        """A call that was asked for is not made: whoever answers for the bridge wants to see that, too."""
+        self.reception.refused += 1
+        self.do(EndCall(CallRecord.not_placed(call_id, request, failure.words, self._region, now.wall), None))
 
     def room_entered(self, call_id: str, participant_id: str, now: Now) -> None:
         """A call is in its room, whether or not somebody is there to talk to."""

@@ -222,6 +222,9 @@ class Bridge:
         behind = settings.server.url if settings.server is not None else "no LiveKit server"
         shown = f"[{host}]" if ":" in host else host
         self.livekit_api_url = f"ws://{shown}:{port}"
+        if settings.server is not None and self._settings.livekit is None:
+            words = "rooms are inside this bridge: who joins the LiveKit server's will not meet its calls"
+            self._log(f"{words}; add --rooms livekit", server=settings.server.url)
         self._log("the LiveKit-compatible API listens", url=self.livekit_api_url, behind=behind)
 
     def _declared_at(self, kind: Kind, row_id: str) -> str:

@@ -58,9 +58,18 @@ class CallControl:
 
     async def dial(self, request: DialRequest) -> Dialled | Failure:
         """Place a call; see `runtime.api.livekit.control`."""
+        call_id = random_id("SCL", os.urandom(ID_BYTES))
+        outcome = await self._dial(call_id, request)
+        if isinstance(outcome, Failure):
+            self._switchboard.not_placed(call_id, request, outcome, _now())
+            self._drain()
+            return outcome
+        return await asyncio.shield(outcome)
+
+    async def _dial(self, call_id: str, request: DialRequest) -> asyncio.Future[Dialled | Failure] | Failure:
+        """What to wait for, or why nothing is dialled."""
         tables, revision = self._switchboard.tables, self._switchboard.revision  # the call keeps them, whatever comes
         numbers = await self._numbers_of(tables, request.trunk) if request.trunk and not request.caller else ()
-        call_id = random_id("SCL", os.urandom(ID_BYTES))
         placement = self._switchboard.place(tables, revision, call_id, request, numbers)
         if isinstance(placement, Failure):
             return placement
@@ -74,7 +83,7 @@ class CallControl:
             self._log("krisp_enabled is not in effect yet: the phone's audio is passed on as it is", call=call_id)
         waiting = self._dials[call_id] = asyncio.get_running_loop().create_future()
         self._drain()
-        return await asyncio.shield(waiting)
+        return waiting
 
     async def transfer(self, request: TransferRequest) -> Transferred | Failure:
         """Send a caller on; see `runtime.api.livekit.control`."""

@@ -19,7 +19,7 @@ _MEDIA_VALUES = {
     },
     "spec.media.encryption": {
         "allow": "calls are taken without encryption",
-        "require": "such calls are refused with 488",
+        "require": "such calls are refused, with 488 where they come in",
     },
     "spec.media.dtmf": {"info": "digits that arrive in SIP INFO are not heard"},
 }

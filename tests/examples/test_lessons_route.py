@@ -81,7 +81,7 @@ def test_the_lesson_on_pins_asks_and_goes_where_it_says():
 def test_the_lesson_on_calling_out_dials_what_it_allows(number, may):
     lesson = tables("08-calling-out")
     request = DialRequest(call_to=number, room="lobby", trunk="default/carrier")
-    placed = place(lesson, request, "", "SCL_1", caller_ids(lesson, "default/carrier"), 0, lambda *_: b"")
+    placed = place(lesson, 1, request, "", "SCL_1", caller_ids(lesson, "default/carrier"), 0, lambda *_: b"")
     assert isinstance(placed, Placement) == may
     if isinstance(placed, Placement):
         assert (placed.caller, placed.hops) == ("+15550100000", (Destination("", "127.0.0.1", 5090),))
