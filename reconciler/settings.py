@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
+from urllib.parse import urlparse
 
 from reconciler.errors import ReconcileError
 
@@ -39,10 +40,38 @@ class Settings:
         return self.tables or f"sqlite:///{self.state.rstrip('/')}/tables.db"
 
 
+@dataclass(frozen=True, slots=True)
+class LiveKitAccess:
+    """A LiveKit server and a key of it."""
+
+    url: str
+    key: str
+    secret: str = field(repr=False)
+
+    @property
+    def host(self) -> str:
+        """The server's name, as messages have it."""
+        return urlparse(self.url).netloc.rpartition("@")[2]
+
+
+def livekit_from(environ: Mapping[str, str]) -> LiveKitAccess:
+    """LiveKit's own three variables. Raises ReconcileError."""
+    names = ("LIVEKIT_URL", "LIVEKIT_API_KEY", "LIVEKIT_API_SECRET")
+    missing = [name for name in names if not environ.get(name)]
+    if missing:
+        raise ReconcileError(
+            f"--target livekit needs {' and '.join(missing)}", "set them in the environment or in .env"
+        )
+    access = LiveKitAccess(*(environ[name] for name in names))
+    if urlparse(access.url).scheme not in ("http", "https", "ws", "wss") or not access.host:
+        raise ReconcileError("LIVEKIT_URL is no address of a server", "write it like wss://project.livekit.cloud")
+    return access
+
+
 def settings_from(options: Mapping[str, str | None], environ: Mapping[str, str]) -> Settings:
     """Settings from command line options (None = not given) and the environment."""
     given: dict[str, str] = {}
-    for name in (field.name for field in fields(Settings)):
+    for name in (slot.name for slot in fields(Settings)):
         variable = PREFIX + name.upper()
         value = options.get(name)
         if value is None:

@@ -22,6 +22,7 @@ from reconciler.commands.common import (
 )
 from reconciler.commands.options import Given, output_option, settings_options
 from reconciler.commands.plan_file import read_plan
+from reconciler.commands.target import Target, target_options
 from reconciler.errors import EXIT_ERROR, EXIT_UNSAFE, ReconcileError
 from reconciler.loop import declared_by
 from reconciler.manifests.folder import Reading, in_order
@@ -37,11 +38,18 @@ from reconciler.targets.tables import Planned, TablesTarget
 @click.argument("source", metavar="[DIR]", required=False)
 @click.option("--plan", "plan_file", metavar="FILE", help="Do what this file says, or nothing.")
 @allow_options
+@target_options
 @output_option("text", "json")
 @settings_options
 @click.pass_context
 def command(
-    ctx: click.Context, source: str | None, plan_file: str | None, allowed: Allowances, form: str, given: Given
+    ctx: click.Context,
+    source: str | None,
+    plan_file: str | None,
+    allowed: Allowances,
+    target: Target,
+    form: str,
+    given: Given,
 ) -> None:
     """Bring the live tables to what the manifests declare.
 
@@ -58,7 +66,10 @@ def command(
       reconcile apply manifests/ --allow-deletes 12
       reconcile apply manifests/ --allow-any DispatchRule/default/support
       reconcile apply --plan plan.json
+      reconcile apply manifests/ --target livekit
     """
+    if target.is_livekit:
+        ctx.exit(_at_livekit(source, plan_file, target, given, form, allowed))
     settings = given.settings()
     approved = _approved(plan_file, settings, allowed) if plan_file is not None else None
     if approved is not None:
@@ -71,9 +82,9 @@ def command(
         ctx.exit(EXIT_ERROR)
     with opened(settings) as store, patience("applying"):
         declared = declared_by(reading, vault_of(settings, [source], needed=True))
-        target, note = TablesTarget(store, settings.owner), f"apply {source}"
+        tables, note = TablesTarget(store, settings.owner), f"apply {source}"
         checking = _checking(approved, plan_file or "", settings, reading) if approved is not None else None
-        planned = target.apply(declared, allowed, note, checking)
+        planned = tables.apply(declared, allowed, note, checking)
     effects = effects_of(planned.turn)
     problems = in_order([*reading.problems, *planned.desired.problems])
     if form == "json":
@@ -88,6 +99,16 @@ def command(
     if planned.refused:
         ctx.exit(EXIT_UNSAFE)
     ctx.exit(EXIT_ERROR if has_errors(problems) else 0)
+
+
+def _at_livekit(
+    source: str | None, plan_file: str | None, target: Target, given: Given, form: str, allowed: Allowances
+) -> int:
+    from reconciler.commands import at_livekit  # LiveKit's messages are heavy: only who uses them loads them
+
+    if source is None or plan_file is not None:
+        raise ReconcileError("--target livekit is planned anew each time", "give a folder, and no --plan")
+    return at_livekit.apply(source, target, given, form, allowed)
 
 
 def _approved(path: str, settings: Settings, allowed: Allowances) -> SavedPlan:

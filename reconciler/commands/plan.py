@@ -20,6 +20,7 @@ from reconciler.commands.common import (
 )
 from reconciler.commands.options import Given, output_option, settings_options
 from reconciler.commands.plan_file import write_plan
+from reconciler.commands.target import Target, target_options
 from reconciler.errors import EXIT_CHANGES, EXIT_ERROR, EXIT_UNSAFE, ReconcileError
 from reconciler.loop import declared_by
 from reconciler.manifests.folder import Reading, in_order
@@ -44,6 +45,7 @@ from schemas.problems import Problem
 )
 @click.option("--out", metavar="FILE", help="Write the plan there, for `reconcile apply --plan FILE`.")
 @allow_options
+@target_options
 @output_option("text", "json", "markdown")
 @settings_options
 @click.pass_context
@@ -54,6 +56,7 @@ def command(
     against: str | None,
     out: str | None,
     allowed: Allowances,
+    target: Target,
     form: str,
     given: Given,
 ) -> None:
@@ -69,7 +72,15 @@ def command(
       reconcile plan manifests/ -o markdown > comment.md
       reconcile plan manifests/ --out plan.json && reconcile apply --plan plan.json
       reconcile plan manifests/ --against git:origin/main -o markdown
+      reconcile plan manifests/ --target livekit
     """
+    if target.is_livekit:
+        from reconciler.commands import at_livekit
+
+        if against is not None or out is not None or form == "markdown":
+            words = "--target livekit compares with the server, and is printed as text or JSON"
+            raise ReconcileError(words, "leave --against, --out and -o markdown away")
+        ctx.exit(at_livekit.plan(source, target, given, form, detailed=detailed_exitcode))
     settings = given.settings()
     if against is not None and out is not None:
         raise ReconcileError("--out saves a plan against the live tables", "leave --against or --out away")

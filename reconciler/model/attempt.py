@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 
 from reconciler.model.compile import number_row, rule_row, trunk_row
 from reconciler.model.complaints import complaint, of_broken, of_missing
+from reconciler.model.limits import LimitsOf, holds_everything
 from reconciler.model.live import Live
 from reconciler.model.memo import Compiled, Memo, Settled
 from reconciler.model.records import Verdict
@@ -42,6 +43,7 @@ class Attempt:
     refused: Mapping[Key, Verdict]
     secrets: Secrets = field(default_factory=Secrets)
     renames: Renames = field(default_factory=Renames)
+    limits_of: LimitsOf = holds_everything
     rows: dict[Kind, dict[str, Row]] = field(default_factory=lambda: {kind: {} for kind in Kind})
     verdicts: dict[Key, Verdict] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
@@ -175,6 +177,10 @@ class Attempt:
             faults = [missing for missing in compiled.missing if not missing.held] or compiled.missing
             self.problems += [of_missing(source, missing) for missing in faults]
             return Verdict(ConditionType.RESOLVED_REFS, Reason(compiled.missing[0].reason), compiled.missing[0].what)
+        if limits := self.limits_of(compiled.document, compiled.row):
+            self.problems += [complaint(source, limit.path, limit.what, limit.hint, "unsupported") for limit in limits]
+            what = "; ".join(limit.what for limit in limits)
+            return Verdict(ConditionType.ACCEPTED, Reason.UNSUPPORTED_BY_TARGET, what)
         if compiled.row is None:
             return Verdict(ConditionType.ACCEPTED, Reason.UNSUPPORTED_BY_TARGET, _NOT_BOUGHT)
         return None

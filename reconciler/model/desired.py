@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from reconciler.model.attempt import Attempt
 from reconciler.model.claims import settle_claims
+from reconciler.model.limits import LimitsOf, holds_everything
 from reconciler.model.live import Live
 from reconciler.model.memo import LastPass, Memo
 from reconciler.model.records import Verdict
@@ -52,8 +53,11 @@ class Desired:
         return self.sources[key[0]].get(key[1]) or self.silent.get(key)
 
 
-def desire(declared: Declared, live: Live, memo: Memo | None = None) -> Desired:
-    """The desired state. `memo` of the last pass over the same folder makes it fast, and changes nothing else."""
+def desire(declared: Declared, live: Live, memo: Memo | None = None, limits_of: LimitsOf = holds_everything) -> Desired:
+    """The desired state. `memo` of the last pass over the same folder makes it fast, and changes nothing else.
+
+    `limits_of` are those of the target: one memo serves one target.
+    """
     memo = memo if memo is not None else Memo()
     last = memo.last
     standings = stand_again(declared, last.files, last.standings) if last is not None else None
@@ -62,7 +66,7 @@ def desire(declared: Declared, live: Live, memo: Memo | None = None) -> Desired:
     refused: dict[Key, Verdict] = dict(renames.refused)
     problems: list[Problem] = list(renames.problems)
     while True:
-        attempt = Attempt(standings, live, memo, refused, declared.secrets, renames)
+        attempt = Attempt(standings, live, memo, refused, declared.secrets, renames, limits_of)
         attempt.settle()
         found = settle_claims(attempt)
         if not found:

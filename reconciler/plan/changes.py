@@ -43,6 +43,10 @@ class Change:
     id: str
     old: Row | None
     new: Row | None
+    objects: tuple[str, ...] = ()
+    """What a target that has ids of its own calls it: `ST_…`."""
+    beside: tuple[FieldChange, ...] = ()
+    """What changes at the target and is in no row."""
 
     @property
     def name(self) -> str:
@@ -61,7 +65,7 @@ class Change:
             old, new = self.old, self.new
             if self.action is Action.MOVE:  # secrets are sealed for a name, so they are sealed anew
                 old, new = without_values(old), without_values(new)
-            return tuple(FieldChange(*change) for change in changed_words(old, new))
+            return (*self.beside, *(FieldChange(*change) for change in changed_words(old, new)))
         if self.new is not None:
             return tuple(FieldChange(path, None, value) for path, value in set_words(self.new).items())
         assert self.old is not None

@@ -146,13 +146,17 @@ def _change_lines(change: Change, places: Places) -> list[Line]:
     style = Action.UPDATE.value if change.moved_from else change.action.value
     place = places.get((change.kind, change.id))
     at = f"  ({place})" if place is not None and str(place) else ""
-    lines = [Line(f"{SIGNS[change.action]} {titled(change)}{at}", style)]
+    lines = [Line(f"{SIGNS[change.action]} {titled(change)}{_objects(change)}{at}", style)]
     if change.action is Action.DELETE:
         return lines
     for field in change.fields:
         said = _arrow(field) if change.old is not None else clip(show(field.new))
         lines.append(Line(f"    {field.field}: {said}"))
     return lines
+
+
+def _objects(change: Change) -> str:
+    return f" [{', '.join(change.objects)}]" if change.objects else ""
 
 
 def _change_json(change: Change, places: Places) -> dict[str, Any]:
@@ -166,6 +170,7 @@ def _change_json(change: Change, places: Places) -> dict[str, Any]:
         "movedFrom": change.moved_from,
         "file": place.file if place else "",
         "line": place.line if place else 0,
+        "objects": [*change.objects],
         "fields": [{"field": field.field, "old": field.old, "new": field.new} for field in change.fields],
     }
 

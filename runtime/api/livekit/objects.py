@@ -11,30 +11,15 @@ from collections.abc import Sequence
 
 from livekit.protocol import sip
 
-from runtime.rooms.livekit.token import room_configuration
 from schemas.ids import derived_id
-from schemas.tables.rows import ROOM_DEFAULTS, Auth, Headers, Kind, Media, RoomKind, RuleRow, TrunkRow
+from schemas.livekit_words import TRANSPORT, put_headers, put_media, put_room, put_room_choice
+from schemas.tables.rows import ROOM_DEFAULTS, Auth, Kind, RuleRow, TrunkRow
 
 DEFAULT_NAMESPACE = "default"
 """What `schemas/resources` puts where none is written. Not imported from there: pydantic would come with it."""
 
 ID_PREFIX = {Kind.TRUNK: "ST", Kind.RULE: "SDR"}
 LIVEKIT_WORD = {Kind.TRUNK: "sip trunk", Kind.RULE: "sip dispatch rule"}
-
-_TRANSPORT = {
-    "auto": sip.SIP_TRANSPORT_AUTO,
-    "udp": sip.SIP_TRANSPORT_UDP,
-    "tcp": sip.SIP_TRANSPORT_TCP,
-    "tls": sip.SIP_TRANSPORT_TLS,
-}
-_INCLUDE = {"none": sip.SIP_NO_HEADERS, "x": sip.SIP_X_HEADERS, "all": sip.SIP_ALL_HEADERS}
-_ENCRYPTION = {
-    "disable": sip.SIP_MEDIA_ENCRYPT_DISABLE,
-    "allow": sip.SIP_MEDIA_ENCRYPT_ALLOW,
-    "require": sip.SIP_MEDIA_ENCRYPT_REQUIRE,
-}
-_CODEC_RATE_HZ = {"opus": 48_000}
-_CODEC_RATE_HZ_USUAL = 8_000
 
 TrunkInfo = sip.SIPInboundTrunkInfo | sip.SIPOutboundTrunkInfo | sip.SIPTrunkInfo
 
@@ -67,8 +52,8 @@ def inbound_trunk(row: TrunkRow, numbers: Sequence[str]) -> sip.SIPInboundTrunkI
     )
     info.ringing_timeout.FromMilliseconds(half.ringing_timeout_ms)
     info.max_call_duration.FromMilliseconds(half.max_call_duration_ms)
-    _put_headers(info, half.headers)
-    _put_media(info, row.media)
+    put_headers(info, half.headers)
+    put_media(info, row.media)
     return info
 
 
@@ -82,13 +67,13 @@ def outbound_trunk(row: TrunkRow, numbers: Sequence[str]) -> sip.SIPOutboundTrun
         metadata=row.metadata,
         address=half.addresses[0] if half.addresses else "",
         destination_country=half.destination_country,
-        transport=_TRANSPORT.get(half.transport, sip.SIP_TRANSPORT_AUTO),
+        transport=TRANSPORT.get(half.transport, sip.SIP_TRANSPORT_AUTO),
         numbers=numbers,
         auth_username=_username(half.auth),
         from_host=half.from_host,
     )
-    _put_headers(info, half.headers)
-    _put_media(info, row.media)
+    put_headers(info, half.headers)
+    put_media(info, row.media)
     return info
 
 
@@ -112,7 +97,7 @@ def old_trunk(row: TrunkRow, inbound: Sequence[str], outbound: Sequence[str]) ->
     if row.outbound is not None:
         info.outbound_address = row.outbound.addresses[0] if row.outbound.addresses else ""
         info.outbound_number = outbound[0] if outbound else ""
-        info.transport = _TRANSPORT.get(row.outbound.transport, sip.SIP_TRANSPORT_AUTO)
+        info.transport = TRANSPORT.get(row.outbound.transport, sip.SIP_TRANSPORT_AUTO)
         info.outbound_username = _username(row.outbound.auth)
     return info
 
@@ -121,7 +106,6 @@ def dispatch_rule(row: RuleRow, numbers: Sequence[str]) -> sip.SIPDispatchRuleIn
     """A rule; `numbers` are its own called numbers and those of PhoneNumbers that point at it. A PIN is not told."""
     info = sip.SIPDispatchRuleInfo(
         sip_dispatch_rule_id=livekit_id(Kind.RULE, row.id),
-        rule=_room_choice(row),
         trunk_ids=[livekit_id(Kind.TRUNK, trunk) for trunk in row.trunks or ()],
         hide_phone_number=row.hide_phone_number,
         inbound_numbers=row.from_,
@@ -132,43 +116,12 @@ def dispatch_rule(row: RuleRow, numbers: Sequence[str]) -> sip.SIPDispatchRuleIn
         room_preset=row.room.preset,
         krisp_enabled=row.noise_cancellation,
     )
+    put_room_choice(info, row)
     if row.room != ROOM_DEFAULTS:
-        info.room_config.CopyFrom(room_configuration(row.room))
-    _put_media(info, row.media)
+        put_room(info.room_config, row.room)
+    put_media(info, row.media)
     return info
-
-
-def _room_choice(row: RuleRow) -> sip.SIPDispatchRule:
-    if row.kind is RoomKind.DIRECT:
-        return sip.SIPDispatchRule(dispatch_rule_direct=sip.SIPDispatchRuleDirect(room_name=row.room_name))
-    if row.kind is RoomKind.INDIVIDUAL:
-        individual = sip.SIPDispatchRuleIndividual(room_prefix=row.room_name, no_randomness=not row.randomize)
-        return sip.SIPDispatchRule(dispatch_rule_individual=individual)
-    callee = sip.SIPDispatchRuleCallee(room_prefix=row.room_name, randomize=row.randomize)
-    return sip.SIPDispatchRule(dispatch_rule_callee=callee)
 
 
 def _username(auth: Auth | None) -> str:
     return auth.username if auth is not None else ""
-
-
-def _put_headers(info: sip.SIPInboundTrunkInfo | sip.SIPOutboundTrunkInfo, headers: Headers) -> None:
-    info.headers.update(dict(headers.fixed))
-    info.headers_to_attributes.update(dict(headers.to_attributes))
-    info.attributes_to_headers.update(dict(headers.from_attributes))
-    info.include_headers = _INCLUDE[headers.include]
-
-
-def _put_media(
-    info: sip.SIPInboundTrunkInfo | sip.SIPOutboundTrunkInfo | sip.SIPDispatchRuleInfo, media: Media
-) -> None:
-    if not (media.codecs or media.encryption or media.timeout_ms is not None):
-        return
-    config = info.media
-    config.only_listed_codecs = bool(media.codecs)
-    for name in media.codecs:
-        config.codecs.add(name=name.upper(), rate=_CODEC_RATE_HZ.get(name, _CODEC_RATE_HZ_USUAL))
-    if media.encryption is not None:
-        config.encryption = info.media_encryption = _ENCRYPTION[media.encryption]
-    if media.timeout_ms is not None:
-        config.media_timeout.FromMilliseconds(media.timeout_ms)

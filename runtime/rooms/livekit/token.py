@@ -12,13 +12,14 @@ from __future__ import annotations
 from datetime import timedelta
 
 from livekit.api import AccessToken, VideoGrants
-from livekit.protocol import agent_dispatch, room
+from livekit.protocol import room
 
 from runtime.rooms.adapter import Participant
 from runtime.rooms.livekit.limits import TOKEN_LIFE_S
 from runtime.rooms.livekit.messages import in_token
 from runtime.settings import LiveKitServer
-from schemas.tables.rows import ROOM_DEFAULTS, Pairs, Room
+from schemas.livekit_words import put_room
+from schemas.tables.rows import ROOM_DEFAULTS, Pairs
 
 
 def join_token(server: LiveKitServer, room_name: str, participant: Participant, attributes: Pairs) -> str:
@@ -43,7 +44,9 @@ def join_token(server: LiveKitServer, room_name: str, participant: Participant, 
         )
     )
     if participant.room != ROOM_DEFAULTS:
-        token = token.with_room_config(room_configuration(participant.room))
+        configuration = room.RoomConfiguration()
+        put_room(configuration, participant.room)
+        token = token.with_room_config(configuration)
         if participant.room.preset:
             token = token.with_room_preset(participant.room.preset)
     return token.to_jwt()
@@ -54,17 +57,3 @@ def check_token(server: LiveKitServer) -> str:
     grants = VideoGrants(room_join=True, room="dialplane-check", can_publish=False, can_subscribe=False)
     token = AccessToken(server.api_key, server.api_secret).with_ttl(timedelta(seconds=TOKEN_LIFE_S))
     return token.with_identity("dialplane-check").with_grants(grants).to_jwt()
-
-
-def room_configuration(wanted: Room) -> room.RoomConfiguration:
-    """A rule's `room` in LiveKit's words."""
-    return room.RoomConfiguration(
-        empty_timeout=(wanted.empty_timeout_ms or 0) // 1000,
-        departure_timeout=(wanted.departure_timeout_ms or 0) // 1000,
-        max_participants=wanted.max_participants or 0,
-        metadata=wanted.metadata,
-        agents=[
-            agent_dispatch.RoomAgentDispatch(agent_name=agent.agent_name, metadata=agent.metadata)
-            for agent in wanted.agents
-        ],
-    )

@@ -1,0 +1,171 @@
+"""EDGE. Carries steps out on a LiveKit server, in their order; what fails holds up only what needs it.
+
+Each object is read again before it is written, so that an edit by hand since the plan is seen and not written over.
+After a create that nobody knows the end of, the server is asked for the mark before anything is created again. What
+LiveKit refuses because another object still stands in the way is tried once more when that may have gone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from livekit.protocol import sip
+
+from reconciler.model.sources import Key
+from reconciler.targets.livekit.holdings import Holdings, Info, Part, id_of, marker_of
+from reconciler.targets.livekit.server import TRIES_MAX, CallFailed, Server, Unsure
+from reconciler.targets.livekit.steps import Step, Verb, Wanted, released
+from schemas.livekit_words import read_room_choice
+from schemas.resources.conditions import Reason
+
+WRITERS = 4
+"""Objects that are written at one time: a call to LiveKit Cloud is mostly waiting."""
+FAILURES_IN_A_ROW_MAX = 8
+"""After so many that could not be done the server is left alone."""
+_PUTS = (Verb.CREATE, Verb.REPLACE)
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One step that was not done. `reason` is of the Programmed condition."""
+
+    step: Step
+    reason: Reason
+    what: str
+
+    @property
+    def key(self) -> Key:
+        """The declared object that is not as declared for it."""
+        return self.step.key
+
+
+@dataclass(slots=True)
+class Carrying:
+    """One apply. `done` counts what was written."""
+
+    server: Server
+    goal: Wanted
+    holdings: Holdings
+    done: int = 0
+    trunk_ids: dict[str, str] = field(default_factory=dict)
+    failures: list[Failure] = field(default_factory=list)
+    in_a_row: int = 0
+
+    async def out(self, steps: Sequence[Step]) -> list[Failure]:
+        """Carry all steps out; what was not done. Raises ReconcileError when the key is not taken."""
+        self.trunk_ids = self.holdings.inbound_ids()
+        await self._round(steps)
+        refused = [failure.step for failure in self.failures if failure.reason is Reason.REJECTED]
+        if refused and self.done:
+            waiting = [failure.step for failure in self.failures if failure.reason is Reason.PENDING]
+            again = {id(step) for step in (*refused, *waiting)}
+            self.failures = [failure for failure in self.failures if id(failure.step) not in again]
+            await self._round([step for step in steps if id(step) in again])
+        return self.failures
+
+    async def _round(self, steps: Sequence[Step]) -> None:
+        trunks = [step for step in steps if step.part is not Part.RULE]
+        rules = [step for step in steps if step.part is Part.RULE]
+        await self._all([step for step in trunks if step.verb in _PUTS])
+        await self._all([step for step in rules if step.verb in _PUTS])
+        await self._all([step for step in rules if step.verb not in _PUTS])
+        await self._all([step for step in trunks if step.verb not in _PUTS])
+
+    async def _all(self, steps: Sequence[Step]) -> None:
+        """Steps that do not need each other, some at a time."""
+        waiting = iter(steps)
+
+        async def work() -> None:
+            for step in waiting:
+                await self._one(step)
+
+        writers = [asyncio.ensure_future(work()) for _ in range(min(WRITERS, len(steps)))]
+        try:
+            await asyncio.gather(*writers)
+        finally:
+            for writer in writers:
+                writer.cancel()
+            await asyncio.gather(*writers, return_exceptions=True)
+
+    async def _one(self, step: Step) -> None:
+        if blocked := self._blocked(step):
+            self.failures.append(Failure(step, Reason.PENDING, blocked))
+            return
+        try:
+            failed = await self._do(step)
+        except CallFailed as error:
+            reason = Reason.REJECTED if error.refused else Reason.REMOTE_ERROR
+            self.in_a_row = 0 if error.refused else self.in_a_row + 1
+            self.failures.append(Failure(step, reason, self._without_secrets(step, error.what)))
+        else:
+            self.in_a_row = 0
+            self.done += not failed
+            if failed:
+                self.failures.append(Failure(step, Reason.REMOTE_ERROR, failed))
+
+    def _blocked(self, step: Step) -> str:
+        """Why a step is not even tried."""
+        if self.in_a_row >= FAILURES_IN_A_ROW_MAX:
+            return "not tried, because LiveKit failed again and again"
+        failed = {(failure.step.part, failure.step.name) for failure in self.failures}
+        for trunk in step.needs:
+            if trunk not in self.trunk_ids and (Part.INBOUND, trunk) in failed:
+                return f"not tried, because Trunk {trunk} is not there"
+        if step.part is Part.INBOUND and step.verb not in _PUTS:
+            named = [name for name, id_s in self._naming().items() if step.held and step.held.id in id_s]
+            if held_up := [name for name in named if (Part.RULE, name) in failed]:
+                return f"not tried, because DispatchRule {held_up[0]} still names it"
+        return ""
+
+    def _naming(self) -> dict[str, Sequence[str]]:
+        rules = {name: held.info for (part, name), held in self.holdings.mine.items() if part is Part.RULE}
+        return {name: info.trunk_ids for name, info in rules.items() if isinstance(info, sip.SIPDispatchRuleInfo)}
+
+    async def _do(self, step: Step) -> str:
+        """Do one step; why not, in words, where somebody else was there first. Raises CallFailed."""
+        if step.held is None:
+            made = await self._create(step)
+            if step.part is Part.INBOUND:
+                self.trunk_ids[step.name] = id_of(made)
+            return ""
+        held = step.held
+        now = await self.server.read(step.part, held.id)
+        if now is None:
+            return "" if step.verb not in _PUTS else f"{held.id} was deleted since it was planned; apply again"
+        if now != held.info:
+            return f"{held.id} was changed since it was planned; plan and apply again"
+        if step.verb is Verb.DELETE:
+            await self.server.delete(step.part, held.id)
+        elif step.verb is Verb.RELEASE:
+            await self.server.replace(held.id, released(held))
+        else:
+            await self.server.replace(held.id, self.goal.info(step.part, step.name, held.info, self.trunk_ids))
+        return ""
+
+    async def _create(self, step: Step) -> Info:
+        """Create an object once, whatever becomes of the answers."""
+        info = self.goal.info(step.part, step.name, None, self.trunk_ids)
+        for tried in range(TRIES_MAX):
+            try:
+                return await self.server.create(info)
+            except Unsure as unsure:
+                wanted = marker_of(info)
+                there = await self.server.everything()
+                found = [other for other in there if type(other) is type(info) and marker_of(other) == wanted]
+                if found:
+                    return found[0]
+                if tried + 1 == TRIES_MAX:
+                    raise CallFailed(unsure.what) from unsure
+                await self.server.pause(tried)
+        raise AssertionError("the last try returns or raises")
+
+    def _without_secrets(self, step: Step, said: str) -> str:
+        """What LiveKit said, in which nobody can be quoted his password."""
+        if step.verb not in _PUTS:
+            return said
+        info = self.goal.info(step.part, step.name, None, self.trunk_ids)
+        rule = isinstance(info, sip.SIPDispatchRuleInfo)
+        secret = read_room_choice(info)[3] if isinstance(info, sip.SIPDispatchRuleInfo) else info.auth_password
+        return said.replace(secret, "(PIN)" if rule else "(password)") if secret else said

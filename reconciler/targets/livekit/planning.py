@@ -1,0 +1,214 @@
+"""CORE. Documents beside what a LiveKit server holds: the plan, and the steps that carry it out.
+
+The model and the gates are those of our own tables. What is added is what a server without our tables asks for: limits,
+names for what it holds, marks, and a trunk that must never be without a number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+
+from reconciler.errors import ReconcileError
+from reconciler.model.complaints import complaint
+from reconciler.model.desired import Desired, desire
+from reconciler.model.limits import Limit
+from reconciler.model.live import Live, rows_of
+from reconciler.model.sources import Key, object_name
+from reconciler.model.standing import Declared
+from reconciler.plan.changes import Action, Change, FieldChange, Plan, diff
+from reconciler.targets.livekit.hints import Hints, hints_of
+from reconciler.targets.livekit.holdings import Held, Holdings
+from reconciler.targets.livekit.numbers import lists_of
+from reconciler.targets.livekit.reading import Reader
+from reconciler.targets.livekit.steps import Step, Wanted, steps, wanted
+from reconciler.targets.livekit.unsupported import Limits, without_numbers
+from schemas.problems import Problem, Severity
+from schemas.seal import Place, Sealer
+from schemas.tables.rows import Kind, NumberRow, Rows, Secret, TrunkRow
+from schemas.tables.tables import Tables
+
+_ORDER = (Kind.TRUNK, Kind.RULE, Kind.NUMBER)
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What was applied last from this machine: `rows` of this owner and its `records`; empty on a new machine."""
+
+    rows: Rows = field(default_factory=Rows)
+    records: Mapping[str, bytes] = field(default_factory=dict)
+    revision: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One look at a server with one set of documents."""
+
+    owner: str
+    holdings: Holdings
+    hints: Hints
+    live: Live
+    sealer: Sealer
+
+    def reveal(self, place: Place, secret: Secret) -> str | None:
+        """The clear text of a secret, None where it is not known here."""
+        clear = self.sealer.unseal(place, secret.sealed)
+        return clear.decode(errors="surrogateescape") if clear is not None else None
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """What an apply would do: the plan for people, and for the server the `steps` towards the `goal`."""
+
+    plan: Plan
+    desired: Desired
+    goal: Wanted
+    steps: list[Step]
+
+
+def view_of(owner: str, holdings: Holdings, declared: Declared, recorded: Recorded, sealer: Sealer) -> View:
+    """What is live, in rows."""
+    hints = hints_of(declared, recorded.records)
+    known = hints.over(recorded.rows)
+    mine = Reader(holdings, known, recorded.rows, sealer).rows()
+    everyone = _joined(mine, *_rows_of_others(holdings, sealer))
+    others = {key: held[0].marker.owner for key, held in holdings.others.items()}
+    live = Live(recorded.revision, Tables.build(everyone), mine, others, recorded.records)
+    return View(owner, holdings, hints, live, sealer)
+
+
+def course(view: View, declared: Declared) -> Course:
+    """Plan. Raises ReconcileError for the adoption of an object that no document declares."""
+    desired = _desired(view, declared)
+    _check_adoptions(view, desired)
+    desired = replace(desired, problems=(*desired.problems, *_open_to_strangers(desired)))
+    goal = wanted(view.owner, desired.rows, _retained(view, desired.rows), view.reveal, view.holdings.inbound_ids())
+    plan = _told(diff(view.live.mine, desired.rows), view, desired.rows, goal.retained)
+    return Course(plan, desired, goal, steps(view.holdings, goal))
+
+
+def as_gated(plan: Plan) -> Plan:
+    """The plan as safety gates are to see it: a half that is not there is an object to create, which opens nothing.
+
+    An apply that was cut off between the two halves of a trunk would else be refused when it is made again.
+    """
+    return Plan(tuple(_as_gated(change) for change in plan.changes))
+
+
+def _as_gated(change: Change) -> Change:
+    old, new = change.old, change.new
+    if not (isinstance(old, TrunkRow) and isinstance(new, TrunkRow)):
+        return change
+    return replace(change, old=replace(old, inbound=old.inbound or new.inbound, outbound=old.outbound or new.outbound))
+
+
+def _desired(view: View, declared: Declared) -> Desired:
+    """The desired rows, without any trunk that would open because it has no number left."""
+    limits = Limits(view.hints, view.live.others)
+    for key, ids in view.holdings.doubled.items():
+        what = f"several objects at LiveKit are marked as {object_name(key)}: {', '.join(ids)}"
+        limits.more[key] = Limit((), what, "delete all but one of them")
+    while True:
+        desired = desire(declared, view.live, limits_of=limits)
+        found = _numberless(desired.rows)
+        new = {key: limit for key, limit in found.items() if key not in limits.more}
+        if not new:
+            break
+        limits.more.update(new)
+    kept = {row.id: row for row in view.live.mine.numbers.values() if (Kind.TRUNK, row.trunk) in found}
+    if not kept:
+        return desired
+    return replace(desired, rows=replace(desired.rows, numbers={**desired.rows.numbers, **kept}))
+
+
+def _open_to_strangers(desired: Desired) -> Iterator[Problem]:
+    """Warnings of rules that LiveKit would also use for calls that no trunk takes, which our own bridge refuses."""
+    for row in desired.rows.rules.values():
+        source = desired.written((Kind.RULE, row.id))
+        if row.trunks is None and source is not None:
+            what = "at LiveKit a rule without trunks also lets in calls that no trunk takes, from anywhere"
+            problem = complaint(source, ("spec",), what, "name its trunks with trunkRefs", "lets-strangers-in")
+            yield replace(problem, severity=Severity.WARNING)
+
+
+def _numberless(rows: Rows) -> dict[Key, Limit]:
+    lists = lists_of(rows)
+    found: dict[Key, Limit] = {}
+    for trunk in rows.trunks.values():
+        limit = without_numbers(trunk, lists.called.get(trunk.id, ()), lists.calling.get(trunk.id, ()))
+        if limit is not None:
+            found[Kind.TRUNK, trunk.id] = limit
+    return found
+
+
+def _check_adoptions(view: View, desired: Desired) -> None:
+    for held in view.holdings.mine.values():
+        key = (held.marker.kind, held.marker.name)
+        if held.adopted and (key[1] not in rows_of(desired.rows, key[0]) or key in desired.verdicts):
+            hint = "an object that no sound document declares would be deleted; declare it first"
+            raise ReconcileError(f"{held.id} cannot become {object_name(key)}", hint)
+
+
+def _retained(view: View, rows: Rows) -> frozenset[str]:
+    """Which objects outlive their documents; of those whose document is not known now, what their mark says."""
+    marks = {object_name((h.marker.kind, h.marker.name)) for h in view.holdings.mine.values() if h.marker.retained}
+    documented = {f"{Kind.TRUNK} {id_}" for id_ in view.hints.trunks} | {
+        f"{Kind.RULE} {id_}" for id_ in view.hints.rules
+    }
+    living = {f"{Kind.TRUNK} {id_}" for id_ in rows.trunks} | {f"{Kind.RULE} {id_}" for id_ in rows.rules}
+    return frozenset(living & (view.hints.retained | (marks - documented)))
+
+
+def _told(plan: Plan, view: View, rows: Rows, retained: frozenset[str]) -> Plan:
+    """The plan with the server's ids, and with what changes there in no row: the owner, the policy."""
+    changes = {(change.kind, change.id): change for change in plan.changes}
+    for held in view.holdings.mine.values():
+        key = (held.marker.kind, held.marker.name)
+        row = rows_of(rows, key[0]).get(key[1])
+        beside = tuple(_beside(held, view.owner, object_name(key) in retained)) if row is not None else ()
+        change = changes.get(key)
+        if change is None and beside and row is not None:
+            change = Change(Action.UPDATE, *key, row, row)
+        if change is not None:
+            changes[key] = replace(change, beside=tuple(dict.fromkeys((*change.beside, *beside))))
+    told = [_with_objects(change, view) for change in changes.values()]
+    return Plan(tuple(sorted(told, key=lambda change: (_ORDER.index(change.kind), change.id))))
+
+
+def _beside(held: Held, owner: str, retained: bool) -> Iterator[FieldChange]:
+    if held.adopted:
+        yield FieldChange("owner", held.adopted, owner)
+    if held.marker.retained != retained:
+        words = ("Delete", "Retain")
+        yield FieldChange("deletionPolicy", words[held.marker.retained], words[retained])
+
+
+def _with_objects(change: Change, view: View) -> Change:
+    row = change.old if change.old is not None else change.new
+    keys: list[Key] = [(change.kind, change.id)]
+    if isinstance(row, NumberRow):
+        keys = [(Kind.TRUNK, row.trunk), (Kind.RULE, row.rule)]
+    held = [held for key in keys for held in view.holdings.objects(key)]
+    stays = change.action is Action.DELETE and any(one.marker.retained for one in held)
+    ids = tuple(one.id for one in held)
+    return replace(change, objects=(*ids, "stays there, without an owner") if stays else ids)
+
+
+def _rows_of_others(holdings: Holdings, sealer: Sealer) -> Iterator[Rows]:
+    """The rows of each other owner: who else claims calls."""
+    owners = {held.marker.owner for group in holdings.others.values() for held in group}
+    for owner in sorted(owners):
+        theirs = Holdings()
+        for group in holdings.others.values():
+            theirs.mine |= {(held.part, held.marker.name): held for held in group if held.marker.owner == owner}
+        theirs.others = {key: group for key, group in holdings.others.items() if group[0].marker.owner != owner}
+        yield Reader(theirs, Hints(), Rows(), sealer).rows()
+
+
+def _joined(*all_rows: Rows) -> Rows:
+    out = Rows()
+    for rows in all_rows:
+        out.trunks.update(rows.trunks)
+        out.rules.update(rows.rules)
+        out.numbers.update(rows.numbers)
+    return out

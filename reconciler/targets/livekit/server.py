@@ -1,0 +1,193 @@
+"""EDGE. One LiveKit server through livekit-api: bounded in rate and time, patient where it may be, and final where not.
+
+A call that failed on the way may have been carried out. Reading, replacing and deleting are the same done twice, so
+they are tried again, with more time in between each try and as long as the server asks for (Retry-After); a create
+is not: `Unsure` says that somebody has to look first. The client's own failover would repeat creates, so it is off.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Self, TypeVar
+from urllib.parse import urlparse
+
+import aiohttp
+from livekit import api
+from livekit.protocol import sip
+
+from reconciler.errors import ReconcileError
+from reconciler.settings import LiveKitAccess
+from reconciler.targets.livekit.holdings import Info, Part
+
+CALL_TIMEOUT_S = 10.0
+TRIES_MAX = 5
+BACKOFF_FIRST_S = 0.25
+BACKOFF_MAX_S = 8.0
+RETRY_AFTER_MAX_S = 60.0
+"""A server that wants to be left alone for longer is told of instead."""
+CLOUD_CALLS_PER_S = 15.0
+"""Below the 1,000 requests a minute that a LiveKit Cloud project may make."""
+OWN_SERVER_CALLS_PER_S = 200.0
+
+T = TypeVar("T")
+_retry_after_s: ContextVar[float | None] = ContextVar("retry_after_s", default=None)
+
+
+class CallFailed(Exception):  # noqa: N818 - the sentence of `raise CallFailed`
+    """LiveKit did not do it. `refused`: it will not, whenever it is asked; else it could not, or was not reached."""
+
+    def __init__(self, what: str, *, refused: bool = False, missing: bool = False) -> None:
+        super().__init__(what)
+        self.what = what
+        self.refused = refused
+        self.missing = missing
+
+
+class Unsure(CallFailed):
+    """Nobody knows whether it was done."""
+
+
+@dataclass(slots=True)
+class Pace:
+    """Calls are at least so far apart; `sleep` and `now` are the loop's."""
+
+    per_s: float
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    next_at: float = 0.0
+
+    async def turn(self) -> None:
+        """Wait until it is this call's turn."""
+        now = asyncio.get_running_loop().time()
+        at = max(now, self.next_at)
+        self.next_at = at + 1 / self.per_s
+        if at > now:
+            await self.sleep(at - now)
+
+
+class Server:
+    """The SIP objects of one server. Used as a context, within one event loop."""
+
+    def __init__(self, access: LiveKitAccess, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
+        self._access = access
+        self._sleep = sleep
+        cloud = (urlparse(access.url).hostname or "").endswith(".livekit.cloud")
+        self._pace = Pace(CLOUD_CALLS_PER_S if cloud else OWN_SERVER_CALLS_PER_S, sleep)
+
+    async def __aenter__(self) -> Self:
+        traces = aiohttp.TraceConfig()
+        traces.on_request_end.append(_note_retry_after)
+        timeout = aiohttp.ClientTimeout(total=CALL_TIMEOUT_S)
+        self._session = aiohttp.ClientSession(timeout=timeout, trace_configs=[traces])
+        access = self._access
+        livekit = api.LiveKitAPI(access.url, access.key, access.secret, session=self._session, failover=False)
+        self._sip = livekit.sip
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._session.close()
+
+    async def everything(self) -> list[Info]:
+        """All trunks and dispatch rules. Raises CallFailed, ReconcileError."""
+        taking = await self._call(lambda: self._sip.list_inbound_trunk(sip.ListSIPInboundTrunkRequest()))
+        placing = await self._call(lambda: self._sip.list_outbound_trunk(sip.ListSIPOutboundTrunkRequest()))
+        rules = await self._call(lambda: self._sip.list_dispatch_rule(sip.ListSIPDispatchRuleRequest()))
+        return [*taking.items, *placing.items, *rules.items]
+
+    async def read(self, part: Part, id_: str) -> Info | None:
+        """One object as it is now; None = it is gone."""
+        items: list[Info]
+        if part is Part.INBOUND:
+            asked = sip.ListSIPInboundTrunkRequest(trunk_ids=[id_])
+            items = [*(await self._call(lambda: self._sip.list_inbound_trunk(asked))).items]
+        elif part is Part.OUTBOUND:
+            wanted = sip.ListSIPOutboundTrunkRequest(trunk_ids=[id_])
+            items = [*(await self._call(lambda: self._sip.list_outbound_trunk(wanted))).items]
+        else:
+            rule = sip.ListSIPDispatchRuleRequest(dispatch_rule_ids=[id_])
+            items = [*(await self._call(lambda: self._sip.list_dispatch_rule(rule))).items]
+        return items[0] if items else None
+
+    async def create(self, info: Info) -> Info:
+        """Create an object. Raises Unsure where it may have been done."""
+        if isinstance(info, sip.SIPInboundTrunkInfo):
+            taking = sip.CreateSIPInboundTrunkRequest(trunk=info)
+            return await self._call(lambda: self._sip.create_inbound_trunk(taking), again=False)
+        if isinstance(info, sip.SIPOutboundTrunkInfo):
+            placing = sip.CreateSIPOutboundTrunkRequest(trunk=info)
+            return await self._call(lambda: self._sip.create_outbound_trunk(placing), again=False)
+        rule = sip.CreateSIPDispatchRuleRequest(dispatch_rule=info)
+        return await self._call(lambda: self._sip.create_dispatch_rule(rule), again=False)
+
+    async def replace(self, id_: str, info: Info) -> Info:
+        """Write the whole object."""
+        if isinstance(info, sip.SIPInboundTrunkInfo):
+            return await self._call(lambda: self._sip.update_inbound_trunk(id_, info))
+        if isinstance(info, sip.SIPOutboundTrunkInfo):
+            return await self._call(lambda: self._sip.update_outbound_trunk(id_, info))
+        return await self._call(lambda: self._sip.update_dispatch_rule(id_, info))
+
+    async def delete(self, part: Part, id_: str) -> None:
+        """Delete an object; one that is gone already is no fault."""
+        try:
+            if part is Part.RULE:
+                rule = sip.DeleteSIPDispatchRuleRequest(sip_dispatch_rule_id=id_)
+                await self._call(lambda: self._sip.delete_dispatch_rule(rule))
+            else:
+                await self._call(lambda: self._sip.delete_trunk(sip.DeleteSIPTrunkRequest(sip_trunk_id=id_)))
+        except CallFailed as failed:
+            if not failed.missing:
+                raise
+
+    async def pause(self, tried: int) -> None:
+        """Wait before another try: longer each time, and never at the same moment as somebody else."""
+        asked_for = _retry_after_s.get()
+        usual = min(BACKOFF_MAX_S, BACKOFF_FIRST_S * 2**tried)
+        await self._sleep(usual * random.uniform(0.5, 1.0) if asked_for is None else asked_for)  # noqa: S311 - no secret
+
+    async def _call(self, call: Callable[[], Awaitable[T]], *, again: bool = True) -> T:
+        for tried in range(TRIES_MAX):
+            await self._pace.turn()
+            _retry_after_s.set(None)
+            try:
+                return await call()
+            except api.TwirpError as error:
+                failed = self._failed(error)
+                never_done = error.status == 429
+            except aiohttp.ClientConnectorError as error:
+                failed, never_done = CallFailed(f"{self._access.host} cannot be reached: {_reason(error)}"), True
+            except (aiohttp.ClientError, TimeoutError) as error:
+                failed, never_done = CallFailed(f"{self._access.host} did not answer: {_reason(error)}"), False
+            if failed.refused:
+                raise failed
+            if not (again or never_done):
+                raise Unsure(failed.what)
+            if tried + 1 == TRIES_MAX or (_retry_after_s.get() or 0) > RETRY_AFTER_MAX_S:
+                raise failed
+            await self.pause(tried)
+        raise AssertionError("the last try returns or raises")
+
+    def _failed(self, error: api.TwirpError) -> CallFailed:
+        if error.status in (401, 403):
+            what = f"{self._access.host} does not take this API key" + (f": {error.message}" if error.message else "")
+            raise ReconcileError(what, "LIVEKIT_API_KEY and LIVEKIT_API_SECRET must be a key of this server, for SIP")
+        what = error.message or f"LiveKit answers {error.status} {error.code}"
+        if error.status in (408, 429) or error.status >= 500:
+            return CallFailed(what)
+        return CallFailed(what, refused=True, missing=error.status == 404)
+
+
+async def _note_retry_after(
+    _session: aiohttp.ClientSession, _context: SimpleNamespace, told: aiohttp.TraceRequestEndParams
+) -> None:
+    """Take up Retry-After, which the client does not hand on."""
+    said = told.response.headers.get("Retry-After", "")
+    _retry_after_s.set(float(said) if said.isdecimal() and said.isascii() else None)
+
+
+def _reason(error: Exception) -> str:
+    return "no answer in time" if isinstance(error, TimeoutError) else str(error) or type(error).__name__

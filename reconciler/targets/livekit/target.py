@@ -1,0 +1,165 @@
+"""EDGE. One owner's hand on one LiveKit server: looks, plans, carries out, looks again, and takes note.
+
+LiveKit has no revisions and no compare-and-swap. What stands in for them: each object is read again before it is
+written, everything is read back after, and what an apply was cut off from is found by its marks in the next one. What
+is kept on this machine (last good documents, names of numbers that are no longer declared) makes plans kinder; none of
+it is needed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+from reconciler.errors import ReconcileError
+from reconciler.model.desired import Desired
+from reconciler.model.records import Verdict
+from reconciler.model.sources import Key, object_id, object_name
+from reconciler.model.standing import Declared
+from reconciler.plan.changes import diff
+from reconciler.plan.gates import Allowances, refusals
+from reconciler.plan.turn import Turn
+from reconciler.settings import LiveKitAccess
+from reconciler.targets.livekit.carrying import Carrying, Failure
+from reconciler.targets.livekit.holdings import Claim, sort
+from reconciler.targets.livekit.planning import Course, Recorded, View, as_gated, course, view_of
+from reconciler.targets.livekit.reading import Reader
+from reconciler.targets.livekit.server import CallFailed, Server
+from reconciler.targets.livekit.steps import Step, steps
+from reconciler.targets.remembered import Remembered
+from reconciler.targets.tables import Planned, live_of
+from schemas.problems import Problem, Where
+from schemas.resources.conditions import ConditionType, Reason
+from schemas.seal import KEY_BYTES, Sealer
+from schemas.stores import Snapshot, Store
+
+T = TypeVar("T")
+_CODES = {Reason.REJECTED: "livekit-refused", Reason.PENDING: "livekit-waits", Reason.REMOTE_ERROR: "livekit-failed"}
+
+
+@dataclass(frozen=True, slots=True)
+class Adoption:
+    """Which objects become this owner's, by name; `take_over`: also those of that owner."""
+
+    claims: tuple[Claim, ...] = ()
+    take_over: str = ""
+
+
+class LiveKitTarget:
+    """One owner's hand on one server. `store` is what is remembered of it on this machine, None = nothing yet."""
+
+    def __init__(
+        self,
+        access: LiveKitAccess,
+        store: Store | None,
+        owner: str,
+        adoption: Adoption = Adoption(),
+        *,
+        wall: Callable[[], float] = time.time,
+        server: Callable[[LiveKitAccess], Server] = Server,
+    ) -> None:
+        self._access = access
+        self._store = store
+        self._owner = owner
+        self._adoption = adoption
+        self._wall = wall
+        self._server = server
+        self.written = 0
+        """How many objects the last apply wrote."""
+
+    def plan(self, declared: Declared, allowed: Allowances) -> Planned:
+        """What would change. Raises ReconcileError, StoreError."""
+        return _run(self._plan(declared, allowed))
+
+    def apply(self, declared: Declared, allowed: Allowances, note: str = "") -> Planned:
+        """Plan and carry out; what failed is among the problems. Raises ReconcileError, StoreError."""
+        return _run(self._apply(declared, allowed, note))
+
+    async def _plan(self, declared: Declared, allowed: Allowances) -> Planned:
+        async with self._server(self._access) as server:
+            view = await self._look(server, declared, self._adoption)
+            return self._planned(view, course(view, declared), allowed)
+
+    async def _apply(self, declared: Declared, allowed: Allowances, note: str) -> Planned:
+        async with self._server(self._access) as server:
+            view = await self._look(server, declared, self._adoption)
+            way = course(view, declared)
+            planned = self._planned(view, way, allowed)
+            if planned.refused:
+                return planned
+            carrying = Carrying(server, way.goal, view.holdings)
+            failures = await carrying.out(way.steps)
+            self.written = carrying.done
+            after = await self._look(server, declared, Adoption()) if way.steps else view
+            failures += _not_as_written(steps(after.holdings, way.goal), failures)
+        desired = with_failures(planned.desired, failures)
+        planned = replace(planned, desired=desired)
+        revision = self._take_note(after, desired, {failure.key for failure in failures}, note)
+        return replace(planned, revision=revision)
+
+    async def _look(self, server: Server, declared: Declared, adoption: Adoption) -> View:
+        try:
+            infos = await server.everything()
+        except CallFailed as failed:
+            raise ReconcileError(failed.what, "nothing was changed" if not self.written else "apply again") from failed
+        holdings = sort(infos, self._owner, adoption.claims, adoption.take_over)
+        sealer = declared.secrets.sealer or Sealer(os.urandom(KEY_BYTES))
+        return view_of(self._owner, holdings, declared, self._recorded()[0], sealer)
+
+    def _planned(self, view: View, way: Course, allowed: Allowances) -> Planned:
+        tables = view.live.tables
+        refused = refusals(Turn(tables, as_gated(way.plan)), view.live.mine, allowed)
+        return Planned(Turn(tables, way.plan), way.desired, refused, view.live.revision)
+
+    def _recorded(self) -> tuple[Recorded, Snapshot | None]:
+        if self._store is None:
+            return Recorded(), None
+        snapshot, records = self._store.load(), self._store.goods(self._owner)
+        mine = live_of(snapshot, self._owner, records).mine
+        return Recorded(mine, records, snapshot.revision), snapshot
+
+    def _take_note(self, view: View, desired: Desired, failed: set[Key], note: str) -> int:
+        """Remember what is there now, and from which documents; the revision of that memory."""
+        recorded, snapshot = self._recorded()
+        if self._store is None or snapshot is None:
+            return 0
+        rows = Reader(view.holdings, view.hints, recorded.rows, view.sealer).rows()
+        remembered = Remembered(dict(recorded.records), dict(snapshot.declared))
+        unwritten = remembered.unwritten(desired)
+        blocked = {key: verdict for key, verdict in desired.verdicts.items() if key in failed}
+        records = remembered.records_to_write(desired, unwritten, blocked)
+        places = remembered.places_to_write(desired, unwritten, rows)
+        delta = diff(recorded.rows, rows).delta
+        if not (delta or records or places):
+            return snapshot.revision
+        return self._store.publish(
+            snapshot.digest, delta, owner=self._owner, now=self._wall(), declared=places, goods=records, note=note
+        )
+
+
+def with_failures(desired: Desired, failures: Sequence[Failure]) -> Desired:
+    """The same, and what was not done of it."""
+    problems, verdicts = [*desired.problems], dict(desired.verdicts)
+    for failure in failures:
+        key, what = failure.key, f"{object_name(failure.key)}, {failure.step.part}: {failure.what}"
+        source = desired.written(key)
+        where = source.place if source is not None else Where("LiveKit")
+        hint = "apply again" if failure.reason is Reason.REMOTE_ERROR else ""
+        problems.append(Problem(where, what, hint, _CODES[failure.reason], object_id=object_id(key)))
+        verdicts.setdefault(key, Verdict(ConditionType.PROGRAMMED, failure.reason, what))
+    return replace(desired, problems=tuple(problems), verdicts=verdicts)
+
+
+def _not_as_written(left: Sequence[Step], failures: Sequence[Failure]) -> list[Failure]:
+    """What is not there though nothing failed: somebody else wrote it, or the server took it otherwise."""
+    known = {failure.key for failure in failures}
+    what = "LiveKit holds it otherwise than it was written"
+    return [Failure(step, Reason.REMOTE_ERROR, what) for step in left if step.key not in known]
+
+
+def _run(work: Coroutine[Any, Any, T]) -> T:
+    return asyncio.run(work)
