@@ -109,9 +109,9 @@ class _Elsewhere:
 def _as_held(hint: NumberRow, lists: Lists, elsewhere: _Elsewhere) -> NumberRow | None:
     """The row of a number as far as it stands where its document says, or somewhere else; None = it does not."""
     trunk = hint.trunk
+    if not _stands(hint.number, trunk, lists):
+        trunk = elsewhere.trunk(hint.number) or trunk
     direction = _direction(hint, trunk, lists)
-    if direction is None and (trunk := elsewhere.trunk(hint.number)):
-        direction = _direction(hint, trunk, lists)
     if direction is None:
         return None
     rule = hint.rule

@@ -27,7 +27,6 @@ from reconciler.settings import LiveKitAccess
 from reconciler.targets.livekit.carrying import Carrying, Failure
 from reconciler.targets.livekit.holdings import Claim, sort
 from reconciler.targets.livekit.planning import Course, Recorded, View, as_gated, course, view_of
-from reconciler.targets.livekit.reading import Reader
 from reconciler.targets.livekit.server import CallFailed, Server
 from reconciler.targets.livekit.steps import Step, steps
 from reconciler.targets.remembered import Remembered
@@ -127,7 +126,9 @@ class LiveKitTarget:
         recorded, snapshot = self._recorded()
         if self._store is None or snapshot is None:
             return 0
-        rows = Reader(view.holdings, view.hints, recorded.rows, view.sealer).rows()
+        # A number that left no trace there lives in this memory alone, and ends here.
+        numbers = {id_: row for id_, row in view.live.mine.numbers.items() if id_ in desired.rows.numbers}
+        rows = replace(view.live.mine, numbers=numbers)
         remembered = Remembered(dict(recorded.records), dict(snapshot.declared))
         unwritten = remembered.unwritten(desired)
         blocked = {key: verdict for key, verdict in desired.verdicts.items() if key in failed}
