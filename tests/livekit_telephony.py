@@ -24,7 +24,8 @@ from tests.livekit_peers import KEY, SECRET, LiveKit
 from tests.peers import free_port, program, wait_for
 
 SEALER = Sealer(bytes(range(KEY_BYTES)))
-ANYTHING = Allowances(1_000_000, frozenset(f"default/{name}" for name in ("a", "b", "c")))
+_NUMBERS = ("+14155550100", "+14155550101", "+442071838750")
+ANYTHING = Allowances(1_000_000, frozenset(f"default/{name}" for name in ("a", "b", "c")), frozenset(_NUMBERS))
 
 
 class Telephony(LiveKit):

@@ -47,7 +47,7 @@ def command(
     source: str | None,
     plan_file: str | None,
     allowed: Allowances,
-    target: Target,
+    at: Target,
     form: str,
     given: Given,
 ) -> None:
@@ -68,8 +68,10 @@ def command(
       reconcile apply --plan plan.json
       reconcile apply manifests/ --target livekit
     """
-    if target.is_livekit:
-        ctx.exit(_at_livekit(source, plan_file, target, given, form, allowed))
+    if at.is_livekit:
+        from reconciler.commands import at_livekit
+
+        ctx.exit(at_livekit.apply(source, plan_file, at, given, form, allowed))
     settings = given.settings()
     approved = _approved(plan_file, settings, allowed) if plan_file is not None else None
     if approved is not None:
@@ -82,9 +84,9 @@ def command(
         ctx.exit(EXIT_ERROR)
     with opened(settings) as store, patience("applying"):
         declared = declared_by(reading, vault_of(settings, [source], needed=True))
-        tables, note = TablesTarget(store, settings.owner), f"apply {source}"
+        target, note = TablesTarget(store, settings.owner), f"apply {source}"
         checking = _checking(approved, plan_file or "", settings, reading) if approved is not None else None
-        planned = tables.apply(declared, allowed, note, checking)
+        planned = target.apply(declared, allowed, note, checking)
     effects = effects_of(planned.turn)
     problems = in_order([*reading.problems, *planned.desired.problems])
     if form == "json":
@@ -99,16 +101,6 @@ def command(
     if planned.refused:
         ctx.exit(EXIT_UNSAFE)
     ctx.exit(EXIT_ERROR if has_errors(problems) else 0)
-
-
-def _at_livekit(
-    source: str | None, plan_file: str | None, target: Target, given: Given, form: str, allowed: Allowances
-) -> int:
-    from reconciler.commands import at_livekit  # LiveKit's messages are heavy: only who uses them loads them
-
-    if source is None or plan_file is not None:
-        raise ReconcileError("--target livekit is planned anew each time", "give a folder, and no --plan")
-    return at_livekit.apply(source, target, given, form, allowed)
 
 
 def _approved(path: str, settings: Settings, allowed: Allowances) -> SavedPlan:

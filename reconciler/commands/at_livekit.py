@@ -28,7 +28,7 @@ from reconciler.commands.common import (
 )
 from reconciler.commands.options import Given
 from reconciler.commands.target import Target
-from reconciler.errors import EXIT_CHANGES, EXIT_ERROR, EXIT_UNSAFE
+from reconciler.errors import EXIT_CHANGES, EXIT_ERROR, EXIT_UNSAFE, ReconcileError
 from reconciler.loop import declared_by
 from reconciler.manifests.folder import Reading, in_order
 from reconciler.plan.gates import Allowances
@@ -44,7 +44,7 @@ NOTHING_AT_LIVEKIT = "No changes: LiveKit is as declared."
 HASH_CHARS = 12
 
 
-def plan(source: str, target: Target, given: Given, form: str, *, detailed: bool) -> int:
+def plan(source: str, target: Target, given: Given, form: str, allowed: Allowances, *, detailed: bool) -> int:
     """What `apply` would change at LiveKit; the exit code."""
     settings, access = given.settings(), livekit_from(os.environ)
     adoption = Adoption(claims_of(target.adopt), target.take_over)
@@ -54,8 +54,8 @@ def plan(source: str, target: Target, given: Given, form: str, *, detailed: bool
         return EXIT_ERROR
     with opened_if_there(remembered_at(settings, access)) as store, patience("planning"):
         declared = declared_by(reading, vault_of(settings, [source], needed=False))
-        planned = LiveKitTarget(access, store, settings.owner, adoption).plan(declared, Allowances())
-    problems = in_order([*reading.problems, *planned.desired.problems])
+        planned = LiveKitTarget(access, store, settings.owner, adoption).plan(declared, allowed)
+    problems = _problems(reading, planned)
     _show(planned, problems, reading, form, {}, applied=False)
     if detailed and planned.refused:
         return EXIT_UNSAFE
@@ -64,8 +64,13 @@ def plan(source: str, target: Target, given: Given, form: str, *, detailed: bool
     return EXIT_CHANGES if detailed and planned.plan else 0
 
 
-def apply(source: str, target: Target, given: Given, form: str, allowed: Allowances) -> int:
+def apply(
+    source: str | None, plan_file: str | None, target: Target, given: Given, form: str, allowed: Allowances
+) -> int:
     """Bring LiveKit to what the manifests declare; the exit code."""
+    target.refuse({"--plan": plan_file})
+    if source is None:
+        raise ReconcileError("apply needs to know what to apply", "give a folder")
     settings, access = given.settings(), livekit_from(os.environ)
     adoption = Adoption(claims_of(target.adopt), target.take_over)
     reading = read([source])
@@ -78,7 +83,7 @@ def apply(source: str, target: Target, given: Given, form: str, allowed: Allowan
         declared = declared_by(reading, vault_of(settings, [source], needed=True))
         hand = LiveKitTarget(access, store, settings.owner, adoption)
         planned = hand.apply(declared, allowed, note=f"apply {source}")
-    problems = in_order([*reading.problems, *planned.desired.problems])
+    problems = _problems(reading, planned)
     done = {"applied": not planned.refused, "written": hand.written}
     _show(planned, problems, reading, form, done, applied=True)
     if form != "json":
@@ -92,6 +97,12 @@ def remembered_at(settings: Settings, access: LiveKitAccess) -> Settings:
     """The settings under which what is remembered of this server is opened."""
     server = hashlib.sha256(access.host.encode()).hexdigest()[:HASH_CHARS]
     return replace(settings, tables=f"sqlite:///{settings.state.rstrip('/')}/livekit-{server}.db")
+
+
+def _problems(reading: Reading, planned: Planned) -> list[Problem]:
+    """All problems in order, without what only our own bridge does not do yet."""
+    found = in_order([*reading.problems, *planned.desired.problems])
+    return [problem for problem in found if problem.code != "not-in-effect"]
 
 
 def _show(

@@ -56,7 +56,7 @@ def command(
     against: str | None,
     out: str | None,
     allowed: Allowances,
-    target: Target,
+    at: Target,
     form: str,
     given: Given,
 ) -> None:
@@ -69,18 +69,16 @@ def command(
     Example:
       reconcile plan manifests/
       reconcile plan manifests/ --detailed-exitcode -o json
+      reconcile plan manifests/ --target livekit
       reconcile plan manifests/ -o markdown > comment.md
       reconcile plan manifests/ --out plan.json && reconcile apply --plan plan.json
       reconcile plan manifests/ --against git:origin/main -o markdown
-      reconcile plan manifests/ --target livekit
     """
-    if target.is_livekit:
+    if at.is_livekit:
         from reconciler.commands import at_livekit
 
-        if against is not None or out is not None or form == "markdown":
-            words = "--target livekit compares with the server, and is printed as text or JSON"
-            raise ReconcileError(words, "leave --against, --out and -o markdown away")
-        ctx.exit(at_livekit.plan(source, target, given, form, detailed=detailed_exitcode))
+        at.refuse({"--against": against, "--out": out, "-o markdown": form == "markdown"})
+        ctx.exit(at_livekit.plan(source, at, given, form, allowed, detailed=detailed_exitcode))
     settings = given.settings()
     if against is not None and out is not None:
         raise ReconcileError("--out saves a plan against the live tables", "leave --against or --out away")

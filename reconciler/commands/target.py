@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,13 +27,19 @@ class Target:
             raise ReconcileError("--adopt and --take-over are about objects at LiveKit", "add --target livekit")
         return self.name == "livekit"
 
+    def refuse(self, given: Mapping[str, object]) -> None:
+        """Raise ReconcileError for an option that only our own tables have."""
+        for option, value in given.items():
+            if value:
+                raise ReconcileError(f"{option} does not work with --target livekit yet", "leave it out")
+
 
 def target_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add `--target` and what belongs to it; the command gets `target`."""
+    """Add `--target` and what belongs to it; the command gets `at`."""
 
     @functools.wraps(command)
     def gathered(*args: Any, target: str, adopt: tuple[str, ...], take_over: str, **kwargs: Any) -> Any:
-        return command(*args, target=Target(target, adopt, take_over), **kwargs)
+        return command(*args, at=Target(target, adopt, take_over), **kwargs)
 
     return _target(_adopt(_take_over(gathered)))
 

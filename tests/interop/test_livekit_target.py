@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,7 +20,8 @@ from reconciler.errors import ReconcileError
 from reconciler.model.standing import Declared
 from reconciler.plan.changes import Action, Plan
 from reconciler.plan.render import text
-from reconciler.targets.livekit.holdings import Claim, marker_of
+from reconciler.targets.livekit.carrying import Carrying
+from reconciler.targets.livekit.holdings import Claim, id_of, marker_of
 from reconciler.targets.livekit.server import Server
 from reconciler.targets.livekit.target import Adoption, LiveKitTarget
 from reconciler.targets.tables import Planned
@@ -248,6 +250,17 @@ def test_what_is_to_be_retained_stays_without_a_mark(livekit: Telephony, manifes
     assert (trunk.metadata, marker_of(trunk)) == ("mine", None)
 
 
+def test_while_a_file_cannot_be_read_a_new_machine_deletes_nothing(livekit: Telephony, manifests: Manifests) -> None:
+    manifests.write(declaring.trunk(), declaring.rule(trunkRefs=[{"name": "carrier"}])).apply()
+    before = livekit.objects()
+    manifests.write(
+        declaring.trunk("other", inbound={"allowedAddresses": ["10.1.0.0/16"], "allowedNumbers": ["+1415"]})
+    )
+    (manifests.folder / "b.yaml").write_text("kind: [unclosed")
+    manifests.apply()
+    assert [info for info in livekit.objects() if info in before] == before
+
+
 def test_a_trunk_never_loses_its_last_number(livekit: Telephony, manifests: Manifests) -> None:
     trunk = declaring.trunk(inbound={"allowedAddresses": ["10.1.0.0/16"], "calledNumbers": "declared"})
     manifests.write(trunk)
@@ -257,6 +270,22 @@ def test_a_trunk_never_loses_its_last_number(livekit: Telephony, manifests: Mani
     manifests.write(trunk).apply()
     (held,) = livekit.objects()
     assert [*held.numbers] == ["+14155550100"]
+
+
+def test_an_object_under_another_name_stays_the_object_that_it_is(livekit: Telephony, manifests: Manifests) -> None:
+    number = {"trunkRef": {"name": "carrier"}, "dispatchRuleRef": {"name": "support"}}
+    trunk = declaring.trunk(inbound={"allowedAddresses": ["10.1.0.0/16"], "calledNumbers": "declared"})
+    manifests.write(trunk, declaring.rule(trunkRefs=[{"name": "carrier"}]), declaring.number(**number)).apply()
+    before = [id_of(info) for info in livekit.objects()]
+    trunk["metadata"] = {"name": "partner", "annotations": {"dialplane.dev/renamed-from": "carrier"}}
+    number = {**number, "trunkRef": {"name": "partner"}}
+    manifests.write(trunk, declaring.rule(trunkRefs=[{"name": "partner"}]), declaring.number(**number))
+    assert lines(manifests.plan())[0] == f"> Trunk default/partner (was default/carrier) [{before[0]}]"
+    planned = manifests.apply()
+    assert (errors(planned), planned.refused) == ([], ())
+    assert [id_of(info) for info in livekit.objects()] == before
+    assert "name=default/partner" in livekit.objects()[0].metadata
+    assert not manifests.plan()
 
 
 def test_a_clash_with_an_unmarked_object_is_told_in_livekits_words(livekit: Telephony, manifests: Manifests) -> None:
@@ -323,6 +352,31 @@ def test_an_apply_that_is_cut_off_anywhere_is_finished_by_the_next_one(
             marks = [str(marker_of(info)) + type(info).__name__ for info in livekit.objects()]
             assert len(marks) == len(set(marks)) == (3 if documents is first else 2)
         assert was_cut > 5
+
+
+def test_an_edit_by_hand_between_plan_and_apply_is_not_written_over(
+    livekit: Telephony, manifests: Manifests, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manifests.write(declaring.trunk(), declaring.rule(trunkRefs=[{"name": "carrier"}])).apply()
+    trunk, _ = livekit.objects()
+    assert isinstance(trunk, sip.SIPInboundTrunkInfo)
+    trunk.allowed_addresses.append("192.0.2.1")
+    out = Carrying.out
+
+    async def after_an_edit(self: Carrying, todo: Any) -> Any:
+        await asyncio.to_thread(livekit.sip, "update_inbound_trunk", trunk.sip_trunk_id, trunk)
+        return await out(self, todo)
+
+    manifests.write(declaring.trunk(net=2), declaring.rule(room="hall", trunkRefs=[{"name": "carrier"}]))
+    with monkeypatch.context() as patched:
+        patched.setattr(Carrying, "out", after_an_edit)
+        planned = manifests.apply()
+    (told,) = errors(planned)
+    assert told == f"Trunk default/carrier, inbound trunk: {trunk.sip_trunk_id} was changed since it was planned"
+    assert livekit.objects()[0] == trunk
+    assert lines(manifests.plan())[1] == "    inbound.allowedAddresses: [10.1.0.0/16, 192.0.2.1/32] -> [10.2.0.0/16]"
+    assert not manifests.apply().desired.problems
+    assert not manifests.plan()
 
 
 def test_a_create_whose_answer_is_lost_makes_no_second_object(

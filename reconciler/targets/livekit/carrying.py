@@ -109,19 +109,18 @@ class Carrying:
         """Why a step is not even tried."""
         if self.in_a_row >= FAILURES_IN_A_ROW_MAX:
             return "not tried, because LiveKit failed again and again"
-        failed = {(failure.step.part, failure.step.name) for failure in self.failures}
         for trunk in step.needs:
-            if trunk not in self.trunk_ids and (Part.INBOUND, trunk) in failed:
+            if trunk not in self.trunk_ids and self._has_failed(Part.INBOUND, trunk):
                 return f"not tried, because Trunk {trunk} is not there"
-        if step.part is Part.INBOUND and step.verb not in _PUTS:
-            named = [name for name, id_s in self._naming().items() if step.held and step.held.id in id_s]
-            if held_up := [name for name in named if (Part.RULE, name) in failed]:
-                return f"not tried, because DispatchRule {held_up[0]} still names it"
+        if step.held is not None and step.verb not in _PUTS:
+            for failure in self.failures:
+                rule = failure.step.held.info if failure.step.held is not None else None
+                if isinstance(rule, sip.SIPDispatchRuleInfo) and step.held.id in rule.trunk_ids:
+                    return f"not tried, because DispatchRule {failure.step.name} still names it"
         return ""
 
-    def _naming(self) -> dict[str, Sequence[str]]:
-        rules = {name: held.info for (part, name), held in self.holdings.mine.items() if part is Part.RULE}
-        return {name: info.trunk_ids for name, info in rules.items() if isinstance(info, sip.SIPDispatchRuleInfo)}
+    def _has_failed(self, part: Part, name: str) -> bool:
+        return any((failure.step.part, failure.step.name) == (part, name) for failure in self.failures)
 
     async def _do(self, step: Step) -> str:
         """Do one step; why not, in words, where somebody else was there first. Raises CallFailed."""
@@ -133,9 +132,9 @@ class Carrying:
         held = step.held
         now = await self.server.read(step.part, held.id)
         if now is None:
-            return "" if step.verb not in _PUTS else f"{held.id} was deleted since it was planned; apply again"
+            return "" if step.verb not in _PUTS else f"{held.id} was deleted since it was planned"
         if now != held.info:
-            return f"{held.id} was changed since it was planned; plan and apply again"
+            return f"{held.id} was changed since it was planned"
         if step.verb is Verb.DELETE:
             await self.server.delete(step.part, held.id)
         elif step.verb is Verb.RELEASE:

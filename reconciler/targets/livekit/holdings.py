@@ -69,7 +69,13 @@ class Holdings:
     def inbound_ids(self) -> dict[str, str]:
         """The ids that rules name trunks by, of all owners: `namespace/name` -> `ST_…`."""
         found = {held.marker.name: held.id for group in self.others.values() for held in group if _takes_calls(held)}
-        return found | {held.marker.name: held.id for held in self.mine.values() if _takes_calls(held)}
+        return found | {name: held.id for (_, name), held in self.mine.items() if _takes_calls(held)}
+
+    def renamed(self, moves: Mapping[Key, str]) -> Holdings:
+        """The same, in which objects that move have their new names already; `moves` leads to the old ones."""
+        new_names = {(key[0], old): key[1] for key, old in moves.items()}
+        mine = {(part, new_names.get((KIND_OF[part], name), name)): held for (part, name), held in self.mine.items()}
+        return Holdings(mine, self.others, self.doubled)
 
 
 def id_of(info: Info) -> str:

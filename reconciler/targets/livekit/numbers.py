@@ -6,7 +6,7 @@ far as it stands there; a document gives it its name, and a number that none nam
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from reconciler.targets.livekit.hints import Hints
@@ -37,7 +37,6 @@ def lists_of(rows: Rows) -> Lists:
             lists.calling[trunk.id] = []
     for rule in rows.rules.values():
         lists.of_rule[rule.id] = [*rule.to]
-    pointing: dict[str, set[str]] = {}
     for row in sorted(rows.numbers.values(), key=lambda row: row.number):
         takes, places = row.direction is not Direction.OUTBOUND, row.direction is not Direction.INBOUND
         trunk_row = rows.trunks.get(row.trunk)
@@ -45,10 +44,9 @@ def lists_of(rows: Rows) -> Lists:
             lists.called[row.trunk].append(row.number)
         if places and row.trunk in lists.calling:
             lists.calling[row.trunk].append(row.number)
-        if takes and row.rule in lists.of_rule:
-            pointing.setdefault(row.rule, set()).add(row.number)
-    for rule_id, numbers in pointing.items():
-        lists.of_rule[rule_id] = [*dict.fromkeys([*lists.of_rule[rule_id], *sorted(numbers)])]
+    for rule_id, numbers in pointing_at(rows.numbers.values()).items():
+        if rule_id in lists.of_rule:
+            lists.of_rule[rule_id] = [*dict.fromkeys([*lists.of_rule[rule_id], *sorted(numbers)])]
     return lists
 
 
@@ -62,19 +60,27 @@ def held_lists(holdings: Holdings) -> Lists:
     return lists
 
 
-def own_numbers(rule: str, listed: Iterable[str], hint: RuleRow | None, live: Iterable[NumberRow]) -> tuple[str, ...]:
+def pointing_at(rows: Iterable[NumberRow]) -> dict[str, set[str]]:
+    """The called numbers that point at each rule."""
+    found: dict[str, set[str]] = {}
+    for row in rows:
+        if row.rule and row.direction is not Direction.OUTBOUND:
+            found.setdefault(row.rule, set()).add(row.number)
+    return found
+
+
+def own_numbers(listed: Iterable[str], hint: RuleRow | None, pointing: Collection[str]) -> tuple[str, ...]:
     """The numbers of a rule that are its own `match.to`: not those that only PhoneNumbers have put there."""
     own = hint.to if hint is not None else ()
-    pointing = {row.number for row in live if row.rule == rule and row.direction is not Direction.OUTBOUND}
     found = [number for number in map(normalise_number, listed) if number in own or number not in pointing]
     return own if sorted(own) == sorted(found) else tuple(found)
 
 
-def number_rows(holdings: Holdings, hints: Hints) -> dict[str, NumberRow]:
-    """The PhoneNumbers that are live."""
+def number_rows(holdings: Holdings, hints: Hints, recorded: Rows) -> dict[str, NumberRow]:
+    """The PhoneNumbers that are live; `recorded` are the rows that were applied last."""
     lists = held_lists(holdings)
     rows: dict[str, NumberRow] = {}
-    elsewhere = _Elsewhere(lists, hints)
+    elsewhere = _Elsewhere(lists, hints, recorded)
     for id_, hint in hints.numbers.items():
         row = _as_held(hint, lists, elsewhere)
         if row is not None:
@@ -90,14 +96,18 @@ class _Elsewhere:
 
     lists: Lists
     hints: Hints
+    recorded: Rows
 
-    def rule(self, number: str) -> str:
-        """Another rule that has it, and not as its own."""
-        for rule, numbers in self.lists.of_rule.items():
-            hint: RuleRow | None = self.hints.rules.get(rule)
-            if number in numbers and not (hint is not None and number in hint.to):
-                return rule
-        return ""
+    def rule(self, id_: str, number: str) -> str:
+        """The rule that it pointed at when it was applied last, if it still stands there and not as that rule's own.
+
+        Without that knowledge a number of a rule is the rule's own, also where a PhoneNumber is now declared for it.
+        """
+        last = self.recorded.numbers.get(id_)
+        if last is None or number not in self.lists.of_rule.get(last.rule, ()):
+            return ""
+        hint = self.hints.rules.get(last.rule)
+        return "" if hint is not None and number in hint.to else last.rule
 
     def trunk(self, number: str) -> str:
         """Another trunk that has it, and that no document puts it on."""
@@ -116,7 +126,7 @@ def _as_held(hint: NumberRow, lists: Lists, elsewhere: _Elsewhere) -> NumberRow 
         return None
     rule = hint.rule
     if direction is not Direction.OUTBOUND and hint.number not in lists.of_rule.get(rule, ()):
-        rule = elsewhere.rule(hint.number)
+        rule = elsewhere.rule(hint.id, hint.number)
         if hint.rule and not rule and not _stands(hint.number, trunk, lists):
             return None
     return replace(hint, trunk=trunk, direction=direction, rule=rule)

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from reconciler.errors import ReconcileError
 from reconciler.model.complaints import complaint
 from reconciler.model.desired import Desired, desire
 from reconciler.model.limits import Limit
 from reconciler.model.live import Live, rows_of
+from reconciler.model.records import record_key
 from reconciler.model.sources import Key, object_name
 from reconciler.model.standing import Declared
 from reconciler.plan.changes import Action, Change, FieldChange, Plan, diff
@@ -25,9 +27,10 @@ from reconciler.targets.livekit.steps import Step, Wanted, steps, wanted
 from reconciler.targets.livekit.unsupported import Limits, without_numbers
 from schemas.problems import Problem, Severity
 from schemas.seal import Place, Sealer
-from schemas.tables.rows import Kind, NumberRow, Rows, Secret, TrunkRow
+from schemas.tables.rows import Kind, NumberRow, Rows, RuleRow, Secret, TrunkRow
 from schemas.tables.tables import Tables
 
+R = TypeVar("R", TrunkRow, RuleRow, NumberRow)
 _ORDER = (Kind.TRUNK, Kind.RULE, Kind.NUMBER)
 
 
@@ -63,6 +66,8 @@ class Course:
     plan: Plan
     desired: Desired
     goal: Wanted
+    holdings: Holdings
+    """What is held, under the names that it is to have."""
     steps: list[Step]
 
 
@@ -82,9 +87,10 @@ def course(view: View, declared: Declared) -> Course:
     desired = _desired(view, declared)
     _check_adoptions(view, desired)
     desired = replace(desired, problems=(*desired.problems, *_open_to_strangers(desired)))
-    goal = wanted(view.owner, desired.rows, _retained(view, desired.rows), view.reveal, view.holdings.inbound_ids())
-    plan = _told(diff(view.live.mine, desired.rows), view, desired.rows, goal.retained)
-    return Course(plan, desired, goal, steps(view.holdings, goal))
+    holdings = view.holdings.renamed(desired.moves)
+    goal = wanted(view.owner, desired.rows, _retained(view, desired.rows), view.reveal, holdings.inbound_ids())
+    plan = _told(diff(view.live.mine, desired.rows, desired.moves), view, desired.rows, goal.retained)
+    return Course(plan, desired, goal, holdings, steps(holdings, goal))
 
 
 def as_gated(plan: Plan) -> Plan:
@@ -115,10 +121,27 @@ def _desired(view: View, declared: Declared) -> Desired:
         if not new:
             break
         limits.more.update(new)
+    rows = desired.rows
     kept = {row.id: row for row in view.live.mine.numbers.values() if (Kind.TRUNK, row.trunk) in found}
-    if not kept:
-        return desired
-    return replace(desired, rows=replace(desired.rows, numbers={**desired.rows.numbers, **kept}))
+    if kept:
+        rows = replace(rows, numbers={**rows.numbers, **kept})
+    if declared.unread or not all(file.whole for file in declared.files.values()):
+        rows = _with_unknown(rows, view)
+    return replace(desired, rows=rows) if rows is not desired.rows else desired
+
+
+def _with_unknown(rows: Rows, view: View) -> Rows:
+    """The rows, and what may be declared in what cannot be read: on a new machine no record tells."""
+
+    def kept(kind: Kind, mine: Mapping[str, R]) -> dict[str, R]:
+        return {id_: row for id_, row in mine.items() if record_key((kind, id_)) not in view.live.records}
+
+    live = view.live.mine
+    return Rows(
+        {**kept(Kind.TRUNK, live.trunks), **rows.trunks},
+        {**kept(Kind.RULE, live.rules), **rows.rules},
+        {**kept(Kind.NUMBER, live.numbers), **rows.numbers},
+    )
 
 
 def _open_to_strangers(desired: Desired) -> Iterator[Problem]:
@@ -185,7 +208,7 @@ def _beside(held: Held, owner: str, retained: bool) -> Iterator[FieldChange]:
 
 def _with_objects(change: Change, view: View) -> Change:
     row = change.old if change.old is not None else change.new
-    keys: list[Key] = [(change.kind, change.id)]
+    keys: list[Key] = [(change.kind, change.moved_from or change.id)]
     if isinstance(row, NumberRow):
         keys = [(Kind.TRUNK, row.trunk), (Kind.RULE, row.rule)]
     held = [held for key in keys for held in view.holdings.objects(key)]

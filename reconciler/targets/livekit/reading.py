@@ -8,7 +8,7 @@ stars, the one that was applied last is believed.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -18,11 +18,11 @@ from livekit.protocol import sip
 from reconciler.targets.livekit.hints import Hints
 from reconciler.targets.livekit.holdings import Held, Holdings, Info, Part, names_by_id
 from reconciler.targets.livekit.marker import METADATA_GAP, parted
-from reconciler.targets.livekit.numbers import LIVE_SINCE, number_rows, own_numbers
+from reconciler.targets.livekit.numbers import LIVE_SINCE, number_rows, own_numbers, pointing_at
 from schemas.ids import normalise_number
 from schemas.livekit_words import TRANSPORT_WORD, read_headers, read_media, read_room, read_room_choice
 from schemas.seal import INBOUND_PASSWORD, OUTBOUND_PASSWORD, PIN, Place, Sealer
-from schemas.tables.rows import Auth, Inbound, Kind, Media, NumberRow, Outbound, Rows, RuleRow, Secret, TrunkRow
+from schemas.tables.rows import Auth, Inbound, Kind, Media, Outbound, Rows, RuleRow, Secret, TrunkRow
 
 _KEPT_THERE = "at LiveKit"
 """The place of a secret that no document names."""
@@ -43,8 +43,10 @@ class Reader:
     def rows(self) -> Rows:
         """The rows that are live."""
         trunks = {name: self._trunk(name) for name in self.holdings.of(Kind.TRUNK)}
-        numbers = number_rows(self.holdings, self.hints)
-        rules = {name: self._rule(name, numbers.values()) for name in self.holdings.of(Kind.RULE)}
+        numbers = number_rows(self.holdings, self.hints, self.recorded)
+        trunk_names = names_by_id(self.holdings.inbound_ids())
+        pointing = pointing_at(numbers.values())
+        rules = {name: self._rule(name, trunk_names, pointing.get(name, ())) for name in self.holdings.of(Kind.RULE)}
         return Rows(trunks, rules, numbers)
 
     def _trunk(self, name: str) -> TrunkRow:
@@ -95,21 +97,20 @@ class Reader:
             destination_country=info.destination_country,
         )
 
-    def _rule(self, name: str, numbers: Collection[NumberRow]) -> RuleRow:
+    def _rule(self, name: str, trunk_names: Mapping[str, str], pointing: Collection[str]) -> RuleRow:
         held = self.holdings.mine[Part.RULE, name]
         info, hint = held.info, self.hints.rules.get(name)
         assert isinstance(info, sip.SIPDispatchRuleInfo)
         kind, room_name, randomize, pin = read_room_choice(info)
         last = self.recorded.rules.get(name)
-        names = names_by_id(self.holdings.inbound_ids())
         declared_pin, last_pin = hint.pin if hint else None, last.pin if last else None
         return RuleRow(
             id=name,
             kind=kind,
             room_name=room_name,
             randomize=randomize,
-            trunks=tuple(names.get(id_, id_) for id_ in info.trunk_ids) or None,
-            to=own_numbers(name, info.numbers, hint, numbers),
+            trunks=tuple(trunk_names.get(id_, id_) for id_ in info.trunk_ids) or None,
+            to=own_numbers(info.numbers, hint, pointing),
             from_=tuple(normalise_number(number) for number in info.inbound_numbers),
             pin=self._secret(Place(Kind.RULE, name, PIN), pin, declared_pin, last_pin) if pin else None,
             room=read_room(info),

@@ -32,7 +32,7 @@ RETRY_AFTER_MAX_S = 60.0
 """A server that wants to be left alone for longer is told of instead."""
 CLOUD_CALLS_PER_S = 15.0
 """Below the 1,000 requests a minute that a LiveKit Cloud project may make."""
-OWN_SERVER_CALLS_PER_S = 200.0
+OWN_SERVER_CALLS_PER_S = 500.0
 
 T = TypeVar("T")
 _retry_after_s: ContextVar[float | None] = ContextVar("retry_after_s", default=None)

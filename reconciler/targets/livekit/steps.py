@@ -89,11 +89,11 @@ def steps(holdings: Holdings, goal: Wanted) -> list[Step]:
     for name, rule in goal.rows.rules.items():
         step = _put(Part.RULE, name, holdings, goal, trunk_ids, _needs(rule))
         puts += [step] if step is not None else []
-    gone = [held for (part, name), held in holdings.mine.items() if not _is_wanted(part, name, goal.rows)]
-    gone.sort(key=lambda held: (held.part is not Part.RULE, held.marker.name))
+    gone = [(name, held) for (part, name), held in holdings.mine.items() if not _is_wanted(part, name, goal.rows)]
+    gone.sort(key=lambda named: (named[1].part is not Part.RULE, named[0]))
     return puts + [
-        Step(Verb.RELEASE if _stays(held, goal.rows) else Verb.DELETE, held.part, held.marker.name, held)
-        for held in gone
+        Step(Verb.RELEASE if _stays(name, held, goal.rows) else Verb.DELETE, held.part, name, held)
+        for name, held in gone
     ]
 
 
@@ -124,6 +124,6 @@ def _is_wanted(part: Part, name: str, rows: Rows) -> bool:
     return trunk is not None and (trunk.inbound if part is Part.INBOUND else trunk.outbound) is not None
 
 
-def _stays(held: Held, rows: Rows) -> bool:
+def _stays(name: str, held: Held, rows: Rows) -> bool:
     """Whether an object outlives its document. A half that a living trunk gives up does not."""
-    return held.marker.retained and not (held.marker.kind is Kind.TRUNK and held.marker.name in rows.trunks)
+    return held.marker.retained and not (held.marker.kind is Kind.TRUNK and name in rows.trunks)

@@ -90,7 +90,7 @@ class LiveKitTarget:
             planned = self._planned(view, way, allowed)
             if planned.refused:
                 return planned
-            carrying = Carrying(server, way.goal, view.holdings)
+            carrying = Carrying(server, way.goal, way.holdings)
             failures = await carrying.out(way.steps)
             self.written = carrying.done
             after = await self._look(server, declared, Adoption()) if way.steps else view
@@ -110,9 +110,8 @@ class LiveKitTarget:
         return view_of(self._owner, holdings, declared, self._recorded()[0], sealer)
 
     def _planned(self, view: View, way: Course, allowed: Allowances) -> Planned:
-        tables = view.live.tables
-        refused = refusals(Turn(tables, as_gated(way.plan)), view.live.mine, allowed)
-        return Planned(Turn(tables, way.plan), way.desired, refused, view.live.revision)
+        refused = refusals(Turn(view.live.tables, as_gated(way.plan)), view.live.mine, allowed)
+        return Planned(Turn(view.live.tables, way.plan), way.desired, refused, view.live.revision)
 
     def _recorded(self) -> tuple[Recorded, Snapshot | None]:
         if self._store is None:
@@ -149,7 +148,7 @@ def with_failures(desired: Desired, failures: Sequence[Failure]) -> Desired:
         key, what = failure.key, f"{object_name(failure.key)}, {failure.step.part}: {failure.what}"
         source = desired.written(key)
         where = source.place if source is not None else Where("LiveKit")
-        hint = "apply again" if failure.reason is Reason.REMOTE_ERROR else ""
+        hint = "plan and apply again" if failure.reason is Reason.REMOTE_ERROR else ""
         problems.append(Problem(where, what, hint, _CODES[failure.reason], object_id=object_id(key)))
         verdicts.setdefault(key, Verdict(ConditionType.PROGRAMMED, failure.reason, what))
     return replace(desired, problems=tuple(problems), verdicts=verdicts)
