@@ -24,6 +24,7 @@ from reconciler.commands.target import Target, target_options
 from reconciler.errors import EXIT_CHANGES, EXIT_ERROR, EXIT_UNSAFE, ReconcileError
 from reconciler.loop import declared_by
 from reconciler.manifests.folder import Reading, in_order
+from reconciler.plan.annotations import of_plan
 from reconciler.plan.effects import effects_of
 from reconciler.plan.gates import Allowances
 from reconciler.plan.markdown import markdown
@@ -46,7 +47,7 @@ from schemas.problems import Problem
 @click.option("--out", metavar="FILE", help="Write the plan there, for `reconcile apply --plan FILE`.")
 @allow_options
 @target_options
-@output_option("text", "json", "markdown")
+@output_option("text", "json", "markdown", "github")
 @settings_options
 @click.pass_context
 def command(
@@ -73,11 +74,12 @@ def command(
       reconcile plan manifests/ -o markdown > comment.md
       reconcile plan manifests/ --out plan.json && reconcile apply --plan plan.json
       reconcile plan manifests/ --against git:origin/main -o markdown
+      reconcile plan manifests/ --against git:origin/main -o github
     """
     if at.is_livekit:
         from reconciler.commands import at_livekit
 
-        at.refuse({"--against": against, "--out": out, "-o markdown": form == "markdown"})
+        at.refuse({"--against": against, "--out": out, f"-o {form}": form in ("markdown", "github")})
         ctx.exit(at_livekit.plan(source, at, given, form, allowed, detailed=detailed_exitcode))
     settings = given.settings()
     if against is not None and out is not None:
@@ -137,10 +139,14 @@ def _show(planned: Planned, problems: list[Problem], reading: Reading, form: str
         base = {"against": against} if against else {"revision": planned.revision}
         show_json({**report, **base, "problems": problems_json(problems)})
         return
-    show_problems(problems, reading)
     nothing = nothing_changes(
         planned.desired, applied=False, nothing=f"No changes: calls go as by {against}." if against else NOTHING
     )
+    if form == "github":
+        lines = of_plan(plan, refused, places, effects=effects, problems=problems, nothing=nothing)
+        click.echo("\n".join(lines))
+        return
+    show_problems(problems, reading)
     if form == "markdown":
         comment = markdown(plan, refused, places, effects=effects, problems=problems, nothing=nothing)
         click.echo(comment, nl=False)

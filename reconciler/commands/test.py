@@ -15,6 +15,8 @@ from reconciler.manifests.folder import Reading, in_order
 from reconciler.model.desired import desire
 from reconciler.model.live import Live
 from reconciler.model.sources import Source
+from reconciler.plan.annotations import annotation
+from schemas.problems import Where
 from schemas.resources.routing_test import RoutedCall, RoutingTest
 from schemas.tables.decisions import Admitted, CallFacts, Challenged, Decision, PinNeeded, Refused, Undecided
 from schemas.tables.explain import explain
@@ -29,7 +31,7 @@ FORMAT_VERSION = 1
 class Outcome:
     """One call of one test: its place, what was not as expected (empty = all of it was), and the trail."""
 
-    place: str
+    place: Where
     call: str
     faults: tuple[str, ...]
     trail: str
@@ -37,7 +39,7 @@ class Outcome:
 
 @click.command("test")
 @click.argument("source", metavar="DIR")
-@output_option("text", "json")
+@output_option("text", "json", "github")
 @secrets_option
 @click.pass_context
 def command(ctx: click.Context, source: str, form: str, given: Given) -> None:
@@ -49,13 +51,15 @@ def command(ctx: click.Context, source: str, form: str, given: Given) -> None:
     \b
     Example:
       reconcile test manifests/
+      reconcile test manifests/ -o github
     """
     reading = read([source])
     with store_errors():
         declared = declared_by(reading, vault_of(given.settings(), [source], needed=False))
     desired = desire(declared, Live())
     problems = in_order([*reading.problems, *desired.problems])
-    show_problems([problem for problem in problems if problem.is_error or problem.waits_for], reading)
+    told = [problem for problem in problems if problem.is_error or problem.waits_for]
+    show_problems(told, reading, "github" if form == "github" else "text", err=form != "github")
     tables = Tables.build(desired.rows)
     pins = declared_pins(declared)
     outcomes = [outcome for test in desired.tests for outcome in _run(test, tables, pins)]
@@ -63,6 +67,8 @@ def command(ctx: click.Context, source: str, form: str, given: Given) -> None:
     broken = _broken(reading)
     if form == "json":
         show_json(_as_json(outcomes, broken))
+    elif form == "github":
+        click.echo("\n".join(_annotations(outcomes, broken)))
     else:
         _show(outcomes, failed, broken)
     if failed or has_errors(problems):
@@ -78,7 +84,7 @@ def _run(source: Source, tables: Tables, pins: Pins) -> list[Outcome]:
         explanation = explain(tables, facts, pins.opens, unknown_pin=pins.unknown)
         faults = tuple(_faults(call, explanation.decision, test.metadata.namespace))
         name = f"{test.metadata.name}: {_call_words(call)}"
-        out.append(Outcome(str(source.where(("spec", "calls", index))), name, faults, render(explanation)))
+        out.append(Outcome(source.where(("spec", "calls", index)), name, faults, render(explanation)))
     return out
 
 
@@ -160,9 +166,20 @@ def _show(outcomes: list[Outcome], failed: list[Outcome], broken: list[str]) -> 
         click.echo("There is no RoutingTest here.")
 
 
+def _annotations(outcomes: list[Outcome], broken: list[str]) -> list[str]:
+    """What does not hold, at its place, with the trail; then how many hold."""
+    failed = [outcome for outcome in outcomes if outcome.faults]
+    lines = [
+        annotation("error", f"{one.call}: {'; '.join(one.faults)}\n{one.trail}", one.place, "RoutingTest")
+        for one in failed
+    ]
+    lines += [annotation("error", f"{name} cannot be run until that is mended", title="RoutingTest") for name in broken]
+    return [*lines, annotation("notice", f"{len(outcomes) - len(failed)} of {len(outcomes)} hold", title="RoutingTest")]
+
+
 def _as_json(outcomes: list[Outcome], broken: list[str]) -> dict[str, object]:
     calls = [
-        {"place": outcome.place, "call": outcome.call, "ok": not outcome.faults, "faults": list(outcome.faults)}
+        {"place": str(outcome.place), "call": outcome.call, "ok": not outcome.faults, "faults": list(outcome.faults)}
         for outcome in outcomes
     ]
     failed = sum(not call["ok"] for call in calls)

@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from reconciler.plan.annotations import of_problem
 from schemas.problems import Problem, Severity, Where
 
 FORMAT_VERSION = 1
@@ -34,7 +35,7 @@ def render_problems(problems: Sequence[Problem], form: str, line_of: LineOf, *, 
     if form == "json":
         return render_json(problems)
     if form == "github":
-        return "".join(_annotation(problem) + "\n" for problem in problems)
+        return "".join(of_problem(problem) + "\n" for problem in problems)
     return _for_people(problems, line_of, colour)
 
 
@@ -134,20 +135,3 @@ def _excerpt(problem: Problem, line_of: LineOf, colour: bool) -> str:
     margin = f"{where.line:5} | "
     arrow = click.style("^", fg=_COLOURS[problem.severity], bold=True) if colour else "^"
     return f"{margin}{shown}\n{' ' * (len(margin) - 2)}| {gap}{arrow}\n"
-
-
-def _annotation(problem: Problem) -> str:
-    """GitHub's workflow command; https://docs.github.com/actions, "Setting an error message"."""
-    where, fields = problem.where, []
-    if where.file:
-        fields.append(f"file={_escaped(where.file, field=True)}")
-    if where.line:
-        fields += [f"line={where.line}", f"col={where.column}"]
-    fields.append(f"title={_escaped(problem.code, field=True)}")
-    sentence = f"{problem.what}, {problem.hint}" if problem.hint else problem.what
-    return f"::{problem.severity.value} {','.join(fields)}::{_escaped(sentence)}"
-
-
-def _escaped(text: str, *, field: bool = False) -> str:
-    text = text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-    return text.replace(":", "%3A").replace(",", "%2C") if field else text

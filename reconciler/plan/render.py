@@ -124,9 +124,9 @@ def refusal_json(refusal: Refusal) -> dict[str, Any]:
     return {"code": refusal.code, "what": refusal.what, "names": list(refusal.names), "flags": refusal.flags}
 
 
-def brief(change: Change) -> str:
-    """One change on one line, for the watcher: `DispatchRule default/support changed (room: lobby -> hall)`."""
-    head = f"{change.name} {_PAST[change.action]}"
+def brief(change: Change, *, planned: bool = False) -> str:
+    """One change on one line: `DispatchRule default/support changed (room: lobby -> hall)`; `is changed` if planned."""
+    head = f"{change.name} {'is ' if planned else ''}{_PAST[change.action]}"
     if change.moved_from:
         head = f"{head} from {change.moved_from}"
     fields = change.fields if change.action in (Action.UPDATE, Action.MOVE) else ()

@@ -73,6 +73,20 @@ def test_validate_speaks_json_and_github(capsys):
     assert said(capsys, "validate", "m", "-o", "github")[1].startswith("::error file=m/b.yaml,line=1,")
 
 
+def test_plan_and_test_speak_github(capsys):
+    call = {"to": "+14155550100", "from": "+14155550199", "address": "192.0.2.1", "expect": {"room": "else"}}
+    write("t.yaml", document("RoutingTest", "calls", {"calls": [call]}))
+    code, out, err = said(capsys, "test", "m", "-o", "github")
+    assert (code, err) == (1, "")
+    assert out.splitlines()[0].startswith("::error file=m/t.yaml,line=1,col=")
+    assert out.splitlines()[1] == "::notice title=RoutingTest::0 of 1 hold"
+    write("b.yaml", broken(rule("other", priority=1)))
+    code, out, err = said(capsys, "plan", "m", "-o", "github")
+    assert (code, err) == (1, "")
+    assert out.splitlines()[0].startswith("::error file=m/b.yaml,line=1,")
+    assert out.splitlines()[-1] == "::notice title=plan::Plan: 3 to create, 0 to change, 0 to delete"
+
+
 def test_validate_reads_standard_input(capsys, monkeypatch):
     class Piped:
         buffer = open(Path("m") / "a.yaml", "rb")  # noqa: SIM115 - closed below

@@ -14,11 +14,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from reconciler.plan.annotations import CHANGES_TOLD_MAX, annotation, of_plan
 from reconciler.plan.changes import diff
 from reconciler.plan.effects import effects_of
 from reconciler.plan.gates import refusals
 from reconciler.plan.markdown import COMMENT_BYTES_MAX, MARK, markdown
-from reconciler.plan.render import as_json, text
+from reconciler.plan.render import NOTHING, as_json, text
 from reconciler.plan.turn import Turn
 from schemas.problems import Problem, Where
 from schemas.tables.rows import Auth, Inbound, Kind, NumberRow, RoomKind, Rows, RuleRow, Secret, TrunkRow
@@ -58,10 +59,13 @@ def shown(form: str, before: Rows, after: Rows) -> str:
         return "".join(f"{line.text}\n" for line in text(turn.plan, refused, places, effects=effects))
     if form == "json":
         return json.dumps(as_json(turn.plan, refused, places, effects), indent=2, ensure_ascii=False) + "\n"
+    if form == "github":
+        lines = of_plan(turn.plan, refused, places, effects=effects, problems=[PROBLEM], nothing=NOTHING)
+        return "".join(f"{line}\n" for line in lines)
     return markdown(turn.plan, refused, places, effects=effects, problems=[PROBLEM])
 
 
-@pytest.mark.parametrize("form", ["txt", "json", "md"])
+@pytest.mark.parametrize("form", ["txt", "json", "md", "github"])
 def test_a_plan_reads_as_it_should(form):
     told, golden = shown(form, rows(*BEFORE), rows(*AFTER)), GOLDEN / f"plan.{form}"
     if os.environ.get("GOLDEN") == "write":
@@ -99,3 +103,20 @@ def test_a_comment_is_never_longer_than_github_takes(size):
     assert len(told.encode()) <= COMMENT_BYTES_MAX
     assert size != 1 or "more changes that do not fit here" in told
     assert told.startswith(MARK)
+
+
+@given(st.text(), st.text(), st.text())
+def test_whatever_an_annotation_says_it_is_one_command(said, file, title):
+    line = annotation("error", said, Where(file, 3, 1), title)
+    head, _, told = line.removeprefix("::error ").partition("::")
+    assert not {"\n", "\r"} & set(line)
+    assert head.count(",") == 1 + bool(file) + bool(title)
+    back = told.replace("%0A", "\n").replace("%0D", "\r").replace("%25", "%")
+    assert back == said
+
+
+def test_a_plan_of_many_changes_leaves_room_for_what_matters():
+    long = [replace(DESK, id=f"default/{i:05}", to=(f"+44{i}*",)) for i in range(50)]
+    lines = shown("github", rows(), rows(TRUNK, *long)).splitlines()
+    assert sum("title=plan" in line and "file=" not in line for line in lines) == CHANGES_TOLD_MAX + 1
+    assert lines[-1].endswith("::Plan: 51 to create, 0 to change, 0 to delete")

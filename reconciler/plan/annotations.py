@@ -1,0 +1,71 @@
+"""GitHub's workflow commands: what a job prints so that a place of a pull request shows it.
+
+Pure. One line to an annotation, whatever its text holds: values come from manifests, and a line feed in one of them
+would begin a command of its own. https://docs.github.com/actions/reference/workflow-commands-for-github-actions
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from reconciler.plan.changes import Change, Plan
+from reconciler.plan.effects import Effects
+from reconciler.plan.gates import Refusal
+from reconciler.plan.render import Places, brief, effect_lines
+from schemas.problems import Problem, Where
+
+CHANGES_TOLD_MAX = 8
+"""GitHub shows ten notices of a step: these, what becomes of calls, and the counts."""
+TEXT_CHARS_MAX = 4_000
+NOWHERE = Where()
+
+
+def annotation(level: str, text: str, where: Where = NOWHERE, title: str = "") -> str:
+    """One command, without a line end. `level`: error, warning or notice."""
+    fields = []
+    if where.file:
+        fields.append(f"file={_escaped(where.file, field=True)}")
+    if where.line:
+        fields.append(f"line={where.line}")
+    if where.column:
+        fields.append(f"col={where.column}")
+    if title:
+        fields.append(f"title={_escaped(title, field=True)}")
+    said = text if len(text) <= TEXT_CHARS_MAX else f"{text[: TEXT_CHARS_MAX - 1]}…"
+    return f"::{level}{' ' if fields else ''}{','.join(fields)}::{_escaped(said)}"
+
+
+def of_problem(problem: Problem) -> str:
+    """A problem at its place."""
+    sentence = f"{problem.what}, {problem.hint}" if problem.hint else problem.what
+    return annotation(problem.severity.value, sentence, problem.where, problem.code)
+
+
+def of_plan(
+    plan: Plan,
+    refused: Iterable[Refusal] = (),
+    places: Places | None = None,
+    *,
+    effects: Effects | None = None,
+    problems: Sequence[Problem] = (),
+    nothing: str,
+) -> list[str]:
+    """A plan: its problems, its refusals as errors, then as notices what becomes of calls, the changes, the counts."""
+    lines = [of_problem(problem) for problem in problems]
+    lines += [
+        annotation("error", f"{refusal}\nto allow it: {refusal.flags}", title="Refused as unsafe")
+        for refusal in refused
+    ]
+    if told := [line.text.strip() for line in effect_lines(effects or Effects()) if line.text]:
+        lines.append(annotation("notice", "\n".join(told[1:]), title=told[0].rstrip(":")))
+    lines += [_of_change(change, places or {}) for change in plan.changes[:CHANGES_TOLD_MAX]]
+    return [*lines, annotation("notice", plan.summary if plan else nothing, title="plan")]
+
+
+def _of_change(change: Change, places: Places) -> str:
+    return annotation("notice", brief(change, planned=True), places.get((change.kind, change.id), NOWHERE), "plan")
+
+
+def _escaped(text: str, *, field: bool = False) -> str:
+    text = text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    return text.replace(":", "%3A").replace(",", "%2C") if field else text
