@@ -48,7 +48,8 @@ def declared_by(reading: Reading, vault: Vault | None = None) -> Declared:
 class Loop:
     """Keeps one owner's tables as a source declares them. `say` gets lines, `apply` is the command to name in them.
 
-    Without a `vault` nobody looks for secrets.
+    Without a `vault` nobody looks for secrets. `account` is given what was published, and what was newly refused, with
+    the note of the revision.
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class Loop:
         report: Callable[[Reading, list[Problem]], None],
         apply: str = "reconcile apply DIR",
         vault: Vault | None = None,
+        account: Callable[[Planned, str], None] = lambda _planned, _note: None,
     ):
         self._folder = folder
         self._vault = vault
@@ -66,6 +68,8 @@ class Loop:
         self._say = say
         self._report = report
         self._apply = apply
+        self._account = account
+        self._note = f"watch {folder.source}"
         self._wrong: dict[str, list[Problem]] = {}
         """What is wrong within files, by file; followed by what changes, not looked for in ten thousand files."""
         self._told: frozenset[Problem] = frozenset()
@@ -108,7 +112,7 @@ class Loop:
                 return
             self._due = True
             declared = declared_by(reading, self._vault)
-            planned = self._target.apply(declared, Allowances(), note=f"watch {self._folder.source}")
+            planned = self._target.apply(declared, Allowances(), note=self._note)
         except (StoreError, SecretKeyError) as error:
             self._tell_trouble(f"{error}; the tables stay as they are")
             return
@@ -138,6 +142,8 @@ class Loop:
             self._tell_refusal(planned)
             return
         self._told_refusal = ""
+        if planned.plan:
+            self._account(planned, self._note)
         changes = planned.plan.changes
         for change in changes[:LINES_PER_PASS_MAX]:
             self._say(f"revision {planned.revision}: {brief(change)}, published in {took_ms:.0f} ms")
@@ -153,6 +159,7 @@ class Loop:
         if (told := "\n".join(lines)) != self._told_refusal:
             self._say(told)
             self._told_refusal = told
+            self._account(planned, self._note)
 
     def _tell_held(self, desired: Desired) -> None:
         """Which objects are not in force as they are declared since this pass, and which are again."""

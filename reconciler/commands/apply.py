@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import click
 
+from reconciler.commands.auditing import allowed_details, note_down
 from reconciler.commands.common import (
     allow_options,
     has_errors,
@@ -87,6 +88,7 @@ def command(
         target, note = TablesTarget(store, settings.owner), f"apply {source}"
         checking = _checking(approved, plan_file or "", settings, reading) if approved is not None else None
         planned = target.apply(declared, allowed, note, checking)
+    note_down(settings, planned, note, details=allowed_details(allowed))
     effects = effects_of(planned.turn)
     problems = in_order([*reading.problems, *planned.desired.problems])
     if form == "json":

@@ -13,6 +13,7 @@ from typing import Any
 
 import click
 
+from reconciler.commands.auditing import allowed_details, livekit_target, note_down
 from reconciler.commands.common import (
     has_errors,
     opened,
@@ -84,6 +85,9 @@ def apply(
         hand = LiveKitTarget(access, store, settings.owner, adoption)
         planned = hand.apply(declared, allowed, note=f"apply {source}")
     problems = _problems(reading, planned)
+    details = {"written": hand.written, "errors": sum(problem.is_error for problem in problems)}
+    details |= allowed_details(allowed)
+    note_down(settings, planned, f"apply {source}", target=livekit_target(access), details=details)
     done = {"applied": not planned.refused, "written": hand.written}
     _show(planned, problems, reading, form, done, applied=True)
     if form != "json":

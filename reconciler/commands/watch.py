@@ -12,6 +12,7 @@ from functools import partial
 
 import click
 
+from reconciler.commands.auditing import note_down
 from reconciler.commands.common import opened, show_problems, vault_of
 from reconciler.commands.options import Given, settings_options
 from reconciler.errors import ReconcileError
@@ -48,7 +49,8 @@ def command(source: str, exit_with_parent: bool, given: Given) -> None:
         raise ReconcileError(f"{source} is not there", "name a folder of manifests, or make it first")
     with opened(settings) as store:
         vault, apply = vault_of(settings, [source], needed=True), _apply(source, settings)
-        loop = Loop(Folder(source), TablesTarget(store, settings.owner), _say, _report, apply, vault)
+        account = partial(note_down, settings)
+        loop = Loop(Folder(source), TablesTarget(store, settings.owner), _say, _report, apply, vault, account)
         asyncio.run(_run(loop, exit_with_parent=exit_with_parent))
 
 

@@ -42,6 +42,10 @@ class Planned:
     revision: int
     digest: str = EMPTY_DIGEST
     """Of the tables that it was made on."""
+    made_on: int = 0
+    """The revision that it was made on: the same, unless it was published."""
+    published: str = ""
+    """The digest of the tables that it was published as; "" = it was not, or the target has none."""
 
     @property
     def plan(self) -> Plan:
@@ -93,7 +97,8 @@ class TablesTarget:
             self._live = replace(self._live, mine=desired.rows)
         turn = Turn(self._live.tables, plan)
         refused = refusals(turn, self._live.mine, allowed)
-        return Planned(turn, desired, refused, self._live.revision, self._digest or EMPTY_DIGEST)
+        revision = self._live.revision
+        return Planned(turn, desired, refused, revision, self._digest or EMPTY_DIGEST, revision)
 
     def apply(
         self,
@@ -151,17 +156,17 @@ class TablesTarget:
             note=note,
         )
         self._remembered.note_written(planned.desired, records, places, set(blocked))
-        if delta:
-            self._advance(planned, revision)
-        return replace(planned, revision=revision)
+        published = self._advance(planned, revision) if delta else ""
+        return replace(planned, revision=revision, published=published)
 
-    def _advance(self, planned: Planned, revision: int) -> None:
-        """Go over to the revision just published, without loading it."""
+    def _advance(self, planned: Planned, revision: int) -> str:
+        """Go over to the revision just published, without loading it; its digest, "" where others have published."""
         assert self._store is not None
         head = self._store.head()
         live = self._live
         self._live = Live(revision, planned.turn.after, planned.desired.rows, live.others, self._remembered.records)
         self._digest = head.digest if head.revision == revision else None
+        return self._digest or ""
 
 
 def live_of(snapshot: Snapshot, owner: str, records: Mapping[str, bytes]) -> Live:

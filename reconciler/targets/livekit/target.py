@@ -111,7 +111,8 @@ class LiveKitTarget:
 
     def _planned(self, view: View, way: Course, allowed: Allowances) -> Planned:
         refused = refusals(Turn(view.live.tables, as_gated(way.plan)), view.live.mine, allowed)
-        return Planned(Turn(view.live.tables, way.plan), way.desired, refused, view.live.revision)
+        revision = view.live.revision
+        return Planned(Turn(view.live.tables, way.plan), way.desired, refused, revision, made_on=revision)
 
     def _recorded(self) -> tuple[Recorded, Snapshot | None]:
         if self._store is None:

@@ -1,0 +1,70 @@
+"""What commands write into the audit log once a target has been applied to, and what they say when that fails."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+from reconciler.audit import AuditError, AuditLog
+from reconciler.commands.options import is_colourful
+from reconciler.plan.entry import Entry, Event
+from reconciler.plan.gates import Allowances
+from reconciler.settings import LiveKitAccess, Settings
+from reconciler.targets.tables import Planned
+
+TABLES = "tables"
+
+
+def livekit_target(access: LiveKitAccess) -> str:
+    """The target's name in the log."""
+    return f"livekit {access.host}"
+
+
+def note_down(
+    settings: Settings,
+    planned: Planned,
+    note: str,
+    *,
+    target: str = TABLES,
+    event: Event = Event.APPLY,
+    details: Mapping[str, Any] | None = None,
+) -> None:
+    """Write down what was applied or refused; of a plan without changes there is nothing to say."""
+    if not (planned.plan or planned.refused):
+        return
+    entry = Entry(
+        Event.REFUSAL if planned.refused else event,
+        target,
+        settings.owner,
+        note,
+        planned.made_on,
+        planned.revision,
+        planned.published or planned.digest,
+        planned.plan,
+        planned.refused,
+        details or {},
+    )
+    write_down(settings, entry)
+
+
+def write_down(settings: Settings, entry: Entry) -> None:
+    """Add one line to the log. One that cannot be written is told, and undoes nothing."""
+    try:
+        AuditLog(settings.state).append(entry)
+    except AuditError as error:
+        word = click.style("warning: ", fg="yellow", bold=True) if is_colourful(err=True) else "warning: "
+        click.echo(f"{word}{error}; what was done stays", err=True)
+
+
+def allowed_details(allowed: Allowances) -> dict[str, Any]:
+    """Which gates were opened by options."""
+    said: dict[str, Any] = {}
+    if allowed.deletes is not None:
+        said["deletes"] = allowed.deletes
+    if allowed.any:
+        said["any"] = sorted(allowed.any)
+    if allowed.unrouted:
+        said["unrouted"] = sorted(allowed.unrouted)
+    return {"allowed": said} if said else {}
