@@ -1,7 +1,8 @@
 """What a test call heard, in words: whether it was the caller's own speech, and how much later it came back.
 
 Works on 16-bit mono samples at 8 kHz, after the call. The loudest second of what was spoken is looked for in what was
-heard (normalised cross-correlation); a good fit is an echo, and its place gives the delay.
+heard (normalised cross-correlation); a good fit is an echo, and its place gives the delay. Playout may grow or shrink
+by a frame in a pause between two words, which nobody hears, so each piece of that second may lie a little aside.
 """
 
 from __future__ import annotations
@@ -12,6 +13,9 @@ from dataclasses import dataclass
 RATE_HZ = 8000
 WIDTH = 2
 PROBE_S = 1.0
+PIECE_S = 0.2
+ASIDE_S = 0.04
+"""How far a piece may lie from where the whole was found: two frames of 20 ms."""
 LOOK_MAX_S = 20.0
 FIT_MIN = 0.6
 SPEECH_RMS_MIN = 100
@@ -64,9 +68,21 @@ def compare(spoken: bytes, heard: bytes, began_s: float = 0.0, period_s: float =
     starts_at = audioop.findmax(spoken, probe_bytes // WIDTH)
     probe = spoken[starts_at * WIDTH : starts_at * WIDTH + probe_bytes]
     found_at, _factor = audioop.findfit(within, probe)
-    fit = _fit(probe, within[found_at * WIDTH : found_at * WIDTH + probe_bytes])
+    fit = _fit(probe, _in_pieces(probe, within, found_at))
     delay_s = (found_at - starts_at) / RATE_HZ - began_s
     return Heard(heard_s, loud_s, delay_s if fit >= FIT_MIN and delay_s >= 0 else None, fit)
+
+
+def _in_pieces(probe: bytes, within: bytes, found_at: int) -> bytes:
+    """What was heard for the probe around sample `found_at`, each piece from where it fits best."""
+    out, length, aside = b"", int(PIECE_S * RATE_HZ), int(ASIDE_S * RATE_HZ)
+    for at in range(0, len(probe) // WIDTH, length):
+        piece = probe[at * WIDTH : (at + length) * WIDTH]
+        first = max(0, found_at + at - aside)
+        around = within[first * WIDTH : (found_at + at + aside) * WIDTH + len(piece)]
+        best_at, _factor = audioop.findfit(around, piece)
+        out += around[best_at * WIDTH : best_at * WIDTH + len(piece)]
+    return out
 
 
 def _fit(one: bytes, other: bytes) -> float:

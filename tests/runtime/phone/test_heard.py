@@ -29,6 +29,13 @@ def test_speech_that_began_late_is_measured_from_where_it_began() -> None:
     assert compare(SPEECH, silence(1.9) + SPEECH, began_s=1.5).delay_s == pytest.approx(0.4, abs=0.02)
 
 
+@pytest.mark.parametrize("tick", range(4, len(SPEECH) // 320, 8))
+def test_playout_that_moves_by_a_frame_does_not_make_it_another_voice(tick: int) -> None:
+    at = tick * 320
+    for heard in (SPEECH[:at] + silence(0.02) + SPEECH[at:], SPEECH[:at] + SPEECH[at + 320 :]):
+        assert compare(SPEECH, silence(0.4) + heard + silence(1)).delay_s == pytest.approx(0.4, abs=0.04), tick
+
+
 def test_another_voice_is_not_taken_for_the_own_one() -> None:
     heard = compare(SPEECH, silence(0.5) + audioop.reverse(SPEECH, 2))
     assert heard.delay_s is None
