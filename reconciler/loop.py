@@ -26,7 +26,8 @@ from reconciler.model.sources import Key, object_name
 from reconciler.model.standing import Declared
 from reconciler.plan.gates import Allowances
 from reconciler.plan.render import brief
-from reconciler.targets.tables import Planned, TablesTarget
+from reconciler.targets.tables import TablesTarget
+from reconciler.targets.target import Planned
 from schemas.problems import Problem
 from schemas.secret_key import SecretKeyError
 from schemas.stores import StoreError

@@ -11,15 +11,9 @@ from reconciler.audit import AuditError, AuditLog
 from reconciler.commands.options import is_colourful
 from reconciler.plan.entry import Entry, Event
 from reconciler.plan.gates import Allowances
-from reconciler.settings import LiveKitAccess, Settings
-from reconciler.targets.tables import Planned
-
-TABLES = "tables"
-
-
-def livekit_target(access: LiveKitAccess) -> str:
-    """The target's name in the log."""
-    return f"livekit {access.host}"
+from reconciler.plan.saved import TABLES
+from reconciler.settings import Settings
+from reconciler.targets.target import Planned
 
 
 def note_down(

@@ -19,7 +19,7 @@ import click
 
 from reconciler.commands.options import is_colourful
 from reconciler.errors import ReconcileError
-from reconciler.manifests.folder import Reading, read_documents
+from reconciler.manifests.folder import Reading, in_order, read_documents
 from reconciler.manifests.reach import Reach, folders_of
 from reconciler.manifests.vault import Vault
 from reconciler.plan.gates import Allowances
@@ -27,6 +27,7 @@ from reconciler.plan.problems import as_json as problem_json
 from reconciler.plan.problems import render_problems
 from reconciler.plan.render import Line
 from reconciler.settings import Settings
+from reconciler.targets.target import Planned, Target
 from schemas.environment import ENV_FILE, variables
 from schemas.problems import Problem
 from schemas.seal import KEY_BYTES, Sealer
@@ -175,6 +176,12 @@ def show_json(report: dict[str, Any]) -> None:
 def problems_json(problems: Sequence[Problem]) -> list[dict[str, Any]]:
     """Problems inside another report."""
     return [problem_json(problem) for problem in problems]
+
+
+def problems_of(reading: Reading, planned: Planned, target: Target) -> list[Problem]:
+    """All problems of a pass that concern its target, in order."""
+    found = in_order([*reading.problems, *planned.desired.problems])
+    return [problem for problem in found if problem.code not in target.manner.leaves_out]
 
 
 def has_errors(problems: Sequence[Problem]) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from reconciler.commands.against import read_other
@@ -9,9 +11,9 @@ from reconciler.commands.common import (
     allow_options,
     has_errors,
     key_of,
-    opened_if_there,
     patience,
     problems_json,
+    problems_of,
     read,
     show_json,
     show_lines,
@@ -20,7 +22,7 @@ from reconciler.commands.common import (
 )
 from reconciler.commands.options import Given, output_option, settings_options
 from reconciler.commands.plan_file import write_plan
-from reconciler.commands.target import Target, target_options
+from reconciler.commands.target import Where, opened_target, target_options
 from reconciler.errors import EXIT_CHANGES, EXIT_ERROR, EXIT_UNSAFE, ReconcileError
 from reconciler.loop import declared_by
 from reconciler.manifests.folder import Reading, in_order
@@ -28,11 +30,11 @@ from reconciler.plan.annotations import of_plan
 from reconciler.plan.effects import effects_of
 from reconciler.plan.gates import Allowances
 from reconciler.plan.markdown import markdown
-from reconciler.plan.render import NOTHING, as_json, nothing_changes, text
-from reconciler.plan.saved import saved
+from reconciler.plan.render import as_json, nothing_changes, text
+from reconciler.plan.saved import Order, saved
 from reconciler.settings import Settings
 from reconciler.targets.manifests import plan_against
-from reconciler.targets.tables import Planned, TablesTarget
+from reconciler.targets.target import Planned
 from schemas.problems import Problem
 
 
@@ -57,11 +59,11 @@ def command(
     against: str | None,
     out: str | None,
     allowed: Allowances,
-    at: Target,
+    at: Where,
     form: str,
     given: Given,
 ) -> None:
-    """Show what apply would change in the live tables. Changes nothing.
+    """Show what apply would change in the live tables, or at a LiveKit server. Changes nothing.
 
     An object whose document is broken is left as it is live; the rest is planned. A plan that is refused as unsafe is
     not written: allow it here, and the file remembers.
@@ -76,35 +78,33 @@ def command(
       reconcile plan manifests/ --against git:origin/main -o markdown
       reconcile plan manifests/ --against git:origin/main -o github
     """
-    if at.is_livekit:
-        from reconciler.commands import at_livekit
-
-        at.refuse({"--against": against, "--out": out, f"-o {form}": form in ("markdown", "github")})
-        ctx.exit(at_livekit.plan(source, at, given, form, allowed, detailed=detailed_exitcode))
     settings = given.settings()
     if against is not None and out is not None:
-        raise ReconcileError("--out saves a plan against the live tables", "leave --against or --out away")
+        raise ReconcileError("--out saves a plan against what is live", "leave --against or --out away")
     reading = read([source])
     if not reading.found:
         show_problems(reading.problems, reading)
         ctx.exit(EXIT_ERROR)
     if against is not None:
-        planned = _compared(reading, against, source, allowed)
+        planned = _compared(reading, against, source, allowed, at)
+        problems = in_order([*reading.problems, *planned.desired.problems])
+        _show(planned, problems, reading, form, f"No changes: calls go as by {against}.", {"against": against})
     else:
-        with opened_if_there(settings) as store, patience("planning"):
+        with opened_target(at, settings, to_write=False) as target, patience("planning"):
             declared = declared_by(reading, vault_of(settings, [source], needed=False, compared=True))
-            planned = TablesTarget(store, settings.owner).plan(declared, allowed)
-    problems = in_order([*reading.problems, *planned.desired.problems])
-    _show(planned, problems, reading, form, against or "")
-    if out is not None:
-        _write(out, planned, source, settings, allowed)
+            planned = target.plan(declared, allowed)
+        problems = problems_of(reading, planned, target)
+        _show(planned, problems, reading, form, target.manner.nothing, target.facts(planned))
+        if out is not None:
+            order = Order(settings.owner, source, allowed, target.manner.address, at.adopt, at.take_over)
+            _write(out, planned, order, settings)
     ctx.exit(_exit_code(planned, errors=has_errors(problems), detailed=detailed_exitcode))
 
 
-def _compared(reading: Reading, against: str, source: str, allowed: Allowances) -> Planned:
+def _compared(reading: Reading, against: str, source: str, allowed: Allowances, at: Where) -> Planned:
     """The plan that would be made if the manifests at `against` were live."""
     other = read_other(against, source)
-    planned, before = plan_against(declared_by(other), declared_by(reading), allowed)
+    planned, before = plan_against(declared_by(other), declared_by(reading), allowed, at.limits_of)
     errors = sum(problem.is_error for problem in (*other.problems, *before.problems))
     if errors:
         what = "1 error, and what has it is" if errors == 1 else f"{errors:,} errors, and what has them is"
@@ -114,34 +114,25 @@ def _compared(reading: Reading, against: str, source: str, allowed: Allowances) 
     return planned
 
 
-def _write(path: str, planned: Planned, source: str, settings: Settings, allowed: Allowances) -> None:
+def _write(path: str, planned: Planned, order: Order, settings: Settings) -> None:
     """Save the plan, unless it would be refused: what is not safe is not approved by being saved."""
     if planned.refused:
         hint = "allow it with the option named above"
         raise ReconcileError(f"{path} is not written: the plan is refused as unsafe", hint, EXIT_UNSAFE)
     key = key_of(settings)
-    what = saved(
-        planned.plan,
-        revision=planned.revision,
-        digest=planned.digest,
-        owner=settings.owner,
-        source=source,
-        allowed=allowed,
-        key=key,
-    )
+    what = saved(planned.plan, order, revision=planned.revision, digest=planned.digest, key=key)
     write_plan(path, what, key)
 
 
-def _show(planned: Planned, problems: list[Problem], reading: Reading, form: str, against: str) -> None:
+def _show(
+    planned: Planned, problems: list[Problem], reading: Reading, form: str, nothing: str, facts: dict[str, Any]
+) -> None:
     effects, plan, refused, places = effects_of(planned.turn), planned.plan, planned.refused, planned.places
     if form == "json":
         report = as_json(plan, refused, places, effects)
-        base = {"against": against} if against else {"revision": planned.revision}
-        show_json({**report, **base, "problems": problems_json(problems)})
+        show_json({**report, **facts, "problems": problems_json(problems)})
         return
-    nothing = nothing_changes(
-        planned.desired, applied=False, nothing=f"No changes: calls go as by {against}." if against else NOTHING
-    )
+    nothing = nothing_changes(planned.desired, applied=False, nothing=nothing)
     if form == "github":
         lines = of_plan(plan, refused, places, effects=effects, problems=problems, nothing=nothing)
         click.echo("\n".join(lines))

@@ -1,51 +1,116 @@
-"""Options that say where to apply: our own tables, or a LiveKit server. Light: LiveKit's client is not loaded here."""
+"""Options that say where to apply (our own tables, or a LiveKit server), and the target that comes of them.
+
+Light: LiveKit's client is loaded when it is needed. What is remembered of a server lies in the state folder, in a file
+of its own: `--tables` names our own tables, and what stands at LiveKit must never get into those.
+"""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+import hashlib
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import Any
 
 import click
 
+from reconciler.commands.common import opened, opened_if_there, store_errors
 from reconciler.errors import ReconcileError
+from reconciler.model.limits import LimitsOf, holds_everything
+from reconciler.model.standing import Declared
+from reconciler.plan.saved import TABLES, Order
+from reconciler.settings import LiveKitAccess, Settings, livekit_from
+from reconciler.targets.tables import TablesTarget
+from reconciler.targets.target import Target
+from schemas.stores import default_url
+
+LIVEKIT = "livekit"
+HASH_CHARS = 12
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
-    """What the options of the target say."""
+class Where:
+    """What the options of the target say; `name` "" = nothing, which means our own tables."""
 
-    name: str
-    adopt: tuple[str, ...]
-    take_over: str
+    name: str = ""
+    adopt: tuple[str, ...] = ()
+    take_over: str = ""
 
     @property
     def is_livekit(self) -> bool:
         """Whether it is not our own tables. Raises ReconcileError for options that only make sense there."""
-        if self.name != "livekit" and (self.adopt or self.take_over):
+        if self.name != LIVEKIT and (self.adopt or self.take_over):
             raise ReconcileError("--adopt and --take-over are about objects at LiveKit", "add --target livekit")
-        return self.name == "livekit"
+        return self.name == LIVEKIT
 
-    def refuse(self, given: Mapping[str, object]) -> None:
-        """Raise ReconcileError for an option that only our own tables have."""
-        for option, value in given.items():
-            if value:
-                raise ReconcileError(f"{option} does not work with --target livekit yet", "leave it out")
+    def as_approved(self, order: Order, path: str, *, is_signed: bool) -> Where:
+        """Where a plan file leads. What a signed one says is not up to the command line."""
+        name = TABLES if order.target == TABLES else LIVEKIT
+        if self.name not in ("", name):
+            raise ReconcileError(f"{path} is a plan for --target {name}", f"leave out --target {self.name}")
+        if is_signed and (self.adopt or self.take_over):
+            raise ReconcileError(f"{path} says what is adopted", "leave --adopt and --take-over out, or plan with them")
+        return Where(name, order.adopt, order.take_over) if is_signed else replace(self, name=name)
+
+    def limits_of(self, declared: Declared) -> LimitsOf:
+        """What the target cannot hold, where nobody asks it."""
+        if not self.is_livekit:
+            return holds_everything
+        from reconciler.targets.livekit.planning import limits_of
+
+        return limits_of(declared)
+
+
+@contextmanager
+def opened_target(at: Where, settings: Settings, *, to_write: bool) -> Iterator[Target]:
+    """The target that the options name. Unless it is `to_write`, nothing is made that is missing."""
+    opening = opened if to_write else opened_if_there
+    if not at.is_livekit:
+        with opening(settings) as store:
+            yield TablesTarget(store, settings.owner)
+        return
+    from reconciler.targets.livekit.holdings import claims_of
+    from reconciler.targets.livekit.target import Adoption, LiveKitTarget
+
+    access = livekit_from(os.environ)
+    adoption = Adoption(claims_of(at.adopt), at.take_over)
+    if to_write:
+        with store_errors():
+            default_url(settings.state)  # makes the state folder
+    with opening(remembered_at(settings, access)) as store:
+        yield LiveKitTarget(access, store, settings.owner, adoption)
+
+
+def remembered_at(settings: Settings, access: LiveKitAccess) -> Settings:
+    """The settings under which what is remembered of this server is opened."""
+    server = hashlib.sha256(access.host.encode()).hexdigest()[:HASH_CHARS]
+    return replace(settings, tables=f"sqlite:///{settings.state.rstrip('/')}/livekit-{server}.db")
+
+
+def target_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add `--target`; the command gets `at`."""
+
+    @functools.wraps(command)
+    def gathered(*args: Any, target: str | None, **kwargs: Any) -> Any:
+        return command(*args, at=Where(target or ""), **kwargs)
+
+    return _target(gathered)
 
 
 def target_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add `--target` and what belongs to it; the command gets `at`."""
+    """Add `--target` and what adopts objects there; the command gets `at`."""
 
     @functools.wraps(command)
-    def gathered(*args: Any, target: str, adopt: tuple[str, ...], take_over: str, **kwargs: Any) -> Any:
-        return command(*args, at=Target(target, adopt, take_over), **kwargs)
+    def gathered(*args: Any, target: str | None, adopt: tuple[str, ...], take_over: str, **kwargs: Any) -> Any:
+        return command(*args, at=Where(target or "", adopt, take_over), **kwargs)
 
     return _target(_adopt(_take_over(gathered)))
 
 
 _target = click.option(
-    "--target", type=click.Choice(("tables", "livekit")), default="tables", help="Our own tables, or a LiveKit server."
+    "--target", type=click.Choice((TABLES, LIVEKIT)), help="Our own tables, or a LiveKit server (tables)."
 )
 _adopt = click.option(
     "--adopt", metavar="ID=NAMESPACE/NAME", multiple=True, help="Make this object at LiveKit the one declared so."

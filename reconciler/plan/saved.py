@@ -1,10 +1,10 @@
 """A plan as a file: what was reviewed, so that an apply later does this and nothing else.
 
-The file holds the digest of the tables that it was made on, the owner, what was allowed, and each object as it is to
-be, but no secret: each is a keyed hash of its sealed value, or `unknown` where there was no key. An apply makes the
-plan anew from the manifests, which alone say where the secrets are, and goes on only if it is the one in the file: the
-file approves, it does not command. What it does command, the allowances, counts only under the keyed hash of the
-whole content (`mac`), or where the apply repeats them.
+The file holds the digest of what was live when it was made (tables, or a LiveKit server), the owner, what was allowed,
+and each object as it is to be, but no secret: each is a keyed hash of its sealed value, or `unknown` where there was no
+key. An apply makes the plan anew from the manifests, which alone say where the secrets are, and goes on only if it is
+the one in the file: the file approves, it does not command. What it does command, the allowances and adoptions, counts
+only under the keyed hash of the whole content (`mac`), or where the apply repeats them.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ from schemas.tables.codec import encode_row
 
 FORMAT = "dialplane plan"
 FORMAT_VERSION = 1
+TABLES = "tables"
+"""The address of our own tables; any other is a LiveKit server's."""
 UNKNOWN = "unknown"
 DIFFERENCES_MAX = 10
 """How many objects a message about a plan that no longer fits names."""
@@ -41,41 +43,53 @@ class SavedPlanError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class SavedPlan:
-    """A plan file. `source` is the folder that it was made from; `changes` as `_entry` has them, by object.
+class Order:
+    """What a plan was made for: the owner, the folder, the target's address, and what the command line allowed.
 
-    `is_signed`: whoever wrote it had the key.
+    `adopt` and `take_over` are as they were given: which objects at LiveKit become this owner's.
     """
 
-    revision: int
-    digest: str
     owner: str
     source: str
     allowed: Allowances
+    target: str = TABLES
+    adopt: tuple[str, ...] = ()
+    take_over: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SavedPlan:
+    """A plan file. `changes` as `_entry` has them, by object. `is_signed`: whoever wrote it had the key."""
+
+    revision: int
+    digest: str
+    order: Order
     changes: dict[str, Any]
     is_signed: bool = False
 
 
-def saved(
-    plan: Plan, *, revision: int, digest: str, owner: str, source: str, allowed: Allowances, key: bytes | None
-) -> SavedPlan:
+def saved(plan: Plan, order: Order, *, revision: int, digest: str, key: bytes | None) -> SavedPlan:
     """What a file about this plan holds. `key` is the one that secrets are sealed with, None where there is none."""
-    return SavedPlan(revision, digest, owner, source, allowed, _entries(plan, key), key is not None)
+    return SavedPlan(revision, digest, order, _entries(plan, key), key is not None)
 
 
 def encode(plan: SavedPlan, key: bytes | None) -> bytes:
     """The file's bytes."""
+    order = plan.order
     content = {
         "format": FORMAT,
         "formatVersion": FORMAT_VERSION,
+        "target": order.target,
         "revision": plan.revision,
         "digest": plan.digest,
-        "owner": plan.owner,
-        "source": plan.source,
+        "owner": order.owner,
+        "source": order.source,
         "allowed": {
-            "deletes": plan.allowed.deletes,
-            "any": sorted(plan.allowed.any),
-            "unrouted": sorted(plan.allowed.unrouted),
+            "deletes": order.allowed.deletes,
+            "any": sorted(order.allowed.any),
+            "unrouted": sorted(order.allowed.unrouted),
+            "adopt": list(order.adopt),
+            "takeOver": order.take_over,
         },
         "changes": plan.changes,
     }
@@ -94,16 +108,19 @@ def decode(data: bytes, key: bytes | None) -> SavedPlan:
     try:
         said = content["allowed"]
         allowed = Allowances(said["deletes"], frozenset(said["any"]), frozenset(said["unrouted"]))
-        head = content["revision"], content["digest"], content["owner"], content["source"]
-        return SavedPlan(*head, allowed, dict(content["changes"]), bool(mac))
+        adoption = tuple(said.get("adopt", ())), said.get("takeOver", "")
+        order = Order(content["owner"], content["source"], allowed, content.get("target", TABLES), *adoption)
+        return SavedPlan(content["revision"], content["digest"], order, dict(content["changes"]), bool(mac))
     except (KeyError, TypeError, ValueError):
         raise SavedPlanError("it is incomplete, or was edited") from None
 
 
 def check(plan: SavedPlan, now: Plan, digest: str, key: bytes | None) -> None:
-    """Raises SavedPlanError unless `now`, made on the tables with `digest`, is what was planned."""
-    if digest != plan.digest:
+    """Raises SavedPlanError unless `now`, made on what is live with `digest`, is what was planned."""
+    if digest != plan.digest and plan.order.target == TABLES:
         raise SavedPlanError(f"it was made on revision {plan.revision}, and the tables have changed since")
+    if digest != plan.digest:
+        raise SavedPlanError("what LiveKit holds has changed since it was made")
     others = list(_differences(plan.changes, _entries(now, key)))
     if others:
         more = f" and {len(others) - DIFFERENCES_MAX} more" if len(others) > DIFFERENCES_MAX else ""
@@ -148,7 +165,9 @@ def _entry(change: Change, key: bytes | None) -> dict[str, Any]:
         place = f"{change.kind}/{row.id}/{field}".encode()
         known = key is not None and secret.sealed
         hashes[field] = keyed_hash(key, _SECRET, place + b"\0" + secret.sealed) if known and key else UNKNOWN
-    moved = {"from": change.moved_from} if change.moved_from else {}
+    moved: dict[str, Any] = {"from": change.moved_from} if change.moved_from else {}
+    if change.beside:
+        moved["beside"] = [[field.field, field.old, field.new] for field in change.beside]
     return {"action": change.action.value, **moved, "row": json.loads(encode_row(plain)), "secrets": hashes}
 
 

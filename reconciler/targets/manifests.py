@@ -6,23 +6,34 @@ published, and of secrets only the places are compared.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from reconciler.model.desired import Desired, desire
+from reconciler.model.limits import LimitsOf, holds_everything
 from reconciler.model.live import Live
 from reconciler.model.records import Record, encode_record, record_key
 from reconciler.model.standing import Declared
 from reconciler.plan.changes import diff
 from reconciler.plan.gates import Allowances, refusals
 from reconciler.plan.turn import Turn
-from reconciler.targets.tables import Planned
+from reconciler.targets.target import Planned
 from schemas.tables.tables import Tables
 
 REVISION = 1
 """What the other manifests count as: the first, and applied alone."""
 
 
-def plan_against(base: Declared, declared: Declared, allowed: Allowances) -> tuple[Planned, Desired]:
-    """What would change if `base` were live; and what `base` came to, with what is wrong in it."""
-    before = desire(base, Live())
+def plan_against(
+    base: Declared,
+    declared: Declared,
+    allowed: Allowances,
+    limits_of: Callable[[Declared], LimitsOf] = lambda _: holds_everything,
+) -> tuple[Planned, Desired]:
+    """What would change if `base` were live; and what `base` came to, with what is wrong in it.
+
+    `limits_of` are those of the target that both are meant for.
+    """
+    before = desire(base, Live(), limits_of=limits_of(base))
     records = {
         record_key((kind, id_)): encode_record(Record(source.place.file, source.data))
         for kind, sources in before.sources.items()
@@ -30,6 +41,6 @@ def plan_against(base: Declared, declared: Declared, allowed: Allowances) -> tup
         if (kind, id_) not in before.verdicts
     }
     live = Live(REVISION, Tables.build(before.rows), before.rows, {}, records)
-    desired = desire(declared, live)
+    desired = desire(declared, live, limits_of=limits_of(declared))
     turn = Turn(live.tables, diff(before.rows, desired.rows, desired.moves))
     return Planned(turn, desired, refusals(turn, before.rows, allowed), REVISION), before

@@ -9,20 +9,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import Any
 
-from reconciler.model.desired import Desired, desire
+from reconciler.model.desired import desire
 from reconciler.model.live import Live
 from reconciler.model.memo import Memo
-from reconciler.model.records import Verdict
-from reconciler.model.sources import Key
 from reconciler.model.standing import Declared
-from reconciler.plan.changes import Plan, diff
-from reconciler.plan.gates import Allowances, Refusal, refusals
+from reconciler.plan.changes import diff
+from reconciler.plan.gates import Allowances, refusals
+from reconciler.plan.render import NOTHING
 from reconciler.plan.turn import Turn
 from reconciler.targets.remembered import Remembered
-from schemas.problems import Where
-from schemas.resources.conditions import ConditionType, Reason
+from reconciler.targets.target import Manner, Planned
+from reconciler.targets.target import blocked as blocked_by
 from schemas.stores import Outdated, OwnerClash, Snapshot, Store, StoreError
 from schemas.tables.digest import EMPTY_DIGEST
 from schemas.tables.rows import Delta, Kind, Rows
@@ -32,35 +32,7 @@ TRIES_MAX = 8
 """How often a plan is made again because somebody else published meanwhile."""
 
 
-@dataclass(frozen=True, slots=True)
-class Planned:
-    """What an apply would do at `revision`. `refused` non-empty: it would not, unless that is allowed."""
-
-    turn: Turn
-    desired: Desired
-    refused: tuple[Refusal, ...]
-    revision: int
-    digest: str = EMPTY_DIGEST
-    """Of the tables that it was made on."""
-    made_on: int = 0
-    """The revision that it was made on: the same, unless it was published."""
-    published: str = ""
-    """The digest of the tables that it was published as; "" = it was not, or the target has none."""
-
-    @property
-    def plan(self) -> Plan:
-        """What would change."""
-        return self.turn.plan
-
-    @property
-    def places(self) -> dict[tuple[Kind, str], Where]:
-        """Where each changed object is declared now."""
-        out = {}
-        for change in self.plan.changes:
-            source = self.desired.sources[change.kind].get(change.id)
-            if source is not None:
-                out[(change.kind, change.id)] = source.place
-        return out
+MANNER = Manner("tables", NOTHING)
 
 
 class TablesTarget:
@@ -77,6 +49,23 @@ class TablesTarget:
         self._live = Live()
         self._digest: str | None = None
         self._remembered = Remembered()
+
+    @property
+    def manner(self) -> Manner:
+        """How messages speak of the tables."""
+        return MANNER
+
+    def done(self, planned: Planned) -> str:
+        """Which revision is live after an apply."""
+        if planned.refused:
+            return f"Nothing was changed: revision {planned.revision} stays."
+        if planned.plan:
+            return f"Applied: revision {planned.revision} is published."
+        return f"Revision {planned.revision} stays."
+
+    def facts(self, planned: Planned) -> dict[str, Any]:
+        """The revision."""
+        return {"revision": planned.revision}
 
     def moved_by(self) -> str:
         """Who changed the tables since they were last looked at, in words; "" = nobody. Raises StoreError."""
@@ -135,7 +124,7 @@ class TablesTarget:
         self._digest = snapshot.digest
 
     def _publish(self, planned: Planned, note: str) -> Planned:
-        blocked = _blocked(planned)
+        blocked = blocked_by(planned)
         unwritten = self._remembered.unwritten(planned.desired)
         records = self._remembered.records_to_write(planned.desired, unwritten, blocked)
         places = self._remembered.places_to_write(
@@ -180,12 +169,3 @@ def live_of(snapshot: Snapshot, owner: str, records: Mapping[str, bytes]) -> Liv
             {id_: row for id_, row in mine.numbers.items() if (Kind.NUMBER, id_) not in others},
         )
     return Live(snapshot.revision, Tables.build(snapshot.rows), mine, others, records)
-
-
-def _blocked(planned: Planned) -> dict[Key, Verdict]:
-    """Why nothing of a refused plan is in force, for each object that it would change."""
-    if not planned.refused:
-        return {}
-    why = "; ".join(refusal.what for refusal in planned.refused)
-    verdict = Verdict(ConditionType.PROGRAMMED, Reason.BLOCKED_BY_SAFETY, f"refused as unsafe: {why}")
-    return {(change.kind, change.id): verdict for change in planned.plan.changes}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,7 +25,7 @@ from reconciler.targets.livekit.carrying import Carrying
 from reconciler.targets.livekit.holdings import Claim, id_of, marker_of
 from reconciler.targets.livekit.server import Server
 from reconciler.targets.livekit.target import Adoption, LiveKitTarget
-from reconciler.targets.tables import Planned
+from reconciler.targets.target import Planned
 from schemas.stores import SqliteStore
 from tests.livekit_folders import folders
 from tests.livekit_peers import needs_livekit
@@ -417,6 +418,63 @@ def test_the_same_is_done_from_the_command_line(
     manifests.write(declaring.rule("another"))
     assert run(["apply", *source]) == 3
     assert len(livekit.objects()) == 2
+
+
+def test_a_plan_is_saved_and_carried_out_and_a_stale_or_strange_one_is_refused(
+    livekit: Telephony, manifests: Manifests, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in livekit.environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(manifests.folder.parent)
+    source = [str(manifests.folder), "--target", "livekit"]
+    rule = declaring.rule(trunkRefs=[{"name": "carrier"}])
+    manifests.write(declaring.trunk(), rule)
+    assert run(["plan", *source, "--out", "first.json", "-o", "markdown"]) == 0
+    assert "**What becomes of calls:** 1 number is answered now" in capsys.readouterr().out
+    assert run(["apply", "--plan", "first.json", "--target", "tables"]) == 1
+    assert "is a plan for --target livekit, leave out --target tables" in capsys.readouterr().err
+    assert run(["apply", "--plan", "first.json"]) == 0
+    assert len(livekit.objects()) == 2
+    assert run(["apply", "--plan", "first.json"]) == 1
+    told = capsys.readouterr().err
+    assert "what LiveKit holds has changed since it was made" in told
+    assert f"reconcile plan {manifests.folder} --target livekit --out first.json" in told
+    manifests.write(declaring.trunk(net=2), rule)
+    assert run(["plan", *source, "--out", "second.json"]) == 0
+    livekit.sip("create_inbound_trunk", sip.CreateSIPInboundTrunkRequest(trunk={"numbers": ["+15"], "name": "other"}))
+    assert run(["apply", "--plan", "second.json"]) == 1
+    assert run(["plan", *source, "--out", "second.json"]) == 0
+    monkeypatch.setenv("LIVEKIT_URL", "ws://localhost:1")
+    assert run(["apply", "--plan", "second.json"]) == 1
+    assert "not for livekit:localhost:1" in capsys.readouterr().err
+    assert manifests.plan()
+    monkeypatch.setenv("LIVEKIT_URL", livekit.url)
+    assert run(["apply", "--plan", "second.json"]) == 0
+    assert not manifests.plan()
+
+
+def test_an_adoption_is_a_part_of_the_plan_that_is_saved(
+    livekit: Telephony, manifests: Manifests, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in livekit.environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(manifests.folder.parent)
+    manifests.write(declaring.trunk("unrelated", inbound={"allowedAddresses": ["10.9.0.0/16"]}))
+    assert run(["apply", str(manifests.folder), "--target", "livekit"]) == 0
+    made = livekit.sip("create_inbound_trunk", sip.CreateSIPInboundTrunkRequest(trunk={"numbers": ["+14155550100"]}))
+    manifests.write(
+        declaring.trunk("unrelated", inbound={"allowedAddresses": ["10.9.0.0/16"]}),
+        declaring.trunk(inbound={"allowedAddresses": ["10.1.0.0/16"], "calledNumbers": "declared"}),
+        declaring.number(trunkRef={"name": "carrier"}),
+    )
+    adopting = ["--adopt", f"{made.sip_trunk_id}=default/carrier"]
+    monkeypatch.setenv("DIALPLANE_SECRET_KEY", base64.b64encode(bytes(64)).decode())
+    assert run(["plan", str(manifests.folder), "--target", "livekit", *adopting, "--out", "p.json"]) == 0
+    assert run(["apply", "--plan", "p.json", *adopting]) == 1
+    assert "p.json says what is adopted" in capsys.readouterr().err
+    assert run(["apply", "--plan", "p.json"]) == 0
+    assert {id_of(info) for info in livekit.objects() if marker_of(info)} >= {made.sip_trunk_id}
+    assert not manifests.plan()
 
 
 @pytest.mark.parametrize("remembers", [True, False])

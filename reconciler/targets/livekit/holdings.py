@@ -6,7 +6,9 @@ two objects with one mark. Two objects that carry one mark are nobody's to choos
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -76,6 +78,25 @@ class Holdings:
         new_names = {(key[0], old): key[1] for key, old in moves.items()}
         mine = {(part, new_names.get((KIND_OF[part], name), name)): held for (part, name), held in self.mine.items()}
         return Holdings(mine, self.others, self.doubled)
+
+
+def digest_of(infos: Iterable[Info]) -> str:
+    """What stands in for a revision, which LiveKit has none of: the same of the same objects, whosever they are.
+
+    Their secrets are left out, because the digest of a PIN would give it away to whoever tries them all.
+    """
+    total = hashlib.sha256()
+    for info in sorted(infos, key=id_of):
+        plain = deepcopy(info)
+        if isinstance(plain, sip.SIPDispatchRuleInfo):
+            choice = plain.rule.WhichOneof("rule")
+            if choice is not None:
+                getattr(plain.rule, choice).pin = ""
+        else:
+            plain.auth_password = ""
+        data = plain.SerializeToString(deterministic=True)
+        total.update(part_of(info).encode() + len(data).to_bytes(8, "big") + data)
+    return total.hexdigest()
 
 
 def id_of(info: Info) -> str:

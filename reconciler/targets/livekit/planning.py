@@ -13,7 +13,7 @@ from typing import TypeVar
 from reconciler.errors import ReconcileError
 from reconciler.model.complaints import complaint
 from reconciler.model.desired import Desired, desire
-from reconciler.model.limits import Limit
+from reconciler.model.limits import Limit, LimitsOf
 from reconciler.model.live import Live, rows_of
 from reconciler.model.records import record_key
 from reconciler.model.sources import Key, object_name
@@ -52,6 +52,8 @@ class View:
     hints: Hints
     live: Live
     sealer: Sealer
+    digest: str = ""
+    """Of all that the server holds."""
 
     def reveal(self, place: Place, secret: Secret) -> str | None:
         """The clear text of a secret, None where it is not known here."""
@@ -71,7 +73,9 @@ class Course:
     steps: list[Step]
 
 
-def view_of(owner: str, holdings: Holdings, declared: Declared, recorded: Recorded, sealer: Sealer) -> View:
+def view_of(
+    owner: str, holdings: Holdings, declared: Declared, recorded: Recorded, sealer: Sealer, digest: str = ""
+) -> View:
     """What is live, in rows."""
     hints = hints_of(declared, recorded.records)
     known = hints.over(recorded.rows)
@@ -79,7 +83,12 @@ def view_of(owner: str, holdings: Holdings, declared: Declared, recorded: Record
     everyone = _joined(mine, *_rows_of_others(holdings, sealer))
     others = {key: held[0].marker.owner for key, held in holdings.others.items()}
     live = Live(recorded.revision, Tables.build(everyone), mine, others, recorded.records)
-    return View(owner, holdings, hints, live, sealer)
+    return View(owner, holdings, hints, live, sealer, digest)
+
+
+def limits_of(declared: Declared) -> LimitsOf:
+    """What no LiveKit server can hold of these documents, whichever it is."""
+    return Limits(hints_of(declared, {}))
 
 
 def course(view: View, declared: Declared) -> Course:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
@@ -25,18 +25,21 @@ from reconciler.plan.gates import Allowances, refusals
 from reconciler.plan.turn import Turn
 from reconciler.settings import LiveKitAccess
 from reconciler.targets.livekit.carrying import Carrying, Failure
-from reconciler.targets.livekit.holdings import Claim, sort
+from reconciler.targets.livekit.holdings import Claim, digest_of, sort
 from reconciler.targets.livekit.planning import Course, Recorded, View, as_gated, course, view_of
 from reconciler.targets.livekit.server import CallFailed, Server
 from reconciler.targets.livekit.steps import Step, steps
 from reconciler.targets.remembered import Remembered
-from reconciler.targets.tables import Planned, live_of
+from reconciler.targets.tables import live_of
+from reconciler.targets.target import Manner, Planned, blocked
 from schemas.problems import Problem, Where
 from schemas.resources.conditions import ConditionType, Reason
 from schemas.seal import KEY_BYTES, Sealer
 from schemas.stores import Snapshot, Store
+from schemas.tables.rows import Rows
 
 T = TypeVar("T")
+NOTHING = "No changes: LiveKit is as declared."
 _CODES = {Reason.REJECTED: "livekit-refused", Reason.PENDING: "livekit-waits", Reason.REMOTE_ERROR: "livekit-failed"}
 
 
@@ -67,52 +70,81 @@ class LiveKitTarget:
         self._adoption = adoption
         self._wall = wall
         self._server = server
-        self.written = 0
-        """How many objects the last apply wrote."""
+
+    @property
+    def manner(self) -> Manner:
+        """How messages speak of this server."""
+        return Manner(f"livekit:{self._access.host}", NOTHING, frozenset({"not-in-effect"}))
+
+    def done(self, planned: Planned) -> str:
+        """What an apply wrote."""
+        if planned.refused:
+            return "Nothing was changed."
+        plural = "" if planned.written == 1 else "s"
+        return f"Applied: {planned.written} object{plural} written at {self._access.host}."
+
+    def facts(self, planned: Planned) -> dict[str, Any]:
+        """Where it is, and what was written."""
+        return {"target": "livekit", "written": planned.written}
 
     def plan(self, declared: Declared, allowed: Allowances) -> Planned:
         """What would change. Raises ReconcileError, StoreError."""
         return _run(self._plan(declared, allowed))
 
-    def apply(self, declared: Declared, allowed: Allowances, note: str = "") -> Planned:
+    def apply(
+        self,
+        declared: Declared,
+        allowed: Allowances,
+        note: str = "",
+        check: Callable[[Planned], None] | None = None,
+    ) -> Planned:
         """Plan and carry out; what failed is among the problems. Raises ReconcileError, StoreError."""
-        return _run(self._apply(declared, allowed, note))
+        return _run(self._apply(declared, allowed, note, check))
 
     async def _plan(self, declared: Declared, allowed: Allowances) -> Planned:
         async with self._server(self._access) as server:
             view = await self._look(server, declared, self._adoption)
             return self._planned(view, course(view, declared), allowed)
 
-    async def _apply(self, declared: Declared, allowed: Allowances, note: str) -> Planned:
+    async def _apply(
+        self, declared: Declared, allowed: Allowances, note: str, check: Callable[[Planned], None] | None
+    ) -> Planned:
         async with self._server(self._access) as server:
             view = await self._look(server, declared, self._adoption)
             way = course(view, declared)
             planned = self._planned(view, way, allowed)
+            if check is not None:
+                check(planned)
             if planned.refused:
-                return planned
+                revision = self._take_note(None, planned.desired, blocked(planned), note)
+                return replace(planned, revision=revision)
             carrying = Carrying(server, way.goal, way.holdings)
             failures = await carrying.out(way.steps)
-            self.written = carrying.done
-            after = await self._look(server, declared, Adoption()) if way.steps else view
+            hint = "apply again" if carrying.done else "nothing was changed"
+            after = await self._look(server, declared, Adoption(), hint) if way.steps else view
             failures += _not_as_written(steps(after.holdings, way.goal), failures)
         desired = with_failures(planned.desired, failures)
-        planned = replace(planned, desired=desired)
-        revision = self._take_note(after, desired, {failure.key for failure in failures}, note)
-        return replace(planned, revision=revision)
+        failed = {failure.key for failure in failures}
+        undone = {key: verdict for key, verdict in desired.verdicts.items() if key in failed}
+        revision = self._take_note(after.live.mine, desired, undone, note)
+        published = after.digest if carrying.done else ""
+        return replace(planned, desired=desired, revision=revision, published=published, written=carrying.done)
 
-    async def _look(self, server: Server, declared: Declared, adoption: Adoption) -> View:
+    async def _look(
+        self, server: Server, declared: Declared, adoption: Adoption, hint: str = "nothing was changed"
+    ) -> View:
         try:
             infos = await server.everything()
         except CallFailed as failed:
-            raise ReconcileError(failed.what, "nothing was changed" if not self.written else "apply again") from failed
+            raise ReconcileError(failed.what, hint) from failed
         holdings = sort(infos, self._owner, adoption.claims, adoption.take_over)
         sealer = declared.secrets.sealer or Sealer(os.urandom(KEY_BYTES))
-        return view_of(self._owner, holdings, declared, self._recorded()[0], sealer)
+        return view_of(self._owner, holdings, declared, self._recorded()[0], sealer, digest_of(infos))
 
     def _planned(self, view: View, way: Course, allowed: Allowances) -> Planned:
         refused = refusals(Turn(view.live.tables, as_gated(way.plan)), view.live.mine, allowed)
-        revision = view.live.revision
-        return Planned(Turn(view.live.tables, way.plan), way.desired, refused, revision, made_on=revision)
+        turn, revision = Turn(view.live.tables, way.plan), view.live.revision
+        return Planned(turn, way.desired, refused, revision, view.digest, revision)
 
     def _recorded(self) -> tuple[Recorded, Snapshot | None]:
         if self._store is None:
@@ -121,18 +153,20 @@ class LiveKitTarget:
         mine = live_of(snapshot, self._owner, records).mine
         return Recorded(mine, records, snapshot.revision), snapshot
 
-    def _take_note(self, view: View, desired: Desired, failed: set[Key], note: str) -> int:
-        """Remember what is there now, and from which documents; the revision of that memory."""
+    def _take_note(self, there: Rows | None, desired: Desired, undone: Mapping[Key, Verdict], note: str) -> int:
+        """Remember what is there now (None: as before), and from which documents; the revision of that memory."""
         recorded, snapshot = self._recorded()
         if self._store is None or snapshot is None:
             return 0
-        # A number that left no trace there lives in this memory alone, and ends here.
-        numbers = {id_: row for id_, row in view.live.mine.numbers.items() if id_ in desired.rows.numbers}
-        rows = replace(view.live.mine, numbers=numbers)
+        rows = recorded.rows
+        if there is not None:
+            # A number that left no trace there lives in this memory alone, and ends here.
+            rows = replace(
+                there, numbers={id_: row for id_, row in there.numbers.items() if id_ in desired.rows.numbers}
+            )
         remembered = Remembered(dict(recorded.records), dict(snapshot.declared))
         unwritten = remembered.unwritten(desired)
-        blocked = {key: verdict for key, verdict in desired.verdicts.items() if key in failed}
-        records = remembered.records_to_write(desired, unwritten, blocked)
+        records = remembered.records_to_write(desired, unwritten, undone)
         places = remembered.places_to_write(desired, unwritten, rows)
         delta = diff(recorded.rows, rows).delta
         if not (delta or records or places):

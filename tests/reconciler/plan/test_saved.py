@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from reconciler.plan.changes import diff
 from reconciler.plan.gates import Allowances
-from reconciler.plan.saved import SavedPlanError, check, decode, encode, saved
+from reconciler.plan.saved import Order, SavedPlanError, check, decode, encode, saved
 from schemas.seal import KEY_BYTES
 from schemas.tables.rows import NumberRow, Rows, RuleRow, TrunkRow
 from tests.any_rows import any_row
@@ -24,7 +24,8 @@ def rows(given_rows):
 
 
 def plan_file(plan, key, allowed=Allowances()):  # noqa: B008
-    return saved(plan, revision=3, digest="d", owner="me", source="m", allowed=allowed, key=key)
+    order = Order("me", "m", allowed, adopt=("ST_a=default/carrier",), take_over="them")
+    return saved(plan, order, revision=3, digest="d", key=key)
 
 
 @settings(max_examples=60, deadline=None)

@@ -14,7 +14,8 @@ from reconciler.manifests.reach import Reach
 from reconciler.manifests.vault import Vault
 from reconciler.plan.gates import Allowances
 from reconciler.plan.render import text
-from reconciler.targets.tables import Planned, TablesTarget
+from reconciler.targets.tables import TablesTarget
+from reconciler.targets.target import Planned
 from schemas.problems import Problem
 from schemas.seal import INBOUND_PASSWORD, KEY_BYTES, PIN, Place, Sealer, opens_pin
 from schemas.secret_key import SecretKeyError

@@ -1,0 +1,111 @@
+"""What every target offers, and what it answers: the commands and the watch loop know no other kind.
+
+A target is one owner's hand on one place where desired state goes. It reads what is live into rows, so that references,
+clashes, gates, effects and rendering are the same for all; how it writes, and what it remembers, is its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from reconciler.model.desired import Desired
+from reconciler.model.records import Verdict
+from reconciler.model.sources import Key
+from reconciler.model.standing import Declared
+from reconciler.plan.changes import Plan
+from reconciler.plan.gates import Allowances, Refusal
+from reconciler.plan.turn import Turn
+from schemas.problems import Where
+from schemas.resources.conditions import ConditionType, Reason
+from schemas.tables.digest import EMPTY_DIGEST
+from schemas.tables.rows import Kind
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """What an apply would do at `revision`, or did. `refused` non-empty: it would not, unless that is allowed."""
+
+    turn: Turn
+    desired: Desired
+    refused: tuple[Refusal, ...]
+    revision: int
+    digest: str = EMPTY_DIGEST
+    """Of what was live when it was made: a saved plan counts on that alone."""
+    made_on: int = 0
+    """The revision that it was made on: the same, unless it was published."""
+    published: str = ""
+    """The digest of what was live after; "" = nothing was written."""
+    written: int = 0
+    """How many objects were written, where a target writes one at a time."""
+
+    @property
+    def plan(self) -> Plan:
+        """What would change."""
+        return self.turn.plan
+
+    @property
+    def places(self) -> dict[tuple[Kind, str], Where]:
+        """Where each changed object is declared now."""
+        out = {}
+        for change in self.plan.changes:
+            source = self.desired.sources[change.kind].get(change.id)
+            if source is not None:
+                out[(change.kind, change.id)] = source.place
+        return out
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How messages speak of a target."""
+
+    address: str
+    """Which one it is, in a plan file."""
+    nothing: str
+    """What is said of a plan without changes."""
+    leaves_out: frozenset[str] = frozenset()
+    """Codes of problems that do not concern it."""
+
+
+class Target(Protocol):
+    """One owner's hand on one place. Every method may raise ReconcileError or StoreError."""
+
+    @property
+    def manner(self) -> Manner:
+        """How messages speak of it."""
+        ...
+
+    def plan(self, declared: Declared, allowed: Allowances) -> Planned:
+        """What would change, against what is live now."""
+        ...
+
+    def apply(
+        self,
+        declared: Declared,
+        allowed: Allowances,
+        note: str = "",
+        check: Callable[[Planned], None] | None = None,
+    ) -> Planned:
+        """Plan and carry out. `check` sees each plan before anything is written, and may raise.
+
+        A refused plan changes nothing, but leaves word of what it held back.
+        """
+        ...
+
+    def done(self, planned: Planned) -> str:
+        """The sentence after an apply."""
+        ...
+
+    def facts(self, planned: Planned) -> dict[str, Any]:
+        """What belongs to a report for machines beside the plan."""
+        ...
+
+
+def blocked(planned: Planned) -> dict[Key, Verdict]:
+    """Why nothing of a refused plan is in force, for each object that it would change."""
+    if not planned.refused:
+        return {}
+    why = "; ".join(refusal.what for refusal in planned.refused)
+    verdict = Verdict(ConditionType.PROGRAMMED, Reason.BLOCKED_BY_SAFETY, f"refused as unsafe: {why}")
+    return {(change.kind, change.id): verdict for change in planned.plan.changes}
