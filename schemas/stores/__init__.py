@@ -10,6 +10,7 @@ import os
 from schemas.environment import make_state_folder
 from schemas.stores.door import (
     LIVE_WITHIN_S,
+    Aim,
     BridgeAck,
     Declared,
     Head,
@@ -19,13 +20,17 @@ from schemas.stores.door import (
     OwnerClash,
     Reader,
     Snapshot,
+    Step,
     Store,
     StoreError,
 )
 from schemas.stores.sqlite import SqliteStore
+from schemas.stores.sqlite_past import REVISIONS_KEPT
 
 __all__ = [
     "LIVE_WITHIN_S",
+    "REVISIONS_KEPT",
+    "Aim",
     "BridgeAck",
     "Declared",
     "Head",
@@ -36,6 +41,7 @@ __all__ = [
     "Reader",
     "Snapshot",
     "SqliteStore",
+    "Step",
     "Store",
     "StoreError",
     "default_url",
@@ -46,8 +52,10 @@ _SQLITE = "sqlite:///"
 _FORMS = "write sqlite:///tables.db (relative) or sqlite:////var/lib/dialplane/tables.db (absolute)"
 
 
-def open_tables(url: str) -> Store:
+def open_tables(url: str, revisions_kept: int = REVISIONS_KEPT) -> Store:
     """The store that `url` names, made if it is a fresh file. Raises StoreError. The caller closes it.
+
+    A publish keeps what so many revisions have changed, and lets go of older ones.
 
     Only the scheme of a URL is ever repeated in a message: a URL may carry a password.
     """
@@ -61,7 +69,7 @@ def open_tables(url: str) -> Store:
     path = url.removeprefix(_SQLITE)
     if path in {url, "", "/"} or path.startswith(":memory:"):
         raise StoreError("sqlite://…", "this names no file", _FORMS)
-    return SqliteStore(path)
+    return SqliteStore(path, revisions_kept)
 
 
 def default_url(state: str) -> str:

@@ -19,7 +19,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol, Self
 
-from schemas.tables.rows import Delta, Kind, Rows
+from schemas.tables.rows import Delta, Kind, Row, Rows
 
 LIVE_WITHIN_S = 10.0
 """A bridge whose last heartbeat is older than this is not waited for."""
@@ -73,7 +73,10 @@ class BridgeAck:
 
 @dataclass(frozen=True, slots=True)
 class HistoryEntry:
-    """One publish: who, when, how many rows it put and deleted, and what the tables then held."""
+    """One publish: who, when, how many rows it put and deleted, and what the tables then held.
+
+    `is_kept`: `steps_back` still knows what it changed.
+    """
 
     revision: int
     at: float
@@ -85,6 +88,35 @@ class HistoryEntry:
     rules: int
     numbers: int
     digest: str
+    is_kept: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one revision changed: rows, and its owner's last good documents, as they were before it.
+
+    A row that is None was not there. Of documents only those are told that were there.
+    """
+
+    revision: int
+    owner: str
+    rows: Mapping[Key, Row | None]
+    goods: Mapping[str, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Aim:
+    """What an owner aims at, beside its rows.
+
+    `documents` tells its documents apart from others, as they were seen last ("" = never). `pinned_to` is the revision
+    that a rollback brought its rows back to, for as long as these documents do not change; 0 = none. `pinned_by` is
+    the revision that the rollback made, `pinned_at` when.
+    """
+
+    documents: str = ""
+    pinned_to: int = 0
+    pinned_by: int = 0
+    pinned_at: float = 0.0
 
 
 class StoreError(Exception):
@@ -98,7 +130,10 @@ class StoreError(Exception):
 
 
 class Outdated(Exception):  # noqa: N818 - an answer ("plan again from there"), not a fault
-    """The tables are no longer what the plan was made against; carries what they are now. Load and plan again."""
+    """The tables, or the owner's aim, are no longer what the plan was made against; carries what the tables are now.
+
+    Load and plan again.
+    """
 
     def __init__(self, current: Head) -> None:
         super().__init__(f"the tables changed meanwhile: they are at revision {current.revision}")
@@ -175,12 +210,15 @@ class Store(Reader, Protocol):
         declared: Mapping[Key, Declared] | None = None,
         goods: Mapping[str, bytes | None] | None = None,
         note: str = "",
+        aim: Aim | None = None,
+        aim_was: Aim | None = None,
     ) -> int:
         """Change the tables in one step, if their digest still is `expect`; the revision they are then at.
 
         `declared` may name rows that do not change otherwise, `goods` replaces or (None) removes the owner's last
-        good documents. Only rows make a revision: when no row changes, the current one is returned. Raises Outdated,
-        OwnerClash, StoreError; after any of them nothing has changed.
+        good documents, `aim` replaces its aim; `aim_was` is the aim that the plan was made under. Only rows make a
+        revision: when no row changes, the current one is returned. Raises Outdated, OwnerClash, StoreError; after any
+        of them nothing has changed.
         """
         ...
 
@@ -192,6 +230,14 @@ class Store(Reader, Protocol):
         """The bridges with a heartbeat within that time, by name."""
         ...
 
+    def aim(self, owner: str) -> Aim:
+        """What the owner aims at, as it was published."""
+        ...
+
     def history(self, limit: int = 20) -> list[HistoryEntry]:
         """The newest publishes, newest first."""
+        ...
+
+    def steps_back(self, to: int) -> list[Step] | None:
+        """What each revision after `to` changed, newest first; None = that is not kept (any more), or never was."""
         ...

@@ -16,17 +16,20 @@ from typing import Self, cast
 
 from schemas.stores.door import (
     LIVE_WITHIN_S,
+    Aim,
     BridgeAck,
     Declared,
     Head,
     HistoryEntry,
     Key,
     Snapshot,
+    Step,
 )
 from schemas.stores.folder_news import FolderNews
 from schemas.stores.sqlite_errors import BUSY_TIMEOUT_S, told_apart
-from schemas.stores.sqlite_publish import head, publication, publish, transaction
-from schemas.stores.sqlite_schema import open_file
+from schemas.stores.sqlite_past import REVISIONS_KEPT, aim_of, kept_from, steps_back
+from schemas.stores.sqlite_publish import head, publication, publish
+from schemas.stores.sqlite_schema import open_file, transaction
 from schemas.tables.codec import decode_row
 from schemas.tables.rows import Delta, Kind, Row, Rows
 
@@ -34,10 +37,14 @@ _KINDS = {kind.value: kind for kind in Kind}
 
 
 class SqliteStore:
-    """The tables in the file at `path`, which is made if it is missing (its folder is not). Raises StoreError."""
+    """The tables in the file at `path`, which is made if it is missing (its folder is not). Raises StoreError.
 
-    def __init__(self, path: str) -> None:
+    Its publishes keep what the last `revisions_kept` revisions have changed.
+    """
+
+    def __init__(self, path: str, revisions_kept: int = REVISIONS_KEPT) -> None:
         self.path = os.path.abspath(path)
+        self._revisions_kept = revisions_kept
         self._openings = 0
         self._news: FolderNews | None = None
         self._open()
@@ -137,6 +144,8 @@ class SqliteStore:
         declared: Mapping[Key, Declared] | None = None,
         goods: Mapping[str, bytes | None] | None = None,
         note: str = "",
+        aim: Aim | None = None,
+        aim_was: Aim | None = None,
     ) -> int:
         """Change the tables in one step, if their digest still is `expect`; the revision they are then at.
 
@@ -144,8 +153,8 @@ class SqliteStore:
         """
         self._follow(anew=True)
         with told_apart(self.path):
-            what = publication(expect, delta, owner, now, declared, goods, note)
-            return publish(self._db, what)
+            beside = declared, goods, note, aim, aim_was, self._revisions_kept
+            return publish(self._db, publication(expect, delta, owner, now, *beside))
 
     def goods(self, owner: str) -> dict[str, bytes]:
         """The owner's last good documents, as they were published."""
@@ -164,8 +173,21 @@ class SqliteStore:
             "SELECT revision, at, owner, note, put, deleted, trunks, rules, numbers, digest "
             "FROM history ORDER BY revision DESC LIMIT ?"
         )
+        with told_apart(self.path), transaction(self._db, "BEGIN"):
+            oldest = kept_from(self._db)
+            found = self._db.execute(newest, (limit,)).fetchall()
+        return [HistoryEntry(*entry, oldest is not None and entry[0] >= oldest) for entry in found]
+
+    def steps_back(self, to: int) -> list[Step] | None:
+        """What each revision after `to` changed, newest first; None = that is not kept (any more), or never was."""
+        with told_apart(self.path), transaction(self._db, "BEGIN"):
+            return steps_back(self._db, to)
+
+    def aim(self, owner: str) -> Aim:
+        """What the owner aims at, as it was published."""
+        self._follow()
         with told_apart(self.path):
-            return [HistoryEntry(*found) for found in self._db.execute(newest, (limit,))]
+            return aim_of(self._db, owner)
 
     # Inside.
 

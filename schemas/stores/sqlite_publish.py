@@ -7,11 +7,12 @@ change or none of it, whatever kills the process and wherever; work in proportio
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from schemas.stores.door import Declared, Head, Key, Outdated, OwnerClash
+from schemas.stores.door import Aim, Declared, Head, Key, Outdated, OwnerClash
+from schemas.stores.sqlite_past import aim_of, keep_past, write_aim
+from schemas.stores.sqlite_schema import transaction
 from schemas.tables.codec import encode_row
 from schemas.tables.digest import EMPTY_DIGEST, Edit, update
 from schemas.tables.rows import Delta, Kind, Row, kind_of
@@ -42,6 +43,9 @@ class Publication:
     declared: Mapping[Key, Declared]
     goods: Mapping[str, bytes | None]
     note: str
+    aim: Aim | None
+    aim_was: Aim | None
+    revisions_kept: int
 
 
 def publication(
@@ -52,24 +56,15 @@ def publication(
     declared: Mapping[Key, Declared] | None,
     goods: Mapping[str, bytes | None] | None,
     note: str,
+    aim: Aim | None,
+    aim_was: Aim | None,
+    revisions_kept: int,
 ) -> Publication:
     """Encode everything before the lock is taken."""
     puts = tuple(((kind_of(row), row.id), row, encode_row(row)) for row in delta.put)
     assert len({key for key, _, _ in puts} | set(delta.delete)) == len(puts) + len(delta.delete), "a row named twice"
-    return Publication(expect, puts, delta.delete, owner, now, declared or {}, goods or {}, note)
-
-
-@contextmanager
-def transaction(db: sqlite3.Connection, begin: str) -> Iterator[None]:
-    """All that happens inside is committed together, or rolled back with the exception."""
-    db.execute(begin)
-    try:
-        yield
-        db.execute("COMMIT")
-    except BaseException:
-        if db.in_transaction:
-            db.execute("ROLLBACK")
-        raise
+    beside = declared or {}, goods or {}, note, aim, aim_was, revisions_kept
+    return Publication(expect, puts, delta.delete, owner, now, *beside)
 
 
 def head(db: sqlite3.Connection) -> Head:
@@ -82,7 +77,7 @@ def publish(db: sqlite3.Connection, what: Publication) -> int:
     """The revision after the change. Raises Outdated and OwnerClash with nothing changed."""
     with transaction(db, "BEGIN IMMEDIATE"):
         current = head(db)
-        if current.digest != what.expect:
+        if current.digest != what.expect or what.aim_was not in (None, aim_of(db, what.owner)):
             raise Outdated(current)
         edits = _edits(db, what)
         revision = current.revision + 1 if edits else current.revision
@@ -92,8 +87,11 @@ def publish(db: sqlite3.Connection, what: Publication) -> int:
             digest = update(_Nodes(db), edits)
             _write_history(db, what, edits, Head(revision, digest))
             _keep_deltas(db, edits, revision)
+            keep_past(db, edits, what.owner, what.goods, revision, what.revisions_kept)
         _write_places(db, what)
         _write_goods(db, what)
+        if what.aim is not None:
+            write_aim(db, what.owner, what.aim)
         db.execute("DELETE FROM bridges WHERE seen < ?", (what.now - BRIDGE_FORGOTTEN_S,))
     return revision
 

@@ -114,7 +114,7 @@ def test_a_newer_file_asks_for_a_newer_program(path):
     SqliteStore(path).close()
     with raw(path) as db:
         db.execute(f"PRAGMA user_version = {sqlite_schema.FILE_VERSION + 1}")
-    assert "newer dialplane wrote this file (version 2, this one knows 1); upgrade" in refusal(path)
+    assert "newer dialplane wrote this file (version 3, this one knows 2); upgrade" in refusal(path)
 
 
 def test_a_file_of_no_known_version_and_one_without_our_tables_are_refused(path):
