@@ -176,7 +176,7 @@ class SqliteStore:
         with told_apart(self.path), transaction(self._db, "BEGIN"):
             oldest = kept_from(self._db)
             found = self._db.execute(newest, (limit,)).fetchall()
-        return [HistoryEntry(*entry, oldest is not None and entry[0] >= oldest) for entry in found]
+        return [HistoryEntry(*(*entry, oldest is not None and entry[0] >= oldest)) for entry in found]
 
     def steps_back(self, to: int) -> list[Step] | None:
         """What each revision after `to` changed, newest first; None = that is not kept (any more), or never was."""
