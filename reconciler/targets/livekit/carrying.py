@@ -2,19 +2,22 @@
 
 Each object is read again before it is written, so that an edit by hand since the plan is seen and not written over.
 After a create that nobody knows the end of, the server is asked for the mark before anything is created again. What
-LiveKit refuses because another object still stands in the way is tried once more when that may have gone.
+LiveKit refuses because another object stands in the way is tried once more, one after the other in the order in which
+they can pass on what they claim (`passing`).
 """
 
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from livekit.protocol import sip
 
 from reconciler.model.sources import Key
 from reconciler.targets.livekit.holdings import Holdings, Info, Part, id_of, marker_of
+from reconciler.targets.livekit.passing import Act, Claimed, Wish, claimed_by, in_turn, nobodys_number, parked
 from reconciler.targets.livekit.server import TRIES_MAX, CallFailed, Server, Unsure
 from reconciler.targets.livekit.steps import Step, Verb, Wanted, released
 from schemas.livekit_words import read_room_choice
@@ -52,26 +55,73 @@ class Carrying:
     trunk_ids: dict[str, str] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
     in_a_row: int = 0
+    parked: dict[int, Info] = field(default_factory=dict)
+    """By the id of its step, what was written of an object that makes way for others."""
 
     async def out(self, steps: Sequence[Step]) -> list[Failure]:
         """Carry all steps out; what was not done. Raises ReconcileError when the key is not taken."""
         self.trunk_ids = self.holdings.inbound_ids()
         await self._round(steps)
         refused = [failure.step for failure in self.failures if failure.reason is Reason.REJECTED]
-        if refused and self.done:
+        if refused and (self.done or any(act is Act.PARK for act, _ in in_turn(self._wishes(refused)))):
             waiting = [failure.step for failure in self.failures if failure.reason is Reason.PENDING]
             again = {id(step) for step in (*refused, *waiting)}
             self.failures = [failure for failure in self.failures if id(failure.step) not in again]
-            await self._round([step for step in steps if id(step) in again])
+            await self._round([step for step in steps if id(step) in again], contested=True)
         return self.failures
 
-    async def _round(self, steps: Sequence[Step]) -> None:
+    async def _round(self, steps: Sequence[Step], *, contested: bool = False) -> None:
+        put = self._in_turn if contested else self._all
         trunks = [step for step in steps if step.part is not Part.RULE]
         rules = [step for step in steps if step.part is Part.RULE]
-        await self._all([step for step in trunks if step.verb in _PUTS])
-        await self._all([step for step in rules if step.verb in _PUTS])
+        await put([step for step in trunks if step.verb in _PUTS])
+        await put([step for step in rules if step.verb in _PUTS])
         await self._all([step for step in rules if step.verb not in _PUTS])
         await self._all([step for step in trunks if step.verb not in _PUTS])
+
+    async def _in_turn(self, steps: Sequence[Step]) -> None:
+        """Steps whose objects claim what others of them hold, one by one and without a pause in between."""
+        wishes = self._wishes(steps)
+        for act, index in in_turn(wishes):
+            step = steps[index]
+            if act is Act.WRITE:
+                await self._one(step)
+                continue
+            others = frozenset[tuple[str, ...]]().union(*(wish.wants for wish in wishes if wish is not wishes[index]))
+            await self._park(step, others)
+        for failure in [failure for failure in self.failures if id(failure.step) in self.parked]:
+            await self._take_back(failure)
+
+    def _wishes(self, steps: Sequence[Step]) -> list[Wish]:
+        wishes = []
+        for step in steps:
+            held = step.held.info if step.held is not None else None
+            wanted = self.goal.info(step.part, step.name, held, self.trunk_ids) if step.verb in _PUTS else None
+            wishes.append(Wish(claimed_by(held), claimed_by(wanted)))
+        return wishes
+
+    async def _park(self, step: Step, others_want: Claimed) -> None:
+        """Let an object go of what others want. Where that fails they are refused, and say so."""
+        held = step.held
+        assert held is not None, "who holds something is there"
+        try:
+            if await self.server.read(step.part, held.id) != held.info:
+                return
+            way = parked(held.info, others_want, nobodys_number(secrets.randbits(64)))
+            self.parked[id(step)] = await self.server.replace(held.id, way)
+        except CallFailed:
+            return
+
+    async def _take_back(self, failure: Failure) -> None:
+        """Give an object that made way in vain what it had, unless others have that now."""
+        held, step = failure.step.held, failure.step
+        assert held is not None
+        try:
+            if await self.server.read(step.part, held.id) == self.parked[id(step)]:
+                await self.server.replace(held.id, held.info)
+        except CallFailed:
+            what = f"{failure.what}; until the next apply it takes no calls to numbers that it gave up"
+            self.failures[self.failures.index(failure)] = replace(failure, what=what)
 
     async def _all(self, steps: Sequence[Step]) -> None:
         """Steps that do not need each other, some at a time."""
@@ -133,7 +183,7 @@ class Carrying:
         now = await self.server.read(step.part, held.id)
         if now is None:
             return "" if step.verb not in _PUTS else f"{held.id} was deleted since it was planned"
-        if now != held.info:
+        if now != self.parked.get(id(step), held.info):
             return f"{held.id} was changed since it was planned"
         if step.verb is Verb.DELETE:
             await self.server.delete(step.part, held.id)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from reconciler.targets.livekit.hints import Hints
 from reconciler.targets.livekit.holdings import Holdings, Part
-from schemas.ids import normalise_number
+from reconciler.targets.livekit.passing import real_numbers
 from schemas.tables.rows import Direction, NumberRow, Rows, RuleRow
 
 LIVE_SINCE = 1
@@ -55,8 +55,7 @@ def held_lists(holdings: Holdings) -> Lists:
     lists = Lists()
     for (part, name), held in holdings.mine.items():
         home = {Part.INBOUND: lists.called, Part.OUTBOUND: lists.calling, Part.RULE: lists.of_rule}[part]
-        info = held.info
-        home[name] = [normalise_number(number) for number in info.numbers]
+        home[name] = real_numbers(held.info.numbers)
     return lists
 
 
@@ -69,10 +68,10 @@ def pointing_at(rows: Iterable[NumberRow]) -> dict[str, set[str]]:
     return found
 
 
-def own_numbers(listed: Iterable[str], hint: RuleRow | None, pointing: Collection[str]) -> tuple[str, ...]:
+def own_numbers(listed: Collection[str], hint: RuleRow | None, pointing: Collection[str]) -> tuple[str, ...]:
     """The numbers of a rule that are its own `match.to`: not those that only PhoneNumbers have put there."""
     own = hint.to if hint is not None else ()
-    found = [number for number in map(normalise_number, listed) if number in own or number not in pointing]
+    found = [number for number in real_numbers(listed) if number in own or number not in pointing]
     return own if sorted(own) == sorted(found) else tuple(found)
 
 

@@ -22,6 +22,7 @@ from reconciler.plan.changes import Action, Change, FieldChange, Plan, diff
 from reconciler.targets.livekit.hints import Hints, hints_of
 from reconciler.targets.livekit.holdings import Held, Holdings
 from reconciler.targets.livekit.numbers import lists_of
+from reconciler.targets.livekit.passing import is_nobodys
 from reconciler.targets.livekit.reading import Reader
 from reconciler.targets.livekit.steps import Step, Wanted, steps, wanted
 from reconciler.targets.livekit.unsupported import Limits, without_numbers
@@ -213,6 +214,8 @@ def _beside(held: Held, owner: str, retained: bool) -> Iterator[FieldChange]:
     if held.marker.retained != retained:
         words = ("Delete", "Retain")
         yield FieldChange("deletionPolicy", words[held.marker.retained], words[retained])
+    if any(map(is_nobodys, held.info.numbers)):
+        yield FieldChange("numbers", "given up by an apply that was cut off", "as declared")
 
 
 def _with_objects(change: Change, view: View) -> Change:

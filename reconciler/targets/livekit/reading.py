@@ -19,6 +19,7 @@ from reconciler.targets.livekit.hints import Hints
 from reconciler.targets.livekit.holdings import Held, Holdings, Info, Part, names_by_id
 from reconciler.targets.livekit.marker import METADATA_GAP, parted
 from reconciler.targets.livekit.numbers import LIVE_SINCE, number_rows, own_numbers, pointing_at
+from reconciler.targets.livekit.passing import real_numbers
 from schemas.ids import normalise_number
 from schemas.livekit_words import TRANSPORT_WORD, read_headers, read_media, read_room, read_room_choice
 from schemas.seal import INBOUND_PASSWORD, OUTBOUND_PASSWORD, PIN, Place, Sealer
@@ -74,7 +75,7 @@ class Reader:
         return Inbound(
             networks=tuple(network_form(address) for address in info.allowed_addresses),
             allowed_numbers=tuple(normalise_number(number) for number in info.allowed_numbers),
-            called_declared_only=bool(info.numbers),
+            called_declared_only=bool(real_numbers(info.numbers)),
             auth=self._auth(info, info.auth_realm, place, half.auth if half else None, before.auth if before else None),
             headers=read_headers(info),
             ringing_timeout_ms=_milliseconds(info.ringing_timeout, _RINGING_MS),
