@@ -35,6 +35,7 @@ COMMANDS = {
     "explain": "Say where a call would go, and why.",
     "test": "Run the RoutingTest documents.",
     "status": "Show every object, its conditions and the bridges.",
+    "comment": "Keep a plan as the one comment on a pull request.",
     "schema": "Print the JSON Schema of the manifests.",
 }
 """The commands in the order of their use, with what `--help` says of each."""

@@ -59,8 +59,11 @@ class Look:
 
 
 def is_manifest(name: str) -> bool:
-    """Whether an entry of a folder is a manifest by its name."""
-    return name.endswith(_SUFFIXES) and name[0] != "." and name not in _KUSTOMIZATION
+    """Whether an entry of a folder is a manifest by its name.
+
+    One that is not printable is none: messages repeat it, and must begin no command for a terminal or for GitHub.
+    """
+    return name.endswith(_SUFFIXES) and name[0] != "." and name not in _KUSTOMIZATION and name.isprintable()
 
 
 def is_kustomization(name: str) -> bool:
@@ -172,6 +175,10 @@ def _entry(entry: os.DirEntry[str], prefix: str, root: str, found: Found) -> str
     try:
         is_folder = not name.endswith(_SUFFIXES)
         if is_folder and not entry.is_dir():
+            return None
+        if not name.isprintable():
+            shown = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in path)
+            found.complain(shown, "has an unprintable character in its name, and is not read", "rename it", "odd-name")
             return None
         if entry.is_symlink() and (problem := leaves(root, path)) is not None:
             found.problems.append(problem)

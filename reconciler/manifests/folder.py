@@ -182,7 +182,8 @@ class Folder:
     def _pass_over(self, paths: Collection[str]) -> set[str]:
         changed: set[str] = set()
         for path in paths:
-            if path == self.source or is_manifest(path.rpartition("/")[2]):
+            below = path.removeprefix(self.source)
+            if not below or (is_manifest(path.rpartition("/")[2]) and below.isprintable()):
                 outside = leaves(self.source, path) if path != self.source else None
                 changed |= self._take(path, None, outside or read_bytes_of(path))
         self._sort()

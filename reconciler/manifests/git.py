@@ -64,7 +64,7 @@ def read_commit(reference: str, source: str) -> Contents:
 def _is_read(below: str) -> bool:
     """As in a folder: dot entries never."""
     *folders, file = below.split("/")
-    return is_manifest(file) and not any(folder.startswith(".") for folder in folders)
+    return is_manifest(file) and all(folder[:1] != "." and folder.isprintable() for folder in folders)
 
 
 def _problem(name: str, mode: str, length: int) -> Problem | None:

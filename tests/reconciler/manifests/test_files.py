@@ -135,3 +135,15 @@ def test_a_file_is_never_read_beyond_the_bound(tmp_path, monkeypatch):
 def test_a_file_that_is_gone_is_none_and_one_that_cannot_be_opened_a_problem(tmp_path):
     assert read_bytes_of(f"{tmp_path}/gone.yaml") is None
     assert read_bytes_of(str(tmp_path)).code == "unreadable"
+
+
+@pytest.mark.parametrize("name", ["a\n::error::b.yaml", "a\x1b[2J.yml", "d\nr/b.yaml", os.fsdecode(b"a\xff.yaml")])
+def test_a_name_that_would_begin_a_command_of_its_own_is_not_read_and_said_printably(tmp_path, name):
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_text("x")
+    (tmp_path / "Icon\r").write_text("x")
+    assert found(tmp_path) == []
+    [problem] = find_files(str(tmp_path)).problems
+    assert problem.code == "odd-name"
+    assert str(problem).isprintable()
+    assert Folder(str(tmp_path)).refresh([str(tmp_path / name)]).files == {}
