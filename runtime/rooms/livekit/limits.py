@@ -20,6 +20,13 @@ MESSAGE_BYTES_MAX = 2 << 20
 DESCRIPTION_BYTES_MAX = 256 << 10
 """The SDP of an answer."""
 
+SECTIONS_MAX = 128
+"""Media sections of the server's offer. One beyond is not answered, and the path counts as failed."""
+
+OFFERS_PER_S = 10.0
+OFFERS_BURST = 30.0
+"""Offers of one server to one call; LiveKit gathers changes for 150 ms before it offers. Beyond it the path failed."""
+
 CANDIDATES_MAX = 64
 """ICE candidates of the server that are tried."""
 

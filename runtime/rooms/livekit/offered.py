@@ -16,6 +16,7 @@ from runtime.rooms.livekit.description import (
     ICE_LITE,
     MAPS,
     PAYLOAD_TYPES,
+    DescriptionError,
     Ourselves,
     RoomCodec,
     Theirs,
@@ -25,6 +26,7 @@ from runtime.rooms.livekit.description import (
     write_head,
     write_transport,
 )
+from runtime.rooms.livekit.limits import SECTIONS_MAX
 
 _MID: Final = re.compile(r"[!-~]{1,32}")
 _PROTOCOL: Final = re.compile(r"[A-Z]+(/[A-Z]+){0,3}")
@@ -32,8 +34,10 @@ _ENCODINGS: Final[dict[RoomCodec, str]] = {"pcmu": "pcmu/8000", "pcma": "pcma/80
 
 
 def read_offer(sdp: str) -> Theirs:
-    """What an offer says of the server's side. DescriptionError when it lacks what a connection needs."""
+    """What an offer says of the server. DescriptionError when it lacks what a connection needs, or is too long."""
     lines = lines_of(sdp)
+    if sum(line.startswith("m=") for line in lines) > SECTIONS_MAX:
+        raise DescriptionError(f"the server's offer has more than {SECTIONS_MAX} sections")
     # The offerer decides about addresses, unless it is lite and we are not; the answerer begins the handshake.
     return read_theirs(lines, we_are_client=True, we_control=ICE_LITE in lines, codec=None)
 

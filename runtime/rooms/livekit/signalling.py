@@ -24,9 +24,10 @@ from typing import Final
 from google.protobuf.message import DecodeError
 from livekit.protocol import models, rtc
 
+from runtime.gate.bucket import TokenBucket
 from runtime.rooms.livekit import messages
 from runtime.rooms.livekit.description import DescriptionError, Ourselves
-from runtime.rooms.livekit.limits import FAREWELL_S
+from runtime.rooms.livekit.limits import FAREWELL_S, OFFERS_BURST, OFFERS_PER_S
 from runtime.rooms.livekit.modes import Mode
 from runtime.rooms.livekit.news import (
     AddCandidate,
@@ -106,6 +107,7 @@ class Signalling:
 
     def start(self, now: float) -> None:
         """Join."""
+        self._offers = TokenBucket(OFFERS_PER_S, OFFERS_BURST, now)
         self._attempts.join_from(now)
         self._dial(now)
 
@@ -260,6 +262,9 @@ class Signalling:
             self._lose(messages.REFUSED, "the LiveKit server takes neither G.711 nor Opus")
 
     def _on_offer(self, offer: rtc.SessionDescription, now: float) -> None:
+        if not self._offers.take(now):
+            self.media_failed("the server offers its media path too often", now)
+            return
         try:
             self._commands.extend(self._paths.offered(offer))
         except DescriptionError as fault:

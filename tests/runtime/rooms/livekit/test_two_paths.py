@@ -7,6 +7,7 @@ from livekit.protocol import models, rtc
 
 from runtime.calls.reasons import EndReason
 from runtime.rooms.livekit import news
+from runtime.rooms.livekit.limits import FAREWELL_S, OFFERS_BURST, SECTIONS_MAX
 from runtime.rooms.livekit.modes import REMEMBERED_S, KnownMode, Mode
 from runtime.rooms.livekit.news import Target
 from runtime.rooms.livekit.signalling import State
@@ -230,3 +231,22 @@ def test_an_offer_whose_answer_was_lost_with_the_signalling_is_made_anew() -> No
     offers = script.asked("offer")
     assert [offer.id for offer in offers] == [2, 3]
     assert offers[1].sdp.count("a=recvonly") == offers[0].sdp.count("a=recvonly") == 2
+
+
+def test_a_server_that_offers_without_end_is_left_and_its_offers_are_not_read() -> None:
+    script = two()
+    script.join(agent())
+    script.media(Target.SUBSCRIBER, Target.PUBLISHER)
+    for number in range(200):
+        script.offer(ufrag=f"server{number}", number=number + 2)
+    assert len(script.asked("answer")) <= OFFERS_BURST
+    dials = len(script.of(news.Dial))
+    script.step(FAREWELL_S + 0.1)
+    assert len(script.of(news.Dial)) == dials + 1
+
+
+def test_an_offer_of_too_many_sections_is_not_answered() -> None:
+    script = two()
+    section = OFFER[OFFER.index("m=") :]
+    script.offer(sdp=OFFER + section * SECTIONS_MAX)
+    assert not script.asked("answer")
