@@ -36,6 +36,8 @@ COMMANDS = {
     "test": "Run the RoutingTest documents.",
     "status": "Show every object, its conditions and the bridges.",
     "comment": "Keep a plan as the one comment on a pull request.",
+    "history": "Show the revisions of the live tables, and what one changed.",
+    "rollback": "Bring the live tables back to an earlier revision.",
     "schema": "Print the JSON Schema of the manifests.",
 }
 """The commands in the order of their use, with what `--help` says of each."""

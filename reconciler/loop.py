@@ -25,6 +25,7 @@ from reconciler.model.secrets import Secrets
 from reconciler.model.sources import Key, object_name
 from reconciler.model.standing import Declared
 from reconciler.plan.gates import Allowances
+from reconciler.plan.pinned import nothing_while_pinned
 from reconciler.plan.render import brief
 from reconciler.targets.tables import TablesTarget
 from reconciler.targets.target import Planned
@@ -77,6 +78,7 @@ class Loop:
         self._held: frozenset[Key] = frozenset()
         self._told_trouble = ""
         self._told_refusal = ""
+        self._told_pin = ""
         self._due = True
         self._greeted = False
 
@@ -143,6 +145,7 @@ class Loop:
             self._tell_refusal(planned)
             return
         self._told_refusal = ""
+        self._tell_pin(planned)
         if planned.plan:
             self._account(planned, self._note)
         changes = planned.plan.changes
@@ -151,6 +154,15 @@ class Loop:
         if len(changes) > LINES_PER_PASS_MAX:
             more = len(changes) - LINES_PER_PASS_MAX
             self._say(f"revision {planned.revision}: {more:,} more changes, published in {took_ms:.0f} ms")
+
+    def _tell_pin(self, planned: Planned) -> None:
+        """That a rollback holds the tables, and what waits for its end; or that the manifests have ended it."""
+        if planned.ends_pin:
+            self._say(f"the manifests have changed: no longer pinned to revision {planned.ends_pin}")
+        told = nothing_while_pinned(planned.pin, planned.waiting, applied=True) if planned.pin is not None else ""
+        if told and told != self._told_pin:
+            self._say(told)
+        self._told_pin = told
 
     def _tell_refusal(self, planned: Planned) -> None:
         flags = " ".join(dict.fromkeys(refusal.flags for refusal in planned.refused))

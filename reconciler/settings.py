@@ -15,13 +15,14 @@ from reconciler.errors import ReconcileError
 
 PREFIX = "DIALPLANE_"
 OWNER_CHARS_MAX = 63
+REVISIONS_KEPT_MAX = 5_000
 
 _OWNER = re.compile(r"[a-z0-9]([-a-z0-9._]*[a-z0-9])?")
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Settings of one command. Each field is the option `--name`, and the variable `DIALPLANE_NAME`."""
+    """Settings of one command. Each field is the option `--its-name`, and the variable `DIALPLANE_ITS_NAME`."""
 
     state: str = ".dialplane"
     """Folder of what must outlive a restart."""
@@ -33,6 +34,9 @@ class Settings:
     """Folder of `<name>/<key>` files that stands in for a cluster's secrets; "" = none."""
     secret_files: str = ""
     """Folders beside the manifests' own whose files manifests may name, as PATH lists folders; "" = none."""
+
+    revisions_kept: int | None = None
+    """How many revisions are kept, to be shown and gone back to; None = as many as the store keeps by itself."""
 
     @property
     def tables_url(self) -> str:
@@ -78,10 +82,18 @@ def settings_from(options: Mapping[str, str | None], environ: Mapping[str, str])
             value = environ.get(variable)
         if value is not None:
             given[name] = value
-    settings = Settings(**given)
+    kept = given.pop("revisions_kept", None)
+    settings = Settings(**given, revisions_kept=None if kept is None else _revisions(kept))
     if not settings.state:
         raise ReconcileError("the state folder has no name", "give --state DIR, or leave it out")
     if len(settings.owner) > OWNER_CHARS_MAX or not _OWNER.fullmatch(settings.owner):
         hint = f"use at most {OWNER_CHARS_MAX} lower-case letters, digits, dots, dashes"
         raise ReconcileError(f"{settings.owner[:OWNER_CHARS_MAX]!r} is no owner's name", hint)
     return settings
+
+
+def _revisions(text: str) -> int:
+    count = int(text) if text.isascii() and text.isdigit() and len(text) <= len(str(REVISIONS_KEPT_MAX)) else -1
+    if not 0 <= count <= REVISIONS_KEPT_MAX:
+        raise ReconcileError(f"{text[:20]!r} is no count of revisions", f"keep 0 to {REVISIONS_KEPT_MAX} of them")
+    return count

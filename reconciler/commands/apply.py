@@ -12,6 +12,7 @@ from reconciler.commands.common import (
     allow_options,
     has_errors,
     key_of,
+    nothing_said,
     patience,
     problems_json,
     problems_of,
@@ -29,7 +30,8 @@ from reconciler.loop import declared_by
 from reconciler.manifests.folder import Reading
 from reconciler.plan.effects import effects_of
 from reconciler.plan.gates import Allowances
-from reconciler.plan.render import as_json, nothing_changes, text
+from reconciler.plan.pinned import waiting_lines
+from reconciler.plan.render import as_json, text
 from reconciler.plan.saved import TABLES, SavedPlan, SavedPlanError, check
 from reconciler.settings import Settings
 from reconciler.targets.target import Planned, Target
@@ -107,8 +109,9 @@ def _show(planned: Planned, problems: list[Problem], reading: Reading, form: str
         show_json({**report, **done, "problems": problems_json(problems)})
         return
     show_problems(problems, reading)
-    nothing = nothing_changes(planned.desired, applied=True, nothing=target.manner.nothing)
+    nothing = nothing_said(planned, applied=True, nothing=target.manner.nothing)
     show_lines(text(planned.plan, planned.refused, planned.places, nothing=nothing, effects=effects))
+    show_lines(waiting_lines(planned.waiting, planned.places))
     click.echo(target.done(planned))
 
 

@@ -23,9 +23,10 @@ from reconciler.manifests.folder import Reading, in_order, read_documents
 from reconciler.manifests.reach import Reach, folders_of
 from reconciler.manifests.vault import Vault
 from reconciler.plan.gates import Allowances
+from reconciler.plan.pinned import nothing_while_pinned
 from reconciler.plan.problems import as_json as problem_json
 from reconciler.plan.problems import render_problems
-from reconciler.plan.render import Line
+from reconciler.plan.render import Line, nothing_changes
 from reconciler.settings import Settings
 from reconciler.targets.target import Planned, Target
 from schemas.environment import ENV_FILE, variables
@@ -126,7 +127,7 @@ def reach_of(settings: Settings, sources: Sequence[str]) -> Reach:
 def opened(settings: Settings) -> Iterator[Store]:
     """The live tables, made if they are missing."""
     with store_errors():
-        store = open_tables(settings.tables or default_url(settings.state))
+        store = open_tables(settings.tables or default_url(settings.state), settings.revisions_kept)
         try:
             yield store
         finally:
@@ -142,6 +143,16 @@ def opened_if_there(settings: Settings) -> Iterator[Store | None]:
             yield None
         return
     with opened(settings) as store:
+        yield store
+
+
+@contextmanager
+def opened_there(settings: Settings) -> Iterator[Store]:
+    """The live tables, which must be there. Raises ReconcileError."""
+    with opened_if_there(settings) as store:
+        if store is None:
+            hint = "run `reconcile apply DIR` first, or name the right place with --state or --tables"
+            raise ReconcileError(f"there are no tables at {settings.tables_url}", hint)
         yield store
 
 
@@ -166,6 +177,13 @@ def show_lines(lines: Sequence[Line]) -> None:
     colour = is_colourful()
     for line in lines:
         click.echo(click.style(line.text, fg=_STYLES[line.style]) if colour and line.style else line.text)
+
+
+def nothing_said(planned: Planned, *, applied: bool, nothing: str) -> str:
+    """What is said of a plan without changes; `nothing` where nothing is in the way."""
+    if planned.pin is not None:
+        return nothing_while_pinned(planned.pin, planned.waiting, applied=applied)
+    return nothing_changes(planned.desired, applied=applied, nothing=nothing)
 
 
 def show_json(report: dict[str, Any]) -> None:

@@ -26,6 +26,7 @@ class Given:
     owner: str | None = None
     secrets: str | None = None
     secret_files: str | None = None
+    revisions_kept: str | None = None
 
     def over(self, outer: Given) -> Given:
         """These, and what only `outer` says."""
@@ -44,7 +45,7 @@ class Given:
 
 def settings_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options of `Settings`, before the command's name or behind it, as `given`."""
-    return _state(_owner(_tables(_secrets(_gather(command)))))
+    return _state(_owner(_tables(_revisions_kept(_secrets(_gather(command))))))
 
 
 def settings_options_but_tables(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -66,10 +67,12 @@ def _gather(command: Callable[..., R]) -> Callable[..., R]:
         tables: str | None = None,
         secrets: str | None = None,
         secret_files: tuple[str, ...] = (),
+        revisions_kept: str | None = None,
         **kwargs: Any,
     ) -> R:
         outer = click.get_current_context().obj
-        given = kwargs.pop("given", None) or Given(state, tables, owner, secrets, os.pathsep.join(secret_files) or None)
+        files = os.pathsep.join(secret_files) or None
+        given = kwargs.pop("given", None) or Given(state, tables, owner, secrets, files, revisions_kept)
         return command(*args, given=given.over(outer) if isinstance(outer, Given) else given, **kwargs)
 
     return gathered
@@ -77,6 +80,9 @@ def _gather(command: Callable[..., R]) -> Callable[..., R]:
 
 _state = click.option("--state", metavar="DIR", help="Folder of what must outlive a restart (.dialplane).")
 _tables = click.option("--tables", metavar="URL", help="The live tables (sqlite:///STATE/tables.db).")
+_revisions_kept = click.option(
+    "--revisions-kept", metavar="N", help="How many revisions can be shown and gone back to (1000)."
+)
 _owner = click.option("--owner", metavar="NAME", help="Whose objects these are; only they are changed (default).")
 
 _secrets_folder = click.option("--secrets", metavar="DIR", help="Folder of NAME/KEY files, for secretKeyRef (none).")

@@ -11,6 +11,7 @@ from reconciler.commands.common import (
     allow_options,
     has_errors,
     key_of,
+    nothing_said,
     patience,
     problems_json,
     problems_of,
@@ -30,7 +31,8 @@ from reconciler.plan.annotations import of_plan
 from reconciler.plan.effects import effects_of
 from reconciler.plan.gates import Allowances
 from reconciler.plan.markdown import markdown
-from reconciler.plan.render import as_json, nothing_changes, text
+from reconciler.plan.pinned import waiting_lines
+from reconciler.plan.render import as_json, text
 from reconciler.plan.saved import Order, saved
 from reconciler.settings import Settings
 from reconciler.targets.manifests import plan_against
@@ -132,7 +134,7 @@ def _show(
         report = as_json(plan, refused, places, effects)
         show_json({**report, **facts, "problems": problems_json(problems)})
         return
-    nothing = nothing_changes(planned.desired, applied=False, nothing=nothing)
+    nothing = nothing_said(planned, applied=False, nothing=nothing)
     if form == "github":
         lines = of_plan(plan, refused, places, effects=effects, problems=problems, nothing=nothing)
         click.echo("\n".join(lines))
@@ -143,6 +145,7 @@ def _show(
         click.echo(comment, nl=False)
     else:
         show_lines(text(plan, refused, places, nothing=nothing, effects=effects))
+        show_lines(waiting_lines(planned.waiting, places))
 
 
 def _exit_code(planned: Planned, *, errors: bool, detailed: bool) -> int:

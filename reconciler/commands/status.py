@@ -8,13 +8,14 @@ from typing import Any
 
 import click
 
-from reconciler.commands.common import opened_if_there, show_json
+from reconciler.commands.common import opened_there, show_json
 from reconciler.commands.options import Given, is_colourful, output_option, settings_options
-from reconciler.errors import ReconcileError
 from reconciler.model.conditions import Bridge, conditions
 from reconciler.model.live import rows_of
 from reconciler.model.records import Record, decode_record, key_of_record
 from reconciler.model.sources import Key
+from reconciler.plan.pinned import pin_json
+from reconciler.targets.tables import pin_of
 from schemas.resources.conditions import Condition
 from schemas.stores import Snapshot, Store
 from schemas.tables.rows import Kind
@@ -48,17 +49,16 @@ def command(form: str, given: Given) -> None:
       reconcile status -o json
     """
     settings = given.settings()
-    with opened_if_there(settings) as store:
-        if store is None:
-            hint = "run `reconcile apply DIR` first, or name the right place with --state or --tables"
-            raise ReconcileError(f"there are no tables at {settings.tables_url}", hint)
-        snapshot = store.load()
+    with opened_there(settings) as store:
+        snapshot, pin = store.load(), pin_of(store.aim(settings.owner))
         bridges = [Bridge(ack.name, ack.region, ack.revision) for ack in store.bridges(time.time())]
         objects = _objects(store, snapshot, settings.owner, bridges)
     if form == "json":
-        show_json(_as_json(settings.owner, snapshot.revision, bridges, objects))
-    else:
-        _show(settings.owner, snapshot.revision, bridges, objects)
+        show_json({**_as_json(settings.owner, snapshot.revision, bridges, objects), "pinned": pin_json(pin)})
+        return
+    _show(settings.owner, snapshot.revision, bridges, objects)
+    if pin is not None:
+        click.echo(f"{pin}, {pin.until}")
 
 
 def _objects(store: Store, snapshot: Snapshot, owner: str, bridges: list[Bridge]) -> list[ObjectStatus]:

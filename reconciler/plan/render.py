@@ -113,7 +113,7 @@ def as_json(
     return {
         "formatVersion": FORMAT_VERSION,
         "summary": {action.value: plan.count(action) for action in Action},
-        "changes": [_change_json(change, places or {}) for change in plan.changes],
+        "changes": [change_json(change, places or {}) for change in plan.changes],
         "effects": _effects_json(effects or Effects()),
         "refusals": [refusal_json(refusal) for refusal in refused],
     }
@@ -159,7 +159,8 @@ def _objects(change: Change) -> str:
     return f" [{', '.join(change.objects)}]" if change.objects else ""
 
 
-def _change_json(change: Change, places: Places) -> dict[str, Any]:
+def change_json(change: Change, places: Places) -> dict[str, Any]:
+    """One change for machines."""
     namespace, _, name = change.id.partition("/")
     place = places.get((change.kind, change.id))
     return {

@@ -13,17 +13,19 @@ from dataclasses import replace
 from typing import Any
 
 from reconciler.model.desired import desire
+from reconciler.model.fingerprint import Fingerprint, is_certain
 from reconciler.model.live import Live
 from reconciler.model.memo import Memo
 from reconciler.model.standing import Declared
-from reconciler.plan.changes import diff
+from reconciler.plan.changes import Plan, diff
 from reconciler.plan.gates import Allowances, refusals
+from reconciler.plan.pinned import Pin, pin_json
 from reconciler.plan.render import NOTHING
 from reconciler.plan.turn import Turn
 from reconciler.targets.remembered import Remembered
 from reconciler.targets.target import Manner, Planned
 from reconciler.targets.target import blocked as blocked_by
-from schemas.stores import Outdated, OwnerClash, Snapshot, Store, StoreError
+from schemas.stores import Aim, Outdated, OwnerClash, Snapshot, Store, StoreError
 from schemas.tables.digest import EMPTY_DIGEST
 from schemas.tables.rows import Delta, Kind, Rows
 from schemas.tables.tables import Tables
@@ -49,6 +51,8 @@ class TablesTarget:
         self._live = Live()
         self._digest: str | None = None
         self._remembered = Remembered()
+        self._aim = Aim()
+        self._fingerprint = Fingerprint()
 
     @property
     def manner(self) -> Manner:
@@ -59,18 +63,21 @@ class TablesTarget:
         """Which revision is live after an apply."""
         if planned.refused:
             return f"Nothing was changed: revision {planned.revision} stays."
+        ends = f" It is no longer pinned to revision {planned.ends_pin}." if planned.ends_pin else ""
         if planned.plan:
-            return f"Applied: revision {planned.revision} is published."
-        return f"Revision {planned.revision} stays."
+            return f"Applied: revision {planned.revision} is published.{ends}"
+        return f"Revision {planned.revision} stays.{ends}"
 
     def facts(self, planned: Planned) -> dict[str, Any]:
-        """The revision."""
-        return {"revision": planned.revision}
+        """The revision, and the pin."""
+        return {"revision": planned.revision, "pinned": pin_json(planned.pin, planned.waiting, planned.places)}
 
     def moved_by(self) -> str:
         """Who changed the tables since they were last looked at, in words; "" = nobody. Raises StoreError."""
-        if self._store is None or (self._digest is not None and self._store.head().digest == self._digest):
+        if self._store is None:
             return ""
+        if self._digest is not None and self._store.head().digest == self._digest:
+            return self._released()
         newest = self._store.history(1)
         if not newest or newest[0].revision < self._live.revision:
             return "the tables were removed or replaced"
@@ -84,10 +91,19 @@ class TablesTarget:
         plan = diff(self._live.mine, desired.rows, desired.moves)
         if not plan:  # the same rows: the next pass finds the ones that the model made last
             self._live = replace(self._live, mine=desired.rows)
-        turn = Turn(self._live.tables, plan)
+        documents, waiting = self._fingerprint.of(desired.sources), Plan()
+        if not is_certain(desired):  # what cannot be read now may say what it said
+            documents = self._aim.documents
+        pin = pin_of(self._aim) if documents == self._aim.documents else None
+        if pin is not None:
+            plan, waiting = waiting, plan
+        turn, revision = Turn(self._live.tables, plan), self._live.revision
         refused = refusals(turn, self._live.mine, allowed)
-        revision = self._live.revision
-        return Planned(turn, desired, refused, revision, self._digest or EMPTY_DIGEST, revision)
+        ends_pin = 0 if pin is not None or refused else self._aim.pinned_to
+        made_on = revision, self._digest or EMPTY_DIGEST, revision
+        return Planned(
+            turn, desired, refused, *made_on, pin=pin, waiting=waiting, ends_pin=ends_pin, documents=documents
+        )
 
     def apply(
         self,
@@ -111,10 +127,25 @@ class TablesTarget:
                 self._digest = None
         raise StoreError("the tables", f"they changed {TRIES_MAX} times while this was planned", "try again")
 
+    def _released(self) -> str:
+        """In words, that somebody has released the pin since the last look; "" = nobody has."""
+        assert self._store is not None
+        was, now = self._aim, self._store.aim(self._owner)
+        if not was.pinned_to or now.pinned_to:
+            return ""
+        return f"the pin to revision {was.pinned_to} was released"
+
+    def _aim_after(self, planned: Planned) -> Aim:
+        """What is aimed at once this is published. A refused plan has not put other documents into force."""
+        if planned.pin is not None or (planned.refused and self._aim.pinned_to):
+            return self._aim
+        return Aim(planned.documents)
+
     def _catch_up(self) -> None:
         """Load the live state, unless it is the one that is known."""
         if self._store is None:
             return
+        self._aim = self._store.aim(self._owner)
         if self._digest is not None and self._store.head().digest == self._digest:
             return
         snapshot = self._store.load()
@@ -131,7 +162,8 @@ class TablesTarget:
             planned.desired, unwritten, self._live.mine if blocked else planned.desired.rows
         )
         delta = Delta() if blocked else planned.plan.delta
-        if not (delta or records or places):
+        aim = self._aim_after(planned)
+        if not (delta or records or places or aim != self._aim):
             return planned
         assert self._store is not None
         assert self._digest is not None
@@ -143,7 +175,10 @@ class TablesTarget:
             declared=places,
             goods=records,
             note=note,
+            aim=aim if aim != self._aim else None,
+            aim_was=self._aim,
         )
+        self._aim = aim
         self._remembered.note_written(planned.desired, records, places, set(blocked))
         published = self._advance(planned, revision) if delta else ""
         return replace(planned, revision=revision, published=published)
@@ -156,6 +191,11 @@ class TablesTarget:
         self._live = Live(revision, planned.turn.after, planned.desired.rows, live.others, self._remembered.records)
         self._digest = head.digest if head.revision == revision else None
         return self._digest or ""
+
+
+def pin_of(aim: Aim) -> Pin | None:
+    """The pin in an owner's aim."""
+    return Pin(aim.pinned_to, aim.pinned_by, aim.pinned_at) if aim.pinned_to else None
 
 
 def live_of(snapshot: Snapshot, owner: str, records: Mapping[str, bytes]) -> Live:

@@ -7,7 +7,7 @@ clashes, gates, effects and rendering are the same for all; how it writes, and w
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from reconciler.model.desired import Desired
@@ -16,6 +16,7 @@ from reconciler.model.sources import Key
 from reconciler.model.standing import Declared
 from reconciler.plan.changes import Plan
 from reconciler.plan.gates import Allowances, Refusal
+from reconciler.plan.pinned import Pin
 from reconciler.plan.turn import Turn
 from schemas.problems import Where
 from schemas.resources.conditions import ConditionType, Reason
@@ -39,6 +40,14 @@ class Planned:
     """The digest of what was live after; "" = nothing was written."""
     written: int = 0
     """How many objects were written, where a target writes one at a time."""
+    pin: Pin | None = None
+    """What keeps the tables as a rollback left them; then there is nothing in `plan`."""
+    waiting: Plan = field(default_factory=Plan)
+    """What would be planned without the pin."""
+    ends_pin: int = 0
+    """The revision that the tables were pinned to until this apply; 0 = none."""
+    documents: str = ""
+    """The fingerprint of the documents as they were last read whole, where a target knows pins."""
 
     @property
     def plan(self) -> Plan:
@@ -49,7 +58,7 @@ class Planned:
     def places(self) -> dict[tuple[Kind, str], Where]:
         """Where each changed object is declared now."""
         out = {}
-        for change in self.plan.changes:
+        for change in (*self.plan.changes, *self.waiting.changes):
             source = self.desired.sources[change.kind].get(change.id)
             if source is not None:
                 out[(change.kind, change.id)] = source.place
@@ -103,9 +112,13 @@ class Target(Protocol):
 
 
 def blocked(planned: Planned) -> dict[Key, Verdict]:
-    """Why nothing of a refused plan is in force, for each object that it would change."""
-    if not planned.refused:
+    """Why nothing of a plan that is refused, or waits for the end of a pin, is in force, for each of its objects."""
+    if planned.pin is not None:
+        what = f"{planned.pin}, {planned.pin.until}"
+        verdict = Verdict(ConditionType.PROGRAMMED, Reason.PENDING, what)
+    elif planned.refused:
+        why = "; ".join(refusal.what for refusal in planned.refused)
+        verdict = Verdict(ConditionType.PROGRAMMED, Reason.BLOCKED_BY_SAFETY, f"refused as unsafe: {why}")
+    else:
         return {}
-    why = "; ".join(refusal.what for refusal in planned.refused)
-    verdict = Verdict(ConditionType.PROGRAMMED, Reason.BLOCKED_BY_SAFETY, f"refused as unsafe: {why}")
-    return {(change.kind, change.id): verdict for change in planned.plan.changes}
+    return {(change.kind, change.id): verdict for change in (*planned.plan.changes, *planned.waiting.changes)}

@@ -29,7 +29,6 @@ from schemas.stores.sqlite_past import REVISIONS_KEPT
 
 __all__ = [
     "LIVE_WITHIN_S",
-    "REVISIONS_KEPT",
     "Aim",
     "BridgeAck",
     "Declared",
@@ -52,10 +51,10 @@ _SQLITE = "sqlite:///"
 _FORMS = "write sqlite:///tables.db (relative) or sqlite:////var/lib/dialplane/tables.db (absolute)"
 
 
-def open_tables(url: str, revisions_kept: int = REVISIONS_KEPT) -> Store:
+def open_tables(url: str, revisions_kept: int | None = None) -> Store:
     """The store that `url` names, made if it is a fresh file. Raises StoreError. The caller closes it.
 
-    A publish keeps what so many revisions have changed, and lets go of older ones.
+    A publish keeps what so many revisions have changed (None = the usual), and lets go of older ones.
 
     Only the scheme of a URL is ever repeated in a message: a URL may carry a password.
     """
@@ -69,7 +68,7 @@ def open_tables(url: str, revisions_kept: int = REVISIONS_KEPT) -> Store:
     path = url.removeprefix(_SQLITE)
     if path in {url, "", "/"} or path.startswith(":memory:"):
         raise StoreError("sqlite://…", "this names no file", _FORMS)
-    return SqliteStore(path, revisions_kept)
+    return SqliteStore(path, REVISIONS_KEPT if revisions_kept is None else revisions_kept)
 
 
 def default_url(state: str) -> str:

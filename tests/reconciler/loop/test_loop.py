@@ -10,7 +10,9 @@ from reconciler.loop import Loop
 from reconciler.manifests.folder import Folder
 from reconciler.manifests.quiet import Batch
 from reconciler.plan.gates import Allowances
+from reconciler.targets.rollback import Rollback, release, roll_back
 from reconciler.targets.tables import TablesTarget
+from schemas.seal import unseals_nothing
 from schemas.stores import SqliteStore, StoreError
 from tests.reconciler.declaring import broken, declared, number, ref, rule, text, trunk
 
@@ -261,3 +263,33 @@ def test_very_many_changes_are_counted(watched):
     watched.write("numbers.yaml", *(number(f"n{index}", f"+1415555{index:04}") for index in range(100)))
     watched.loop.one_pass(ALL)
     assert watched.lines[-1] == "revision 1: 52 more changes, published in 0 ms"
+
+
+def test_a_rollback_is_told_once_with_what_waits_and_stays_until_the_manifests_change(watched):
+    watched.loop.one_pass(ALL)
+    watched.edit("rule.yaml", rule(room="hall"))
+    asked = Rollback(1, Allowances(), unseals_nothing)
+    roll_back(watched.store, "default", asked, wall=lambda: 1000.0)
+    said = len(watched.lines)
+    watched.loop.one_pass(SWEEP)
+    watched.loop.one_pass(SWEEP)
+    assert watched.lines[said:][:1] == [
+        "Nothing was changed: pinned to revision 1 by the rollback that made revision 3; "
+        "1 change waits until the manifests change, or `reconcile rollback --release`."
+    ]
+    assert [line for line in watched.lines[said + 1 :] if "pinned" in line] == []
+    assert watched.store.load().rows.rules["default/support"].room_name == "lobby"
+    watched.edit("rule.yaml", rule(room="third"))
+    assert "the manifests have changed: no longer pinned to revision 1" in watched.lines
+    assert watched.store.load().rows.rules["default/support"].room_name == "third"
+
+
+def test_a_release_is_seen_at_the_next_look(watched):
+    watched.loop.one_pass(ALL)
+    watched.edit("rule.yaml", rule(room="hall"))
+    roll_back(watched.store, "default", Rollback(1, Allowances(), unseals_nothing), wall=lambda: 1000.0)
+    watched.loop.one_pass(SWEEP)
+    release(watched.store, "default", wall=lambda: 1000.0)
+    watched.loop.one_pass(SWEEP)
+    assert "the pin to revision 1 was released: now as declared again" in watched.lines
+    assert watched.store.load().rows.rules["default/support"].room_name == "hall"

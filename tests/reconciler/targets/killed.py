@@ -13,8 +13,10 @@ import sys
 import threading
 
 from reconciler.plan.gates import Allowances
+from reconciler.targets.rollback import Rollback, release, roll_back
 from reconciler.targets.tables import TablesTarget
 from runtime.workers.tables_reader import TablesReader
+from schemas.seal import unseals_nothing
 from schemas.stores import open_tables, sqlite_schema
 from schemas.tables.digest import digest_of
 from tests.reconciler.declaring import broken, declared, number, ref, rule, text, trunk
@@ -149,6 +151,33 @@ def a_restart_with_a_broken_file(url: str) -> None:
             assert statement > 5
             return
     raise AssertionError("the pass never came to its end")
+
+
+def a_rollback(url: str) -> None:
+    """Rows, documents and the pin come back together, or none of them does."""
+
+    def roll() -> None:
+        with open_tables(url) as store:
+            head = store.head().revision
+            roll_back(store, "default", Rollback(head - 1, GOOD, unseals_nothing), wall=lambda: 1000.0)
+
+    outcomes = set()
+    for statement in range(1, STATEMENTS_MAX):
+        apply(url, 1)
+        apply(url, 2)
+        survived = dies_at(statement, roll)
+        with open_tables(url) as store:
+            is_back = store.load().rows.rules["default/support"].room_name == "room-1"
+            assert store.load().rows.trunks["default/carrier"].metadata == f"version {1 if is_back else 2}"
+            assert len(store.load().rows.numbers) == len(store.goods("default")) - 2 == (4 if is_back else 3)
+            assert (b"room-1" in store.goods("default")["DispatchRule/default/support"]) == is_back
+            assert (store.aim("default").pinned_to > 0) == is_back
+            release(store, "default")
+        outcomes.add(is_back)
+        if survived:
+            assert outcomes == {True, False}
+            return
+    raise AssertionError("the rollback never came to its end")
 
 
 if __name__ == "__main__":

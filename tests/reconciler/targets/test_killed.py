@@ -14,7 +14,9 @@ ROOT = Path(__file__).parents[3]
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-@pytest.mark.parametrize("scenario", ["a_first_apply", "an_apply", "a_bridge", "a_restart_with_a_broken_file"])
+@pytest.mark.parametrize(
+    "scenario", ["a_first_apply", "an_apply", "a_bridge", "a_restart_with_a_broken_file", "a_rollback"]
+)
 def test_killed_at_every_statement(scenario, tmp_path):
     done = subprocess.run(
         [sys.executable, PROGRAM, scenario, tmp_path],
