@@ -10,7 +10,7 @@ from reconciler.plan.changes import Plan
 from reconciler.plan.gates import Allowances
 from reconciler.settings import LiveKitAccess
 from reconciler.targets.livekit.holdings import marker_of
-from reconciler.targets.livekit.server import Server
+from reconciler.targets.livekit.server import Pace, Server
 from reconciler.targets.livekit.target import LiveKitTarget
 from reconciler.targets.target import Planned
 from schemas.stores import SqliteStore
@@ -33,8 +33,9 @@ class Applies:
         (self.folder / "a.yaml").write_bytes(declaring.text(documents))
         return self
 
-    def target(self) -> LiveKitTarget:
-        return LiveKitTarget(self.front.access, self.store, self.owner, wall=lambda: 1000.0, server=self._server)
+    def target(self, **more: Any) -> LiveKitTarget:
+        access, store, owner = self.front.access, self.store, self.owner
+        return LiveKitTarget(access, store, owner, wall=lambda: 1000.0, server=self._server, **more)
 
     def declared(self) -> Declared:
         return read_folder(self.folder, {})
@@ -50,8 +51,9 @@ class Applies:
         marks = [str(marker_of(info)) + type(info).__name__ for info in self.front.objects() if marker_of(info)]
         return not self.plan() and len(marks) == len(set(marks))
 
-    def _server(self, access: LiveKitAccess) -> Server:
-        return Server(access, self._sleep)
+    def _server(self, access: LiveKitAccess, pace: Pace) -> Server:
+        pace.sleep = self._sleep
+        return Server(access, pace)
 
     async def _sleep(self, seconds: float) -> None:
         if seconds > 0.1:  # less is the pace

@@ -64,8 +64,13 @@ class Where:
 
 
 @contextmanager
-def opened_target(at: Where, settings: Settings, *, to_write: bool) -> Iterator[Target]:
-    """The target that the options name. Unless it is `to_write`, nothing is made that is missing."""
+def opened_target(
+    at: Where, settings: Settings, *, to_write: bool, look_every_s: float | None = None
+) -> Iterator[Target]:
+    """The target that the options name. Unless it is `to_write`, nothing is made that is missing.
+
+    `look_every_s`: how often a watcher asks a LiveKit server what others have changed; None: it is no watcher.
+    """
     opening = opened if to_write else opened_if_there
     if not at.is_livekit:
         with opening(settings) as store:
@@ -80,7 +85,7 @@ def opened_target(at: Where, settings: Settings, *, to_write: bool) -> Iterator[
         with store_errors():
             default_url(settings.state)  # makes the state folder
     with opening(remembered_at(settings, access)) as store:
-        yield LiveKitTarget(access, store, settings.owner, adoption)
+        yield LiveKitTarget(access, store, settings.owner, adoption, look_every_s=look_every_s)
 
 
 def remembered_at(settings: Settings, access: LiveKitAccess) -> Settings:

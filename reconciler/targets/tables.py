@@ -21,6 +21,7 @@ from reconciler.plan.changes import Plan, diff
 from reconciler.plan.gates import Allowances, refusals
 from reconciler.plan.pinned import Pin, pin_json
 from reconciler.plan.render import NOTHING
+from reconciler.plan.saved import TABLES
 from reconciler.plan.turn import Turn
 from reconciler.targets.remembered import Remembered
 from reconciler.targets.target import Manner, Planned
@@ -34,7 +35,14 @@ TRIES_MAX = 8
 """How often a plan is made again because somebody else published meanwhile."""
 
 
-MANNER = Manner("tables", NOTHING)
+MANNER = Manner(
+    TABLES,
+    "the tables",
+    NOTHING,
+    "the tables stay as they are",
+    "revision {revision}",
+    "revision {revision}: {what}, published in {ms} ms",
+)
 
 
 class TablesTarget:
@@ -71,6 +79,9 @@ class TablesTarget:
     def facts(self, planned: Planned) -> dict[str, Any]:
         """The revision, and the pin."""
         return {"revision": planned.revision, "pinned": pin_json(planned.pin, planned.waiting, planned.places)}
+
+    def give_up(self) -> None:
+        """A publish is over at once."""
 
     def moved_by(self) -> str:
         """Who changed the tables since they were last looked at, in words; "" = nobody. Raises StoreError."""

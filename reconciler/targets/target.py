@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from reconciler.errors import ReconcileError
 from reconciler.model.desired import Desired
 from reconciler.model.records import Verdict
 from reconciler.model.sources import Key
@@ -48,6 +49,8 @@ class Planned:
     """The revision that the tables were pinned to until this apply; 0 = none."""
     documents: str = ""
     """The fingerprint of the documents as they were last read whole, where a target knows pins."""
+    left: frozenset[Key] = frozenset()
+    """Changes that were not carried out, where a target may do only a part of them."""
 
     @property
     def plan(self) -> Plan:
@@ -67,14 +70,31 @@ class Planned:
 
 @dataclass(frozen=True, slots=True)
 class Manner:
-    """How messages speak of a target."""
+    """How messages speak of a target, and how patient one has to be with it."""
 
     address: str
     """Which one it is, in a plan file."""
+    it: str
     nothing: str
     """What is said of a plan without changes."""
+    stay: str
+    """That nothing was changed."""
+    standing: str
+    """What a watcher says it stands at; may name the `revision`."""
+    change: str
+    """A watcher's line of `what` has changed, after so many `ms`; may name the `revision`."""
     leaves_out: frozenset[str] = frozenset()
     """Codes of problems that do not concern it."""
+    backoff_s: tuple[float, float] = (0.0, 0.0)
+    """The first pause of a watcher after a failure, and the longest; 0: the next regular look."""
+
+
+class Away(ReconcileError):  # noqa: N818 - `raise Away`
+    """The target is not reached, or does not answer. `wait_s`: how long it asks to be left alone."""
+
+    def __init__(self, message: str, hint: str = "", wait_s: float = 0.0) -> None:
+        super().__init__(message, hint)
+        self.wait_s = wait_s
 
 
 class Target(Protocol):
@@ -83,6 +103,14 @@ class Target(Protocol):
     @property
     def manner(self) -> Manner:
         """How messages speak of it."""
+        ...
+
+    def moved_by(self) -> str:
+        """Who or what has changed what is live since it was last looked at, in words; "" = nobody, or not asked yet."""
+        ...
+
+    def give_up(self) -> None:
+        """End an apply that another thread is in the middle of, if that may take long."""
         ...
 
     def plan(self, declared: Declared, allowed: Allowances) -> Planned:

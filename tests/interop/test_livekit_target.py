@@ -321,12 +321,12 @@ def test_an_apply_that_is_cut_off_anywhere_is_finished_by_the_next_one(
     calls = 0
     real = Server._call
 
-    async def cut(self: Server, call: Any, *, again: bool = True) -> Any:
+    async def cut(self: Server, call: Any, *, again: bool = True, tries: int = 5) -> Any:
         nonlocal calls
         calls -= 1
         if before_or_after == "before" and calls == 0:
             raise Cut
-        answer = await real(self, call, again=again)
+        answer = await real(self, call, again=again, tries=tries)
         if before_or_after == "after" and calls == 0:
             raise Cut
         return answer

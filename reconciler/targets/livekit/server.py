@@ -39,13 +39,17 @@ _retry_after_s: ContextVar[float | None] = ContextVar("retry_after_s", default=N
 
 
 class CallFailed(Exception):  # noqa: N818 - the sentence of `raise CallFailed`
-    """LiveKit did not do it. `refused`: it will not, whenever it is asked; else it could not, or was not reached."""
+    """LiveKit did not do it. `refused`: it will not, whenever it is asked; else it could not, or was not reached.
+
+    `wait_s` is how long it asked to be left alone.
+    """
 
     def __init__(self, what: str, *, refused: bool = False, missing: bool = False) -> None:
         super().__init__(what)
         self.what = what
         self.refused = refused
         self.missing = missing
+        self.wait_s = 0.0
 
 
 class Unsure(CallFailed):
@@ -54,7 +58,7 @@ class Unsure(CallFailed):
 
 @dataclass(slots=True)
 class Pace:
-    """Calls are at least so far apart; `sleep` and `now` are the loop's."""
+    """Calls are at least so far apart. One pace may last longer than a loop, whose clock is the machine's."""
 
     per_s: float
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
@@ -69,14 +73,19 @@ class Pace:
             await self.sleep(at - now)
 
 
-class Server:
-    """The SIP objects of one server. Used as a context, within one event loop."""
+def pace_of(access: LiveKitAccess, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> Pace:
+    """How often this server may be called."""
+    cloud = (urlparse(access.url).hostname or "").endswith(".livekit.cloud")
+    return Pace(CLOUD_CALLS_PER_S if cloud else OWN_SERVER_CALLS_PER_S, sleep)
 
-    def __init__(self, access: LiveKitAccess, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
+
+class Server:
+    """The SIP objects of one server. Used as a context, within one event loop; the pace is for all that it calls."""
+
+    def __init__(self, access: LiveKitAccess, pace: Pace) -> None:
         self._access = access
-        self._sleep = sleep
-        cloud = (urlparse(access.url).hostname or "").endswith(".livekit.cloud")
-        self._pace = Pace(CLOUD_CALLS_PER_S if cloud else OWN_SERVER_CALLS_PER_S, sleep)
+        self._sleep = pace.sleep
+        self._pace = pace
 
     async def __aenter__(self) -> Self:
         traces = aiohttp.TraceConfig()
@@ -91,11 +100,12 @@ class Server:
     async def __aexit__(self, *_: object) -> None:
         await self._session.close()
 
-    async def everything(self) -> list[Info]:
+    async def everything(self, tries: int = TRIES_MAX) -> list[Info]:
         """All trunks and dispatch rules. Raises CallFailed, ReconcileError."""
-        taking = await self._call(lambda: self._sip.list_inbound_trunk(sip.ListSIPInboundTrunkRequest()))
-        placing = await self._call(lambda: self._sip.list_outbound_trunk(sip.ListSIPOutboundTrunkRequest()))
-        rules = await self._call(lambda: self._sip.list_dispatch_rule(sip.ListSIPDispatchRuleRequest()))
+        inbound, outbound = sip.ListSIPInboundTrunkRequest(), sip.ListSIPOutboundTrunkRequest()
+        taking = await self._call(lambda: self._sip.list_inbound_trunk(inbound), tries=tries)
+        placing = await self._call(lambda: self._sip.list_outbound_trunk(outbound), tries=tries)
+        rules = await self._call(lambda: self._sip.list_dispatch_rule(sip.ListSIPDispatchRuleRequest()), tries=tries)
         return [*taking.items, *placing.items, *rules.items]
 
     async def read(self, part: Part, id_: str) -> Info | None:
@@ -149,8 +159,8 @@ class Server:
         usual = min(BACKOFF_MAX_S, BACKOFF_FIRST_S * 2**tried)
         await self._sleep(usual * random.uniform(0.5, 1.0) if asked_for is None else asked_for)  # noqa: S311 - no secret
 
-    async def _call(self, call: Callable[[], Awaitable[T]], *, again: bool = True) -> T:
-        for tried in range(TRIES_MAX):
+    async def _call(self, call: Callable[[], Awaitable[T]], *, again: bool = True, tries: int = TRIES_MAX) -> T:
+        for tried in range(tries):
             await self._pace.turn()
             _retry_after_s.set(None)
             try:
@@ -166,7 +176,8 @@ class Server:
                 raise failed
             if not (again or never_done):
                 raise Unsure(failed.what)
-            if tried + 1 == TRIES_MAX or (_retry_after_s.get() or 0) > RETRY_AFTER_MAX_S:
+            failed.wait_s = _retry_after_s.get() or 0.0
+            if tried + 1 == tries or failed.wait_s > RETRY_AFTER_MAX_S:
                 raise failed
             await self.pause(tried)
         raise AssertionError("the last try returns or raises")

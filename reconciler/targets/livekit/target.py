@@ -25,13 +25,14 @@ from reconciler.plan.gates import Allowances, refusals
 from reconciler.plan.turn import Turn
 from reconciler.settings import LiveKitAccess
 from reconciler.targets.livekit.carrying import Carrying, Failure
-from reconciler.targets.livekit.holdings import Claim, digest_of, sort
+from reconciler.targets.livekit.holdings import Claim, Info, digest_of, sort
 from reconciler.targets.livekit.planning import Course, Recorded, View, as_gated, course, view_of
-from reconciler.targets.livekit.server import CallFailed, Server
+from reconciler.targets.livekit.seen import moved
+from reconciler.targets.livekit.server import TRIES_MAX, CallFailed, Pace, Server, pace_of
 from reconciler.targets.livekit.steps import Step, steps
 from reconciler.targets.remembered import Remembered
 from reconciler.targets.tables import live_of
-from reconciler.targets.target import Manner, Planned, blocked
+from reconciler.targets.target import Away, Manner, Planned, blocked
 from schemas.problems import Problem, Where
 from schemas.resources.conditions import ConditionType, Reason
 from schemas.seal import KEY_BYTES, Sealer
@@ -39,6 +40,8 @@ from schemas.stores import Snapshot, Store
 from schemas.tables.rows import Rows
 
 T = TypeVar("T")
+BACKOFF_S = (2.0, 60.0)
+"""A watcher's first pause after a failure, and the longest."""
 NOTHING = "No changes: LiveKit is as declared."
 _CODES = {Reason.REJECTED: "livekit-refused", Reason.PENDING: "livekit-waits", Reason.REMOTE_ERROR: "livekit-failed"}
 
@@ -61,20 +64,40 @@ class LiveKitTarget:
         owner: str,
         adoption: Adoption = Adoption(),
         *,
+        look_every_s: float | None = None,
         wall: Callable[[], float] = time.time,
-        server: Callable[[LiveKitAccess], Server] = Server,
+        clock: Callable[[], float] = time.monotonic,
+        server: Callable[[LiveKitAccess, Pace], Server] = Server,
     ) -> None:
         self._access = access
         self._store = store
         self._owner = owner
         self._adoption = adoption
+        self._look_every_s = look_every_s
+        self._tries = TRIES_MAX if look_every_s is None else 1  # a watcher has pauses of its own
         self._wall = wall
+        self._clock = clock
         self._server = server
+        self._pace = pace_of(access)
+        self._seen: list[Info] = []
+        self._looked_at = float("-inf")
+        self._work: tuple[asyncio.AbstractEventLoop, asyncio.Task[Any]] | None = None
+        self._given_up = False
 
     @property
     def manner(self) -> Manner:
         """How messages speak of this server."""
-        return Manner(f"livekit:{self._access.host}", NOTHING, frozenset({"not-in-effect"}))
+        host = self._access.host
+        return Manner(
+            f"livekit:{host}",
+            "LiveKit",
+            NOTHING,
+            "LiveKit stays as it is",
+            f"LiveKit at {host}",
+            "{what}, written at LiveKit in {ms} ms",
+            frozenset({"not-in-effect"}),
+            BACKOFF_S,
+        )
 
     def done(self, planned: Planned) -> str:
         """What an apply wrote."""
@@ -87,9 +110,24 @@ class LiveKitTarget:
         """Where it is, and what was written."""
         return {"target": "livekit", "written": planned.written}
 
+    def moved_by(self) -> str:
+        """What somebody changed since the last look, if the next one is due. Raises ReconcileError."""
+        if self._look_every_s is None or self._clock() < self._looked_at + self._look_every_s:
+            return ""
+        before = self._seen
+        self._run(self._look_around())
+        return moved(before, self._seen, self._owner)
+
+    def give_up(self) -> None:
+        """Stop between two calls or within one, as a crash would; the next apply finishes it."""
+        self._given_up = True
+        if (work := self._work) is not None:
+            loop, task = work
+            loop.call_soon_threadsafe(task.cancel)
+
     def plan(self, declared: Declared, allowed: Allowances) -> Planned:
         """What would change. Raises ReconcileError, StoreError."""
-        return _run(self._plan(declared, allowed))
+        return self._run(self._plan(declared, allowed))
 
     def apply(
         self,
@@ -99,17 +137,17 @@ class LiveKitTarget:
         check: Callable[[Planned], None] | None = None,
     ) -> Planned:
         """Plan and carry out; what failed is among the problems. Raises ReconcileError, StoreError."""
-        return _run(self._apply(declared, allowed, note, check))
+        return self._run(self._apply(declared, allowed, note, check))
 
     async def _plan(self, declared: Declared, allowed: Allowances) -> Planned:
-        async with self._server(self._access) as server:
+        async with self._server(self._access, self._pace) as server:
             view = await self._look(server, declared, self._adoption)
             return self._planned(view, course(view, declared), allowed)
 
     async def _apply(
         self, declared: Declared, allowed: Allowances, note: str, check: Callable[[Planned], None] | None
     ) -> Planned:
-        async with self._server(self._access) as server:
+        async with self._server(self._access, self._pace) as server:
             view = await self._look(server, declared, self._adoption)
             way = course(view, declared)
             planned = self._planned(view, way, allowed)
@@ -125,21 +163,33 @@ class LiveKitTarget:
             failures += _not_as_written(steps(after.holdings, way.goal), failures)
         desired = with_failures(planned.desired, failures)
         failed = {failure.key for failure in failures}
+        # What is told as done is what a second plan would not do again.
+        left = {(change.kind, change.id) for change in course(after, declared).plan.changes} if failures else ()
         undone = {key: verdict for key, verdict in desired.verdicts.items() if key in failed}
         revision = self._take_note(after.live.mine, desired, undone, note)
         published = after.digest if carrying.done else ""
-        return replace(planned, desired=desired, revision=revision, published=published, written=carrying.done)
+        planned = replace(planned, desired=desired, revision=revision, published=published)
+        return replace(planned, written=carrying.done, left=frozenset(left))
 
     async def _look(
         self, server: Server, declared: Declared, adoption: Adoption, hint: str = "nothing was changed"
     ) -> View:
-        try:
-            infos = await server.everything()
-        except CallFailed as failed:
-            raise ReconcileError(failed.what, hint) from failed
+        infos = await self._everything(server, hint)
         holdings = sort(infos, self._owner, adoption.claims, adoption.take_over)
         sealer = declared.secrets.sealer or Sealer(os.urandom(KEY_BYTES))
         return view_of(self._owner, holdings, declared, self._recorded()[0], sealer, digest_of(infos))
+
+    async def _look_around(self) -> None:
+        async with self._server(self._access, self._pace) as server:
+            await self._everything(server, "nothing was changed")
+
+    async def _everything(self, server: Server, hint: str) -> list[Info]:
+        try:
+            self._seen = await server.everything(self._tries)
+        except CallFailed as failed:
+            raise Away(failed.what, hint, failed.wait_s) from failed
+        self._looked_at = self._clock()
+        return self._seen
 
     def _planned(self, view: View, way: Course, allowed: Allowances) -> Planned:
         refused = refusals(Turn(view.live.tables, as_gated(way.plan)), view.live.mine, allowed)
@@ -152,6 +202,26 @@ class LiveKitTarget:
         snapshot, records = self._store.load(), self._store.goods(self._owner)
         mine = live_of(snapshot, self._owner, records).mine
         return Recorded(mine, records, snapshot.revision), snapshot
+
+    def _run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Do one piece of work in a loop of its own, from which another thread may call it off."""
+
+        async def working() -> T:
+            task = asyncio.current_task()
+            assert task is not None
+            self._work = (asyncio.get_running_loop(), task)
+            try:
+                if self._given_up:
+                    work.close()
+                    raise asyncio.CancelledError
+                return await work
+            finally:
+                self._work = None
+
+        try:
+            return asyncio.run(working())
+        except asyncio.CancelledError:
+            raise ReconcileError("stopped in the middle of an apply", "the next one finishes it") from None
 
     def _take_note(self, there: Rows | None, desired: Desired, undone: Mapping[Key, Verdict], note: str) -> int:
         """Remember what is there now (None: as before), and from which documents; the revision of that memory."""
@@ -194,7 +264,3 @@ def _not_as_written(left: Sequence[Step], failures: Sequence[Failure]) -> list[F
     known = {failure.key for failure in failures}
     what = "LiveKit holds it otherwise than it was written"
     return [Failure(step, Reason.REMOTE_ERROR, what) for step in left if step.key not in known]
-
-
-def _run(work: Coroutine[Any, Any, T]) -> T:
-    return asyncio.run(work)

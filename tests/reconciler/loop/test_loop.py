@@ -102,8 +102,8 @@ def test_a_renamed_trunk_is_told_by_its_cause_before_the_flag_that_would_let_it_
     watched.write("rule.yaml", rule(trunkRefs=[ref("carrier")]))
     watched.loop.one_pass(ALL)
     told: list[str] = []
-    monkeypatch.setattr(watched.loop, "_say", told.append)
-    monkeypatch.setattr(watched.loop, "_report", lambda _, problems: told.extend(map(str, problems)))
+    monkeypatch.setattr(watched.loop._telling, "_say", told.append)
+    monkeypatch.setattr(watched.loop._telling, "_report", lambda _, problems: told.extend(map(str, problems)))
     watched.edit("trunk.yaml", trunk("carrier-2"))
     cause = next(index for index, line in enumerate(told) if "did you mean carrier-2?" in line)
     assert cause < next(index for index, line in enumerate(told) if "--allow-deletes 1" in line)

@@ -14,7 +14,7 @@ from livekit.protocol import sip
 from reconciler.errors import ReconcileError
 from reconciler.settings import LiveKitAccess
 from reconciler.targets.livekit.holdings import Info, Part
-from reconciler.targets.livekit.server import TRIES_MAX, CallFailed, Server, Unsure
+from reconciler.targets.livekit.server import TRIES_MAX, CallFailed, Server, Unsure, pace_of
 
 Answer = Callable[[], web.Response]
 
@@ -63,7 +63,7 @@ class StandIn:
             port = runner.addresses[0][1]
             access = LiveKitAccess(f"http://127.0.0.1:{port}", "key", "secret" * 6)
             try:
-                async with Server(access, self.sleep) as server:
+                async with Server(access, pace_of(access, self.sleep)) as server:
                     return await work(server)
             finally:
                 await runner.cleanup()
@@ -149,7 +149,8 @@ def test_a_server_that_is_not_there_is_told_by_its_name() -> None:
         slept.append(seconds)
 
     async def ask() -> None:
-        async with Server(LiveKitAccess("ws://127.0.0.1:9", "key", "secret" * 6), sleep) as server:
+        access = LiveKitAccess("ws://127.0.0.1:9", "key", "secret" * 6)
+        async with Server(access, pace_of(access, sleep)) as server:
             await server.everything()
 
     with pytest.raises(CallFailed, match=r"127\.0\.0\.1:9 cannot be reached"):
