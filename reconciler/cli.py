@@ -38,9 +38,14 @@ COMMANDS = {
     "comment": "Keep a plan as the one comment on a pull request.",
     "history": "Show the revisions of the live tables, and what one changed.",
     "rollback": "Bring the live tables back to an earlier revision.",
+    "import": "Write manifests of what a LiveKit server holds.",
     "schema": "Print the JSON Schema of the manifests.",
 }
 """The commands in the order of their use, with what `--help` says of each."""
+
+
+_MODULES = {"import": "importing"}
+"""Commands whose names no module can have."""
 
 
 class _Commands(click.Group):
@@ -52,7 +57,7 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        command = import_module(f"reconciler.commands.{cmd_name}").command
+        command = import_module(f"reconciler.commands.{_MODULES.get(cmd_name, cmd_name)}").command
         assert isinstance(command, click.Command)
         return command
 

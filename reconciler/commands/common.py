@@ -172,11 +172,11 @@ def show_problems(problems: Sequence[Problem], reading: Reading, form: str = "te
     click.echo(render_problems(problems, form, reading.line, colour=is_colourful(err=err)), nl=False, err=err)
 
 
-def show_lines(lines: Sequence[Line]) -> None:
+def show_lines(lines: Sequence[Line], *, err: bool = False) -> None:
     """Print a plan's lines in their colours."""
-    colour = is_colourful()
+    colour = is_colourful(err=err)
     for line in lines:
-        click.echo(click.style(line.text, fg=_STYLES[line.style]) if colour and line.style else line.text)
+        click.echo(click.style(line.text, fg=_STYLES[line.style]) if colour and line.style else line.text, err=err)
 
 
 def nothing_said(planned: Planned, *, applied: bool, nothing: str) -> str:
@@ -186,9 +186,9 @@ def nothing_said(planned: Planned, *, applied: bool, nothing: str) -> str:
     return nothing_changes(planned.desired, applied=applied, nothing=nothing)
 
 
-def show_json(report: dict[str, Any]) -> None:
+def show_json(report: dict[str, Any], *, err: bool = False) -> None:
     """Print one JSON object."""
-    click.echo(json.dumps(report, indent=2, ensure_ascii=False))
+    click.echo(json.dumps(report, indent=2, ensure_ascii=False), err=err)
 
 
 def problems_json(problems: Sequence[Problem]) -> list[dict[str, Any]]:

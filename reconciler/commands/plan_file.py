@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
-import tempfile
 
+from reconciler.commands.whole_file import write_whole
 from reconciler.errors import ReconcileError
 from reconciler.plan.saved import SavedPlan, SavedPlanError, decode, encode
 
@@ -19,16 +19,7 @@ def write_plan(path: str, plan: SavedPlan, key: bytes | None) -> None:
     if len(data) > PLAN_BYTES_MAX:
         raise ReconcileError(f"{path}: the plan would take {len(data):,} bytes", "apply without a plan file")
     try:
-        handle, partial = tempfile.mkstemp(prefix=".plan.", dir=os.path.dirname(path) or ".")  # mode 0600
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(handle)
-            os.replace(partial, path)
-        except BaseException:
-            os.unlink(partial)
-            raise
+        write_whole(path, data, replace=True)
     except OSError as error:
         raise ReconcileError(f"{path} cannot be written: {error.strerror}", "name another file with --out") from error
 

@@ -28,6 +28,8 @@ from schemas.stores import default_url
 
 LIVEKIT = "livekit"
 HASH_CHARS = 12
+ADOPTIONS_CHARS_MAX = 16 * 1024 * 1024
+"""How much is read of a file of adoptions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,15 +111,32 @@ def target_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(command)
     def gathered(*args: Any, target: str | None, adopt: tuple[str, ...], take_over: str, **kwargs: Any) -> Any:
-        return command(*args, at=Where(target or "", adopt, take_over), **kwargs)
+        return command(*args, at=Where(target or "", _written_out(adopt), take_over), **kwargs)
 
     return _target(_adopt(_take_over(gathered)))
+
+
+def _written_out(adopt: tuple[str, ...]) -> tuple[str, ...]:
+    """The adoptions, each `@FILE` replaced by the lines of that file."""
+    return tuple(line for one in adopt for line in (_lines_of(one[1:]) if one.startswith("@") else (one,)))
+
+
+def _lines_of(path: str) -> list[str]:
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return [line.strip() for line in file.read(ADOPTIONS_CHARS_MAX).splitlines() if line.strip()]
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise ReconcileError(f"{path} cannot be read: {reason}", "give --adopt @FILE as `import` says it") from error
 
 
 _target = click.option(
     "--target", type=click.Choice((TABLES, LIVEKIT)), help="Our own tables, or a LiveKit server (tables)."
 )
 _adopt = click.option(
-    "--adopt", metavar="ID=NAMESPACE/NAME", multiple=True, help="Make this object at LiveKit the one declared so."
+    "--adopt",
+    metavar="ID=NAMESPACE/NAME|@FILE",
+    multiple=True,
+    help="Make this object at LiveKit the one declared so; @FILE has one in each line.",
 )
 _take_over = click.option("--take-over", metavar="OWNER", default="", help="Let --adopt take objects of this owner.")

@@ -7,7 +7,7 @@ for an object. Values are sealed as soon as they are known to be needed, so that
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
@@ -146,6 +146,12 @@ def without_values(row: R) -> R:
     return row
 
 
+def with_place(row: R, at: str, place: str) -> R:
+    """The row with its secret of this field at another place, without a value."""
+    changed: R = _replaced(row, _ATTRIBUTES[at], lambda _: Secret(place))
+    return changed
+
+
 def _checked_pin(found: bytes) -> bytes | Unreadable:
     if ids.is_pin(found.decode("latin-1")):
         return found
@@ -161,12 +167,12 @@ def _secret_at(row: Row, at: str) -> Secret | None:
 
 
 def _put(row: R, at: str, sealed: bytes) -> R:
-    changed: R = _replaced(row, _ATTRIBUTES[at], sealed)
+    changed: R = _replaced(row, _ATTRIBUTES[at], lambda secret: replace(secret, sealed=sealed))
     return changed
 
 
-def _replaced(value: Any, names: tuple[str, ...], sealed: bytes) -> Any:
-    """`value` with another sealed value at the end of these attributes."""
+def _replaced(value: Any, names: tuple[str, ...], change: Callable[[Secret], Secret]) -> Any:
+    """`value` with the secret at the end of these attributes changed."""
     if not names:
-        return replace(value, sealed=sealed)
-    return replace(value, **{names[0]: _replaced(getattr(value, names[0]), names[1:], sealed)})
+        return change(value)
+    return replace(value, **{names[0]: _replaced(getattr(value, names[0]), names[1:], change)})

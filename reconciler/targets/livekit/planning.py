@@ -23,7 +23,7 @@ from reconciler.targets.livekit.hints import Hints, hints_of
 from reconciler.targets.livekit.holdings import Held, Holdings
 from reconciler.targets.livekit.numbers import lists_of
 from reconciler.targets.livekit.passing import is_nobodys
-from reconciler.targets.livekit.reading import Reader
+from reconciler.targets.livekit.reading import Reader, is_network
 from reconciler.targets.livekit.steps import Step, Wanted, steps, wanted
 from reconciler.targets.livekit.unsupported import Limits, without_numbers
 from schemas.problems import Problem, Severity
@@ -83,7 +83,7 @@ def view_of(
     mine = Reader(holdings, known, recorded.rows, sealer).rows()
     everyone = _joined(mine, *_rows_of_others(holdings, sealer))
     others = {key: held[0].marker.owner for key, held in holdings.others.items()}
-    live = Live(recorded.revision, Tables.build(everyone), mine, others, recorded.records)
+    live = Live(recorded.revision, Tables.build(_without_hosts(everyone)), mine, others, recorded.records)
     return View(owner, holdings, hints, live, sealer, digest)
 
 
@@ -92,9 +92,9 @@ def limits_of(declared: Declared) -> LimitsOf:
     return Limits(hints_of(declared, {}))
 
 
-def course(view: View, declared: Declared) -> Course:
+def course(view: View, declared: Declared, desired: Desired | None = None) -> Course:
     """Plan. Raises ReconcileError for the adoption of an object that no document declares."""
-    desired = _desired(view, declared)
+    desired = desired or desired_of(view, declared)
     _check_adoptions(view, desired)
     desired = replace(desired, problems=(*desired.problems, *_open_to_strangers(desired)))
     holdings = view.holdings.renamed(desired.moves)
@@ -118,7 +118,7 @@ def _as_gated(change: Change) -> Change:
     return replace(change, old=replace(old, inbound=old.inbound or new.inbound, outbound=old.outbound or new.outbound))
 
 
-def _desired(view: View, declared: Declared) -> Desired:
+def desired_of(view: View, declared: Declared) -> Desired:
     """The desired rows, without any trunk that would open because it has no number left."""
     limits = Limits(view.hints, view.live.others)
     for key, ids in view.holdings.doubled.items():
@@ -238,6 +238,16 @@ def _rows_of_others(holdings: Holdings, sealer: Sealer) -> Iterator[Rows]:
             theirs.mine |= {(held.part, held.marker.name): held for held in group if held.marker.owner == owner}
         theirs.others = {key: group for key, group in holdings.others.items() if group[0].marker.owner != owner}
         yield Reader(theirs, Hints(), Rows(), sealer).rows()
+
+
+def _without_hosts(rows: Rows) -> Rows:
+    """The rows without the hosts' names that LiveKit lets people write among addresses: tables hold networks alone."""
+    trunks = {
+        id_: replace(row, inbound=replace(row.inbound, networks=tuple(filter(is_network, row.inbound.networks))))
+        for id_, row in rows.trunks.items()
+        if row.inbound is not None and not all(map(is_network, row.inbound.networks))
+    }
+    return replace(rows, trunks={**rows.trunks, **trunks}) if trunks else rows
 
 
 def _joined(*all_rows: Rows) -> Rows:

@@ -25,6 +25,8 @@ from schemas.livekit_words import TRANSPORT_WORD, read_headers, read_media, read
 from schemas.seal import INBOUND_PASSWORD, OUTBOUND_PASSWORD, PIN, Place, Sealer
 from schemas.tables.rows import Auth, Inbound, Kind, Media, Outbound, Rows, RuleRow, Secret, TrunkRow
 
+EVERYWHERE = ("0.0.0.0/0", "::/0")
+"""Every address there is."""
 _KEPT_THERE = "at LiveKit"
 """The place of a secret that no document names."""
 _RINGING_MS = Inbound().ringing_timeout_ms
@@ -73,7 +75,7 @@ class Reader:
         half, before = hint.inbound if hint else None, last.inbound if last else None
         place = Place(Kind.TRUNK, name, INBOUND_PASSWORD)
         return Inbound(
-            networks=tuple(network_form(address) for address in info.allowed_addresses),
+            networks=_networks(info, half),
             allowed_numbers=tuple(normalise_number(number) for number in info.allowed_numbers),
             called_declared_only=bool(real_numbers(info.numbers)),
             auth=self._auth(info, info.auth_realm, place, half.auth if half else None, before.auth if before else None),
@@ -160,9 +162,28 @@ def _milliseconds(duration: Duration, unset: int) -> int:
     return duration.ToMilliseconds() or unset
 
 
+def _networks(info: sip.SIPInboundTrunkInfo, hint: Inbound | None) -> tuple[str, ...]:
+    """Where calls may come from. LiveKit takes none for all, which a manifest says in so many words."""
+    if is_open(info):
+        return hint.networks if hint is not None and sorted(hint.networks) == sorted(EVERYWHERE) else EVERYWHERE
+    return tuple(network_form(address) for address in info.allowed_addresses)
+
+
+def is_open(info: sip.SIPInboundTrunkInfo) -> bool:
+    """Whether a trunk that asks for no password and names no address is there because it has numbers."""
+    return not (info.allowed_addresses or info.auth_username or info.auth_password or info.auth_realm) and bool(
+        info.numbers
+    )
+
+
 def network_form(address: str) -> str:
     """An address in the form of rows; one that is a host's name stays as it is."""
+    return str(ipaddress.ip_network(address)) if is_network(address) else address
+
+
+def is_network(text: str) -> bool:
+    """Whether it is an address or network that a row can hold."""
     try:
-        return str(ipaddress.ip_network(address))
+        return "%" not in str(ipaddress.ip_network(text))
     except ValueError:
-        return address
+        return False

@@ -26,6 +26,7 @@ from reconciler.plan.turn import Turn
 from reconciler.settings import LiveKitAccess
 from reconciler.targets.livekit.carrying import Carrying, Failure
 from reconciler.targets.livekit.holdings import Claim, Info, digest_of, sort
+from reconciler.targets.livekit.importing.proof import Imported, import_of
 from reconciler.targets.livekit.planning import Course, Recorded, View, as_gated, course, view_of
 from reconciler.targets.livekit.seen import moved
 from reconciler.targets.livekit.server import TRIES_MAX, CallFailed, Pace, Server, pace_of
@@ -138,6 +139,15 @@ class LiveKitTarget:
     ) -> Planned:
         """Plan and carry out; what failed is among the problems. Raises ReconcileError, StoreError."""
         return self._run(self._apply(declared, allowed, note, check))
+
+    def imported(self, namespace: str, sealer: Sealer) -> Imported:
+        """What stands there and could be managed as it is, and what could not. Raises ReconcileError, StoreError."""
+        return self._run(self._imported(namespace, sealer))
+
+    async def _imported(self, namespace: str, sealer: Sealer) -> Imported:
+        async with self._server(self._access, self._pace) as server:
+            infos = await self._everything(server, "nothing was written")
+        return import_of(infos, self._owner, namespace, self._recorded()[0], sealer)
 
     async def _plan(self, declared: Declared, allowed: Allowances) -> Planned:
         async with self._server(self._access, self._pace) as server:

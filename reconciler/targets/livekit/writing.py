@@ -16,7 +16,7 @@ from livekit.protocol import sip
 
 from reconciler.targets.livekit.holdings import Info
 from reconciler.targets.livekit.marker import METADATA_GAP, NAME_GAP, Marker, marked, parted
-from reconciler.targets.livekit.reading import network_form
+from reconciler.targets.livekit.reading import EVERYWHERE, is_open, network_form
 from schemas.ids import normalise_number
 from schemas.livekit_words import (
     TRANSPORT,
@@ -49,11 +49,12 @@ def inbound_info(
     assert half is not None
     info = deepcopy(base) if base is not None else sip.SIPInboundTrunkInfo(name=_shown(row.id))
     _put_common(info, row, numbers, marker, half.headers)
-    if [network_form(address) for address in info.allowed_addresses] != [*half.networks]:
-        _put_list(info.allowed_addresses, half.networks)
     _put_numbers(info.allowed_numbers, half.allowed_numbers)
     _put_auth(info, half.auth, Place(Kind.TRUNK, row.id, INBOUND_PASSWORD), reveal)
     info.auth_realm = half.auth.realm if half.auth is not None else ""
+    stays_open = is_open(info) and sorted(half.networks) == sorted(EVERYWHERE)
+    if not stays_open and [network_form(address) for address in info.allowed_addresses] != [*half.networks]:
+        _put_list(info.allowed_addresses, half.networks)
     info.krisp_enabled = half.noise_cancellation
     _put_duration(info, "ringing_timeout", half.ringing_timeout_ms, _USUAL.ringing_timeout_ms)
     _put_duration(info, "max_call_duration", half.max_call_duration_ms, _USUAL.max_call_duration_ms)
@@ -111,6 +112,19 @@ def without_marker(info: Info) -> Info:
         rule.name = parted(rule.name, NAME_GAP)[0]
         return rule
     return _unmarked_trunk(info)
+
+
+def marked_as(info: Info, other: Info) -> Info:
+    """The object with the mark of another, and else as it is."""
+    out = deepcopy(info)
+    if isinstance(out, sip.SIPDispatchRuleInfo):
+        out.name = marked(parted(out.name, NAME_GAP)[0], parted(other.name, NAME_GAP)[1], NAME_GAP)
+    else:
+        assert not isinstance(other, sip.SIPDispatchRuleInfo)
+        out.metadata = marked(
+            parted(out.metadata, METADATA_GAP)[0], parted(other.metadata, METADATA_GAP)[1], METADATA_GAP
+        )
+    return out
 
 
 def _unmarked_trunk(info: T) -> T:
