@@ -17,7 +17,7 @@ from importlib import import_module
 
 import click
 
-from reconciler.commands.options import Given, settings_options
+from reconciler.commands.options import Given, is_colourful, settings_options
 from reconciler.errors import EXIT_ERROR, ReconcileError
 from schemas.environment import load_env_file
 
@@ -125,7 +125,8 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _show_error(text: str) -> None:
-    click.echo(click.style("error: ", fg="red", bold=True) + text, err=True)
+    word = click.style("error: ", fg="red", bold=True) if is_colourful(err=True) else "error: "
+    click.echo(word + text, err=True)
 
 
 def main() -> None:

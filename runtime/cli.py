@@ -5,6 +5,7 @@ Errors are one sentence and a next step; a traceback is always a bug of ours.
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from importlib.metadata import version as installed_version
@@ -18,7 +19,7 @@ from runtime.commands.dial import dial
 from runtime.commands.serve import run, up
 from runtime.commands.transfer import transfer
 from runtime.errors import BridgeError
-from schemas.environment import load_env_file
+from schemas.environment import is_plain, load_env_file
 from schemas.stores import StoreError
 
 EXIT_INTERRUPTED = 130
@@ -56,7 +57,7 @@ def main() -> None:
 
 def _run() -> int:
     try:
-        return int(bridge(standalone_mode=False) or 0)
+        return int(bridge(standalone_mode=False, color=_colour()) or 0)
     except click.ClickException as fault:
         if isinstance(fault, click.UsageError) and fault.ctx is not None:
             click.echo(fault.ctx.get_usage(), err=True)
@@ -71,4 +72,9 @@ def _run() -> int:
 
 
 def _show_error(text: str) -> None:
-    click.echo(click.style("error: ", fg="red", bold=True) + text, err=True)
+    click.echo(click.style("error: ", fg="red", bold=True) + text, err=True, color=_colour())
+
+
+def _colour() -> bool | None:
+    """None = on a terminal."""
+    return False if is_plain(os.environ) else None

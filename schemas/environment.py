@@ -33,6 +33,11 @@ _ESCAPE = re.compile(r"\\(.)")
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r"}
 
 
+def is_plain(environ: Mapping[str, str]) -> bool:
+    """Whether somebody wants no colours, or has a terminal without: https://no-color.org."""
+    return bool(environ.get("NO_COLOR")) or environ.get("TERM") == "dumb"
+
+
 def parse_env(text: str) -> dict[str, str]:
     """Variables of a `.env` file: `KEY=value` lines, `export`, quotes, `#` comments; other lines are passed over."""
     found: dict[str, str] = {}

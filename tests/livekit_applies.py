@@ -22,11 +22,12 @@ EVERYTHING = Allowances(1_000_000)
 
 
 class Applies:
-    """One owner's folder. `slept` are the pauses that were asked for; none is made."""
+    """One owner's folder. `slept` are the pauses that were asked for; none is made. `heard` is how far applies were."""
 
     def __init__(self, front: Front, folder: Path, owner: str = "default", store: SqliteStore | None = None) -> None:
         self.front, self.folder, self.owner, self.store = front, folder, owner, store
         self.slept: list[float] = []
+        self.heard: list[tuple[int, int]] = []
         folder.mkdir(exist_ok=True)
 
     def write(self, *documents: Any) -> Applies:
@@ -35,7 +36,8 @@ class Applies:
 
     def target(self, **more: Any) -> LiveKitTarget:
         access, store, owner = self.front.access, self.store, self.owner
-        return LiveKitTarget(access, store, owner, wall=lambda: 1000.0, server=self._server, **more)
+        more = {"wall": lambda: 1000.0, "server": self._server, "note": self._note, **more}
+        return LiveKitTarget(access, store, owner, **more)
 
     def declared(self) -> Declared:
         return read_folder(self.folder, {})
@@ -54,6 +56,9 @@ class Applies:
     def _server(self, access: LiveKitAccess, pace: Pace) -> Server:
         pace.sleep = self._sleep
         return Server(access, pace)
+
+    def _note(self, done: int, total: int) -> None:
+        self.heard.append((done, total))
 
     async def _sleep(self, seconds: float) -> None:
         if seconds > 0.1:  # less is the pace

@@ -13,7 +13,6 @@ from reconciler.commands.common import (
     has_errors,
     key_of,
     nothing_said,
-    patience,
     problems_json,
     problems_of,
     read,
@@ -24,6 +23,7 @@ from reconciler.commands.common import (
 )
 from reconciler.commands.options import Given, output_option, settings_options
 from reconciler.commands.plan_file import read_plan
+from reconciler.commands.progress import patience
 from reconciler.commands.target import LIVEKIT, Where, opened_target, target_options
 from reconciler.errors import EXIT_ERROR, EXIT_UNSAFE, ReconcileError
 from reconciler.loop import declared_by
@@ -84,7 +84,7 @@ def command(
     if not reading.found:
         show_problems(reading.problems, reading)
         ctx.exit(EXIT_ERROR)
-    with opened_target(at, settings, to_write=True) as target, patience("applying"):
+    with patience("applying") as progress, opened_target(at, settings, to_write=True, note=progress.note) as target:
         declared = declared_by(reading, vault_of(settings, [source], needed=True))
         note = f"apply {source}"
         checking = _checking(approved, plan_file or "", settings, reading, target) if approved is not None else None

@@ -1,4 +1,4 @@
-"""What the commands share: reading sources, opening the tables, showing problems and plans, patience.
+"""What the commands share: reading sources, opening the tables, showing problems and plans.
 
 Errors of the store become `ReconcileError` here, so that no command shows a traceback for what a person can mend.
 """
@@ -8,9 +8,6 @@ from __future__ import annotations
 import functools
 import json
 import os
-import signal
-import sys
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -18,6 +15,7 @@ from typing import Any
 import click
 
 from reconciler.commands.options import is_colourful
+from reconciler.commands.progress import patience
 from reconciler.errors import ReconcileError
 from reconciler.manifests.folder import Reading, in_order, read_documents
 from reconciler.manifests.reach import Reach, folders_of
@@ -35,17 +33,14 @@ from schemas.seal import KEY_BYTES, Sealer
 from schemas.secret_key import FILE_VARIABLE, SecretKeyError, read_key, read_or_make_key
 from schemas.stores import Store, StoreError, default_url, open_tables
 
-PATIENCE_S = 1.0
-"""Work that takes longer than this shows that it goes on."""
-
 _STYLES = {"create": "green", "update": "yellow", "delete": "red", "refusal": "red"}
 _SQLITE = "sqlite:///"
 
 
 def read(sources: Sequence[str]) -> Reading:
     """Read and check all sources."""
-    with patience("reading the manifests"):
-        return read_documents(sources)
+    with patience("reading the manifests") as progress:
+        return read_documents(sources, progress.note)
 
 
 @contextmanager
@@ -205,33 +200,3 @@ def problems_of(reading: Reading, planned: Planned, target: Target) -> list[Prob
 def has_errors(problems: Sequence[Problem]) -> bool:
     """Whether any of them holds something back."""
     return any(problem.is_error for problem in problems)
-
-
-@contextmanager
-def patience(what: str) -> Iterator[None]:
-    """Show on a terminal that `what` goes on, once it has taken a while."""
-    if not sys.stderr.isatty():
-        yield
-        return
-    done = threading.Event()
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # who shows progress has a cursor to give back
-    thread = threading.Thread(target=_show_activity, args=(what, done), daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        done.set()
-        thread.join()
-        signal.signal(signal.SIGINT, before)
-
-
-def _show_activity(what: str, done: threading.Event) -> None:
-    if done.wait(PATIENCE_S):
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        progress.add_task(what, total=None)
-        done.wait()

@@ -7,8 +7,9 @@ from typing import Any
 
 import click
 
-from reconciler.commands.common import opened_there, patience, show_json, show_lines
+from reconciler.commands.common import opened_there, show_json, show_lines
 from reconciler.commands.options import Given, output_option, settings_options
+from reconciler.commands.progress import patience
 from reconciler.errors import ReconcileError
 from reconciler.model.past import undone
 from reconciler.plan.changes import Action, diff

@@ -14,8 +14,9 @@ from typing import Any
 
 import click
 
-from reconciler.commands.common import key_of, opened_if_there, patience, show_json, show_lines
+from reconciler.commands.common import key_of, opened_if_there, show_json, show_lines
 from reconciler.commands.options import Given, output_option, settings_options_but_tables
+from reconciler.commands.progress import patience
 from reconciler.commands.target import LIVEKIT, remembered_at
 from reconciler.commands.whole_file import OWNER_ALONE, write_whole
 from reconciler.errors import EXIT_ERROR, ReconcileError

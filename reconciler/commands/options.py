@@ -12,6 +12,7 @@ from typing import Any, ParamSpec, TypeVar
 import click
 
 from reconciler.settings import Settings, settings_from
+from schemas.environment import is_plain
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -107,5 +108,4 @@ def output_option(*forms: str) -> Callable[[Callable[..., Any]], Callable[..., A
 
 def is_colourful(*, err: bool = False) -> bool:
     """Whether colours go to a person at a terminal who did not say NO_COLOR."""
-    stream = sys.stderr if err else sys.stdout
-    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    return (sys.stderr if err else sys.stdout).isatty() and not is_plain(os.environ)

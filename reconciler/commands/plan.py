@@ -12,7 +12,6 @@ from reconciler.commands.common import (
     has_errors,
     key_of,
     nothing_said,
-    patience,
     problems_json,
     problems_of,
     read,
@@ -23,6 +22,7 @@ from reconciler.commands.common import (
 )
 from reconciler.commands.options import Given, output_option, settings_options
 from reconciler.commands.plan_file import write_plan
+from reconciler.commands.progress import patience
 from reconciler.commands.target import Where, opened_target, target_options
 from reconciler.errors import EXIT_CHANGES, EXIT_ERROR, EXIT_UNSAFE, ReconcileError
 from reconciler.loop import declared_by

@@ -9,13 +9,13 @@ from reconciler.commands.common import (
     allow_options,
     key_of,
     opened_there,
-    patience,
     problems_json,
     show_json,
     show_lines,
     show_problems,
 )
 from reconciler.commands.options import Given, output_option, settings_options
+from reconciler.commands.progress import patience
 from reconciler.errors import EXIT_ERROR, EXIT_UNSAFE, ReconcileError
 from reconciler.manifests.folder import Reading
 from reconciler.plan.effects import effects_of

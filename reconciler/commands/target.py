@@ -67,11 +67,17 @@ class Where:
 
 @contextmanager
 def opened_target(
-    at: Where, settings: Settings, *, to_write: bool, look_every_s: float | None = None
+    at: Where,
+    settings: Settings,
+    *,
+    to_write: bool,
+    look_every_s: float | None = None,
+    note: Callable[[int, int], None] | None = None,
 ) -> Iterator[Target]:
     """The target that the options name. Unless it is `to_write`, nothing is made that is missing.
 
-    `look_every_s`: how often a watcher asks a LiveKit server what others have changed; None: it is no watcher.
+    `look_every_s`: how often a watcher asks a LiveKit server what others have changed; None: it is no watcher. `note`
+    hears how many objects are written, of how many, where they are written one by one.
     """
     opening = opened if to_write else opened_if_there
     if not at.is_livekit:
@@ -87,7 +93,7 @@ def opened_target(
         with store_errors():
             default_url(settings.state)  # makes the state folder
     with opening(remembered_at(settings, access)) as store:
-        yield LiveKitTarget(access, store, settings.owner, adoption, look_every_s=look_every_s)
+        yield LiveKitTarget(access, store, settings.owner, adoption, look_every_s=look_every_s, note=note)
 
 
 def remembered_at(settings: Settings, access: LiveKitAccess) -> Settings:

@@ -6,6 +6,7 @@ import click
 
 from reconciler.commands.common import has_errors, reach_of, read, show_problems
 from reconciler.commands.options import Given, output_option, secrets_option
+from reconciler.commands.progress import patience
 from reconciler.errors import EXIT_ERROR
 from reconciler.loop import declared_by
 from reconciler.manifests.folder import Reading, in_order
@@ -36,7 +37,8 @@ def command(ctx: click.Context, sources: tuple[str, ...], form: str, given: Give
     reading = read(sources)
     settings = given.settings()
     vault = Vault(settings.secrets, variables(), None, needed=False, reach=reach_of(settings, sources))
-    between = desire(declared_by(reading, vault), Live()).problems
+    with patience("checking"):
+        between = desire(declared_by(reading, vault), Live()).problems
     problems = in_order([*reading.problems, *between])
     show_problems(problems, reading, form, err=False)
     if form == "text":

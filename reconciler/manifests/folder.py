@@ -8,7 +8,7 @@ objects, so that the model behind can work on the difference alone. Called by th
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 
@@ -28,6 +28,9 @@ from reconciler.manifests.masking import masked, names_a_secret
 from reconciler.manifests.reading import FileReading, read_file, unreadable_file
 from reconciler.model.sources import FileSources
 from schemas.problems import Problem, Severity, Where
+
+Note = Callable[[int, int], None]
+"""Hears how many parts of a piece of work are done, and how many there are."""
 
 FRESH_NS = 2_000_000_000
 """A file that changed so recently may change again within its time stamp's grain: it is read again next time."""
@@ -72,9 +75,9 @@ class Reading:
         return shown if shown[:before] == written[:before] else ""
 
 
-def read_documents(sources: Sequence[str]) -> Reading:
-    """Read folders, files and `-` once, for a command."""
-    readings = [Folder(source).refresh() for source in dict.fromkeys(sources)]
+def read_documents(sources: Sequence[str], note: Note | None = None) -> Reading:
+    """Read folders, files and `-` once, for a command. `note` hears how many files of each are read, of how many."""
+    readings = [Folder(source, note).refresh() for source in dict.fromkeys(sources)]
     files: dict[str, FileReading] = {}
     for reading in readings:
         files.update(reading.files)
@@ -110,8 +113,9 @@ class _Known:
 class Folder:
     """A folder, a file or standard input, and what is known of each of its files."""
 
-    def __init__(self, source: str) -> None:
+    def __init__(self, source: str, note: Note | None = None) -> None:
         self.source = source
+        self._note = note
         self.folders: frozenset[str] = frozenset()
         """Every folder that was looked into at the last full pass."""
         self._known: dict[str, _Known] = {}
@@ -171,9 +175,11 @@ class Folder:
             del self._known[path]
             changed.add(path)
         fresh_since = time.time_ns() - FRESH_NS
-        for path, stamp in found.files.items():
+        for done, (path, stamp) in enumerate(found.files.items()):
             known = self._known.get(path)
             if known is None or known.stamp != stamp:
+                if self._note is not None:
+                    self._note(done, len(found.files))
                 changed |= self._take(path, stamp if stamp[0] < fresh_since else None, read_bytes_of(path))
         self.folders = frozenset(found.folders)
         self._sort()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import shutil
 import sys
@@ -12,7 +13,7 @@ from typing import Any, TypeVar
 import click
 import structlog
 
-from schemas.environment import STATE_DEFAULT
+from schemas.environment import STATE_DEFAULT, is_plain
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -62,7 +63,7 @@ def output_option(command: F) -> F:
 
 def make_log(form: str) -> Callable[..., None]:
     """A function `log(event, **fields)` to standard error: coloured on a terminal, plain in a pipe, or JSON lines."""
-    coloured = sys.stderr.isatty()
+    coloured = sys.stderr.isatty() and not is_plain(os.environ)
     renderer: Any = (
         structlog.processors.JSONRenderer()
         if form == "json"

@@ -1,4 +1,4 @@
-"""Rules of the house that no linter knows: sizes, unfinished words, links that lead somewhere, help with examples."""
+"""Rules of the house that no linter knows: sizes, unfinished words, links that lead somewhere."""
 
 from __future__ import annotations
 
@@ -6,12 +6,9 @@ import ast
 import re
 from pathlib import Path
 
-import click
 import pytest
 
-from reconciler.cli import reconcile
 from runtime.calls.reasons import EndReason
-from runtime.cli import bridge
 from schemas.tables.decisions import Reason
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -62,12 +59,3 @@ def test_architecture_is_a_map_not_a_book() -> None:
         for room in (ROOT / house).iterdir():
             if (room / "__init__.py").exists():
                 assert room.name in text, f"{house}/{room.name} is not on the map"
-
-
-@pytest.mark.parametrize("group", [reconcile, bridge], ids=["reconcile", "bridge"])
-def test_every_command_shows_an_example(group: click.Group) -> None:
-    context = click.Context(group)
-    for name in group.list_commands(context):
-        command = group.get_command(context, name)
-        assert command is not None
-        assert f"{group.name} {name}" in (command.help or ""), f"{name} --help has no example"

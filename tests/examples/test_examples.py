@@ -52,6 +52,20 @@ def test_an_example_fits_the_schema_that_its_first_line_names_and_the_models(man
         assert check(data)[1] == []
 
 
+def test_a_schema_that_is_written_beside_manifests_is_found_by_the_line_that_is_printed(tmp_path, capsys):
+    assert run(["schema", "--out", str(tmp_path / "dialplane.json")]) == 0
+    line, _, rest = capsys.readouterr().out.partition("\n")
+    assert rest == ""
+    assert f"    {line}\n" in (ROOT / "reconciler/docs.md").read_text("utf-8")
+    schema = (tmp_path / MODELINE.fullmatch(line)[1]).resolve()
+    for manifest in MANIFESTS:
+        (tmp_path / "m.yaml").write_text(f"{line}\n{manifest.read_text('utf-8').partition(chr(10))[2]}")
+        for data in yaml.safe_load_all((tmp_path / "m.yaml").read_text("utf-8")):
+            assert [error.message for error in validator(schema).iter_errors(data)] == []
+    assert run(["validate", str(tmp_path)]) == 0
+    assert run(["schema", "--out", str(tmp_path / "no" / "x.json")]) == 1
+
+
 @pytest.mark.parametrize("lesson", LESSONS, ids=name_of)
 def test_a_lesson_is_explained_briefly(lesson):
     lines = (lesson / "README.md").read_text("utf-8").splitlines()

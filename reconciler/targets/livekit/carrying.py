@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from livekit.protocol import sip
@@ -51,16 +51,20 @@ class Carrying:
     server: Server
     goal: Wanted
     holdings: Holdings
+    note: Callable[[int, int], None] | None = None
+    """Hears how many steps are over, and of how many."""
     done: int = 0
     trunk_ids: dict[str, str] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
     in_a_row: int = 0
+    count: int = 0
+    over: set[int] = field(default_factory=set)
     parked: dict[int, Info] = field(default_factory=dict)
     """By the id of its step, what was written of an object that makes way for others."""
 
     async def out(self, steps: Sequence[Step]) -> list[Failure]:
         """Carry all steps out; what was not done. Raises ReconcileError when the key is not taken."""
-        self.trunk_ids = self.holdings.inbound_ids()
+        self.trunk_ids, self.count = self.holdings.inbound_ids(), len(steps)
         await self._round(steps)
         refused = [failure.step for failure in self.failures if failure.reason is Reason.REJECTED]
         if refused and (self.done or any(act is Act.PARK for act, _ in in_turn(self._wishes(refused)))):
@@ -140,6 +144,12 @@ class Carrying:
             await asyncio.gather(*writers, return_exceptions=True)
 
     async def _one(self, step: Step) -> None:
+        await self._tried(step)
+        self.over.add(id(step))
+        if self.note is not None:
+            self.note(len(self.over), self.count)
+
+    async def _tried(self, step: Step) -> None:
         if blocked := self._blocked(step):
             self.failures.append(Failure(step, Reason.PENDING, blocked))
             return

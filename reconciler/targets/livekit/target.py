@@ -69,6 +69,7 @@ class LiveKitTarget:
         wall: Callable[[], float] = time.time,
         clock: Callable[[], float] = time.monotonic,
         server: Callable[[LiveKitAccess, Pace], Server] = Server,
+        note: Callable[[int, int], None] | None = None,
     ) -> None:
         self._access = access
         self._store = store
@@ -79,6 +80,7 @@ class LiveKitTarget:
         self._wall = wall
         self._clock = clock
         self._server = server
+        self._note = note
         self._pace = pace_of(access)
         self._seen: list[Info] = []
         self._looked_at = float("-inf")
@@ -166,7 +168,7 @@ class LiveKitTarget:
             if planned.refused:
                 revision = self._take_note(None, planned.desired, blocked(planned), note)
                 return replace(planned, revision=revision)
-            carrying = Carrying(server, way.goal, way.holdings)
+            carrying = Carrying(server, way.goal, way.holdings, self._note)
             failures = await carrying.out(way.steps)
             hint = "apply again" if carrying.done else "nothing was changed"
             after = await self._look(server, declared, Adoption(), hint) if way.steps else view

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.cli import COMMANDS, run
+from reconciler.cli import run
 from schemas.stores import SqliteStore
 from tests.reconciler.declaring import broken, document, number, ref, rule, text, trunk
 
@@ -33,13 +33,6 @@ def said(capsys, *arguments: str) -> tuple[int, str, str]:
     code = run(arguments)
     out, err = capsys.readouterr()
     return code, out, err
-
-
-@pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_has_help_with_an_example(capsys, command):
-    code, out, _ = said(capsys, command, "--help")
-    assert code == 0
-    assert f"reconcile {command}" in out.partition("Example:")[2]
 
 
 def test_help_needs_none_of_the_heavy_parts():

@@ -193,3 +193,8 @@ def test_a_stranger_who_holds_the_number_is_told_and_everybody_keeps_what_he_has
     (told,) = errors(applies.write(declaring.trunk(), _rule("a", match={"to": [TWO]})).apply())
     assert "already exists in dispatch rule" in told
     assert _served(front) == [ONE, TWO]
+
+
+def test_an_apply_tells_how_far_it_is(applies: Applies) -> None:
+    applies.write(*(declaring.rule(f"r{index}", match={"to": [f"+1415555010{index}"]}) for index in range(3))).apply()
+    assert applies.heard == [(1, 3), (2, 3), (3, 3)]
