@@ -39,7 +39,7 @@ def examples(program: str, command: click.Command) -> list[list[str]]:
     lines = [line.strip() for line in text[1].splitlines()] if len(text) > 1 else []
     out = []
     for part in (part for line in lines for part in re.split(r"\s+(?:\||&&|;)\s+", line)):
-        words = shlex.split(re.split(r"\s>\s|\s{3,}", part)[0])
+        words = shlex.split(re.split(r"\s2?>\s|\s{3,}", part)[0])
         if words[:1] == [program]:
             out.append(words[1:])
     return out
