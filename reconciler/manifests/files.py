@@ -84,7 +84,11 @@ def find_files(source: str) -> Found:
     if stat.S_ISDIR(status.st_mode):
         _walk(source, found)
     elif stat.S_ISREG(status.st_mode):
-        found.files[source] = _stamp(status)
+        folder, _, name = source.rpartition("/")
+        if is_kustomization(name):
+            _complain_of_kustomize(source, folder or ".", found)
+        else:
+            found.files[source] = _stamp(status)
     else:
         found.exists = False
         found.complain(source, "is neither a folder nor a regular file", code="not-a-file")
@@ -168,9 +172,7 @@ def _entry(entry: os.DirEntry[str], prefix: str, root: str, found: Found) -> str
     """Note a manifest; the path of a folder to look into."""
     name, path = entry.name, prefix + entry.name
     if is_kustomization(name):
-        folder = prefix.rstrip("/") or "."
-        hint = f"run `kustomize build {folder} | reconcile plan -`"
-        found.complain(path, "this folder is built by kustomize, and is not read as it stands", hint, "kustomization")
+        _complain_of_kustomize(path, prefix.rstrip("/") or ".", found)
         return None
     try:
         is_folder = not name.endswith(_SUFFIXES)
@@ -200,6 +202,11 @@ def _entry(entry: os.DirEntry[str], prefix: str, root: str, found: Found) -> str
     else:
         found.complain(path, "is not a regular file", code="not-a-file")
     return None
+
+
+def _complain_of_kustomize(path: str, folder: str, found: Found) -> None:
+    hint = f"run `kustomize build {folder} | reconcile plan -`"
+    found.complain(path, "this folder is built by kustomize, and is not read as it stands", hint, "kustomization")
 
 
 def _stamp(status: os.stat_result) -> Stamp:

@@ -94,8 +94,12 @@ def show(value: Value) -> str:
     if isinstance(value, list):
         return "[" + ", ".join(show(item) for item in value) + "]"
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{key}: {show(item)}" for key, item in value.items()) + "}"
-    return str(value)
+        return "{" + ", ".join(f"{show(key)}: {show(item)}" for key, item in value.items()) + "}"
+    text = str(value)
+    if text.isprintable():
+        return text
+    # A line of its own would pass for a line of the plan, and an escape sequence would steer the terminal.
+    return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text)
 
 
 def _leaves(value: Any, prefix: str, *, defaults: bool = True) -> Iterator[tuple[str, Any]]:

@@ -71,3 +71,10 @@ def test_a_created_object_is_told_without_its_defaults():
 )
 def test_values_are_shown_on_one_line(value, said):
     assert show(value) == said
+
+
+def test_a_text_that_would_break_the_line_or_steer_a_terminal_is_shown_escaped():
+    assert show("two\nlines\n- Trunk default/carrier") == r"two\nlines\n- Trunk default/carrier"
+    assert show("\x1b[2Jgone\u202eback") == r"\x1b[2Jgone\u202eback"
+    assert show({"a\nb": ["c\td"]}) == r"{a\nb: [c\td]}"
+    assert show("Grüße, 電話 ☎") == "Grüße, 電話 ☎"
