@@ -88,7 +88,7 @@ class Front:
         """Everything that is held behind."""
         if isinstance(self.behind, Telephony):
             return self.behind.objects()
-        return list(self.behind.held.values())
+        return [type(info).FromString(info.SerializeToString()) for info in self.behind.held.values()]
 
     def empty(self) -> None:
         """Take everything away, and forget calls and faults."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from livekit.protocol import sip
@@ -27,6 +27,8 @@ WRITERS = 4
 """Objects that are written at one time: a call to LiveKit Cloud is mostly waiting."""
 FAILURES_IN_A_ROW_MAX = 8
 """After so many that could not be done the server is left alone."""
+TWINS_WAIT_S = 2.0
+"""How long another reconciler gets to take back what it has created at the same moment."""
 _PUTS = (Verb.CREATE, Verb.REPLACE)
 
 
@@ -59,6 +61,8 @@ class Carrying:
     in_a_row: int = 0
     count: int = 0
     over: set[int] = field(default_factory=set)
+    made: set[str] = field(default_factory=set)
+    """The ids of what was created."""
     parked: dict[int, Info] = field(default_factory=dict)
     """By the id of its step, what was written of an object that makes way for others."""
 
@@ -73,6 +77,24 @@ class Carrying:
             self.failures = [failure for failure in self.failures if id(failure.step) not in again]
             await self._round([step for step in steps if id(step) in again], contested=True)
         return self.failures
+
+    async def give_way(self, doubled: Iterable[Sequence[str]]) -> None:
+        """Of objects that another reconciler has created at the same moment, delete those that were created here.
+
+        Of two who notice it the one with the greater id does so. The other looks again a little later, because who
+        was ready before notices nothing.
+        """
+        twins = [ids for ids in doubled if self.made & {*ids} and {*ids} - self.made]
+        await self._delete_own(ids for ids in twins if max(ids) in self.made)
+        waiting = [ids for ids in twins if max(ids) not in self.made]
+        if waiting:
+            await self.server.rest(TWINS_WAIT_S)
+            there = {id_of(info) for info in await self.server.everything()}
+            await self._delete_own(ids for ids in waiting if there & {*ids} - self.made)
+
+    async def _delete_own(self, twins: Iterable[Sequence[str]]) -> None:
+        for id_ in sorted(self.made.intersection(id_ for ids in twins for id_ in ids)):
+            await self.server.delete(Part.RULE if id_.startswith("SDR_") else Part.INBOUND, id_)
 
     async def _round(self, steps: Sequence[Step], *, contested: bool = False) -> None:
         put = self._in_turn if contested else self._all
@@ -186,6 +208,7 @@ class Carrying:
         """Do one step; why not, in words, where somebody else was there first. Raises CallFailed."""
         if step.held is None:
             made = await self._create(step)
+            self.made.add(id_of(made))
             if step.part is Part.INBOUND:
                 self.trunk_ids[step.name] = id_of(made)
             return ""

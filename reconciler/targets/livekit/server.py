@@ -153,6 +153,10 @@ class Server:
             if not failed.missing:
                 raise
 
+    async def rest(self, seconds: float) -> None:
+        """Call nobody for a while."""
+        await self._sleep(seconds)
+
     async def pause(self, tried: int) -> None:
         """Wait before another try: longer each time, and never at the same moment as somebody else."""
         asked_for = _retry_after_s.get()

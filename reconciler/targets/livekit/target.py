@@ -11,34 +11,31 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from reconciler.errors import ReconcileError
 from reconciler.model.desired import Desired
 from reconciler.model.records import Verdict
-from reconciler.model.sources import Key, object_id, object_name
+from reconciler.model.sources import object_id, object_name
 from reconciler.model.standing import Declared
-from reconciler.plan.changes import diff
 from reconciler.plan.gates import Allowances, refusals
 from reconciler.plan.turn import Turn
 from reconciler.settings import LiveKitAccess
 from reconciler.targets.livekit.carrying import Carrying, Failure
 from reconciler.targets.livekit.holdings import Claim, Info, digest_of, sort
 from reconciler.targets.livekit.importing.proof import Imported, import_of
-from reconciler.targets.livekit.planning import Course, Recorded, View, as_gated, course, view_of
+from reconciler.targets.livekit.memory import Memory
+from reconciler.targets.livekit.planning import Course, View, as_gated, course, view_of
 from reconciler.targets.livekit.seen import moved
 from reconciler.targets.livekit.server import TRIES_MAX, CallFailed, Pace, Server, pace_of
 from reconciler.targets.livekit.steps import Step, steps
-from reconciler.targets.remembered import Remembered
-from reconciler.targets.tables import live_of
 from reconciler.targets.target import Away, Manner, Planned, blocked
 from schemas.problems import Problem, Where
 from schemas.resources.conditions import ConditionType, Reason
 from schemas.seal import KEY_BYTES, Sealer
-from schemas.stores import Snapshot, Store
-from schemas.tables.rows import Rows
+from schemas.stores import Store
 
 T = TypeVar("T")
 BACKOFF_S = (2.0, 60.0)
@@ -72,12 +69,11 @@ class LiveKitTarget:
         note: Callable[[int, int], None] | None = None,
     ) -> None:
         self._access = access
-        self._store = store
+        self._memory = Memory(store, owner, wall)
         self._owner = owner
         self._adoption = adoption
         self._look_every_s = look_every_s
         self._tries = TRIES_MAX if look_every_s is None else 1  # a watcher has pauses of its own
-        self._wall = wall
         self._clock = clock
         self._server = server
         self._note = note
@@ -149,7 +145,7 @@ class LiveKitTarget:
     async def _imported(self, namespace: str, sealer: Sealer) -> Imported:
         async with self._server(self._access, self._pace) as server:
             infos = await self._everything(server, "nothing was written")
-        return import_of(infos, self._owner, namespace, self._recorded()[0], sealer)
+        return import_of(infos, self._owner, namespace, self._memory.recorded(), sealer)
 
     async def _plan(self, declared: Declared, allowed: Allowances) -> Planned:
         async with self._server(self._access, self._pace) as server:
@@ -166,19 +162,22 @@ class LiveKitTarget:
             if check is not None:
                 check(planned)
             if planned.refused:
-                revision = self._take_note(None, planned.desired, blocked(planned), note)
+                revision = self._memory.keep(None, planned.desired, blocked(planned), note)
                 return replace(planned, revision=revision)
             carrying = Carrying(server, way.goal, way.holdings, self._note)
             failures = await carrying.out(way.steps)
             hint = "apply again" if carrying.done else "nothing was changed"
             after = await self._look(server, declared, Adoption(), hint) if way.steps else view
+            if carrying.made & {id_ for ids in after.holdings.doubled.values() for id_ in ids}:
+                await _give_way(carrying, after, hint)
+                after = await self._look(server, declared, Adoption(), hint)
             failures += _not_as_written(steps(after.holdings, way.goal), failures)
         desired = with_failures(planned.desired, failures)
         failed = {failure.key for failure in failures}
         # What is told as done is what a second plan would not do again.
         left = {(change.kind, change.id) for change in course(after, declared).plan.changes} if failures else ()
         undone = {key: verdict for key, verdict in desired.verdicts.items() if key in failed}
-        revision = self._take_note(after.live.mine, desired, undone, note)
+        revision = self._memory.keep(after.live.mine, desired, undone, note)
         published = after.digest if carrying.done else ""
         planned = replace(planned, desired=desired, revision=revision, published=published)
         return replace(planned, written=carrying.done, left=frozenset(left))
@@ -189,7 +188,7 @@ class LiveKitTarget:
         infos = await self._everything(server, hint)
         holdings = sort(infos, self._owner, adoption.claims, adoption.take_over)
         sealer = declared.secrets.sealer or Sealer(os.urandom(KEY_BYTES))
-        return view_of(self._owner, holdings, declared, self._recorded()[0], sealer, digest_of(infos))
+        return view_of(self._owner, holdings, declared, self._memory.recorded(), sealer, digest_of(infos))
 
     async def _look_around(self) -> None:
         async with self._server(self._access, self._pace) as server:
@@ -207,13 +206,6 @@ class LiveKitTarget:
         refused = refusals(Turn(view.live.tables, as_gated(way.plan)), view.live.mine, allowed)
         turn, revision = Turn(view.live.tables, way.plan), view.live.revision
         return Planned(turn, way.desired, refused, revision, view.digest, revision)
-
-    def _recorded(self) -> tuple[Recorded, Snapshot | None]:
-        if self._store is None:
-            return Recorded(), None
-        snapshot, records = self._store.load(), self._store.goods(self._owner)
-        mine = live_of(snapshot, self._owner, records).mine
-        return Recorded(mine, records, snapshot.revision), snapshot
 
     def _run(self, work: Coroutine[Any, Any, T]) -> T:
         """Do one piece of work in a loop of its own, from which another thread may call it off."""
@@ -235,27 +227,12 @@ class LiveKitTarget:
         except asyncio.CancelledError:
             raise ReconcileError("stopped in the middle of an apply", "the next one finishes it") from None
 
-    def _take_note(self, there: Rows | None, desired: Desired, undone: Mapping[Key, Verdict], note: str) -> int:
-        """Remember what is there now (None: as before), and from which documents; the revision of that memory."""
-        recorded, snapshot = self._recorded()
-        if self._store is None or snapshot is None:
-            return 0
-        rows = recorded.rows
-        if there is not None:
-            # A number that left no trace there lives in this memory alone, and ends here.
-            rows = replace(
-                there, numbers={id_: row for id_, row in there.numbers.items() if id_ in desired.rows.numbers}
-            )
-        remembered = Remembered(dict(recorded.records), dict(snapshot.declared))
-        unwritten = remembered.unwritten(desired)
-        records = remembered.records_to_write(desired, unwritten, undone)
-        places = remembered.places_to_write(desired, unwritten, rows)
-        delta = diff(recorded.rows, rows).delta
-        if not (delta or records or places):
-            return snapshot.revision
-        return self._store.publish(
-            snapshot.digest, delta, owner=self._owner, now=self._wall(), declared=places, goods=records, note=note
-        )
+
+async def _give_way(carrying: Carrying, after: View, hint: str) -> None:
+    try:
+        await carrying.give_way(after.holdings.doubled.values())
+    except CallFailed as failed:
+        raise Away(failed.what, hint, failed.wait_s) from failed
 
 
 def with_failures(desired: Desired, failures: Sequence[Failure]) -> Desired:
