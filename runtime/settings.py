@@ -15,6 +15,7 @@ from schemas.ids import is_name
 LISTEN_DEFAULT = ("udp://127.0.0.1:5060", "tcp://127.0.0.1:5060")
 TRANSPORTS = ("udp", "tcp")
 RTP_PORTS_DEFAULT = "10000-20000"
+DNS_PORT = 53
 API_DEFAULT = "127.0.0.1:8080"
 LIVEKIT_API_EXAMPLE = "127.0.0.1:7800"
 SECRET_BYTES = 16
@@ -75,6 +76,8 @@ class BridgeSettings:
     livekit_api: LiveKitApi | None = None
     dial_anywhere: bool = False
     """Requests may call by trunks and hosts that are nowhere declared."""
+    dns: tuple[str, int] | None = None
+    """The DNS server that is asked; None: those of this machine."""
     records: Path | None = None
     play: Path | None = None
     record: Path | None = None
@@ -158,6 +161,16 @@ def parse_livekit_api(listen: str, url: str, api_key: str, api_secret: str) -> L
             "name the LiveKit server there, or leave it out",
         )
     return LiveKitApi(host, port, api_key, api_secret, server)
+
+
+def parse_dns(text: str) -> tuple[str, int] | None:
+    """`127.0.0.53` or `127.0.0.53:53`; "" = the machine's own."""
+    if not text:
+        return None
+    try:
+        return str(ipaddress.ip_address(text.strip("[]"))), DNS_PORT
+    except ValueError:
+        return parse_host_port(text, "--dns", "127.0.0.53:53")
 
 
 def parse_region(text: str) -> str:

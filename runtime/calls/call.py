@@ -30,6 +30,7 @@ from runtime.routing.dial import Destination
 from runtime.routing.orders import Orders
 from runtime.routing.place import Placement
 from runtime.routing.route import Admission, PinAsked
+from runtime.sip.locating import Hop
 from runtime.sip.offer_answer import LocalMedia, OfferAnswer
 from runtime.sip.path import Path
 
@@ -81,6 +82,8 @@ TRANSITIONS: dict[tuple[State, Step], State] = {
     (State.AUTOMATION, Step.ANSWER): State.ACTIVE,
     **{(state, Step.END): State.ENDED for state in State if state is not State.ENDED},
 }
+
+NOWHERE = Hop("", ("", 0))
 
 UNDER_WAY = frozenset({State.DIALLING, State.RINGING})
 """An INVITE of ours is out and has no final answer."""
@@ -154,10 +157,14 @@ class OutboundCall(Call):
     ways: list[tuple[Destination, Path]]
     state: State = State.ENTERING
     participant_id: str = ""
+    hop: Hop = NOWHERE
+    """Where it was sent last."""
+    hunts_until: float = field(default=float("inf"))
+    """Until when further ways are tried, on the monotonic clock."""
     tried_until: float = field(default=float("inf"))
     """When the next way is tried, if nothing at all was heard by this one, on the monotonic clock."""
     at: str = ""
-    """Where it was sent last, in words."""
+    """The same in words."""
     settled: bool = False
     """Whoever asked for the call has been told what became of it."""
 

@@ -1,8 +1,10 @@
 """Calls of ours: from the request to the answer, and why there was none. A core; it works on the board.
 
 A call is in its room before its phone rings, as with LiveKit: whoever is there sees `sip.callStatus` go from `dialing`
-over `ringing` to `active`. Where a trunk has several addresses the next one is tried when one says nothing at all, or
-503 before it rang (RFC 3263 section 4.3); a phone that rang, is busy or declines is not called by another way.
+over `ringing` to `active`. Where a trunk has several addresses the next one is tried when one says nothing at all, is
+not reached, or says 503 before it rang (RFC 3263 section 4.3), with the same Call-ID and From tag: who gets the INVITE
+by two ways sees that it is one (482, RFC 3261 section 8.2.2.2). One that says anything later is cancelled at once. A
+phone that rang, is busy or declines is not called by another way.
 """
 
 from __future__ import annotations
@@ -23,12 +25,14 @@ from runtime.routing.orders import IDS
 from runtime.routing.place import Placement
 from runtime.sip import events as sip
 from runtime.sip.endpoint import Endpoint
-from runtime.sip.fields import NameAddr, parse_name_addr
+from runtime.sip.fields import NameAddr, parse_name_addr, parse_seconds
 from runtime.sip.grammar import write_host_port
+from runtime.sip.locating import Hop
 from runtime.sip.message import Response
 from runtime.sip.offer_answer import NegotiationFailure
 from runtime.sip.path import Path
 from runtime.sip.uri import Uri
+from runtime.trunks.circuits import Circuits
 from schemas.tables.rows import Headers, Pairs
 
 TELLING_STATUSES: Final = frozenset({400, 404, 480, 486, 488})
@@ -36,6 +40,9 @@ TELLING_STATUSES: Final = frozenset({400, 404, 480, 486, 488})
 
 SILENCE_S: Final = 4.0
 """How long an address may say nothing, not even 100, before the next one is tried. RFC 3263 would wait for 32 s."""
+
+HUNT_S: Final = 32.0
+"""How long addresses are tried in all; the last one that was begun may take its own time."""
 
 TOLD_CHARS_MAX: Final = 256
 """How much of such a text is kept."""
@@ -46,10 +53,11 @@ _RINGING_NOTHING: Final = Headers()
 class Dialler:
     """One per bridge."""
 
-    def __init__(self, board: Board, endpoint: Endpoint, opening: Opening) -> None:
+    def __init__(self, board: Board, endpoint: Endpoint, opening: Opening, circuits: Circuits) -> None:
         self._board = board
         self._endpoint = endpoint
         self._opening = opening
+        self._circuits = circuits
 
     def begin(
         self,
@@ -61,6 +69,7 @@ class Dialler:
     ) -> Failure | None:
         """Begin a call, or say why it cannot be begun. What becomes of it is told by one `DialSettled`."""
         assert ways, "whoever looked the hops up has found one"
+        ways = self._circuits.order(ways, lambda way: _hop_of(way[1]), now.mono)
         full = self._board.full()
         if full:
             return Failure(FailureKind.UNAVAILABLE, full)
@@ -80,6 +89,7 @@ class Dialler:
             return
         call.participant_id = participant_id
         call.rings_until = now.mono + call.orders.ringing_timeout_s
+        call.hunts_until = now.mono + HUNT_S
         self._call_next(call, now)
         if not call.orders.waits:
             self._settle(call)
@@ -91,13 +101,14 @@ class Dialler:
             return
         match event:
             case sip.Ringing():
-                self._ringing(call, event.response)
+                self._ringing(call, event.response, now)
             case sip.Answered():
                 self._answered(call, event.response, now)
             case sip.Rejected():
                 self._rejected(call, event.response, now)
             case sip.InviteTimedOut():
                 self._board.take_leg(call)
+                self._circuits.failed(call.hop, "no answer", now.mono)
                 if not self._tried_next(call, now):
                     self._end(call, 408, "", EndReason.UNREACHABLE, _silence(call), now)
 
@@ -116,7 +127,8 @@ class Dialler:
             heard = self._endpoint.is_heard(call.leg)
             if call.rings_until <= now.mono:
                 self._give_up(call, heard, now)
-            elif call.ways and not heard and call.tried_until <= now.mono:
+            elif call.ways and not heard and call.tried_until <= now.mono < call.hunts_until:
+                self._circuits.failed(call.hop, "no answer", now.mono)
                 self._endpoint.cancel(call.leg, now.mono)
                 self._board.take_leg(call)
                 self._call_next(call, now)
@@ -125,6 +137,8 @@ class Dialler:
 
     def _call_next(self, call: OutboundCall, now: Now) -> None:
         hop, path = call.ways.pop(0)
+        call.hop = _hop_of(path)
+        self._circuits.trying(call.hop, now.mono)
         placement = call.orders
         call.leg = self._endpoint.invite(
             str(_uri(placement.user, hop)),
@@ -135,6 +149,7 @@ class Dialler:
             headers=merged(headers_from(call.attributes, placement.policy), placement.invite_headers),
             body=call.offer,
             local_tag=call.id,
+            call_id=call.record.sip_call_id,
             login=placement.login,
         )
         call.advance(Step.DIAL)
@@ -150,7 +165,8 @@ class Dialler:
             SetAttributes(call.id, (("sip.callIDFull", info.call_id),)),
         )
 
-    def _ringing(self, call: OutboundCall, response: Response) -> None:
+    def _ringing(self, call: OutboundCall, response: Response, now: Now) -> None:
+        self._circuits.answered(call.hop, response.status, now.mono)
         changes = attributes_from(readable(response.headers.items(), hide_caller=True), _RINGING_NOTHING)
         if response.status >= 180 and call.state is State.DIALLING:
             changes[STATUS] = "ringing"
@@ -160,6 +176,7 @@ class Dialler:
 
     def _answered(self, call: OutboundCall, response: Response, now: Now) -> None:
         placement = call.orders
+        self._circuits.answered(call.hop, response.status, now.mono)
         self._board.answered(call, now)
         call.record = replace(call.record, status=response.status)
         try:
@@ -205,19 +222,31 @@ class Dialler:
     def _rejected(self, call: OutboundCall, response: Response, now: Now) -> None:
         self._board.take_leg(call)
         status, reason = response.status, _reason_of(response)
+        # Of the endpoint's own making: whoever answers names his side of the call.
+        unreached = status == 503 and parse_name_addr(response.headers.first("To") or "", "To").tag is None
+        self._note(call.hop, response, unreached=unreached, now=now)
         if status == 503 and call.state is State.DIALLING and self._tried_next(call, now):
             return
-        if status == 503 and parse_name_addr(response.headers.first("To") or "", "To").tag is None:
-            # Of the endpoint's own making: whoever answers names his side of the call.
+        if unreached:
             words = f"{call.at} cannot be reached: {reason}"
             self._end(call, status, "", EndReason.UNREACHABLE, words, now)
         else:
             words = f"{call.orders.called} was not reached: SIP {status} {reason}"
             self._end(call, status, reason, refusal_reason(status), words, now)
 
+    def _note(self, hop: Hop, response: Response, *, unreached: bool, now: Now) -> None:
+        """What a refusal says of the address that it came from."""
+        rest_s = parse_seconds(response.headers.first("Retry-After"))
+        if unreached:
+            self._circuits.failed(hop, response.reason, now.mono)
+        elif response.status == 503 and rest_s:
+            self._circuits.rests(hop, rest_s, now.mono)
+        else:
+            self._circuits.answered(hop, response.status, now.mono)
+
     def _tried_next(self, call: OutboundCall, now: Now) -> bool:
         """Whether there is another way, which is tried then."""
-        if call.ways:
+        if call.ways and now.mono < call.hunts_until:
             self._call_next(call, now)
         return call.leg is not None
 
@@ -233,6 +262,10 @@ class Dialler:
         call.record = replace(call.record, sip_reason=sip_reason)
         by = EndedBy.CALLEE if sip_reason else EndedBy.NETWORK
         self._board.end(call, now, status, reason, words, by)
+
+
+def _hop_of(path: Path) -> Hop:
+    return Hop(path.transport, path.remote)
 
 
 def _silence(call: OutboundCall) -> str:

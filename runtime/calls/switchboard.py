@@ -33,6 +33,7 @@ from runtime.sip.endpoint import Endpoint
 from runtime.sip.offer_answer import NegotiationFailure
 from runtime.sip.path import Path
 from runtime.sip.validate import validate_invite
+from runtime.trunks.circuits import Circuits
 from schemas.seal import Unseal, unseals_nothing
 from schemas.tables.tables import Tables
 
@@ -59,7 +60,8 @@ class Switchboard(Board):
     ) -> None:
         super().__init__(endpoint, Opening(reserve_ports, entropy))
         self.reception = Reception(self, endpoint, self._opening, entropy, region, unseal)
-        self._dialler = Dialler(self, endpoint, self._opening)
+        self.circuits = Circuits()
+        self._dialler = Dialler(self, endpoint, self._opening, self.circuits)
         self._transfers = Transfers(self, endpoint)
         self._unseal = unseal
         self._entropy = entropy

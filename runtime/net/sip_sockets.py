@@ -9,7 +9,11 @@ from runtime.net.sip_tcp import SipTcp
 from runtime.net.sip_transport import SipTransport, SipUser
 from runtime.net.sip_udp import SipUdp
 from runtime.settings import Listen
+from runtime.sip.locating import Speaks
 from runtime.sip.path import Address, Path
+
+PREFERRED = ("udp", "tcp", "tls")
+"""RFC 3263 section 4.1: UDP where nobody says which transport."""
 
 
 class SipSockets:
@@ -25,6 +29,15 @@ class SipSockets:
         """Where SIP is heard, in the order that was asked for."""
         return tuple(transport.listen for transport in self._transports)
 
+    @property
+    def speaks(self) -> Speaks:
+        """Our transports, the one that is taken where nothing is said first, and what they reach."""
+        heard = {transport.listen.transport for transport in self._transports}
+        return Speaks(
+            tuple(name for name in PREFERRED if name in heard),
+            lambda transport, address: self._for(transport, address) is not None,
+        )
+
     async def open(self, listens: Sequence[Listen]) -> None:
         """Listen on all of them, or on none: BridgeError names the one that cannot be had."""
         try:
@@ -38,10 +51,8 @@ class SipSockets:
 
     def path_to(self, transport: str, remote: Address) -> Path | None:
         """The path for a request of ours; None where no listener of this transport can reach such an address."""
-        for found in self._transports:
-            if found.listen.transport == transport and (":" in found.listen.host) == (":" in remote[0]):
-                return found.path_to(remote)
-        return None
+        found = self._for(transport, remote[0])
+        return None if found is None else found.path_to(remote)
 
     def local_for(self, transport: str, remote: Address) -> Address | None:
         """Our address as `remote` reaches it by this transport; None where we do not speak it."""
@@ -61,6 +72,12 @@ class SipSockets:
         for transport in self._transports:
             transport.close()
         self.connections.close()
+
+    def _for(self, transport: str, address: str) -> SipTransport | None:
+        for found in self._transports:
+            if found.listen.transport == transport and (":" in found.listen.host) == (":" in address):
+                return found
+        return None
 
     def _made(self, listen: Listen) -> SipTransport:
         if listen.transport == "udp":

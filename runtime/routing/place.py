@@ -89,7 +89,7 @@ def place(
         return trunk
     outbound = trunk.outbound
     assert outbound is not None, "only trunks that place calls are found"
-    hops = (request.request_uri,) if request.request_uri is not None else _hops(outbound)
+    hops = (request.request_uri,) if request.request_uri is not None else hops_of(outbound)
     refusal = (
         (None if anywhere else _not_declared(trunk, outbound, request))
         or _not_here(trunk, region)
@@ -205,7 +205,7 @@ def _not_declared(trunk: TrunkRow, outbound: Outbound, request: DialRequest) -> 
     if trunk.id == INLINE:
         return _failed(f"requests may not bring a trunk of their own to this bridge: {hint}")
     asked = request.request_uri
-    if asked is None or _place_of(asked) in {_place_of(hop) for hop in _hops(outbound)}:
+    if asked is None or _place_of(asked) in {_place_of(hop) for hop in hops_of(outbound)}:
         return None
     return _failed(f"sip_request_uri names {asked.host}, which is no address of {_named(trunk)}: {hint}")
 
@@ -263,7 +263,8 @@ def _not_so(trunk: TrunkRow, hops: Sequence[Destination], request: DialRequest) 
 # -- what it says ------------------------------------------------------------------------------------------------------
 
 
-def _hops(outbound: Outbound) -> tuple[Destination, ...]:
+def hops_of(outbound: Outbound) -> tuple[Destination, ...]:
+    """A trunk's addresses, in the order in which they are tried."""
     return tuple(
         Destination("", *_host_and_port(address), transport=outbound.transport) for address in outbound.addresses
     )
@@ -293,7 +294,7 @@ def _from(request: DialRequest, outbound: Outbound, caller: str) -> NamedAddress
 
 def _login(trunk: TrunkRow, outbound: Outbound, request: DialRequest, unseal: Unseal) -> Login | Failure | None:
     asked = request.request_uri
-    if asked is not None and _place_of(asked) not in {_place_of(hop) for hop in _hops(outbound)}:
+    if asked is not None and _place_of(asked) not in {_place_of(hop) for hop in hops_of(outbound)}:
         return None  # a password is shown to the trunk's own addresses alone, whoever else is called by its name
     if trunk.id == INLINE:
         inline = request.inline

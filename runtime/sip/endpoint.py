@@ -139,12 +139,14 @@ class Endpoint:
         body: bytes = b"",
         content_type: str = "application/sdp",
         local_tag: str = "",
+        call_id: str = "",
         login: Login | None = None,
     ) -> int:
         """Call `target` along `path`; the new leg. `from_` and `to`: URI or name-addr. `Route` headers are a proxy's.
 
-        `local_tag` is the From tag, made here when empty. `login` answers challenges (401, 407) of this leg's requests,
-        as long as they go to where `path` leads. SipSyntaxError where `from_` or `to` is no address,
+        `local_tag` is the From tag and `call_id` the Call-ID, made here when empty: a call that is tried by another way
+        keeps both (RFC 3263 section 4.3). `login` answers challenges (401, 407) of this leg's requests, as long as they
+        go to where `path` leads. SipSyntaxError where `from_` or `to` is no address,
         ValueError for line breaks in any text.
         """
         return self._uac_invite.invite(
@@ -157,6 +159,7 @@ class Endpoint:
             body=body,
             content_type=content_type,
             local_tag=local_tag,
+            call_id=call_id,
             login=login,
         ).handle
 

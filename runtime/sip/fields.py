@@ -39,6 +39,7 @@ _via = re.compile(
 # nothing here, and nobody is confused by them. Commas, colons and semicolons stay out (RFC 4475 3.1.2.15).
 _bracketed = re.compile(rf'(?:({QUOTED}){LWS}|([^"<>,;:\\]*))<([^<>" \t]*)>{LWS}((?:;.*)?)', re.DOTALL)
 _bare = re.compile(rf"([^<>\",;? \t]+){LWS}((?:;.*)?)", re.DOTALL)
+_seconds = re.compile(r"[ \t]*([0-9]{1,10})(?![0-9])")
 _cseq = re.compile(rf"([0-9]+)[ \t]+({TOKEN})")
 _media_type = re.compile(rf"({TOKEN}){LWS}/{LWS}({TOKEN}){LWS}((?:;.*)?)", re.DOTALL)
 
@@ -210,3 +211,9 @@ def parse_media_type(value: str, name: str = "Content-Type") -> MediaType:
     if found is None:
         raise SipSyntaxError(400, f"Malformed {name}")
     return MediaType(found[1].lower(), found[2].lower(), parse_params(found[3]))
+
+
+def parse_seconds(text: str | None) -> int | None:
+    """The delta-seconds that Expires, Min-Expires and Retry-After begin with (section 20.33); None where none is."""
+    found = _seconds.match(text or "")
+    return int(found[1]) if found is not None else None

@@ -52,6 +52,7 @@ class UacInvite:
         body: bytes,
         content_type: str,
         local_tag: str,
+        call_id: str,
         login: Login | None,
     ) -> Leg:
         """Call `target` along `path`. `from_` and `to` are a URI or a name-addr, without tag."""
@@ -67,7 +68,7 @@ class UacInvite:
             routes=[value for name, value in headers if name.lower() == "route"],
             from_=str(parse_name_addr(from_, "From").with_param("tag", local_tag or core.new_tag())),
             to=str(parse_name_addr(to, "To")),
-            call_id=core.new_call_id(),
+            call_id=call_id or core.new_call_id(),
             cseq=cseq,
             extra=[
                 *extra,

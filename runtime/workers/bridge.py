@@ -58,6 +58,7 @@ class Bridge:
             f"dialplane/{version}",
             self._unsealer,
             anywhere=settings.dial_anywhere,
+            dns=settings.dns,
         )
         self._worker.rooms = self._rooms = self._make_rooms(settings)
         self._recent: deque[dict[str, Any]] = deque(maxlen=RECENT_RECORDS_MAX)

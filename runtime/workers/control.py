@@ -10,13 +10,10 @@ import asyncio
 import os
 import time
 from collections.abc import Callable, Sequence
-from typing import Protocol
 
 from runtime.calls.board import Now
 from runtime.calls.switchboard import Switchboard
-from runtime.net.resolve import resolve
 from runtime.routing.dial import (
-    Destination,
     Dialled,
     DialRequest,
     Failure,
@@ -24,30 +21,22 @@ from runtime.routing.dial import (
     Transferred,
     TransferRequest,
 )
-from runtime.routing.place import TRANSPORTS, Placement, caller_ids
-from runtime.sip.path import PORT_DEFAULT, TRANSPORT_DEFAULT, Address, Path
+from runtime.routing.place import Placement, caller_ids
+from runtime.workers.hops import HopFinder, Way
 from schemas.ids import random_id
 from schemas.tables.tables import Tables
 
 ID_BYTES = 16
 
 
-class PathFinder(Protocol):
-    """The sockets, as far as a call of ours asks them."""
-
-    def path_to(self, transport: str, remote: Address) -> Path | None:
-        """The path for a request of ours; None where no listener reaches such an address."""
-        ...
-
-
 class CallControl:
     """One per worker. `drain` has the worker carry out what was told, `log(words, **fields)` is where news go."""
 
     def __init__(
-        self, switchboard: Switchboard, paths: PathFinder, drain: Callable[[], None], log: Callable[..., None]
+        self, switchboard: Switchboard, hops: HopFinder, drain: Callable[[], None], log: Callable[..., None]
     ) -> None:
         self._switchboard = switchboard
-        self._paths = paths
+        self._hops = hops
         self._drain = drain
         self._log = log
         self._numbers: dict[str, Sequence[str]] = {}
@@ -126,33 +115,16 @@ class CallControl:
             self._numbers[trunk] = found
         return found
 
-    async def _ways(self, placement: Placement) -> list[tuple[Destination, Path]] | Failure:
-        """Where the call may go, the first hop's first address first."""
-        found: list[tuple[Destination, Path]] = []
-        unknown: list[str] = []
-        looked_up = await asyncio.gather(*(resolve(hop.host) for hop in placement.hops))
-        for hop, addresses in zip(placement.hops, looked_up, strict=True):
-            if not addresses:
-                unknown.append(hop.host)
-            for address in addresses:
-                path = self._path((address, hop.port or PORT_DEFAULT), hop.transport)
-                if path is not None:
-                    found.append((hop, path))
-        if found:
-            return found
-        if unknown:
-            return Failure(FailureKind.FAILED_PRECONDITION, f"no address is known for {', '.join(unknown)}")
+    async def _ways(self, placement: Placement) -> list[Way] | Failure:
+        """Where the call may go, in the order in which it is tried."""
+        found = await self._hops.find(placement.hops)
+        if found.ways:
+            return found.ways
+        if found.unknown:
+            return Failure(FailureKind.FAILED_PRECONDITION, f"no address is known for {', '.join(found.unknown)}")
         wanted = " or ".join(dict.fromkeys(hop.host for hop in placement.hops))
         words = f"no --listen of this bridge reaches {wanted}: it needs the same transport, and the same version of IP"
         return Failure(FailureKind.FAILED_PRECONDITION, words)
-
-    def _path(self, remote: Address, transport: str) -> Path | None:
-        """RFC 3263 section 4.1: UDP where none is named; TCP where that is all we speak."""
-        for name in (TRANSPORT_DEFAULT, *TRANSPORTS) if transport == "auto" else (transport,):
-            path = self._paths.path_to(name, remote)
-            if path is not None:
-                return path
-        return None
 
 
 def _now() -> Now:

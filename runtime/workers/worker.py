@@ -18,6 +18,8 @@ from runtime.calls.reasons import EndReason
 from runtime.calls.record import CallRecord, EndedBy
 from runtime.calls.switchboard import Switchboard
 from runtime.gate.sources import SourceGate
+from runtime.net.dns_client import DnsClient
+from runtime.net.locator import Locator
 from runtime.net.rtp_ports import RtpPortRange
 from runtime.net.sip_sockets import SipSockets
 from runtime.rooms.adapter import Rooms
@@ -28,11 +30,12 @@ from runtime.sip.endpoint import Endpoint, EndpointConfig
 from runtime.sip.errors import Fault
 from runtime.sip.events import MessageDropped
 from runtime.sip.message import Request
-from runtime.sip.path import Path
+from runtime.sip.path import Address, Path
 from runtime.workers.carrier import Carrier
 from runtime.workers.clock import MediaClock
 from runtime.workers.collector import Collector
 from runtime.workers.control import CallControl
+from runtime.workers.hops import HopFinder
 from runtime.workers.legs import PhoneLegs
 from schemas.seal import Unseal, unseals_nothing
 from schemas.tables.rows import Pairs
@@ -47,7 +50,10 @@ STOP_LOOK_S = 0.02
 
 
 class Worker:
-    """One event loop's bridge. `on_record(record)` is told of every call that ended, `log(event, **fields)` of news."""
+    """One event loop's bridge. `on_record(record)` is told of every call that ended, `log(event, **fields)` of news.
+
+    `dns`: the server that is asked where hosts are; None: the machine's own.
+    """
 
     def __init__(
         self,
@@ -59,6 +65,7 @@ class Worker:
         unseal: Unseal = unseals_nothing,
         *,
         anywhere: bool = False,
+        dns: Address | None = None,
     ) -> None:
         self.sip = SipSockets(self)
         self.endpoint = Endpoint(
@@ -66,7 +73,8 @@ class Worker:
         )
         self.switchboard = Switchboard(self.endpoint, ports.reserve, os.urandom, region, unseal, anywhere=anywhere)
         self.port_pairs = len(ports)
-        self.control = CallControl(self.switchboard, self.sip, self._drain, log)
+        self.hops = HopFinder(Locator(DnsClient(dns), os.urandom), self.sip)
+        self.control = CallControl(self.switchboard, self.hops, self._drain, log)
         self.legs = PhoneLegs()
         self.clock = MediaClock(self._tick)
         self._collector = Collector()

@@ -1,0 +1,58 @@
+"""The ways to a trunk's addresses: the DNS asked, and our own listeners."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from runtime.net.locator import Locator
+from runtime.routing.dial import Destination
+from runtime.sip.locating import Speaks
+from runtime.sip.path import Address, Path
+
+
+class Sockets(Protocol):
+    """The listeners, as far as they are asked for ways."""
+
+    @property
+    def speaks(self) -> Speaks:
+        """Our transports, and what they reach."""
+
+    def path_to(self, transport: str, remote: Address) -> Path | None:
+        """The path for a request of ours; None where no listener reaches such an address."""
+
+
+Way = tuple[Destination, Path]
+"""A destination, and the path to one of its addresses."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The ways in their order; the hosts of which no address is known."""
+
+    ways: list[Way]
+    unknown: list[str]
+
+
+class HopFinder:
+    """One per worker."""
+
+    def __init__(self, locator: Locator, sockets: Sockets) -> None:
+        self._locator = locator
+        self._sockets = sockets
+
+    async def find(self, destinations: Sequence[Destination]) -> Found:
+        """The ways to all of these, the first one's first."""
+        speaks = self._sockets.speaks
+        located = await asyncio.gather(
+            *(self._locator.locate(place.host, place.port, place.transport, speaks) for place in destinations)
+        )
+        ways = [
+            (place, path)
+            for place, found in zip(destinations, located, strict=True)
+            for hop in found.hops
+            if (path := self._sockets.path_to(hop.transport, hop.address)) is not None
+        ]
+        return Found(ways, [place.host for place, found in zip(destinations, located, strict=True) if not found.known])
