@@ -54,10 +54,12 @@ check: $(READY) ## ruff, mypy --strict, import-linter, generated files fresh
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m schemas.publish --check
+	$(BIN)/python -m schemas.reference --check
 	$(BIN)/python -m tests.bench.results --check
 
-generate: $(READY) ## write what is generated anew: schemas/published from the models, quoted figures from the last bench
+generate: $(READY) ## write what is generated anew: schemas/published and schemas/reference.md from the models, quoted figures from the last bench
 	$(BIN)/python -m schemas.publish
+	$(BIN)/python -m schemas.reference
 	$(BIN)/python -m tests.bench.results
 
 bench: $(READY) ## measure, each figure beside its reference, into tests/bench (ARGS="route setups": only these)
