@@ -21,22 +21,22 @@ class Fingerprint:
     """What is known of the documents of the last pass."""
 
     def __init__(self) -> None:
-        self._known: dict[Kind, dict[str, tuple[Source, int]]] = {kind: {} for kind in Kind}
+        self._sources: dict[Kind, dict[str, Source]] = {kind: {} for kind in Kind}
+        self._worths: dict[Kind, dict[str, int]] = {kind: {} for kind in Kind}
         self._sum = 0
 
     def of(self, sources: Mapping[Kind, Mapping[str, Source]]) -> str:
         """64 hex digits for the documents that speak for their objects."""
-        for kind, known in self._known.items():
-            now = sources[kind]
-            for id_, source in now.items():
-                before = known.get(id_)
-                if before is None or before[0] is not source:
-                    worth = _worth(kind, id_, source)
-                    self._sum += worth - (before[1] if before is not None else 0)
-                    known[id_] = (source, worth)
+        for kind, known in self._sources.items():
+            now, worths = sources[kind], self._worths[kind]
+            for id_, source in [(id_, source) for id_, source in now.items() if known.get(id_) is not source]:
+                worth = _worth(kind, id_, source)
+                self._sum += worth - worths.get(id_, 0)
+                known[id_], worths[id_] = source, worth
             if len(known) > len(now):
                 for id_ in known.keys() - now.keys():
-                    self._sum -= known.pop(id_)[1]
+                    del known[id_]
+                    self._sum -= worths.pop(id_)
         return (self._sum % (1 << 8 * _BYTES)).to_bytes(_BYTES, "big").hex()
 
 
