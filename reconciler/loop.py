@@ -22,6 +22,7 @@ from reconciler.manifests.folder import Folder, Reading
 from reconciler.manifests.quiet import Batch
 from reconciler.manifests.vault import Vault
 from reconciler.manifests.watch import watch
+from reconciler.manifests.write_back import write_all
 from reconciler.model.secrets import Secrets
 from reconciler.model.standing import Declared
 from reconciler.plan.gates import Allowances
@@ -110,6 +111,7 @@ class Loop:
                 return
             self._due = True
             planned = self._target.apply(declared_by(reading, self._vault), Allowances(), note=self._note)
+            planned = planned.with_problems(write_all(planned.unwritten))
         except (StoreError, SecretKeyError, ReconcileError) as error:
             self._failed(error, reading)
             return

@@ -124,7 +124,7 @@ class Front:
     async def _begin(self) -> None:
         self._session = aiohttp.ClientSession()
         app = web.Application()
-        app.router.add_post("/twirp/livekit.SIP/{method}", self._answer)
+        app.router.add_post("/twirp/livekit.{service}/{method}", self._answer)
         self._runner = web.AppRunner(app, shutdown_timeout=0.1)
         await self._runner.setup()
         await self._listen()

@@ -28,6 +28,7 @@ from reconciler.commands.target import LIVEKIT, Where, opened_target, target_opt
 from reconciler.errors import EXIT_ERROR, EXIT_UNSAFE, ReconcileError
 from reconciler.loop import declared_by
 from reconciler.manifests.folder import Reading
+from reconciler.manifests.write_back import write_all
 from reconciler.plan.effects import effects_of
 from reconciler.plan.gates import Allowances
 from reconciler.plan.pinned import waiting_lines
@@ -71,6 +72,7 @@ def command(
       reconcile apply manifests/ --allow-any DispatchRule/default/support
       reconcile apply --plan plan.json
       reconcile apply manifests/ --target livekit
+      reconcile apply manifests/ --target livekit --allow-purchases
     """
     settings = given.settings()
     approved = _approved(plan_file, settings, allowed) if plan_file is not None else None
@@ -89,7 +91,7 @@ def command(
         note = f"apply {source}"
         checking = _checking(approved, plan_file or "", settings, reading, target) if approved is not None else None
         planned = target.apply(declared, allowed, note, checking)
-    problems = problems_of(reading, planned, target)
+    problems = problems_of(reading, planned.with_problems(write_all(planned.unwritten)), target)
     details = (
         {**target.facts(planned), "errors": sum(problem.is_error for problem in problems)} if at.is_livekit else {}
     )

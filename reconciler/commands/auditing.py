@@ -61,4 +61,5 @@ def allowed_details(allowed: Allowances) -> dict[str, Any]:
         said["any"] = sorted(allowed.any)
     if allowed.unrouted:
         said["unrouted"] = sorted(allowed.unrouted)
+    said |= {name: True for name in ("purchases", "releases") if getattr(allowed, name)}
     return {"allowed": said} if said else {}

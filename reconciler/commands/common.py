@@ -86,13 +86,15 @@ def allow_options(command: Callable[..., Any]) -> Callable[..., Any]:
         allow_deletes: int | None,
         allow_any: tuple[str, ...],
         allow_unrouted: tuple[str, ...],
+        allow_purchases: bool,
+        allow_releases: bool,
         **kwargs: Any,
     ) -> Any:
-        return command(
-            *args, allowed=Allowances(allow_deletes, frozenset(allow_any), frozenset(allow_unrouted)), **kwargs
-        )
+        names = frozenset(allow_any), frozenset(allow_unrouted)
+        allowed = Allowances(allow_deletes, *names, allow_purchases, allow_releases)
+        return command(*args, allowed=allowed, **kwargs)
 
-    return _allow_deletes(_allow_any(_allow_unrouted(gathered)))
+    return _allow_deletes(_allow_any(_allow_unrouted(_allow_purchases(_allow_releases(gathered)))))
 
 
 _allow_deletes = click.option(
@@ -108,6 +110,14 @@ _allow_unrouted = click.option(
     metavar="NUMBER|KIND/NAMESPACE/NAME",
     multiple=True,
     help="Let nobody answer this number, or those that lose their route by a change of this object.",
+)
+
+
+_allow_purchases = click.option("--allow-purchases", is_flag=True, help="Buy the numbers that are asked for (billed).")
+_allow_releases = click.option(
+    "--allow-releases",
+    is_flag=True,
+    help="Give numbers back whose documents are gone and said `deletionPolicy: Delete`.",
 )
 
 

@@ -98,7 +98,7 @@ def command(
         problems = problems_of(reading, planned, target)
         _show(planned, problems, reading, form, target.manner.nothing, target.facts(planned))
         if out is not None:
-            order = Order(settings.owner, source, allowed, target.manner.address, at.adopt, at.take_over)
+            order = Order(settings.owner, source, allowed, target.manner.address, at.adopt, at.take_over, at.not_mine)
             _write(out, planned, order, settings)
     ctx.exit(_exit_code(planned, errors=has_errors(problems), detailed=detailed_exitcode))
 
@@ -106,7 +106,9 @@ def command(
 def _compared(reading: Reading, against: str, source: str, allowed: Allowances, at: Where) -> Planned:
     """The plan that would be made if the manifests at `against` were live."""
     other = read_other(against, source)
-    planned, before = plan_against(declared_by(other), declared_by(reading), allowed, at.limits_of)
+    planned, before = plan_against(
+        at.comparable(declared_by(other)), at.comparable(declared_by(reading)), allowed, at.limits_of
+    )
     errors = sum(problem.is_error for problem in (*other.problems, *before.problems))
     if errors:
         what = "1 error, and what has it is" if errors == 1 else f"{errors:,} errors, and what has them is"

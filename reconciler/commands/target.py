@@ -9,21 +9,23 @@ from __future__ import annotations
 import functools
 import hashlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import click
 
 from reconciler.commands.common import opened, opened_if_there, store_errors
 from reconciler.errors import ReconcileError
-from reconciler.model.limits import LimitsOf, holds_everything
+from reconciler.model.limits import LimitsOf, limits_of_tables
 from reconciler.model.standing import Declared
 from reconciler.plan.saved import TABLES, Order
 from reconciler.settings import LiveKitAccess, Settings, livekit_from
 from reconciler.targets.tables import TablesTarget
 from reconciler.targets.target import Target
+from schemas.ids import is_e164
 from schemas.stores import default_url
 
 LIVEKIT = "livekit"
@@ -39,12 +41,14 @@ class Where:
     name: str = ""
     adopt: tuple[str, ...] = ()
     take_over: str = ""
+    not_mine: tuple[str, ...] = ()
 
     @property
     def is_livekit(self) -> bool:
         """Whether it is not our own tables. Raises ReconcileError for options that only make sense there."""
-        if self.name != LIVEKIT and (self.adopt or self.take_over):
-            raise ReconcileError("--adopt and --take-over are about objects at LiveKit", "add --target livekit")
+        if self.name != LIVEKIT and (self.adopt or self.take_over or self.not_mine):
+            what = "--adopt, --take-over and --not-mine are about what is at LiveKit"
+            raise ReconcileError(what, "add --target livekit")
         return self.name == LIVEKIT
 
     def as_approved(self, order: Order, path: str, *, is_signed: bool) -> Where:
@@ -52,14 +56,23 @@ class Where:
         name = TABLES if order.target == TABLES else LIVEKIT
         if self.name not in ("", name):
             raise ReconcileError(f"{path} is a plan for --target {name}", f"leave out --target {self.name}")
-        if is_signed and (self.adopt or self.take_over):
-            raise ReconcileError(f"{path} says what is adopted", "leave --adopt and --take-over out, or plan with them")
-        return Where(name, order.adopt, order.take_over) if is_signed else replace(self, name=name)
+        if is_signed and (self.adopt or self.take_over or self.not_mine):
+            hint = "leave --adopt, --take-over and --not-mine out, or plan with them"
+            raise ReconcileError(f"{path} says what is adopted", hint)
+        return Where(name, order.adopt, order.take_over, order.not_mine) if is_signed else replace(self, name=name)
+
+    def comparable(self, declared: Declared) -> Declared:
+        """Documents as the target reads them, where nobody asks it."""
+        if not self.is_livekit:
+            return declared
+        from reconciler.targets.livekit.planning import comparable
+
+        return comparable(declared)
 
     def limits_of(self, declared: Declared) -> LimitsOf:
         """What the target cannot hold, where nobody asks it."""
         if not self.is_livekit:
-            return holds_everything
+            return limits_of_tables
         from reconciler.targets.livekit.planning import limits_of
 
         return limits_of(declared)
@@ -85,15 +98,20 @@ def opened_target(
             yield TablesTarget(store, settings.owner)
         return
     from reconciler.targets.livekit.holdings import claims_of
+    from reconciler.targets.livekit.phone_numbers.ledger_file import LedgerFile
     from reconciler.targets.livekit.target import Adoption, LiveKitTarget
 
     access = livekit_from(os.environ)
-    adoption = Adoption(claims_of(at.adopt), at.take_over)
+    adoption = Adoption(claims_of(at.adopt), at.take_over, numbers_said(at.not_mine))
     if to_write:
         with store_errors():
             default_url(settings.state)  # makes the state folder
-    with opening(remembered_at(settings, access)) as store:
-        yield LiveKitTarget(access, store, settings.owner, adoption, look_every_s=look_every_s, note=note)
+    remembered = remembered_at(settings, access)
+    ledger = LedgerFile(Path(remembered.tables.removeprefix("sqlite:///")).with_suffix(".numbers.json"))
+    with opening(remembered) as store:
+        yield LiveKitTarget(
+            access, store, settings.owner, adoption, ledger=ledger, look_every_s=look_every_s, note=note
+        )
 
 
 def remembered_at(settings: Settings, access: LiveKitAccess) -> Settings:
@@ -116,10 +134,20 @@ def target_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add `--target` and what adopts objects there; the command gets `at`."""
 
     @functools.wraps(command)
-    def gathered(*args: Any, target: str | None, adopt: tuple[str, ...], take_over: str, **kwargs: Any) -> Any:
-        return command(*args, at=Where(target or "", _written_out(adopt), take_over), **kwargs)
+    def gathered(
+        *args: Any, target: str | None, adopt: tuple[str, ...], take_over: str, not_mine: tuple[str, ...], **kwargs: Any
+    ) -> Any:
+        return command(*args, at=Where(target or "", _written_out(adopt), take_over, not_mine), **kwargs)
 
-    return _target(_adopt(_take_over(gathered)))
+    return _target(_adopt(_take_over(_not_mine(gathered))))
+
+
+def numbers_said(texts: Sequence[str]) -> tuple[str, ...]:
+    """`--not-mine` as it was given. Raises ReconcileError."""
+    for text in texts:
+        if not is_e164(text):
+            raise ReconcileError(f"--not-mine {text} is no number", "write it like +14155550100")
+    return tuple(texts)
 
 
 def _written_out(adopt: tuple[str, ...]) -> tuple[str, ...]:
@@ -146,3 +174,6 @@ _adopt = click.option(
     help="Make this object at LiveKit the one declared so; @FILE has one in each line.",
 )
 _take_over = click.option("--take-over", metavar="OWNER", default="", help="Let --adopt take objects of this owner.")
+_not_mine = click.option(
+    "--not-mine", metavar="NUMBER", multiple=True, help="This number at LiveKit was bought for none of these documents."
+)

@@ -7,16 +7,16 @@ something that will be in force.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from reconciler.model.compile import number_row, rule_row, trunk_row
 from reconciler.model.complaints import complaint, of_broken, of_missing
-from reconciler.model.limits import LimitsOf, holds_everything
+from reconciler.model.limits import LimitsOf, limits_of_tables
 from reconciler.model.live import Live
 from reconciler.model.memo import Compiled, Memo, Settled
 from reconciler.model.records import Verdict
-from reconciler.model.references import Landscape, TrunkSeen, resolve_number, resolve_rule
+from reconciler.model.references import Landscape, Missing, TrunkSeen, resolve_number, resolve_rule
 from reconciler.model.renames import Renames
 from reconciler.model.secrets import Secrets, carried_over, filled, folder_of
 from reconciler.model.sources import Dependency, Key, Source
@@ -30,7 +30,6 @@ from schemas.resources.trunk import Trunk
 from schemas.tables.rows import Kind, Row
 
 WARNING = Severity.WARNING
-_NOT_BOUGHT = "this number is still to be bought, which the tables cannot do"
 
 
 @dataclass(slots=True)
@@ -43,7 +42,7 @@ class Attempt:
     refused: Mapping[Key, Verdict]
     secrets: Secrets = field(default_factory=Secrets)
     renames: Renames = field(default_factory=Renames)
-    limits_of: LimitsOf = holds_everything
+    limits_of: LimitsOf = limits_of_tables
     rows: dict[Kind, dict[str, Row]] = field(default_factory=lambda: {kind: {} for kind in Kind})
     verdicts: dict[Key, Verdict] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
@@ -172,18 +171,24 @@ class Attempt:
             what = f"{key[0]} {key[1]} belongs to the owner {owner}"
             self.problems.append(complaint(source, (), what, "give this one another name", "other-owner"))
             return Verdict(ConditionType.ACCEPTED, Reason.CONFLICTED, what)
-        if compiled.missing:
-            # Waiting for something is only worth a word where nothing else is wrong.
-            faults = [missing for missing in compiled.missing if not missing.held] or compiled.missing
-            self.problems += [of_missing(source, missing) for missing in faults]
-            return Verdict(ConditionType.RESOLVED_REFS, Reason(compiled.missing[0].reason), compiled.missing[0].what)
+        # Waiting for something is only worth a word where nothing else is wrong.
+        faults = [missing for missing in compiled.missing if not missing.held]
+        if faults:
+            return self._without(source, compiled, faults)
         if limits := self.limits_of(compiled.document, compiled.row):
-            self.problems += [complaint(source, limit.path, limit.what, limit.hint, "unsupported") for limit in limits]
+            for limit in limits:
+                problem = complaint(source, limit.path, limit.what, limit.hint, limit.code)
+                self.problems.append(replace(problem, severity=limit.severity))
             what = "; ".join(limit.what for limit in limits)
-            return Verdict(ConditionType.ACCEPTED, Reason.UNSUPPORTED_BY_TARGET, what)
-        if compiled.row is None:
-            return Verdict(ConditionType.ACCEPTED, Reason.UNSUPPORTED_BY_TARGET, _NOT_BOUGHT)
+            return Verdict(ConditionType.ACCEPTED, limits[0].reason, what)
+        if compiled.missing:
+            return self._without(source, compiled, compiled.missing)
+        assert compiled.row is not None, "a number that is not known is a limit of every target"
         return None
+
+    def _without(self, source: Source, compiled: Compiled, faults: Sequence[Missing]) -> Verdict:
+        self.problems += [of_missing(source, missing) for missing in faults]
+        return Verdict(ConditionType.RESOLVED_REFS, Reason(compiled.missing[0].reason), compiled.missing[0].what)
 
     def _settle_kept(self, key: Key, document: Document | None, land: Landscape) -> None:
         """An object whose last good document stands, if that still leads somewhere, else the row that it has."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from reconciler.model.attempt import Attempt
 from reconciler.model.claims import settle_claims
-from reconciler.model.limits import LimitsOf, holds_everything
+from reconciler.model.limits import LimitsOf, limits_of_tables
 from reconciler.model.live import Live
 from reconciler.model.memo import LastPass, Memo
 from reconciler.model.records import Verdict
@@ -53,7 +53,7 @@ class Desired:
         return self.sources[key[0]].get(key[1]) or self.silent.get(key)
 
 
-def desire(declared: Declared, live: Live, memo: Memo | None = None, limits_of: LimitsOf = holds_everything) -> Desired:
+def desire(declared: Declared, live: Live, memo: Memo | None = None, limits_of: LimitsOf = limits_of_tables) -> Desired:
     """The desired state. `memo` of the last pass over the same folder makes it fast, and changes nothing else.
 
     `limits_of` are those of the target: one memo serves one target.

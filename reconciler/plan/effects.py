@@ -13,8 +13,8 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from reconciler.plan.concerned import Touched, concerned, touched_by
-from reconciler.plan.outcomes import ANYBODY, Outcome, outcome_of
-from reconciler.plan.probes import Way, Ways
+from reconciler.plan.outcomes import ANYBODY, Outcome, outcome_of, outcome_of_own
+from reconciler.plan.probes import ON_NO_TRUNK, Way, Ways
 from reconciler.plan.turn import Turn
 from schemas.tables.decisions import CallFacts
 from schemas.tables.entries import serves_inbound
@@ -149,6 +149,8 @@ class Trial:
         if known is None:
             trunks = sorted({trunk for rows, _ in (before, after) for trunk, _ in rows})
             tried = tuple(self._try(way, called) for way in self._ways.by(trunks))
+            if self._turn.has_own_numbers and "" in trunks:
+                tried = (self._own(called), *tried)
             known = self._classes[key] = Tested(tried, _moving(tried, self._turn.renamed))
         return known
 
@@ -162,6 +164,10 @@ class Trial:
     def _try(self, way: Way, called: str) -> Tried:
         facts = way.to(called)
         return Tried(way, outcome_of(self._turn.before, facts), outcome_of(self._turn.after, facts))
+
+    def _own(self, called: str) -> Tried:
+        """A call to a number that arrives on no trunk."""
+        return Tried(ON_NO_TRUNK, outcome_of_own(self._turn.before, called), outcome_of_own(self._turn.after, called))
 
     @staticmethod
     def _here(outcome: Outcome, way: Way, called: str, tables: Tables) -> Outcome:

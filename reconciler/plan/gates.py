@@ -36,6 +36,10 @@ class Allowances:
     deletes: int | None = None
     any: frozenset[str] = frozenset()
     unrouted: frozenset[str] = frozenset()
+    purchases: bool = False
+    """Whether numbers may be bought."""
+    releases: bool = False
+    """Whether numbers that were bought may be given back."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from schemas.resources.base import DEFAULT_NAMESPACE
 from schemas.tables.decisions import Admitted, CallFacts, Challenged, PinNeeded, Refused
+from schemas.tables.entries import serves_inbound
 from schemas.tables.lookup import decide
 from schemas.tables.naming import ANY_SUFFIX, room_pattern
 from schemas.tables.tables import Tables
@@ -57,3 +58,12 @@ def outcome_of(tables: Tables, facts: CallFacts) -> Outcome:
         room = room_pattern(decision.rule, facts.caller, facts.called).replace("*_*", "*")
         return Outcome(decision.rule.id, room, asks_password, isinstance(decision, PinNeeded))
     return Outcome(reason=decision.reason.value if isinstance(decision, Refused) else "another-password")
+
+
+def outcome_of_own(tables: Tables, called: str) -> Outcome:
+    """What becomes of a call to a number that arrives on no trunk: it goes to the rule that it points at, or none."""
+    rows = (row for row in tables.numbers.rows(called) if not row.trunk and serves_inbound(row))
+    rule = next((rule for row in rows if (rule := tables.rule(row.rule)) is not None), None)
+    if rule is None:
+        return Outcome(reason="no-rule")
+    return Outcome(rule.id, room_pattern(rule, ANYBODY, called).replace("*_*", "*"), asks_pin=rule.pin is not None)

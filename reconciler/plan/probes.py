@@ -43,6 +43,10 @@ class Way:
         return CallFacts(self.network.partition("/")[0] or SOME_SOURCE, called, self.caller, region=self.region)
 
 
+ON_NO_TRUNK = Way("", "", "", ANYBODY)
+"""How calls to a target's own numbers come in."""
+
+
 class Ways:
     """The ways of one turn; each trunk's are worked out once."""
 

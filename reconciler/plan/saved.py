@@ -55,6 +55,7 @@ class Order:
     target: str = TABLES
     adopt: tuple[str, ...] = ()
     take_over: str = ""
+    not_mine: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +91,9 @@ def encode(plan: SavedPlan, key: bytes | None) -> bytes:
             "unrouted": sorted(order.allowed.unrouted),
             "adopt": list(order.adopt),
             "takeOver": order.take_over,
+            "notMine": list(order.not_mine),
+            "purchases": order.allowed.purchases,
+            "releases": order.allowed.releases,
         },
         "changes": plan.changes,
     }
@@ -107,8 +111,9 @@ def decode(data: bytes, key: bytes | None) -> SavedPlan:
             raise SavedPlanError("it was edited, or made with another key")
     try:
         said = content["allowed"]
-        allowed = Allowances(said["deletes"], frozenset(said["any"]), frozenset(said["unrouted"]))
-        adoption = tuple(said.get("adopt", ())), said.get("takeOver", "")
+        money = bool(said.get("purchases")), bool(said.get("releases"))
+        allowed = Allowances(said["deletes"], frozenset(said["any"]), frozenset(said["unrouted"]), *money)
+        adoption = tuple(said.get("adopt", ())), said.get("takeOver", ""), tuple(said.get("notMine", ()))
         order = Order(content["owner"], content["source"], allowed, content.get("target", TABLES), *adoption)
         return SavedPlan(content["revision"], content["digest"], order, dict(content["changes"]), bool(mac))
     except (KeyError, TypeError, ValueError):

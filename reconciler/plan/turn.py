@@ -14,11 +14,15 @@ from schemas.tables.tables import Tables
 
 
 class Turn:
-    """`before` are the tables of all owners that `plan` was made on."""
+    """`before` are the tables of all owners that `plan` was made on.
 
-    def __init__(self, before: Tables, plan: Plan) -> None:
+    `has_own_numbers`: numbers without a trunk are the target's own, whose calls go to the rule that they point at.
+    """
+
+    def __init__(self, before: Tables, plan: Plan, *, has_own_numbers: bool = False) -> None:
         self.before = before
         self.plan = plan
+        self.has_own_numbers = has_own_numbers
 
     @cached_property
     def renamed(self) -> dict[str, str]:

@@ -58,4 +58,4 @@ def _lost(tested: Tested) -> Iterator[str]:
     if any(one.after.is_answered for one in tested.tried):
         return
     yield from dict.fromkeys(f"{Kind.RULE}/{one.before.rule}" for one in answered)
-    yield from dict.fromkeys(f"{Kind.TRUNK}/{one.way.trunk}" for one in answered)
+    yield from dict.fromkeys(f"{Kind.TRUNK}/{one.way.trunk}" for one in answered if one.way.trunk)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from reconciler.model.desired import Desired, desire
-from reconciler.model.limits import LimitsOf, holds_everything
+from reconciler.model.limits import LimitsOf, limits_of_tables
 from reconciler.model.live import Live
 from reconciler.model.records import Record, encode_record, record_key
 from reconciler.model.standing import Declared
@@ -27,7 +27,7 @@ def plan_against(
     base: Declared,
     declared: Declared,
     allowed: Allowances,
-    limits_of: Callable[[Declared], LimitsOf] = lambda _: holds_everything,
+    limits_of: Callable[[Declared], LimitsOf] = lambda _: limits_of_tables,
 ) -> tuple[Planned, Desired]:
     """What would change if `base` were live; and what `base` came to, with what is wrong in it.
 

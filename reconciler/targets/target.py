@@ -6,20 +6,20 @@ clashes, gates, effects and rendering are the same for all; how it writes, and w
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from reconciler.errors import ReconcileError
 from reconciler.model.desired import Desired
 from reconciler.model.records import Verdict
-from reconciler.model.sources import Key
+from reconciler.model.sources import Key, Source
 from reconciler.model.standing import Declared
 from reconciler.plan.changes import Plan
 from reconciler.plan.gates import Allowances, Refusal
 from reconciler.plan.pinned import Pin
 from reconciler.plan.turn import Turn
-from schemas.problems import Where
+from schemas.problems import Problem, Where
 from schemas.resources.conditions import ConditionType, Reason
 from schemas.tables.digest import EMPTY_DIGEST
 from schemas.tables.rows import Kind
@@ -51,6 +51,13 @@ class Planned:
     """The fingerprint of the documents as they were last read whole, where a target knows pins."""
     left: frozenset[Key] = frozenset()
     """Changes that were not carried out, where a target may do only a part of them."""
+    unwritten: tuple[tuple[Source, str], ...] = ()
+    """Documents that asked for a number, and the number that is to be written into each."""
+
+    def with_problems(self, problems: Sequence[Problem]) -> Planned:
+        """The same, and what else is wrong."""
+        desired = replace(self.desired, problems=(*self.desired.problems, *problems))
+        return replace(self, desired=desired) if problems else self
 
     @property
     def plan(self) -> Plan:

@@ -36,7 +36,7 @@ NOT_YET: dict[str, dict[str, str]] = {
     "DispatchRule": {
         "spec.noiseCancellation": "the caller's audio is passed on as it is",
     },
-    "PhoneNumber": {"spec.purchase": "no number is bought, and no call is routed by this document"},
+    "PhoneNumber": {},
     "RoutingTest": {},
 }
 """Fields without effect: kind -> dotted path -> what happens instead. A field stands for all that is below it."""
@@ -104,7 +104,14 @@ HONOURED: dict[str, frozenset[str]] = {
         "spec.deletionPolicy",
     },
     "PhoneNumber": _EVERYWHERE
-    | {"spec.number", "spec.trunkRef", "spec.dispatchRuleRef", "spec.direction", "spec.deletionPolicy"},
+    | {
+        "spec.number",
+        "spec.purchase",
+        "spec.trunkRef",
+        "spec.dispatchRuleRef",
+        "spec.direction",
+        "spec.deletionPolicy",
+    },
     "RoutingTest": _EVERYWHERE | {"spec"},
 }
 """Fields that do what they say, whatever their value: kind -> dotted paths, each with all that is below it."""

@@ -22,10 +22,11 @@ from schemas.resources.base import (
     exactly_one,
 )
 from schemas.resources.telephone import AreaCode, Country, Number
+from schemas.resources.values import refuse
 
 
 class Purchase(Part):
-    """A number to buy: billable, so it will never happen without being allowed by name."""
+    """A number to buy: billable, so it never happens without being allowed."""
 
     from_: Literal["livekit"] = Field(alias="from", description="Who sells it.")
     country_code: Country = Field(description="The country, two letters.")
@@ -36,10 +37,17 @@ class Purchase(Part):
 class PhoneNumberSpec(CrossedPart):
     """The number and its way."""
 
-    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["number"]}, {"required": ["purchase"]}]})
+    model_config = ConfigDict(
+        json_schema_extra={
+            "anyOf": [{"required": ["number"]}, {"required": ["purchase"]}],
+            "not": {"required": ["purchase", "trunkRef"]},
+        }
+    )
 
     number: Maybe[Number] = Field(None, description="The number, quoted, with + and country code. Immutable once set.")
-    purchase: Maybe[Purchase] = Field(None, description="Asks for a number instead of naming one.")
+    purchase: Maybe[Purchase] = Field(
+        None, description="Asks LiveKit for a number; the one that was bought is written beside it."
+    )
     trunk_ref: Maybe[Ref] = Field(None, description="The trunk it arrives on; none for a LiveKit number.")
     dispatch_rule_ref: Maybe[LocalRef] = Field(
         None, description="The rule that its calls go to; without it the rules' own match decides."
@@ -51,8 +59,14 @@ class PhoneNumberSpec(CrossedPart):
 
     @classmethod
     def crossings(cls, given: Mapping[str, object]) -> Iterator[Crossing]:
-        """A number is named or bought."""
-        return exactly_one(given, ("number", "purchase"), 'write the number in quotes, like "+14155550100"')
+        """A number is named or bought, or bought and named since; LiveKit's own arrive on no trunk."""
+        if "purchase" not in given:
+            yield from exactly_one(given, ("number", "purchase"), 'write the number in quotes, like "+14155550100"')
+        elif "trunkRef" in given:
+            yield Crossing(
+                "trunkRef",
+                refuse("one-of", "`trunkRef` stands beside `purchase`", "LiveKit's own numbers need no trunk"),
+            )
 
 
 class PhoneNumber(Resource):

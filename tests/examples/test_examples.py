@@ -89,7 +89,8 @@ def test_every_reference_of_a_lesson_is_found(lesson):
     names = {(document.kind, document.metadata.name) for document in documents(lesson)}
     for document in documents(lesson):
         if document.kind == "PhoneNumber":
-            assert ("Trunk", document.spec.trunk_ref.name) in names
+            trunk = document.spec.trunk_ref
+            assert ("Trunk", trunk.name) in names if trunk else document.spec.purchase
             rule = document.spec.dispatch_rule_ref
             assert rule is None or ("DispatchRule", rule.name) in names
         elif document.kind == "DispatchRule":

@@ -364,9 +364,9 @@ def test_an_edit_by_hand_between_plan_and_apply_is_not_written_over(
     trunk.allowed_addresses.append("192.0.2.1")
     out = Carrying.out
 
-    async def after_an_edit(self: Carrying, todo: Any) -> Any:
+    async def after_an_edit(self: Carrying, *todo: Any) -> Any:
         await asyncio.to_thread(livekit.sip, "update_inbound_trunk", trunk.sip_trunk_id, trunk)
-        return await out(self, todo)
+        return await out(self, *todo)
 
     manifests.write(declaring.trunk(net=2), declaring.rule(room="hall", trunkRefs=[{"name": "carrier"}]))
     with monkeypatch.context() as patched:

@@ -18,10 +18,13 @@ from livekit.protocol import sip
 from reconciler.model.sources import Key
 from reconciler.targets.livekit.holdings import Holdings, Info, Part, id_of, marker_of
 from reconciler.targets.livekit.passing import Act, Claimed, Wish, claimed_by, in_turn, nobodys_number, parked
+from reconciler.targets.livekit.phone_numbers.carrying import NumberCarrying
+from reconciler.targets.livekit.phone_numbers.steps import NumberStep
 from reconciler.targets.livekit.server import TRIES_MAX, CallFailed, Server, Unsure
 from reconciler.targets.livekit.steps import Step, Verb, Wanted, released
 from schemas.livekit_words import read_room_choice
 from schemas.resources.conditions import Reason
+from schemas.tables.rows import Kind
 
 WRITERS = 4
 """Objects that are written at one time: a call to LiveKit Cloud is mostly waiting."""
@@ -29,6 +32,7 @@ FAILURES_IN_A_ROW_MAX = 8
 """After so many that could not be done the server is left alone."""
 TWINS_WAIT_S = 2.0
 """How long another reconciler gets to take back what it has created at the same moment."""
+_GIVEN_UP = "not tried, because LiveKit failed again and again"
 _PUTS = (Verb.CREATE, Verb.REPLACE)
 
 
@@ -36,7 +40,7 @@ _PUTS = (Verb.CREATE, Verb.REPLACE)
 class Failure:
     """One step that was not done. `reason` is of the Programmed condition."""
 
-    step: Step
+    step: Step | NumberStep
     reason: Reason
     what: str
 
@@ -53,9 +57,11 @@ class Carrying:
     server: Server
     goal: Wanted
     holdings: Holdings
+    numbers: NumberCarrying
     note: Callable[[int, int], None] | None = None
     """Hears how many steps are over, and of how many."""
     done: int = 0
+    rule_ids: dict[str, str] = field(default_factory=dict)
     trunk_ids: dict[str, str] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
     in_a_row: int = 0
@@ -66,16 +72,23 @@ class Carrying:
     parked: dict[int, Info] = field(default_factory=dict)
     """By the id of its step, what was written of an object that makes way for others."""
 
-    async def out(self, steps: Sequence[Step]) -> list[Failure]:
-        """Carry all steps out; what was not done. Raises ReconcileError when the key is not taken."""
-        self.trunk_ids, self.count = self.holdings.inbound_ids(), len(steps)
-        await self._round(steps)
-        refused = [failure.step for failure in self.failures if failure.reason is Reason.REJECTED]
+    async def out(
+        self, steps: Sequence[Step], puts: Sequence[NumberStep] = (), ends: Sequence[NumberStep] = ()
+    ) -> list[Failure]:
+        """Carry all steps out, numbers between the rules that come and those that go; what was not done.
+
+        Raises ReconcileError when the key is not taken.
+        """
+        self.trunk_ids, self.rule_ids = self.holdings.inbound_ids(), self.holdings.rule_ids()
+        self.count = len(steps) + len(puts) + len(ends)
+        await self._round(steps, (*puts, *ends))
+        refused = [f.step for f in self.failures if f.reason is Reason.REJECTED and isinstance(f.step, Step)]
         if refused and (self.done or any(act is Act.PARK for act, _ in in_turn(self._wishes(refused)))):
             waiting = [failure.step for failure in self.failures if failure.reason is Reason.PENDING]
             again = {id(step) for step in (*refused, *waiting)}
             self.failures = [failure for failure in self.failures if id(failure.step) not in again]
-            await self._round([step for step in steps if id(step) in again], contested=True)
+            numbers = [step for step in (*puts, *ends) if id(step) in again]
+            await self._round([step for step in steps if id(step) in again], numbers, contested=True)
         return self.failures
 
     async def give_way(self, doubled: Iterable[Sequence[str]]) -> None:
@@ -96,14 +109,38 @@ class Carrying:
         for id_ in sorted(self.made.intersection(id_ for ids in twins for id_ in ids)):
             await self.server.delete(Part.RULE if id_.startswith("SDR_") else Part.INBOUND, id_)
 
-    async def _round(self, steps: Sequence[Step], *, contested: bool = False) -> None:
+    async def _round(self, steps: Sequence[Step], numbers: Sequence[NumberStep], *, contested: bool = False) -> None:
         put = self._in_turn if contested else self._all
         trunks = [step for step in steps if step.part is not Part.RULE]
         rules = [step for step in steps if step.part is Part.RULE]
         await put([step for step in trunks if step.verb in _PUTS])
         await put([step for step in rules if step.verb in _PUTS])
+        for number in numbers:  # each a matter of money: one at a time
+            await self._number(number)
+            self._is_over(number)
         await self._all([step for step in rules if step.verb not in _PUTS])
         await self._all([step for step in trunks if step.verb not in _PUTS])
+
+    async def _number(self, step: NumberStep) -> None:
+        if blocked := self._number_blocked(step):
+            self.failures.append(Failure(step, Reason.PENDING, blocked))
+            return
+        try:
+            await self.numbers.do(step, self.rule_ids)
+        except CallFailed as error:
+            self._failed(step, error, error.what)
+        else:
+            self.in_a_row = 0
+            self.done += 1
+
+    def _number_blocked(self, step: NumberStep) -> str:
+        """Why a number is not even bought or assigned."""
+        if self.in_a_row >= FAILURES_IN_A_ROW_MAX:
+            return _GIVEN_UP
+        failed = {failure.key for failure in self.failures}
+        if step.rule and ((Kind.RULE, step.rule) in failed or step.rule not in self.rule_ids):
+            return f"not tried, because DispatchRule {step.rule} is not there as declared"
+        return ""
 
     async def _in_turn(self, steps: Sequence[Step]) -> None:
         """Steps whose objects claim what others of them hold, one by one and without a pause in between."""
@@ -140,7 +177,9 @@ class Carrying:
 
     async def _take_back(self, failure: Failure) -> None:
         """Give an object that made way in vain what it had, unless others have that now."""
-        held, step = failure.step.held, failure.step
+        step = failure.step
+        assert isinstance(step, Step), "numbers make way for nothing"
+        held = step.held
         assert held is not None
         try:
             if await self.server.read(step.part, held.id) == self.parked[id(step)]:
@@ -167,6 +206,9 @@ class Carrying:
 
     async def _one(self, step: Step) -> None:
         await self._tried(step)
+        self._is_over(step)
+
+    def _is_over(self, step: Step | NumberStep) -> None:
         self.over.add(id(step))
         if self.note is not None:
             self.note(len(self.over), self.count)
@@ -178,24 +220,30 @@ class Carrying:
         try:
             failed = await self._do(step)
         except CallFailed as error:
-            reason = Reason.REJECTED if error.refused else Reason.REMOTE_ERROR
-            self.in_a_row = 0 if error.refused else self.in_a_row + 1
-            self.failures.append(Failure(step, reason, self._without_secrets(step, error.what)))
+            self._failed(step, error, self._without_secrets(step, error.what))
         else:
             self.in_a_row = 0
             self.done += not failed
             if failed:
                 self.failures.append(Failure(step, Reason.REMOTE_ERROR, failed))
 
+    def _failed(self, step: Step | NumberStep, error: CallFailed, what: str) -> None:
+        self.in_a_row = 0 if error.refused else self.in_a_row + 1
+        self.failures.append(Failure(step, Reason.REJECTED if error.refused else Reason.REMOTE_ERROR, what))
+
     def _blocked(self, step: Step) -> str:
         """Why a step is not even tried."""
         if self.in_a_row >= FAILURES_IN_A_ROW_MAX:
-            return "not tried, because LiveKit failed again and again"
+            return _GIVEN_UP
         for trunk in step.needs:
             if trunk not in self.trunk_ids and self._has_failed(Part.INBOUND, trunk):
                 return f"not tried, because Trunk {trunk} is not there"
         if step.held is not None and step.verb not in _PUTS:
             for failure in self.failures:
+                if isinstance(failure.step, NumberStep):
+                    if failure.step.held is not None and step.held.id in failure.step.held.rules:
+                        return f"not tried, because {failure.step.number} is still assigned to it"
+                    continue
                 rule = failure.step.held.info if failure.step.held is not None else None
                 if isinstance(rule, sip.SIPDispatchRuleInfo) and step.held.id in rule.trunk_ids:
                     return f"not tried, because DispatchRule {failure.step.name} still names it"
@@ -209,8 +257,8 @@ class Carrying:
         if step.held is None:
             made = await self._create(step)
             self.made.add(id_of(made))
-            if step.part is Part.INBOUND:
-                self.trunk_ids[step.name] = id_of(made)
+            ids = {Part.INBOUND: self.trunk_ids, Part.RULE: self.rule_ids}.get(step.part, {})
+            ids[step.name] = id_of(made)
             return ""
         held = step.held
         now = await self.server.read(step.part, held.id)

@@ -43,7 +43,7 @@ class Hints:
 def hints_of(declared: Declared, records: Mapping[str, bytes]) -> Hints:
     """What the sound documents say, and of objects without one their last good document."""
     hints = Hints()
-    for document in _documents(declared, records):
+    for document in documents(declared, records):
         if isinstance(document, Trunk):
             hints.trunks.setdefault(object_id_of(document), trunk_row(document, 0))
         elif isinstance(document, DispatchRule):
@@ -57,7 +57,8 @@ def hints_of(declared: Declared, records: Mapping[str, bytes]) -> Hints:
     return hints
 
 
-def _documents(declared: Declared, records: Mapping[str, bytes]) -> Iterator[Document]:
+def documents(declared: Declared, records: Mapping[str, bytes]) -> Iterator[Document]:
+    """The sound documents, and the last good ones of what is broken or may be hidden; of a name the first counts."""
     sources = [source for file in declared.files.values() for source in file.sources]
     yield from (source.document for source in sources if source.document is not None)
     silent = {source.key for source in sources if source.document is None}

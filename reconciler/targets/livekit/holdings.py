@@ -35,7 +35,7 @@ KIND_OF = {Part.INBOUND: Kind.TRUNK, Part.OUTBOUND: Kind.TRUNK, Part.RULE: Kind.
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One `--adopt ST_…=namespace/name`."""
+    """One `--adopt ST_…=namespace/name`; of a number its digits stand for an id."""
 
     id: str
     name: str
@@ -72,6 +72,10 @@ class Holdings:
         """The ids that rules name trunks by, of all owners: `namespace/name` -> `ST_…`."""
         found = {held.marker.name: held.id for group in self.others.values() for held in group if _takes_calls(held)}
         return found | {name: held.id for (_, name), held in self.mine.items() if _takes_calls(held)}
+
+    def rule_ids(self) -> dict[str, str]:
+        """The ids of this owner's rules: `namespace/name` -> `SDR_…`."""
+        return {name: held.id for (part, name), held in self.mine.items() if part is Part.RULE}
 
     def renamed(self, moves: Mapping[Key, str]) -> Holdings:
         """The same, in which objects that move have their new names already; `moves` leads to the old ones."""
@@ -168,8 +172,9 @@ def claims_of(texts: Sequence[str]) -> tuple[Claim, ...]:
 
 def _claim(text: str) -> Claim:
     id_, _, name = text.partition("=")
-    if not id_.startswith(("ST_", "SDR_")) or not name:
-        raise ReconcileError(f"--adopt {text} does not say which object becomes what", "write ST_…=namespace/name")
+    if not id_.startswith(("ST_", "SDR_", "+")) or not name:
+        what = f"--adopt {text} does not say which object becomes what"
+        raise ReconcileError(what, "write ST_…=namespace/name, or the number of a PhoneNumber: +1…=namespace/name")
     return Claim(id_, name if "/" in name else f"default/{name}")
 
 

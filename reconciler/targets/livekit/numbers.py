@@ -75,8 +75,10 @@ def own_numbers(listed: Collection[str], hint: RuleRow | None, pointing: Collect
     return own if sorted(own) == sorted(found) else tuple(found)
 
 
-def number_rows(holdings: Holdings, hints: Hints, recorded: Rows) -> dict[str, NumberRow]:
-    """The PhoneNumbers that are live; `recorded` are the rows that were applied last."""
+def number_rows(
+    holdings: Holdings, hints: Hints, recorded: Rows, own: Sequence[NumberRow] = ()
+) -> dict[str, NumberRow]:
+    """The PhoneNumbers that are live; `recorded` are the rows that were applied last, `own` LiveKit's own numbers."""
     lists = held_lists(holdings)
     rows: dict[str, NumberRow] = {}
     elsewhere = _Elsewhere(lists, hints, recorded)
@@ -84,6 +86,9 @@ def number_rows(holdings: Holdings, hints: Hints, recorded: Rows) -> dict[str, N
         row = _as_held(hint, lists, elsewhere)
         if row is not None:
             rows[id_] = replace(row, claimed_since=LIVE_SINCE)
+    for mine in own:
+        known = hints.numbers.get(mine.id)
+        rows[mine.id] = replace(mine, direction=known.direction if known is not None else mine.direction)
     for row in _nameless(lists, rows.values()):
         rows[row.id] = row
     return rows

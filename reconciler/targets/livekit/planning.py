@@ -19,10 +19,14 @@ from reconciler.model.records import record_key
 from reconciler.model.sources import Key, object_name
 from reconciler.model.standing import Declared
 from reconciler.plan.changes import Action, Change, FieldChange, Plan, diff
-from reconciler.targets.livekit.hints import Hints, hints_of
-from reconciler.targets.livekit.holdings import Held, Holdings
-from reconciler.targets.livekit.numbers import lists_of
+from reconciler.targets.livekit.hints import Hints, documents, hints_of
+from reconciler.targets.livekit.holdings import Held, Holdings, names_by_id
+from reconciler.targets.livekit.numbers import LIVE_SINCE, lists_of
 from reconciler.targets.livekit.passing import is_nobodys
+from reconciler.targets.livekit.phone_numbers.filling import with_numbers
+from reconciler.targets.livekit.phone_numbers.ledger import Ledger
+from reconciler.targets.livekit.phone_numbers.standing import Standing, Word, stand
+from reconciler.targets.livekit.phone_numbers.steps import NumberStep, is_own, number_ends, number_puts
 from reconciler.targets.livekit.reading import Reader, is_network
 from reconciler.targets.livekit.steps import Step, Wanted, steps, wanted
 from reconciler.targets.livekit.unsupported import Limits, without_numbers
@@ -53,6 +57,10 @@ class View:
     hints: Hints
     live: Live
     sealer: Sealer
+    declared: Declared
+    """The documents; those that ask for a number name it."""
+    standing: Standing
+    """LiveKit's own numbers."""
     digest: str = ""
     """Of all that the server holds."""
 
@@ -72,24 +80,59 @@ class Course:
     holdings: Holdings
     """What is held, under the names that it is to have."""
     steps: list[Step]
+    number_puts: list[NumberStep]
+    number_ends: list[NumberStep]
+
+    def __bool__(self) -> bool:
+        return bool(self.steps or self.number_puts or self.number_ends)
+
+    def left(self, after: View) -> list[Step | NumberStep]:
+        """The steps that would still be to do, by a look at what came of this."""
+        rows, rule_ids = self.goal.rows, after.holdings.rule_ids()
+        puts, ends = number_puts(after.standing, rows, rule_ids), number_ends(after.standing, rows)
+        return [*steps(after.holdings, self.goal), *puts, *ends]
 
 
 def view_of(
-    owner: str, holdings: Holdings, declared: Declared, recorded: Recorded, sealer: Sealer, digest: str = ""
+    owner: str,
+    holdings: Holdings,
+    declared: Declared,
+    recorded: Recorded,
+    sealer: Sealer,
+    digest: str = "",
+    standing: Standing | None = None,
 ) -> View:
-    """What is live, in rows."""
+    """What is live, in rows. `declared` has the numbers of those that ask for one."""
+    standing = standing or Standing(owner, {}, {}, Ledger())
     hints = hints_of(declared, recorded.records)
     known = hints.over(recorded.rows)
-    mine = Reader(holdings, known, recorded.rows, sealer).rows()
+    mine = Reader(holdings, known, recorded.rows, sealer, _own_numbers(holdings, standing)).rows()
     everyone = _joined(mine, *_rows_of_others(holdings, sealer))
     others = {key: held[0].marker.owner for key, held in holdings.others.items()}
     live = Live(recorded.revision, Tables.build(_without_hosts(everyone)), mine, others, recorded.records)
-    return View(owner, holdings, hints, live, sealer, digest)
+    return View(owner, holdings, hints, live, sealer, declared, standing, digest)
+
+
+def _own_numbers(holdings: Holdings, standing: Standing) -> list[NumberRow]:
+    """LiveKit's own numbers that are this owner's; a rule that is not its own is named by its id."""
+    names = names_by_id(holdings.rule_ids())
+    return [
+        NumberRow(
+            name, there.number, "", ", ".join(names.get(rule, rule) for rule in there.rules), claimed_since=LIVE_SINCE
+        )
+        for name, there in standing.live().items()
+    ]
 
 
 def limits_of(declared: Declared) -> LimitsOf:
     """What no LiveKit server can hold of these documents, whichever it is."""
     return Limits(hints_of(declared, {}))
+
+
+def comparable(declared: Declared) -> Declared:
+    """Documents as they are planned where no server is asked: who asks for a number gets one."""
+    standing = stand("", documents(declared, {}), Ledger(), {}, Word(), {})
+    return with_numbers(declared, standing)
 
 
 def course(view: View, declared: Declared, desired: Desired | None = None) -> Course:
@@ -100,7 +143,9 @@ def course(view: View, declared: Declared, desired: Desired | None = None) -> Co
     holdings = view.holdings.renamed(desired.moves)
     goal = wanted(view.owner, desired.rows, _retained(view, desired.rows), view.reveal, holdings.inbound_ids())
     plan = _told(diff(view.live.mine, desired.rows, desired.moves), view, desired.rows, goal.retained)
-    return Course(plan, desired, goal, holdings, steps(holdings, goal))
+    rule_ids, standing = holdings.rule_ids(), view.standing
+    numbers = number_puts(standing, desired.rows, rule_ids), number_ends(standing, desired.rows)
+    return Course(plan, desired, goal, holdings, steps(holdings, goal), *numbers)
 
 
 def as_gated(plan: Plan) -> Plan:
@@ -121,6 +166,7 @@ def _as_gated(change: Change) -> Change:
 def desired_of(view: View, declared: Declared) -> Desired:
     """The desired rows, without any trunk that would open because it has no number left."""
     limits = Limits(view.hints, view.live.others)
+    limits.more.update({(Kind.NUMBER, name): limit for name, limit in view.standing.limits.items()})
     for key, ids in view.holdings.doubled.items():
         what = f"several objects at LiveKit are marked as {object_name(key)}: {', '.join(ids)}"
         limits.more[key] = Limit((), what, "delete all but one of them")
@@ -156,9 +202,11 @@ def _with_unknown(rows: Rows, view: View) -> Rows:
 
 def _open_to_strangers(desired: Desired) -> Iterator[Problem]:
     """Warnings of rules that LiveKit would also use for calls that no trunk takes, which our own bridge refuses."""
+    # A rule of LiveKit's own numbers names no trunk, for these arrive on none.
+    assigned = {row.rule for row in desired.rows.numbers.values() if is_own(row)}
     for row in desired.rows.rules.values():
         source = desired.written((Kind.RULE, row.id))
-        if row.trunks is None and source is not None:
+        if row.trunks is None and source is not None and row.id not in assigned:
             what = "at LiveKit a rule without trunks also lets in calls that no trunk takes, from anywhere"
             problem = complaint(source, ("spec",), what, "name its trunks with trunkRefs", "lets-strangers-in")
             yield replace(problem, severity=Severity.WARNING)
@@ -180,6 +228,10 @@ def _check_adoptions(view: View, desired: Desired) -> None:
         if held.adopted and (key[1] not in rows_of(desired.rows, key[0]) or key in desired.verdicts):
             hint = "an object that no sound document declares would be deleted; declare it first"
             raise ReconcileError(f"{held.id} cannot become {object_name(key)}", hint)
+    for name in view.standing.adopted:
+        if (Kind.NUMBER, name) in desired.verdicts:
+            what = f"no number can become {object_name((Kind.NUMBER, name))}, which is held back"
+            raise ReconcileError(what, desired.verdicts[Kind.NUMBER, name].message)
 
 
 def _retained(view: View, rows: Rows) -> frozenset[str]:
@@ -204,6 +256,12 @@ def _told(plan: Plan, view: View, rows: Rows, retained: frozenset[str]) -> Plan:
             change = Change(Action.UPDATE, *key, row, row)
         if change is not None:
             changes[key] = replace(change, beside=tuple(dict.fromkeys((*change.beside, *beside))))
+    for name, field_change in _beside_numbers(view):
+        key = (Kind.NUMBER, name)
+        row = rows.numbers.get(name)
+        change = changes.get(key) or (Change(Action.UPDATE, *key, row, row) if row is not None else None)
+        if change is not None:
+            changes[key] = replace(change, beside=(*change.beside, field_change))
     told = [_with_objects(change, view) for change in changes.values()]
     return Plan(tuple(sorted(told, key=lambda change: (_ORDER.index(change.kind), change.id))))
 
@@ -218,8 +276,30 @@ def _beside(held: Held, owner: str, retained: bool) -> Iterator[FieldChange]:
         yield FieldChange("numbers", "given up by an apply that was cut off", "as declared")
 
 
+def _beside_numbers(view: View) -> Iterator[tuple[str, FieldChange]]:
+    words = ("Delete", "Retain")
+    for name, was in view.standing.adopted.items():
+        yield name, FieldChange("owner", was, view.owner)
+    for name, (before, now) in view.standing.policies.items():
+        yield name, FieldChange("deletionPolicy", words[before], words[now])
+
+
+def _with_number(change: Change, standing: Standing) -> Change:
+    """One of LiveKit's own numbers, with its id."""
+    there = standing.live().get(change.moved_from or change.id)
+    if there is None:
+        return change
+    if change.action is not Action.DELETE:
+        return replace(change, objects=(there.id,) if there.id else ())
+    entry = standing.ledger.entries.get(there.number)
+    fate = "stays yours, of no rule" if entry is None or entry.retain else "is given back to LiveKit"
+    return replace(change, objects=(*((there.id,) if there.id else ()), fate))
+
+
 def _with_objects(change: Change, view: View) -> Change:
     row = change.old if change.old is not None else change.new
+    if isinstance(row, NumberRow) and is_own(row):
+        return _with_number(change, view.standing)
     keys: list[Key] = [(change.kind, change.moved_from or change.id)]
     if isinstance(row, NumberRow):
         keys = [(Kind.TRUNK, row.trunk), (Kind.RULE, row.rule)]

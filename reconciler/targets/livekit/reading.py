@@ -23,7 +23,7 @@ from reconciler.targets.livekit.passing import real_numbers
 from schemas.ids import normalise_number
 from schemas.livekit_words import TRANSPORT_WORD, read_headers, read_media, read_room, read_room_choice
 from schemas.seal import INBOUND_PASSWORD, OUTBOUND_PASSWORD, PIN, Place, Sealer
-from schemas.tables.rows import Auth, Inbound, Kind, Media, Outbound, Rows, RuleRow, Secret, TrunkRow
+from schemas.tables.rows import Auth, Inbound, Kind, Media, NumberRow, Outbound, Rows, RuleRow, Secret, TrunkRow
 
 EVERYWHERE = ("0.0.0.0/0", "::/0")
 """Every address there is."""
@@ -42,13 +42,17 @@ class Reader:
     hints: Hints
     recorded: Rows
     sealer: Sealer
+    own: Sequence[NumberRow] = ()
+    """LiveKit's own numbers that are this owner's."""
 
     def rows(self) -> Rows:
         """The rows that are live."""
         trunks = {name: self._trunk(name) for name in self.holdings.of(Kind.TRUNK)}
-        numbers = number_rows(self.holdings, self.hints, self.recorded)
+        numbers = number_rows(self.holdings, self.hints, self.recorded, self.own)
         trunk_names = names_by_id(self.holdings.inbound_ids())
-        pointing = pointing_at(numbers.values())
+        # A number of LiveKit's own stands in its rule's list before it is bought, and is not the rule's own.
+        coming = (row for row in self.hints.numbers.values() if not row.trunk)
+        pointing = pointing_at([*numbers.values(), *coming])
         rules = {name: self._rule(name, trunk_names, pointing.get(name, ())) for name in self.holdings.of(Kind.RULE)}
         return Rows(trunks, rules, numbers)
 

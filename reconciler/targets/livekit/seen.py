@@ -12,9 +12,9 @@ from reconciler.targets.livekit.holdings import Info, id_of, marker_of
 NAMES_MAX = 5
 
 
-def moved(before: Iterable[Info], now: Iterable[Info], owner: str) -> str:
-    """What happened to this owner's objects, in words; "" = nothing."""
-    told = list(_moves({id_of(info): info for info in before}, {id_of(info): info for info in now}, owner))
+def moved(before: Iterable[Info], now: Iterable[Info], owner: str, *besides: str) -> str:
+    """What happened to this owner's objects, in words, and what happened besides; "" = nothing."""
+    told = [*_moves({id_of(info): info for info in before}, {id_of(info): info for info in now}, owner), *besides]
     more = f" and {len(told) - NAMES_MAX} more" if len(told) > NAMES_MAX else ""
     return f"{', '.join(told[:NAMES_MAX])}{more}" if told else ""
 

@@ -24,16 +24,28 @@ from reconciler.plan.gates import Allowances, refusals
 from reconciler.plan.turn import Turn
 from reconciler.settings import LiveKitAccess
 from reconciler.targets.livekit.carrying import Carrying, Failure
-from reconciler.targets.livekit.holdings import Claim, Info, digest_of, sort
+from reconciler.targets.livekit.hints import documents
+from reconciler.targets.livekit.holdings import Claim, Info, digest_of, names_by_id, sort
 from reconciler.targets.livekit.importing.proof import Imported, import_of
 from reconciler.targets.livekit.memory import Memory
+from reconciler.targets.livekit.phone_numbers.carrying import NumberCarrying
+from reconciler.targets.livekit.phone_numbers.desk import Desk
+from reconciler.targets.livekit.phone_numbers.filling import unwritten, with_numbers
+from reconciler.targets.livekit.phone_numbers.gates import money_refusals
+from reconciler.targets.livekit.phone_numbers.ledger import Ledger
+from reconciler.targets.livekit.phone_numbers.ledger_file import NO_LEDGER, LedgerFile
+from reconciler.targets.livekit.phone_numbers.seen import moved_numbers
+from reconciler.targets.livekit.phone_numbers.service import PhoneNumbers
+from reconciler.targets.livekit.phone_numbers.standing import Standing, Word, digest_with_numbers, numbers_of
+from reconciler.targets.livekit.phone_numbers.steps import NumberStep
 from reconciler.targets.livekit.planning import Course, View, as_gated, course, view_of
 from reconciler.targets.livekit.seen import moved
 from reconciler.targets.livekit.server import TRIES_MAX, CallFailed, Pace, Server, pace_of
-from reconciler.targets.livekit.steps import Step, steps
+from reconciler.targets.livekit.steps import Step
 from reconciler.targets.target import Away, Manner, Planned, blocked
 from schemas.problems import Problem, Where
 from schemas.resources.conditions import ConditionType, Reason
+from schemas.resources.documents import Document
 from schemas.seal import KEY_BYTES, Sealer
 from schemas.stores import Store
 
@@ -46,10 +58,24 @@ _CODES = {Reason.REJECTED: "livekit-refused", Reason.PENDING: "livekit-waits", R
 
 @dataclass(frozen=True, slots=True)
 class Adoption:
-    """Which objects become this owner's, by name; `take_over`: also those of that owner."""
+    """Which objects become this owner's, by name; `take_over`: also those of that owner.
+
+    `not_mine` are numbers that nobody has bought for a document.
+    """
 
     claims: tuple[Claim, ...] = ()
     take_over: str = ""
+    not_mine: tuple[str, ...] = ()
+
+    @property
+    def word(self) -> Word:
+        """What is said of numbers."""
+        return Word(tuple(numbers_of(self.claims)), self.take_over, self.not_mine)
+
+    @property
+    def of_objects(self) -> tuple[Claim, ...]:
+        """What is said of trunks and rules."""
+        return tuple(claim for claim in self.claims if claim not in self.word.claims)
 
 
 class LiveKitTarget:
@@ -62,6 +88,7 @@ class LiveKitTarget:
         owner: str,
         adoption: Adoption = Adoption(),
         *,
+        ledger: LedgerFile = NO_LEDGER,
         look_every_s: float | None = None,
         wall: Callable[[], float] = time.time,
         clock: Callable[[], float] = time.monotonic,
@@ -72,6 +99,7 @@ class LiveKitTarget:
         self._memory = Memory(store, owner, wall)
         self._owner = owner
         self._adoption = adoption
+        self._desk = Desk(owner, ledger)
         self._look_every_s = look_every_s
         self._tries = TRIES_MAX if look_every_s is None else 1  # a watcher has pauses of its own
         self._clock = clock
@@ -79,6 +107,7 @@ class LiveKitTarget:
         self._note = note
         self._pace = pace_of(access)
         self._seen: list[Info] = []
+        self._numbers = Standing(owner, {}, {}, Ledger())
         self._looked_at = float("-inf")
         self._work: tuple[asyncio.AbstractEventLoop, asyncio.Task[Any]] | None = None
         self._given_up = False
@@ -113,9 +142,9 @@ class LiveKitTarget:
         """What somebody changed since the last look, if the next one is due. Raises ReconcileError."""
         if self._look_every_s is None or self._clock() < self._looked_at + self._look_every_s:
             return ""
-        before = self._seen
+        before, numbers_before = self._seen, self._numbers
         self._run(self._look_around())
-        return moved(before, self._seen, self._owner)
+        return moved(before, self._seen, self._owner, *moved_numbers(numbers_before, self._numbers))
 
     def give_up(self) -> None:
         """Stop between two calls or within one, as a crash would; the next apply finishes it."""
@@ -150,49 +179,92 @@ class LiveKitTarget:
     async def _plan(self, declared: Declared, allowed: Allowances) -> Planned:
         async with self._server(self._access, self._pace) as server:
             view = await self._look(server, declared, self._adoption)
-            return self._planned(view, course(view, declared), allowed)
+            return self._planned(view, course(view, view.declared), allowed)
 
     async def _apply(
         self, declared: Declared, allowed: Allowances, note: str, check: Callable[[Planned], None] | None
     ) -> Planned:
-        async with self._server(self._access, self._pace) as server:
-            view = await self._look(server, declared, self._adoption)
-            way = course(view, declared)
-            planned = self._planned(view, way, allowed)
-            if check is not None:
-                check(planned)
-            if planned.refused:
-                revision = self._memory.keep(None, planned.desired, blocked(planned), note)
-                return replace(planned, revision=revision)
-            carrying = Carrying(server, way.goal, way.holdings, self._note)
-            failures = await carrying.out(way.steps)
-            hint = "apply again" if carrying.done else "nothing was changed"
-            after = await self._look(server, declared, Adoption(), hint) if way.steps else view
-            if carrying.made & {id_ for ids in after.holdings.doubled.values() for id_ in ids}:
-                await _give_way(carrying, after, hint)
-                after = await self._look(server, declared, Adoption(), hint)
-            failures += _not_as_written(steps(after.holdings, way.goal), failures)
+        with self._desk.held(self._documents(declared)):
+            async with self._server(self._access, self._pace) as server:
+                view = await self._look(server, declared, self._adoption)
+                way = course(view, view.declared)
+                planned = self._planned(view, way, allowed)
+                if check is not None:
+                    check(planned)
+                if planned.refused:
+                    revision = self._memory.keep(None, planned.desired, blocked(planned), note)
+                    return replace(planned, revision=revision)
+                numbers = self._desk.carrying(server)
+                if view.standing.due:
+                    view = await self._chosen(view, declared, numbers)
+                    way = course(view, view.declared)
+                    planned = self._planned(view, way, allowed)
+                numbers.write(view.standing.ledger)
+                carrying = Carrying(server, way.goal, way.holdings, numbers, self._note)
+                failures = await carrying.out(way.steps, way.number_puts, way.number_ends)
+                hint = "apply again" if carrying.done else "nothing was changed"
+                after = await self._look(server, declared, Adoption(), hint) if way else view
+                if carrying.made & {id_ for ids in after.holdings.doubled.values() for id_ in ids}:
+                    await _give_way(carrying, after, hint)
+                    after = await self._look(server, declared, Adoption(), hint)
+        return self._done(planned, way, carrying.done, failures, after, declared, note)
+
+    def _done(
+        self,
+        planned: Planned,
+        way: Course,
+        done: int,
+        failures: list[Failure],
+        after: View,
+        declared: Declared,
+        note: str,
+    ) -> Planned:
+        """What became of a plan, and what there is to remember of it."""
+        failures = failures + _not_as_written(way.left(after), failures)
         desired = with_failures(planned.desired, failures)
         failed = {failure.key for failure in failures}
         # What is told as done is what a second plan would not do again.
-        left = {(change.kind, change.id) for change in course(after, declared).plan.changes} if failures else ()
+        left = {(change.kind, change.id) for change in course(after, after.declared).plan.changes} if failures else ()
         undone = {key: verdict for key, verdict in desired.verdicts.items() if key in failed}
         revision = self._memory.keep(after.live.mine, desired, undone, note)
-        published = after.digest if carrying.done else ""
+        published = after.digest if done else ""
         planned = replace(planned, desired=desired, revision=revision, published=published)
-        return replace(planned, written=carrying.done, left=frozenset(left))
+        missing = tuple(unwritten(declared, after.standing))
+        return replace(planned, written=done, left=frozenset(left), unwritten=missing)
+
+    async def _chosen(self, view: View, declared: Declared, numbers: NumberCarrying) -> View:
+        """The same look, with the numbers that are to be bought."""
+        rule_names = names_by_id(view.holdings.rule_ids())
+        standing = await self._desk.chosen(view.standing, self._documents(declared), rule_names, numbers)
+        asked, recorded = with_numbers(declared, standing), self._memory.recorded()
+        return view_of(self._owner, view.holdings, asked, recorded, view.sealer, view.digest, standing)
 
     async def _look(
         self, server: Server, declared: Declared, adoption: Adoption, hint: str = "nothing was changed"
     ) -> View:
         infos = await self._everything(server, hint)
-        holdings = sort(infos, self._owner, adoption.claims, adoption.take_over)
+        holdings = sort(infos, self._owner, adoption.of_objects, adoption.take_over)
+        names = names_by_id(holdings.rule_ids())
+        try:
+            standing = await self._desk.look(server, self._documents(declared), names, adoption.word, self._tries)
+        except CallFailed as failed:
+            raise Away(failed.what, hint, failed.wait_s) from failed
+        self._numbers = standing
         sealer = declared.secrets.sealer or Sealer(os.urandom(KEY_BYTES))
-        return view_of(self._owner, holdings, declared, self._memory.recorded(), sealer, digest_of(infos))
+        asked, digest = with_numbers(declared, standing), digest_with_numbers(digest_of(infos), standing)
+        return view_of(self._owner, holdings, asked, self._memory.recorded(), sealer, digest, standing)
+
+    def _documents(self, declared: Declared) -> list[Document]:
+        return [*documents(declared, self._memory.recorded().records)]
 
     async def _look_around(self) -> None:
         async with self._server(self._access, self._pace) as server:
             await self._everything(server, "nothing was changed")
+            if not self._numbers.is_empty:
+                try:
+                    self._numbers = replace(self._numbers, held=await PhoneNumbers(server).listed(self._tries))
+                except CallFailed as failed:
+                    raise Away(failed.what, "nothing was changed", failed.wait_s) from failed
 
     async def _everything(self, server: Server, hint: str) -> list[Info]:
         try:
@@ -203,9 +275,12 @@ class LiveKitTarget:
         return self._seen
 
     def _planned(self, view: View, way: Course, allowed: Allowances) -> Planned:
-        refused = refusals(Turn(view.live.tables, as_gated(way.plan)), view.live.mine, allowed)
-        turn, revision = Turn(view.live.tables, way.plan), view.live.revision
-        return Planned(turn, way.desired, refused, revision, view.digest, revision)
+        gated = Turn(view.live.tables, as_gated(way.plan), has_own_numbers=True)
+        refused = refusals(gated, view.live.mine, allowed)
+        due = {name: wish for name, wish in view.standing.due.items() if name in way.desired.rows.numbers}
+        money = money_refusals(due, way.number_ends, allowed)
+        turn, revision = Turn(view.live.tables, way.plan, has_own_numbers=True), view.live.revision
+        return Planned(turn, way.desired, (*refused, *money), revision, view.digest, revision)
 
     def _run(self, work: Coroutine[Any, Any, T]) -> T:
         """Do one piece of work in a loop of its own, from which another thread may call it off."""
@@ -248,7 +323,7 @@ def with_failures(desired: Desired, failures: Sequence[Failure]) -> Desired:
     return replace(desired, problems=tuple(problems), verdicts=verdicts)
 
 
-def _not_as_written(left: Sequence[Step], failures: Sequence[Failure]) -> list[Failure]:
+def _not_as_written(left: Sequence[Step | NumberStep], failures: Sequence[Failure]) -> list[Failure]:
     """What is not there though nothing failed: somebody else wrote it, or the server took it otherwise."""
     known = {failure.key for failure in failures}
     what = "LiveKit holds it otherwise than it was written"

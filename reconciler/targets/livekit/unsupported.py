@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from reconciler.model.compile import object_id_of
 from reconciler.model.limits import Limit
 from reconciler.model.sources import Key
 from reconciler.targets.livekit.hints import Hints
 from schemas.resources.documents import Document
+from schemas.resources.routing_test import RoutingTest
 from schemas.tables.rows import (
     Auth,
     Inbound,
@@ -43,9 +45,9 @@ class Limits:
 
     def __call__(self, document: Document, row: Row | None) -> Sequence[Limit]:
         """See `LimitsOf`."""
-        if row is None:
-            what = "a number is still to be bought, which is not done at LiveKit yet"
-            return [Limit(("spec", "purchase"), what, "buy it in LiveKit's dashboard or at a carrier")]
+        assert not isinstance(document, RoutingTest), "it has no row"
+        if row is None:  # a number that is not known: what is in its way is known instead
+            return [self.more[Kind.NUMBER, object_id_of(document)]]
         if isinstance(row, TrunkRow):
             found = [*_of_trunk(row)]
         else:
@@ -74,9 +76,6 @@ class Limits:
         yield from _of_media(row.media)
 
     def _of_number(self, row: NumberRow) -> Iterator[Limit]:
-        if not row.trunk:
-            what = "a number without a trunk is one of LiveKit's own, which are not handled yet"
-            yield Limit(("spec",), what, "name its trunk with trunkRef")
         for name, key in (("trunkRef", (Kind.TRUNK, row.trunk)), ("dispatchRuleRef", (Kind.RULE, row.rule))):
             if key in self.others:
                 what = f"{key[0]} {key[1]} belongs to another owner, and numbers stand on it at LiveKit"

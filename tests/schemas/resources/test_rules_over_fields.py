@@ -52,11 +52,13 @@ def test_an_empty_choice_of_trunks_is_never_read_as_all(empty):
     assert given.complaints(given.rule(**empty))
 
 
-def test_a_number_is_named_or_bought():
+def test_a_number_is_named_or_bought_or_both_once_it_is_bought():
     bought = {"from": "livekit", "countryCode": "US"}
     given.accepted(given.document("PhoneNumber", {"purchase": bought}))
     assert "spec" in given.complaints(given.document("PhoneNumber", {}))
-    assert "spec.purchase" in given.complaints(given.number(purchase=bought))
+    given.accepted(given.number(purchase=bought))
+    found = given.complaints(given.document("PhoneNumber", {"purchase": bought, "trunkRef": {"name": "a"}}))
+    assert list(found) == ["spec.trunkRef"]
 
 
 def test_rules_over_fields_are_told_beside_faults_of_single_fields():

@@ -65,11 +65,6 @@ def rule(**spec: Any) -> Documents:
         (rule(fallback={"sipCode": 486}), "spec.fallback"),
         (rule(trunkSelector={"matchLabels": {"region": "us"}}), "spec.trunkSelector"),
         (rule(media={"roomCodec": "pcmu"}), "spec.media.roomCodec"),
-        ([declaring.number()], "spec"),
-        (
-            [declaring.document("PhoneNumber", "n", {"purchase": {"from": "livekit", "countryCode": "US"}})],
-            "spec.purchase",
-        ),
     ],
 )
 def test_what_livekit_cannot_hold_is_named(documents: Documents, path: str) -> None:

@@ -1,0 +1,90 @@
+"""EDGE. The ledger on disk: written whole, on the disk before anything is done upon it, and held by one at a time.
+
+Two applies at once could both buy for one document; so whoever may buy holds a lock on the file beside the ledger for
+as long as that takes. A ledger that cannot be read is never taken for an empty one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from reconciler.errors import ReconcileError
+from reconciler.targets.livekit.phone_numbers.ledger import Ledger, decode, encode
+
+_PRIVATE = 0o600
+
+
+class LedgerFile:
+    """The ledger of one server. `path` None: nothing is kept on this machine yet, and nothing can be written."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+
+    def read(self) -> Ledger:
+        """What it holds; an empty one where there is none yet. Raises ReconcileError."""
+        if self._path is None:
+            return Ledger()
+        try:
+            return decode(self._path.read_bytes())
+        except FileNotFoundError:
+            return Ledger()
+        except (OSError, ValueError) as error:
+            said = error.strerror if isinstance(error, OSError) else str(error)
+            hint = "put it back from a copy; without it each number must be adopted (--adopt +1…=namespace/name)"
+            what = f"{self._path}, which tells whose numbers are whose, cannot be read: {said}"
+            raise ReconcileError(what, hint) from error
+
+    def write(self, ledger: Ledger) -> None:
+        """Replace what it holds; on the disk when this returns. Raises ReconcileError."""
+        assert self._path is not None, "numbers are bought with a state folder only"
+        beside = self._path.with_name(f".{self._path.name}.{os.getpid()}")
+        try:
+            handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, _PRIVATE)
+            try:
+                with open(handle, "wb", closefd=False) as file:
+                    file.write(encode(ledger))
+                os.fsync(handle)
+            finally:
+                os.close(handle)
+            os.replace(beside, self._path)
+            _sync_folder(self._path.parent)
+        except OSError as error:
+            what = f"{self._path} cannot be written: {error.strerror}"
+            raise ReconcileError(what, "no number is bought that cannot be written down") from error
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold it alone. Raises ReconcileError where another apply does."""
+        if self._path is None:
+            yield
+            return
+        handle = os.open(self._path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _PRIVATE)
+        try:
+            _hold(handle)
+            yield
+        finally:
+            os.close(handle)
+
+
+NO_LEDGER = LedgerFile(None)
+"""For who only looks, or has nothing to do with numbers."""
+
+
+def _hold(handle: int) -> None:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        what = "another apply is at work on the phone numbers of this server"
+        raise ReconcileError(what, "wait for it, and apply again") from error
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
