@@ -33,7 +33,7 @@ class Event(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """`target` is `tables`, or `livekit HOST`; `note` the command in short, as revisions carry it.
+    """`target` is `tables`, or `livekit:HOST`; `note` the command in short, as revisions carry it.
 
     `before` and `after` are revisions of the tables (at LiveKit, of what is remembered of it), `digest` that of the
     tables as they are now. `details` are more words of one kind of event; whoever fills them puts no secret there.

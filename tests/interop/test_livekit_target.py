@@ -418,6 +418,13 @@ def test_the_same_is_done_from_the_command_line(
     manifests.write(declaring.rule("another"))
     assert run(["apply", *source]) == 3
     assert len(livekit.objects()) == 2
+    log = Path(".dialplane/audit.jsonl").read_text()
+    written = [json.loads(line) for line in log.splitlines()]
+    assert [line["event"] for line in written] == ["apply", "refusal"]
+    assert all(line["target"].startswith("livekit:127.0.0.1:") for line in written)
+    assert written[0]["changes"]["Trunk"] == {"create": ["default/carrier"]}
+    assert (written[0]["details"]["written"], written[0]["details"]["errors"]) == (2, 0)
+    assert not any(livekit.environment[name] in log for name in ("LIVEKIT_API_KEY", "LIVEKIT_API_SECRET"))
 
 
 def test_a_plan_is_saved_and_carried_out_and_a_stale_or_strange_one_is_refused(

@@ -98,6 +98,19 @@ def test_each_revision_can_be_gone_back_to_and_others_rows_stay(folders, data):
             assert not back(store, to, "one").plan
 
 
+def test_what_others_changed_meanwhile_is_none_of_it(store):
+    apply(store, ONE)
+    theirs = {"c.yaml": [rule("theirs", "one", match={"to": ["+442071838750"]})]}
+    apply(store, theirs, "other")
+    apply(store, TWO)
+    apply(store, {"c.yaml": [rule("theirs", "two", match={"to": ["+442071838750"]})]}, "other")
+    planned = back(store, 2)
+    assert not planned.desired.problems
+    assert [change.name for change in planned.plan.changes] == ["DispatchRule default/support"]
+    assert store.load().rows.rules["default/theirs"].room_name == "two"
+    assert store.aim("other").pinned_to == 0
+
+
 def test_the_same_documents_do_not_put_it_forward_again_and_say_what_waits(store):
     apply(store, ONE)
     apply(store, TWO)
