@@ -107,7 +107,7 @@ def _show(planned: Planned, problems: list[Problem], reading: Reading, form: str
     effects = effects_of(planned.turn)
     if form == "json":
         report = as_json(planned.plan, planned.refused, planned.places, effects)
-        done = {"applied": not planned.refused, **target.facts(planned)}
+        done = {"applied": not planned.refused and planned.pin is None, **target.facts(planned)}
         show_json({**report, **done, "problems": problems_json(problems)})
         return
     show_problems(problems, reading)

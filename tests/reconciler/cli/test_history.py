@@ -95,6 +95,8 @@ def test_a_rollback_shows_what_it_does_and_holds(capsys, two):
     assert said(capsys, "plan", "m", "--detailed-exitcode")[0] == 0
     (waiting,) = report(capsys, "plan", "m")["pinned"]["waiting"]
     assert waiting["name"] == "support"
+    applied = report(capsys, "apply", "m")
+    assert (applied["applied"], applied["pinned"]["to"], applied["changes"]) == (False, 1, [])
 
 
 def test_status_and_history_show_the_pin_until_it_is_released(capsys, two):
