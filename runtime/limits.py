@@ -110,6 +110,9 @@ TCP_BACKLOG = 1_024
 TCP_CONNECT_S = 5.0
 """How long a connection of ours may take to be made; then the requests that wait for it end with 503."""
 
+TLS_HANDSHAKE_S = 5.0
+"""How long a TLS handshake may take, either way; then the connection is closed."""
+
 TCP_IDLE_S = 600.0
 """A connection on which nothing came for so long is closed, unless a live call needs it."""
 

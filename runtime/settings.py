@@ -13,7 +13,7 @@ from runtime.errors import BridgeError
 from schemas.ids import is_name
 
 LISTEN_DEFAULT = ("udp://127.0.0.1:5060", "tcp://127.0.0.1:5060")
-TRANSPORTS = ("udp", "tcp")
+TRANSPORTS = ("udp", "tcp", "tls")
 RTP_PORTS_DEFAULT = "10000-20000"
 DNS_PORT = 53
 API_DEFAULT = "127.0.0.1:8080"
@@ -33,6 +33,28 @@ class Listen:
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{self.transport}://{host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class TlsSettings:
+    """TLS of SIP. `certificate` None: no listener can take TLS; `key` None: it is in the certificate's file."""
+
+    certificate: Path | None = None
+    key: Path | None = None
+    client_authorities: Path | None = None
+    """Whoever connects must show a certificate of one of these."""
+    authorities: Path | None = None
+    """Whom those that we connect to must have their certificates from; None: the machine's own list."""
+    version_min: str = "1.2"
+    ciphers: str = ""
+    alpn: tuple[str, ...] = ()
+    """Application protocols that are offered and taken (RFC 7301); none: nothing is said of them."""
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """All that it is read from."""
+        named = (self.certificate, self.key, self.client_authorities, self.authorities)
+        return tuple(file for file in named if file is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +88,7 @@ class BridgeSettings:
     listen: tuple[Listen, ...]
     rtp_first: int
     rtp_last: int
+    tls: TlsSettings = TlsSettings()
     region: str = ""
     api: tuple[str, int] | None = None
     api_chosen: bool = False
@@ -90,7 +113,7 @@ def parse_listen(text: str, option: str = "--listen") -> Listen:
         scheme, rest = TRANSPORTS[0], text
     if scheme not in TRANSPORTS:
         raise BridgeError(
-            f"{option} {text}: this version speaks SIP over {' and '.join(TRANSPORTS)}, not over {scheme!r}",
+            f"{option} {text}: this version speaks SIP over {', '.join(TRANSPORTS)}, not over {scheme!r}",
             f"write it like {option} {LISTEN_DEFAULT[0]} or {option} {LISTEN_DEFAULT[1]}",
         )
     host, port = parse_host_port(rest, option)

@@ -178,17 +178,27 @@ audio_channels 1
 snd_path {work}
 ctrl_tcp_listen 127.0.0.1:{control}
 rtp_ports {rtp}
+{more}
 """
 
 
 class Baresip:
     """A baresip with G.711 that says `play` (8 kHz 16-bit WAV), records, and is driven over its TCP control port.
 
-    `login` are parameters of its account; `answers`: it picks up when it is called, at `port`.
+    `login` are parameters of its account, `more` lines of its configuration; `answers`: it picks up when it is called,
+    at `port`, and by TLS at the next one.
     """
 
     def __init__(
-        self, work: Path, user: str, play: Path, codec: str = "pcmu", login: str = "", *, answers: bool = False
+        self,
+        work: Path,
+        user: str,
+        play: Path,
+        codec: str = "pcmu",
+        login: str = "",
+        more: str = "",
+        *,
+        answers: bool = False,
     ) -> None:
         work.mkdir(parents=True, exist_ok=True)
         self.work, self.control = work, free_port(socket.SOCK_STREAM)
@@ -198,7 +208,7 @@ class Baresip:
         (work / "config").write_text(
             BARESIP_CONFIG.format(
                 modules=_baresip_modules(), play=play, player=work / "player.wav", work=work,
-                control=self.control, rtp=f"{first}-{first + 20}", port=self.port,
+                control=self.control, rtp=f"{first}-{first + 20}", port=self.port, more=more,
             )
         )  # fmt: skip
         (work / "accounts").write_text(f"<sip:{user}@127.0.0.1>;regint=0;audio_codecs={codec}{login}\n")
@@ -317,3 +327,36 @@ class Kamailio:
             except OSError:
                 return True
             return False
+
+
+class Stunnel:
+    """A stunnel that takes TCP at `port` and speaks TLS to a port of loopback."""
+
+    def __init__(self, work: Path, tls_port: int) -> None:
+        self.port = free_port(socket.SOCK_STREAM)
+        config, self._log_path = work / "stunnel.conf", work / "stunnel.log"
+        config.write_text(
+            f"foreground = yes\npid =\n[sip]\nclient = yes\naccept = 127.0.0.1:{self.port}\n"
+            f"connect = 127.0.0.1:{tls_port}\n"
+        )
+        self._log = self._log_path.open("w")
+        command = [program("stunnel4") or "stunnel4", str(config)]
+        self.process = subprocess.Popen(command, stdout=self._log, stderr=subprocess.STDOUT)
+
+    def __enter__(self) -> Stunnel:
+        def is_up() -> bool:
+            assert self.process.poll() is None, f"stunnel ended: {self._log_path.read_text()}"
+            return "Configuration successful" in self._log_path.read_text()
+
+        wait_for(is_up, "stunnel to be ready")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.terminate()
+        self.process.wait(10)
+        self._log.close()
+
+    @property
+    def target(self) -> str:
+        """`127.0.0.1:port`."""
+        return f"127.0.0.1:{self.port}"

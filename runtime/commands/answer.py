@@ -6,11 +6,13 @@ import asyncio
 import json
 import signal
 from pathlib import Path
+from typing import Any
 
 import click
 
 from runtime.commands.options import output_option
 from runtime.commands.script import Report, not_answered, plain, report_of, script_of, script_options
+from runtime.commands.tls_options import listening_options, tls_settings
 from runtime.phone.answering import Manner
 from runtime.phone.phone import await_call
 from runtime.settings import parse_listens
@@ -26,8 +28,9 @@ LISTEN_DEFAULT = ("udp://127.0.0.1:5090",)
     multiple=True,
     default=LISTEN_DEFAULT,
     show_default=True,
-    help="Where the phone is called, udp:// or tcp://; may be given again.",
+    help="Where the phone is called, udp://, tcp:// or tls://; may be given again.",
 )
+@listening_options
 @script_options
 @click.option(
     "--ring", type=click.FloatRange(0, 600), default=1.0, show_default=True, help="Seconds until it picks up."
@@ -60,6 +63,7 @@ def answer(
     output: str,
     *,
     decline_transfer: bool,
+    **tls: Any,
 ) -> None:
     """Wait for one call: ring, pick up, say a sentence, tell what was heard.
 
@@ -72,13 +76,17 @@ def answer(
       bridge answer --seconds 60
       bridge answer --listen udp://127.0.0.1:5090 --record heard.wav --dtmf 123#
       bridge answer --decline 486
+      bridge answer --listen tls://127.0.0.1:5091 --tls-cert cert.pem --tls-key key.pem
     """
     script = script_of(play, SENTENCE, dtmf, seconds, repeats=bool(seconds))
     manner = Manner(wait, ring, decline or 0, takes_transfers=not decline_transfer)
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a call that is given up is hung up
-    outcome = asyncio.run(
-        await_call(parse_listens(listen), manner, script, lambda words: click.echo(plain(words), err=True))
-    )
+    listens = parse_listens(listen)
+
+    def tell(words: str) -> None:
+        click.echo(plain(words), err=True)
+
+    outcome = asyncio.run(await_call(listens, tls_settings(tls, listens), manner, script, tell))
     report = report_of(outcome, script, record)
     if output == "json":
         called = {"from": outcome.caller, "to": outcome.called}

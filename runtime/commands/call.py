@@ -7,18 +7,24 @@ import json
 import os
 import signal
 import socket
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import click
 
 from runtime.commands.options import output_option, program, state_option, state_words
 from runtime.commands.script import Report, not_answered, report_of, script_of, script_options
+from runtime.commands.tls_options import calling_options, tls_settings
 from runtime.errors import BridgeError
-from runtime.phone.phone import place_call
+from runtime.net.tls_stream import NOT_TRUSTED
+from runtime.phone.phone import Way, place_call
 from runtime.settings import TRANSPORTS, Listen, local_host, parse_listen
 from runtime.sip.auth.client import Login
+from runtime.sip.dialog import transport_of
 from runtime.sip.errors import SipSyntaxError
-from runtime.sip.path import PORT_DEFAULT, TRANSPORT_DEFAULT
+from runtime.sip.grammar import is_address
+from runtime.sip.path import TRANSPORT_DEFAULT, default_port
 from runtime.sip.uri import Uri, parse_uri
 from runtime.workers.running import find
 from schemas.environment import variables
@@ -48,6 +54,7 @@ PASSWORD_BYTES_MAX = 1024
     "--password-file", type=click.Path(path_type=Path), default=None, help="A file that holds it, instead of that."
 )
 @click.option("--via", default=None, help="Send to this address, e.g. tcp://127.0.0.1:5070.  [default: the URI's host]")
+@calling_options
 @state_option
 @output_option
 def call(
@@ -63,6 +70,7 @@ def call(
     via: str | None,
     state: Path,
     output: str,
+    **tls: Any,
 ) -> None:
     """Place a test call to URI; without one, to the bridge that runs on this state folder.
 
@@ -70,16 +78,17 @@ def call(
     Example:
       bridge call sip:+15550100000@127.0.0.1 --play hello.wav --record heard.wav --dtmf 123#
       bridge call "sip:+15550100000@127.0.0.1;transport=tcp"
+      bridge call sips:+15550100000@sip.example.com --tls-ca ca.pem
       bridge call sip:+15550100000@sip.example.com --user acme --password-env ACME_PASSWORD
     """
     if uri is None and record is None:
         record = Path("echo.wav")
     target = uri or _own_bridge(state, via)
-    remote = _remote(target, via)
+    way = replace(_way(target, via), tls=tls_settings(tls))
     script = script_of(play, SENTENCE, dtmf, seconds)
     login = _login(user, password_env, password_file)
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a call that is given up is hung up
-    outcome = asyncio.run(place_call(target, caller, remote, script, login))
+    outcome = asyncio.run(place_call(target, caller, way, script, login))
     report = report_of(outcome, script, record)
     if output == "json":
         click.echo(json.dumps({"formatVersion": 1, "uri": target, "warning": outcome.warning, **report.as_json()}))
@@ -127,26 +136,28 @@ def _own_bridge(state: Path, via: str | None) -> str:
     return str(Uri("sip", TEST_NUMBER, None, local_host(listen.host), listen.port, params))
 
 
-def _remote(target: str, via: str | None) -> Listen:
-    """Where to send the call: `--via`, else the URI's host by the URI's transport."""
+def _way(target: str, via: str | None) -> Way:
+    """Where to send the call: `--via`, else the URI's host by the URI's transport. TLS is to prove the URI's host."""
     try:
         uri = parse_uri(target)
     except SipSyntaxError as fault:
         raise BridgeError(f"{target}: {fault.reason}", "write it like sip:+15550100000@127.0.0.1:5060") from fault
-    if via:
-        return parse_listen(via, "--via")
-    transport = (uri.param("transport") or TRANSPORT_DEFAULT).lower()
-    if not isinstance(uri, Uri) or uri.scheme != "sip" or transport not in TRANSPORTS:
+    transport = TRANSPORT_DEFAULT if not isinstance(uri, Uri) else transport_of(uri) or TRANSPORT_DEFAULT
+    if not isinstance(uri, Uri) or transport not in TRANSPORTS:
         raise BridgeError(
-            f"{target}: only sip: over {' and '.join(TRANSPORTS)} can be called",
+            f"{target}: only sip: and sips: over {', '.join(TRANSPORTS)} can be called",
             "write it like sip:+15550100000@127.0.0.1:5060 or sip:+15550100000@127.0.0.1:5060;transport=tcp",
         )
+    name = "" if is_address(uri.host) else uri.host
+    if via:
+        return Way(parse_listen(via, "--via"), name)
+    port = uri.port or default_port(transport)
     try:
-        found = socket.getaddrinfo(uri.host, uri.port or PORT_DEFAULT, type=socket.SOCK_STREAM)
+        found = socket.getaddrinfo(uri.host, port, type=socket.SOCK_STREAM)
     except OSError as fault:
         raise BridgeError(f"{uri.host} has no address: {fault}", "name an IP address, e.g. 127.0.0.1") from fault
-    host, port = found[0][4][:2]
-    return Listen(transport, str(host), int(port))
+    address = found[0][4]
+    return Way(Listen(transport, str(address[0]), int(address[1])), name)
 
 
 def _tell(report: Report, state: Path | None, *, logs_in: bool, presses: bool) -> None:
@@ -158,5 +169,7 @@ def _tell(report: Report, state: Path | None, *, logs_in: bool, presses: bool) -
     click.echo(click.style(f"not answered, {not_answered(outcome)}", fg="red"))
     if outcome.status in CHALLENGES and not logs_in:  # no record is kept of who was only challenged
         click.echo("  it asks for a password: --user NAME --password-env VARIABLE")
+    elif NOT_TRUSTED in outcome.reason:
+        click.echo("  name the authority that its certificate is from, or the certificate itself: --tls-ca FILE")
     elif outcome.status >= REFUSED and state is not None:
         click.echo(f"  why: {program('bridge')} calls{state_words(state)}")

@@ -12,6 +12,7 @@ import click
 import uvloop
 
 from runtime.commands.options import F, make_log, state_option
+from runtime.commands.tls_options import listening_options, tls_settings
 from runtime.commands.welcome import welcome, without_tables
 from runtime.errors import BridgeError
 from runtime.rooms.prompts import prompts_folder
@@ -42,7 +43,7 @@ def _serving_options(command: F) -> F:
     for option in reversed(
         [
             click.option("--listen", multiple=True, default=LISTEN_DEFAULT, show_default=True,
-                         envvar="DIALPLANE_LISTEN", help="Where SIP is heard, udp:// or tcp://; may be given again."),
+                         envvar="DIALPLANE_LISTEN", help="Where SIP is heard, udp://, tcp:// or tls://; repeatable."),
             click.option("--rtp-ports", default=RTP_PORTS_DEFAULT, show_default=True, envvar="DIALPLANE_RTP_PORTS",
                          help="UDP ports for media, two per call."),
             click.option("--tables", default=None, envvar="DIALPLANE_TABLES",
@@ -74,7 +75,7 @@ def _serving_options(command: F) -> F:
         ]
     ):  # fmt: skip
         command = option(command)
-    return state_option(command)
+    return state_option(listening_options(command))
 
 
 @click.command()
@@ -105,6 +106,7 @@ def run(**options: Any) -> None:
     Example:
       reconcile --watch my-manifests/ &
       bridge run --listen udp://0.0.0.0:5060 --listen tcp://0.0.0.0:5060
+      bridge run --listen tls://0.0.0.0:5061 --tls-cert cert.pem --tls-key key.pem
     """
     _serve(options, None)
 
@@ -149,13 +151,15 @@ def _serve(options: dict[str, Any], folder: Path | None) -> None:
 
 def _settings(options: dict[str, Any], folder: Path | None) -> BridgeSettings:
     first, last = parse_ports(options["rtp_ports"])
+    listens = parse_listens(options["listen"])
     state: Path = options["state"]
     api = options["api"]
     return BridgeSettings(
         state=state,
         tables=options["tables"] or default_url(str(state)),
         prompts=prompts_folder(options["prompts"], folder, state),
-        listen=parse_listens(options["listen"]),
+        listen=listens,
+        tls=tls_settings(options, listens),
         rtp_first=first,
         rtp_last=last,
         region=parse_region(options["region"]),

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from runtime.net.connections import Connections
-from runtime.net.sip_tcp import SipTcp
+from runtime.net.sip_tcp import SipTcp, SipTls
 from runtime.net.sip_transport import SipTransport, SipUser
 from runtime.net.sip_udp import SipUdp
+from runtime.net.tls_contexts import TlsContexts
 from runtime.settings import Listen
 from runtime.sip.locating import Speaks
 from runtime.sip.path import Address, Path
@@ -17,17 +18,19 @@ PREFERRED = ("udp", "tcp", "tls")
 
 
 class SipSockets:
-    """The transports of one endpoint, and its `Ways` (`runtime.sip.ways`)."""
+    """The transports of one endpoint, and its `Ways` (`runtime.sip.ways`). Without `tls` nobody speaks TLS."""
 
-    def __init__(self, user: SipUser) -> None:
+    def __init__(self, user: SipUser, tls: TlsContexts | None = None) -> None:
         self._user = user
+        self._tls = tls
         self._transports: list[SipTransport] = []
+        self._ways_out: list[SipTransport] = []
         self.connections = Connections(user)
 
     @property
     def listening(self) -> tuple[Listen, ...]:
         """Where SIP is heard, in the order that was asked for."""
-        return tuple(transport.listen for transport in self._transports)
+        return tuple(transport.listen for transport in self._transports if transport not in self._ways_out)
 
     @property
     def speaks(self) -> Speaks:
@@ -45,6 +48,7 @@ class SipSockets:
                 transport = self._made(listen)
                 await transport.open()
                 self._transports.append(transport)
+            await self._open_ways_out(listens)
         except BaseException:
             self.close()
             raise
@@ -79,9 +83,22 @@ class SipSockets:
                 return found
         return None
 
+    async def _open_ways_out(self, listens: Sequence[Listen]) -> None:
+        """Calls may go out over TLS where nobody can call in by it: to listen needs a certificate, to call does not."""
+        if self._tls is None or any(listen.transport == "tls" for listen in listens):
+            return
+        for host in dict.fromkeys(listen.host for listen in listens):
+            transport = SipTls(Listen("tls", host, 0), self.connections, self._tls)
+            await transport.open()
+            self._transports.append(transport)
+            self._ways_out.append(transport)
+
     def _made(self, listen: Listen) -> SipTransport:
         if listen.transport == "udp":
             return SipUdp(listen, self._user)
+        if listen.transport == "tls":
+            assert self._tls is not None, "whoever listens by TLS says with what"
+            return SipTls(listen, self.connections, self._tls)
         return SipTcp(listen, self.connections)
 
     def _of(self, path: Path) -> SipTransport:

@@ -1,4 +1,4 @@
-"""SIP over TCP: one listener, and connections to where none is open (RFC 3261 section 18).
+"""SIP over TCP and TLS: one listener, and connections to where none is open (RFC 3261 section 18).
 
 A message goes along the connection of its path while that is open, else a new one is made to the path's remote
 address. Which path that is has been decided by the core.
@@ -10,8 +10,11 @@ import asyncio
 import socket
 
 from runtime.limits import TCP_BACKLOG, TCP_CONNECT_S
-from runtime.net.connections import Connection, Connections
+from runtime.net.connection import Connection
+from runtime.net.connections import Connections
 from runtime.net.sip_transport import Bound, bind_error, bound_socket
+from runtime.net.tls_contexts import TlsContexts
+from runtime.net.tls_stream import TlsError, TlsStream
 from runtime.settings import Listen
 from runtime.sip.path import Address, Path
 
@@ -21,6 +24,8 @@ CONNECTION_REFUSED = "Connection Refused"
 
 class SipTcp:
     """One TCP listener. Its connections are in a table that it shares with all others of the endpoint."""
+
+    transport = "tcp"
 
     def __init__(self, listen: Listen, connections: Connections) -> None:
         self._listen = listen
@@ -33,7 +38,7 @@ class SipTcp:
     def listen(self) -> Listen:
         """Where it listens, with the port that it got."""
         assert self._bound is not None
-        return Listen("tcp", self._bound.host, self._bound.port)
+        return Listen(self.transport, self._bound.host, self._bound.port)
 
     async def open(self) -> None:
         """Bind and listen."""
@@ -41,9 +46,7 @@ class SipTcp:
         self._bound = Bound(sock)
         loop = asyncio.get_running_loop()
         try:
-            self._server = await loop.create_server(
-                lambda: Connection(self._connections, "tcp"), sock=sock, backlog=TCP_BACKLOG
-            )
+            self._server = await loop.create_server(self._accepted, sock=sock, backlog=TCP_BACKLOG)
         except OSError as fault:  # SO_REUSEADDR lets two programs bind, and only one of them listen
             sock.close()
             raise bind_error(self._listen, fault) from fault
@@ -51,11 +54,11 @@ class SipTcp:
     def path_to(self, remote: Address) -> Path:
         """The path for a request of ours."""
         assert self._bound is not None
-        return Path("tcp", self._bound.local_for(remote[0]), remote)
+        return Path(self.transport, self._bound.local_for(remote[0]), remote)
 
     def owns(self, path: Path) -> bool:
         """Whether a path is one of this listener's."""
-        return path.transport == "tcp" and self._bound is not None and self._bound.is_at(path.local)
+        return path.transport == self.transport and self._bound is not None and self._bound.is_at(path.local)
 
     def is_open(self, path: Path) -> bool:
         """Whether its connection is there, or being made."""
@@ -65,7 +68,7 @@ class SipTcp:
         """Write to the path's connection; one that is not there is made."""
         connection = self._connections.find(path)
         if connection is None:
-            connection = Connection(self._connections, "tcp", path)
+            connection = Connection(self._connections, self.transport, path)
             if not self._connections.add(connection):
                 why = "Too Many Connections"
                 asyncio.get_running_loop().call_soon(self._connections.user.connection_failed, path, why)
@@ -82,20 +85,65 @@ class SipTcp:
         for task in self._connecting:
             task.cancel()
 
+    def _accepted(self) -> Connection:
+        """A connection that comes in."""
+        return Connection(self._connections, self.transport)
+
+    async def _prepare(self, connection: Connection, path: Path) -> None:
+        """What a connection of ours needs before it is made. TlsError where that cannot be had."""
+
     async def _connect(self, connection: Connection, path: Path) -> None:
-        loop = asyncio.get_running_loop()
         try:
-            # From the address that the peer knows us by; the port is any.
-            await asyncio.wait_for(
-                loop.create_connection(lambda: connection, *path.remote, local_addr=(path.local[0], 0)), TCP_CONNECT_S
-            )
+            await asyncio.wait_for(self._made(connection, path), TCP_CONNECT_S)
         except TimeoutError:
             why = "Connection Timed Out"
         except ConnectionRefusedError:
             why = CONNECTION_REFUSED
+        except TlsError as fault:
+            why = str(fault)
         except (OSError, ValueError, OverflowError):  # an address that no socket takes is a peer's fault, too
             why = "Cannot Connect"
         else:
             return
         connection.abort(why)
         self._connections.remove(connection)
+
+    async def _made(self, connection: Connection, path: Path) -> None:
+        await self._prepare(connection, path)
+        # From the address that the peer knows us by; the port is any.
+        loop = asyncio.get_running_loop()
+        await loop.create_connection(lambda: connection, *path.remote, local_addr=(path.local[0], 0))
+
+
+class SipTls(SipTcp):
+    """One TLS listener. Where there is no certificate to listen with, it is only the way out of calls."""
+
+    transport = "tls"
+
+    def __init__(self, listen: Listen, connections: Connections, contexts: TlsContexts) -> None:
+        super().__init__(listen, connections)
+        self._contexts = contexts
+        self._way_out: socket.socket | None = None
+
+    async def open(self) -> None:
+        """Bind, and listen if that can be; if not, the port is ours all the same: it stands in Via and Contact."""
+        if self._contexts.server is not None:
+            await super().open()
+            return
+        self._way_out = bound_socket(self._listen, socket.SOCK_STREAM)
+        self._bound = Bound(self._way_out)
+
+    def close(self) -> None:
+        """Stop listening and connecting."""
+        super().close()
+        if self._way_out is not None:
+            self._way_out.close()
+
+    def _accepted(self) -> Connection:
+        assert self._contexts.server is not None, "nobody can connect without a certificate of ours"
+        tls = TlsStream(self._contexts.server, server_side=True)
+        return Connection(self._connections, self.transport, tls=tls)
+
+    async def _prepare(self, connection: Connection, path: Path) -> None:
+        context = await self._contexts.client(path.identity)
+        connection.secure(TlsStream(context, server_side=False, name=path.name))

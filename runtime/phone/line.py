@@ -9,6 +9,7 @@ from collections.abc import Collection, Sequence
 
 from runtime.net.sip_sockets import SipSockets
 from runtime.net.sip_tcp import CONNECTION_REFUSED
+from runtime.net.tls_contexts import TlsContexts
 from runtime.phone.one_call import OneCall
 from runtime.settings import Listen
 from runtime.sip.endpoint import Endpoint, EndpointConfig
@@ -21,8 +22,9 @@ ALLOWED = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "REFER")
 class Line:
     """One phone's SIP. `open` it, `follow` one call, `close` it."""
 
-    def __init__(self) -> None:
-        self._sip = SipSockets(self)
+    def __init__(self, tls: TlsContexts) -> None:
+        self._tls = tls
+        self._sip = SipSockets(self, tls)
         config = EndpointConfig(user_agent="dialplane-test-phone", allow=ALLOWED)
         self.endpoint = Endpoint(config, os.urandom, self._sip)
         self._call: OneCall | None = None
@@ -32,6 +34,7 @@ class Line:
 
     async def open(self, listens: Sequence[Listen]) -> tuple[Listen, ...]:
         """Listen; where, with the ports that were got. BridgeError where that cannot be."""
+        self._tls.load()
         await self._sip.open(listens)
         return self._sip.listening
 
@@ -79,7 +82,7 @@ class Line:
         if self._call is not None and not self._heard_from:
             peer = Listen(path.transport, *path.remote)
             refused = why == CONNECTION_REFUSED
-            self._call.not_reached(f"nobody listens at {peer}" if refused else f"no way to {peer}: {why.lower()}")
+            self._call.not_reached(f"nobody listens at {peer}" if refused else f"no way to {peer}: {why}")
         self.endpoint.connection_failed(path, why, time.monotonic())
         self._drain()
 

@@ -16,16 +16,16 @@ from runtime.routing.orders import Orders, laws_of, media_timeout_s, takes_digit
 from runtime.routing.route import livekit_trunk_id
 from runtime.sip.auth.client import Login
 from runtime.sip.auth.digest import ALGORITHMS
-from runtime.sip.path import PORT_DEFAULT
+from runtime.sip.path import default_port
 from schemas.ids import is_e164
-from schemas.seal import OUTBOUND_PASSWORD, Place, Unseal
+from schemas.seal import CLIENT_CERTIFICATE, CLIENT_KEY, OUTBOUND_PASSWORD, Place, Unseal
 from schemas.tables.media import merged_media
 from schemas.tables.naming import display_name, identity, masked
 from schemas.tables.patterns import compile_numbers, received_number
 from schemas.tables.rows import ROOM_DEFAULTS, Direction, Kind, Outbound, Pairs, TrunkRow
 from schemas.tables.tables import Tables
 
-TRANSPORTS: Final = ("udp", "tcp")
+TRANSPORTS: Final = ("udp", "tcp", "tls")
 """What this version speaks."""
 
 CALLER_IDS_MAX: Final = 1_000
@@ -55,6 +55,8 @@ class Placement(Orders):
     dialtone: bool
     waits: bool
     """Whoever asked waits for the answer."""
+    shows_certificate: bool
+    """Over TLS the trunk's client certificate is shown."""
 
 
 def caller_ids(tables: Tables, trunk: str) -> tuple[str, ...]:
@@ -66,6 +68,17 @@ def caller_ids(tables: Tables, trunk: str) -> tuple[str, ...]:
             if len(found) >= CALLER_IDS_MAX:
                 break
     return tuple(sorted(found))
+
+
+def client_pair(tables: Tables, trunk: str, unseal: Unseal) -> tuple[bytes, bytes] | None:
+    """The certificate and key (PEM) that a trunk's carrier is shown; None where they cannot be had."""
+    row = tables.trunk(trunk)
+    tls = row.outbound.tls if row is not None and row.outbound is not None else None
+    if tls is None:
+        return None
+    certificate = unseal(Place(Kind.TRUNK, trunk, CLIENT_CERTIFICATE), tls.certificate.sealed)
+    key = unseal(Place(Kind.TRUNK, trunk, CLIENT_KEY), tls.key.sealed)
+    return None if certificate is None or key is None else (certificate, key)
 
 
 def place(
@@ -109,6 +122,9 @@ def place(
     login = _login(trunk, outbound, request, unseal)
     if isinstance(login, Failure):
         return login
+    if outbound.tls is not None and _is_own(outbound, request) and client_pair(tables, trunk.id, unseal) is None:
+        words = f"the client certificate of {_named(trunk)} cannot be unsealed"
+        return _failed(f"{words}: give the bridge the reconciler's key")
     return replace(_placement(trunk, outbound, request, call_id, hops, caller, login), revision=revision)
 
 
@@ -153,6 +169,7 @@ def _placement(
         digits=request.dtmf,
         dialtone=request.dialtone,
         waits=request.wait_until_answered,
+        shows_certificate=outbound.tls is not None and _is_own(outbound, request),
     )
 
 
@@ -205,13 +222,19 @@ def _not_declared(trunk: TrunkRow, outbound: Outbound, request: DialRequest) -> 
     if trunk.id == INLINE:
         return _failed(f"requests may not bring a trunk of their own to this bridge: {hint}")
     asked = request.request_uri
-    if asked is None or _place_of(asked) in {_place_of(hop) for hop in hops_of(outbound)}:
+    if asked is None or _is_own(outbound, request):
         return None
     return _failed(f"sip_request_uri names {asked.host}, which is no address of {_named(trunk)}: {hint}")
 
 
+def _is_own(outbound: Outbound, request: DialRequest) -> bool:
+    """Whether the call goes to one of the trunk's own addresses."""
+    asked = request.request_uri
+    return asked is None or _place_of(asked) in {_place_of(hop) for hop in hops_of(outbound)}
+
+
 def _place_of(hop: Destination) -> tuple[str, int]:
-    return hop.host.lower(), hop.port or PORT_DEFAULT
+    return hop.host.lower(), hop.port or default_port(hop.transport)
 
 
 def _not_here(trunk: TrunkRow, region: str) -> Failure | None:
@@ -293,8 +316,7 @@ def _from(request: DialRequest, outbound: Outbound, caller: str) -> NamedAddress
 
 
 def _login(trunk: TrunkRow, outbound: Outbound, request: DialRequest, unseal: Unseal) -> Login | Failure | None:
-    asked = request.request_uri
-    if asked is not None and _place_of(asked) not in {_place_of(hop) for hop in hops_of(outbound)}:
+    if not _is_own(outbound, request):
         return None  # a password is shown to the trunk's own addresses alone, whoever else is called by its name
     if trunk.id == INLINE:
         inline = request.inline

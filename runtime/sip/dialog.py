@@ -14,7 +14,7 @@ from runtime.sip.errors import SipSyntaxError
 from runtime.sip.fields import NameAddr, parse_addresses, parse_name_addr
 from runtime.sip.incoming import IncomingRequest, IncomingResponse
 from runtime.sip.message import Headers, Request
-from runtime.sip.path import PORT_DEFAULT, Address, Path
+from runtime.sip.path import Address, Path, default_port
 from runtime.sip.requests import build_request
 from runtime.sip.uri import Uri, parse_uri
 from runtime.sip.ways import Ways, current
@@ -46,6 +46,8 @@ class Dialog:
     remote_cseq: int | None
     peer: Path
     nat_host: str | None = None
+    secure: bool = False
+    """It was begun by a `sips:` URI (section 12.1): our Contacts are such, too."""
 
     @property
     def id(self) -> DialogId:
@@ -114,12 +116,12 @@ class Dialog:
         """
         peer = current(self.peer, ways)
         uri = _sip_uri(self.route_set[0].uri if self.route_set else self.remote_target)
-        address = None if uri is None else _address_of(uri)
+        transport = peer.transport if uri is None else transport_of(uri) or peer.transport
+        address = None if uri is None else _address_of(uri, transport)
         if uri is None or address is None or address[0] == self.nat_host:
             return peer
         if not _is_reachable(address[0], peer.local[0]):
             return peer
-        transport = _transport_of(uri) or peer.transport
         if transport == peer.transport:
             return peer if address == self.peer.again else replace(peer, remote=address, again=None)
         local = ways.local_for(transport, address)
@@ -152,6 +154,7 @@ def dialog_of_request(incoming: IncomingRequest) -> Dialog:
         remote_cseq=incoming.cseq,
         peer=incoming.path,
         nat_host=via_host if via_host != source.lower() else None,
+        secure=is_secure(incoming.request.uri),
     )
 
 
@@ -169,7 +172,13 @@ def dialog_of_response(request: Request, cseq: int, incoming: IncomingResponse, 
         local_cseq=cseq,
         remote_cseq=None,
         peer=path,
+        secure=is_secure(request.uri),
     )
+
+
+def is_secure(uri: str) -> bool:
+    """Whether a URI is a `sips:` one."""
+    return uri[:5].lower() == "sips:"
 
 
 def contact_target(headers: Headers) -> str | None:
@@ -201,14 +210,14 @@ def _as_request_uri(text: str) -> str:
     return str(replace(uri, params=tuple(p for p in uri.params if p[0].lower() != "method"), headers=()))
 
 
-def _address_of(uri: Uri) -> Address | None:
+def _address_of(uri: Uri, transport: str) -> Address | None:
     """The IP address and port that a URI names (maddr before host), or None when it names something else."""
     host = uri.param("maddr") or uri.host
     try:
         ipaddress.ip_address(host)
     except ValueError:
         return None
-    return host, uri.port or PORT_DEFAULT
+    return host, uri.port or default_port(transport)
 
 
 def _is_reachable(host: str, local: str) -> bool:
@@ -219,7 +228,7 @@ def _is_reachable(host: str, local: str) -> bool:
     return isinstance(address, ipaddress.IPv4Address) or address.scope_id is None
 
 
-def _transport_of(uri: Uri) -> str:
+def transport_of(uri: Uri) -> str:
     """The transport that a URI asks for, "" for none; `sips` is TLS (RFC 3261 section 26.2.2)."""
     return "tls" if uri.scheme == "sips" else (uri.param("transport") or "").lower()
 

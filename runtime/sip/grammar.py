@@ -147,6 +147,15 @@ def parse_host(text: str) -> str:
     return inner
 
 
+def is_address(host: str) -> bool:
+    """Whether a host is an IP address (IPv6 without brackets), and no name."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
 def parse_port(text: str | None) -> int | None:
     """A port of digits, 1 to 65535; None stays None. 400 when out of range."""
     if text is None:

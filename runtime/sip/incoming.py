@@ -13,7 +13,7 @@ from runtime.sip.fields import CSeq, Via, parse_cseq, parse_name_addr, parse_via
 from runtime.sip.grammar import split_commas
 from runtime.sip.limits import BRANCH_CHARS_MAX, CALL_ID_CHARS_MAX, TAG_CHARS_MAX
 from runtime.sip.message import Headers, Request, Response
-from runtime.sip.path import PORT_DEFAULT, Path
+from runtime.sip.path import Path, default_port
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +135,7 @@ def response_path(via: Via, path: Path) -> Path:
     the Via is where a new one is tried. `maddr` is not followed: it would let a stranger aim our responses at anybody,
     and we serve no multicast.
     """
-    named = path.remote[0], via.port or PORT_DEFAULT
+    named = path.remote[0], via.port or default_port(path.transport)
     if path.reliable:
         return replace(path, again=named)
     return path if via.param("rport") is not None else replace(path, remote=named)

@@ -13,13 +13,10 @@ from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from runtime.sip.path import PORT_DEFAULT, Address
+from runtime.sip.path import Address, default_port
 
 AUTO = "auto"
 """No transport is named: the DNS says which, or else it is the first one that we speak."""
-
-TLS_PORT_DEFAULT = 5061
-"""RFC 3261 section 19.1.2: the port of TLS where none is written."""
 
 SERVICES_MAX = 8
 """NAPTR records of one host that are followed."""
@@ -200,7 +197,7 @@ def _at_first(wanted: Sequence[str], addresses: Iterable[str], port: int | None,
     for address in addresses:
         for name in wanted:
             if speaks.reaches(name, address):
-                yield Hop(name, (address, port or (TLS_PORT_DEFAULT if name == "tls" else PORT_DEFAULT)))
+                yield Hop(name, (address, port or default_port(name)))
                 break
 
 

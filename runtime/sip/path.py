@@ -13,10 +13,20 @@ Address = tuple[str, int]
 PORT_DEFAULT = 5060
 """RFC 3261 section 19.1.2: the port of `sip:` where none is written."""
 
+PORT_DEFAULT_TLS = 5061
+"""The same of `sips:`, and of `sip:` over TLS (RFC 3261 section 18.2.2, RFC 3263 section 4.2)."""
+
 TRANSPORT_DEFAULT = "udp"
 """RFC 3263 section 4.1: the transport of `sip:` where none is written."""
 
 RELIABLE_TRANSPORTS = frozenset({"tcp", "tls", "ws", "wss", "sctp"})
+
+SECURE_TRANSPORTS = frozenset({"tls", "wss"})
+
+
+def default_port(transport: str) -> int:
+    """The port of a transport where none is written."""
+    return PORT_DEFAULT_TLS if transport == "tls" else PORT_DEFAULT
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +36,18 @@ class Path:
     On a reliable transport it names one connection; `local` is then where we listen, whoever connected. `again` is
     where a new connection to the same peer is made once that one is gone (RFC 3261 section 18.2.2); it says nothing
     about which connection this is, and so does not count when paths are compared.
+
+    What TLS is to prove is part of which connection it is, so that nobody's call goes along one that has proven another
+    thing: `name` is the domain that was dialled, which the peer's certificate must be for ("" = any that is trusted),
+    `identity` the trunk whose client certificate we show ("" = none). A connection that was accepted has neither.
     """
 
     transport: str
     local: Address
     remote: Address
     again: Address | None = field(default=None, compare=False)
+    name: str = ""
+    identity: str = ""
 
     @property
     def reliable(self) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from runtime.sip.grammar import write_host_port
 from runtime.sip.message import Headers, Request, canonical_name
-from runtime.sip.path import TRANSPORT_DEFAULT, Path
+from runtime.sip.path import SECURE_TRANSPORTS, TRANSPORT_DEFAULT, Path
 from runtime.sip.writer import write_message
 
 MAX_FORWARDS = "70"
@@ -41,8 +41,13 @@ def via_of(path: Path, host: str | None, branch: str) -> str:
     return f"SIP/2.0/{path.transport.upper()} {sent_by};branch={branch};rport"
 
 
-def contact_of(path: Path, host: str | None) -> str:
-    """Our Contact: where requests of a dialog are to come, and by which transport where it is not the default one."""
+def contact_of(path: Path, host: str | None, *, secure: bool) -> str:
+    """Our Contact: where requests of a dialog are to come, and by which transport where it is not the default one.
+
+    `secure`: the dialog is one of `sips:`, which its Contacts are too (RFC 3261 section 8.1.1.8; RFC 5630 section 3.1).
+    """
+    if secure and path.transport in SECURE_TRANSPORTS:
+        return f"<sips:{write_host_port(host or path.local[0], path.local[1])}>"
     transport = "" if path.transport == TRANSPORT_DEFAULT else f";transport={path.transport}"
     return f"<sip:{write_host_port(host or path.local[0], path.local[1])}{transport}>"
 

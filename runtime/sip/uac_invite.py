@@ -11,7 +11,7 @@ from functools import partial
 from runtime.sip.auth.client import Authorizer, Login, authorization_of
 from runtime.sip.config import FORKS_MAX
 from runtime.sip.core import Core
-from runtime.sip.dialog import Dialog, dialog_of_response
+from runtime.sip.dialog import Dialog, dialog_of_response, is_secure
 from runtime.sip.events import (
     Answered,
     InviteTimedOut,
@@ -58,7 +58,7 @@ class UacInvite:
         """Call `target` along `path`. `from_` and `to` are a URI or a name-addr, without tag."""
         core = self._core
         branch, cseq = core.new_branch(), 1
-        extra = [("Contact", core.contact(path)), ("Allow", core.allow)]
+        extra = [("Contact", core.contact(path, secure=is_secure(target))), ("Allow", core.allow)]
         if core.config.supported:
             extra.append(("Supported", ", ".join(core.config.supported)))
         request = build_request(

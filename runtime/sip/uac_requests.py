@@ -35,7 +35,7 @@ class UacRequests:
     ) -> Outgoing:
         """A request of a dialog, with a new branch. ValueError for line breaks in any text."""
         path, branch = dialog.next_path(self._core.ways), self._core.new_branch()
-        extra = [("Contact", self._core.contact(path))] if method in WITH_CONTACT else []
+        extra = [("Contact", self._core.contact(path, secure=dialog.secure))] if method in WITH_CONTACT else []
         if method in ("INVITE", "UPDATE"):
             extra.append(("Allow", self._core.allow))
         extra += [("User-Agent", self._core.config.user_agent), *headers]

@@ -207,7 +207,7 @@ class UasInvite:
         if not 100 < status < 300:
             return []
         out = [("Record-Route", value) for value in request.headers.all("Record-Route")]
-        out.append(("Contact", self._core.contact(leg.path)))
+        out.append(("Contact", self._core.contact(leg.path, secure=leg.dialog is not None and leg.dialog.secure)))
         if status >= 200:
             out.append(("Allow", self._core.allow))
             if self._core.config.supported:

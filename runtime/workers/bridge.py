@@ -19,11 +19,13 @@ from runtime.calls.record import CallRecord
 from runtime.errors import BridgeError
 from runtime.limits import CALLS_MAX, RECENT_RECORDS_MAX, SHUTDOWN_GRACE_S
 from runtime.net.rtp_ports import RtpPortRange, descriptors_for
+from runtime.net.tls_contexts import TlsContexts
 from runtime.rooms.adapter import Rooms
 from runtime.rooms.embedded import EmbeddedRooms
 from runtime.rooms.files import load_frames, recorder_in
 from runtime.rooms.prompts import Prompts
 from runtime.routing.orders import LAWS
+from runtime.routing.place import client_pair
 from runtime.settings import LIVEKIT_API_EXAMPLE, BridgeSettings, Listen
 from runtime.workers.reconciler_child import ReconcilerChild
 from runtime.workers.records import RecordFile, newest_records, open_records
@@ -50,6 +52,7 @@ class Bridge:
         self._log = log
         hand_over = asyncio.get_running_loop().call_soon_threadsafe
         self._unsealer = KeyedUnsealer(str(settings.state), os.environ, hand_over, log)
+        self._tls = TlsContexts(settings.tls, self._client_pair, log)
         self._worker = Worker(
             RtpPortRange(settings.rtp_first, settings.rtp_last),
             settings.region,
@@ -57,6 +60,7 @@ class Bridge:
             log,
             f"dialplane/{version}",
             self._unsealer,
+            self._tls,
             anywhere=settings.dial_anywhere,
             dns=settings.dns,
         )
@@ -83,6 +87,7 @@ class Bridge:
                 f"a bridge runs on {settings.state} already (process {other.pid}, {' '.join(other.listen)})",
                 "stop it, or give this one a state folder of its own: --state DIR",
             )
+        self._tls.load()
         open_tables(settings.tables).close()  # a wrong address is said now, not at the first call
         records = settings.records or settings.state / "records.jsonl"
         self._records = open_records(records)
@@ -104,6 +109,7 @@ class Bridge:
                 await self._api.stop()
             raise
         self._start_reader()
+        self._tls.watch(asyncio.get_running_loop().call_soon_threadsafe)
         listening = tuple(str(listen) for listen in self.listening)
         announce(settings.state, RunningBridge(os.getpid(), listening, self.api_url, self.livekit_api_url))
 
@@ -145,6 +151,7 @@ class Bridge:
 
     async def stop(self) -> None:
         """Hang up, say why, close everything."""
+        self._tls.stop()
         if self._reader is not None:
             await asyncio.to_thread(self._reader.stop)
         await self._worker.stop(SHUTDOWN_GRACE_S)
@@ -238,6 +245,9 @@ class Bridge:
         if declared is None or not declared.file:
             return ""
         return f"{declared.file}:{declared.line}" if declared.line else declared.file
+
+    def _client_pair(self, trunk: str) -> tuple[bytes, bytes] | None:
+        return client_pair(self.tables, trunk, self._unsealer)
 
     def _start_reader(self) -> None:
         loop = asyncio.get_running_loop()

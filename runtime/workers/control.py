@@ -117,7 +117,7 @@ class CallControl:
 
     async def _ways(self, placement: Placement) -> list[Way] | Failure:
         """Where the call may go, in the order in which it is tried."""
-        found = await self._hops.find(placement.hops)
+        found = await self._hops.find(placement.hops, placement.trunk.id if placement.shows_certificate else "")
         if found.ways:
             return found.ways
         if found.unknown:

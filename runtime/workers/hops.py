@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from runtime.net.locator import Locator
 from runtime.routing.dial import Destination
+from runtime.sip.grammar import is_address
 from runtime.sip.locating import Speaks
 from runtime.sip.path import Address, Path
 
@@ -43,16 +44,26 @@ class HopFinder:
         self._locator = locator
         self._sockets = sockets
 
-    async def find(self, destinations: Sequence[Destination]) -> Found:
-        """The ways to all of these, the first one's first."""
+    async def find(self, destinations: Sequence[Destination], identity: str = "") -> Found:
+        """The ways to all of these, the first one's first. `identity`: the trunk whose certificate TLS shows there."""
         speaks = self._sockets.speaks
         located = await asyncio.gather(
             *(self._locator.locate(place.host, place.port, place.transport, speaks) for place in destinations)
         )
         ways = [
-            (place, path)
+            (place, _proven(path, place, identity))
             for place, found in zip(destinations, located, strict=True)
             for hop in found.hops
             if (path := self._sockets.path_to(hop.transport, hop.address)) is not None
         ]
         return Found(ways, [place.host for place, found in zip(destinations, located, strict=True) if not found.known])
+
+
+def _proven(path: Path, place: Destination, identity: str) -> Path:
+    """The path with what TLS is to prove: to us the name that was dialled (RFC 5922 section 4), to them who we are.
+
+    An address proves nothing: whose certificate it shows cannot be wrong.
+    """
+    if path.transport != "tls":
+        return path
+    return replace(path, name="" if is_address(place.host) else place.host, identity=identity)

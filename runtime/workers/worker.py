@@ -22,6 +22,7 @@ from runtime.net.dns_client import DnsClient
 from runtime.net.locator import Locator
 from runtime.net.rtp_ports import RtpPortRange
 from runtime.net.sip_sockets import SipSockets
+from runtime.net.tls_contexts import TlsContexts
 from runtime.rooms.adapter import Rooms
 from runtime.rooms.booth import Booth
 from runtime.rooms.prompts import Prompts
@@ -63,11 +64,12 @@ class Worker:
         log: Callable[..., None],
         user_agent: str,
         unseal: Unseal = unseals_nothing,
+        tls: TlsContexts | None = None,
         *,
         anywhere: bool = False,
         dns: Address | None = None,
     ) -> None:
-        self.sip = SipSockets(self)
+        self.sip = SipSockets(self, tls)
         self.endpoint = Endpoint(
             EndpointConfig(user_agent, allow=ALLOWED), os.urandom, self.sip, self._welcomes, self._turns_away
         )

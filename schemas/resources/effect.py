@@ -30,7 +30,6 @@ NOT_YET: dict[str, dict[str, str]] = {
         "spec.inbound.noiseCancellation": "the caller's audio is passed on as it is",
         "spec.outbound.register": "the bridge registers nowhere",
         "spec.outbound.probe": "no address is asked whether it lives: a dead one costs each call its time",
-        "spec.outbound.tls": "the bridge speaks no TLS, but the secrets that are named must be there all the same",
         "spec.outbound.destinationCountry": "it is told to who lists trunks, and routes nothing",
     },
     "DispatchRule": {
@@ -44,7 +43,6 @@ NOT_YET: dict[str, dict[str, str]] = {
 NOT_YET_VALUES: dict[str, dict[str, dict[str, str]]] = {
     "Trunk": {
         **_MEDIA_VALUES,
-        "spec.outbound.transport": {"tls": "calls that are to be placed are refused"},
         "spec.provider": dict.fromkeys(("twilio", "telnyx", "plivo", "exotel", "wavix"), _NO_PROVIDER),
     },
     "DispatchRule": _MEDIA_VALUES,
@@ -69,6 +67,8 @@ HONOURED: dict[str, frozenset[str]] = {
         "spec.inbound.maxCallDuration",
         "spec.inbound.ringingTimeout",
         "spec.outbound.addresses",
+        "spec.outbound.transport",
+        "spec.outbound.tls",
         "spec.outbound.fromHost",
         "spec.outbound.auth",
         "spec.outbound.headers",

@@ -375,7 +375,6 @@ def test_a_password_that_cannot_be_read_places_no_call_and_is_not_shown() -> Non
             {}, {"trunk": "", "inline": InlineTrunk("198.51.100.9"), "caller": OURS}, FailureKind.FAILED_PRECONDITION,
             "--dial-anywhere",
         ),
-        ({"transport": "tls"}, {}, FailureKind.FAILED_PRECONDITION, "TLS"),
         ({"media": Media(encryption="require")}, {}, FailureKind.FAILED_PRECONDITION, "encrypted"),
         ({}, {"media": Media(codecs=("opus",))}, FailureKind.FAILED_PRECONDITION, "opus"),
         ({"numbers": ()}, {}, FailureKind.FAILED_PRECONDITION, "no numbers on outbound trunk"),

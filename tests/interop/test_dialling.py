@@ -30,7 +30,7 @@ apiVersion: dialplane.dev/v1alpha1
 kind: Trunk
 metadata: {{name: out}}
 spec:
-  outbound: {{addresses: ["127.0.0.1:{port}"], transport: {transport}{more}}}
+  outbound: {{addresses: ["{host}:{port}"], transport: {transport}{more}}}
   media: {{roomCodec: {codec}}}
 ---
 apiVersion: dialplane.dev/v1alpha1
@@ -41,7 +41,10 @@ spec: {{number: "+15550100000", trunkRef: {{name: out}}, direction: outbound}}
 
 
 class Calling(BridgeProcess):
-    """A bridge whose one trunk is the phone at `port`, with embedded rooms or those of a `server`."""
+    """A bridge whose one trunk is the phone at `port`, with embedded rooms or those of a `server`.
+
+    `more` is written behind the trunk's transport; `files` are put beside the manifests.
+    """
 
     def __init__(
         self,
@@ -52,15 +55,21 @@ class Calling(BridgeProcess):
         password: str = "",
         room_codec: str = "auto",
         server: LiveKit | None = None,
+        host: str = "127.0.0.1",
+        options: tuple[str, ...] = (),
+        files: tuple[Path, ...] = (),
     ) -> None:
         manifests = work / "manifests"
         manifests.mkdir()
+        for file in files:
+            (manifests / file.name).write_bytes(file.read_bytes())
         (manifests / "password").write_text(password)
-        (manifests / "trunk.yaml").write_text(TRUNK.format(port=port, transport=transport, more=more, codec=room_codec))
+        trunk = TRUNK.format(host=host, port=port, transport=transport, more=more, codec=room_codec)
+        (manifests / "trunk.yaml").write_text(trunk)
         self.livekit_port = free_port(socket.SOCK_STREAM)
-        options = ["--livekit-api", f"127.0.0.1:{self.livekit_port}"]
+        options += ("--livekit-api", f"127.0.0.1:{self.livekit_port}")
         if server is not None:
-            options += ["--rooms", "livekit"]
+            options += ("--rooms", "livekit")
         super().__init__(manifests, work, *options, environment=server.environment if server is not None else KEYS)
 
     def ask(self, what: Callable[[api.LiveKitAPI], Awaitable[Any]]) -> Any:

@@ -37,7 +37,7 @@ def test_the_same_listener_twice_is_refused_and_ports_of_the_kernels_choice_are_
 @pytest.mark.parametrize(
     "text",
     [
-        "tls://127.0.0.1:5060",
+        "sctp://127.0.0.1:5060",
         "tcp://localhost:5060",
         "udp://localhost:5060",
         "udp://127.0.0.1",

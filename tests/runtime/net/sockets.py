@@ -10,6 +10,7 @@ from contextlib import contextmanager
 import uvloop
 
 from runtime.net.sip_sockets import SipSockets
+from runtime.net.tls_contexts import TlsContexts
 from runtime.settings import Listen
 from runtime.sip.errors import Fault
 from runtime.sip.path import Path
@@ -38,7 +39,7 @@ async def until(what: Callable[[], object], why: str = "it", within_s: float = 1
 class User:
     """Keeps messages and failures; `answer`, where given, is called for every message."""
 
-    def __init__(self) -> None:
+    def __init__(self, tls: TlsContexts | None = None) -> None:
         self.messages: list[tuple[bytes, Path]] = []
         self.faults: list[Fault] = []
         self.failures: list[tuple[Path, str]] = []
@@ -46,7 +47,7 @@ class User:
         self.strangers: set[str] = set()
         self.rests: list[float] = []
         self.answer: Callable[[bytes, Path], None] | None = None
-        self.sockets = SipSockets(self)
+        self.sockets = SipSockets(self, tls)
 
     def received(self, data: bytes, path: Path, framing_fault: Fault | None = None) -> None:
         self.messages.append((data, path))

@@ -9,7 +9,7 @@ from collections import Counter
 import pytest
 
 from runtime.limits import TCP_MESSAGES_PER_TURN_MAX, TCP_READS_PER_MESSAGE_MAX, TCP_TURN_S_MAX
-from runtime.net import connections
+from runtime.net import connection, connections
 from runtime.sip import framing
 from runtime.sip.path import Path
 from tests.runtime.net.sockets import LOOPBACK, Client, run, until, users
@@ -227,7 +227,7 @@ def test_everything_before_the_end_of_a_stream_is_heard() -> None:
 
 
 def test_a_peer_that_does_not_read_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connections, "TCP_UNSENT_BYTES_MAX", 100_000)
+    monkeypatch.setattr(connection, "TCP_UNSENT_BYTES_MAX", 100_000)
 
     async def test() -> None:
         with users() as (user,):
@@ -245,7 +245,7 @@ def test_a_peer_that_does_not_read_is_cut_off(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_what_waits_for_a_connection_is_bounded_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connections, "TCP_UNSENT_BYTES_MAX", 1_000)
+    monkeypatch.setattr(connection, "TCP_UNSENT_BYTES_MAX", 1_000)
 
     async def test() -> None:
         with users(2) as (ours, theirs):
@@ -328,10 +328,10 @@ def test_a_connection_that_says_nothing_is_closed_sooner(monkeypatch: pytest.Mon
 
 
 def test_a_closed_connection_that_cannot_send_its_last_words_does_not_stay(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connections, "TCP_LINGER_S", 0.05)
+    monkeypatch.setattr(connection, "TCP_LINGER_S", 0.05)
     monkeypatch.setattr(connections, "TCP_FIRST_MESSAGE_S", 0.05)
     monkeypatch.setattr(connections, "TCP_IDLE_S", 0.05)
-    monkeypatch.setattr(connections, "TCP_UNSENT_BYTES_MAX", 1 << 30)
+    monkeypatch.setattr(connection, "TCP_UNSENT_BYTES_MAX", 1 << 30)
 
     async def test() -> None:
         with users() as (user,):

@@ -1,0 +1,312 @@
+"""One SIP connection: splits its stream into messages, writes what it is given, and speaks TLS where it is told to.
+
+Its bounds are kept here as far as they concern it alone; who may have one at all, and whose turn it is, is the table's
+(`runtime.net.connections`), which also looks after all of them once a second: no connection has a timer of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING
+
+from runtime.limits import (
+    TCP_LINGER_S,
+    TCP_MESSAGES_PER_TURN_MAX,
+    TCP_READS_PER_MESSAGE_MAX,
+    TCP_UNSENT_BYTES_MAX,
+    TLS_HANDSHAKE_S,
+)
+from runtime.net.tls_stream import TlsError, TlsStream
+from runtime.sip.certificates import is_for, shown
+from runtime.sip.framing import PONG, Framed, Ping, StreamSplitter
+from runtime.sip.path import Path
+
+if TYPE_CHECKING:
+    from runtime.net.connections import Connections
+
+REST_S_MIN = 0.01
+"""A stream that has used up its rate rests at least so long: one wake-up for some messages, not one for each."""
+
+CLOSED = "Connection Closed"
+
+
+class Connection(asyncio.Protocol):
+    """One connection, accepted (`path` None until it is made) or of our own making; with `tls` it is encrypted.
+
+    What is sent before it is made waits. `why` is the reason phrase of its end, one of a few, and `detail` what there
+    is to say about this one; `is_stranger` is who made it then.
+    """
+
+    def __init__(
+        self, table: Connections, transport_name: str, path: Path | None = None, tls: TlsStream | None = None
+    ) -> None:
+        self.path = path
+        self.why = CLOSED
+        self.detail = ""
+        self.heard_at = time.monotonic()
+        self.has_spoken = False
+        self.is_stranger = False
+        self._table = table
+        self._name = transport_name
+        self._tls = tls
+        self._made_at = self.heard_at
+        self._is_shaking_hands = False
+        self._splitter = StreamSplitter()
+        self._transport: asyncio.Transport | None = None
+        self._unsent = bytearray()
+        self._is_paused = False
+        self._crumbs = 0
+        self._over_at: float | None = None
+
+    # -- asyncio.Protocol ------------------------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """It is there: an accepted one asks the table for its place, one of ours sends what has waited."""
+        assert isinstance(transport, asyncio.Transport) or hasattr(transport, "write")
+        self._transport = transport  # type: ignore[assignment]  # uvloop's transport has no asyncio base class
+        self._made_at = time.monotonic()
+        if self._over_at is not None:
+            self.abort(self.why)
+        elif self.path is None:
+            self._accept(transport)
+        elif self._tls is not None:
+            self._decrypt()
+        else:
+            self._send_waiting()
+
+    def data_received(self, data: bytes) -> None:
+        """Some bytes of the stream."""
+        if self._over_at is not None:
+            return
+        self.heard_at = time.monotonic()
+        if self._tls is not None:
+            self._tls.receive(data)
+        else:
+            self._splitter.receive(data)
+        self._crumbs += 1
+        if not self._is_paused:
+            self.read_on()
+
+    def eof_received(self) -> None:
+        """The peer sends no more: the connection is closed when what we have written is sent."""
+        broken = self._splitter.end()
+        if broken is not None and self._over_at is None:
+            self._take(broken)
+        self.close(self.why)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """It is gone."""
+        self._transport = None
+        self._finish(self.why)
+        self._table.remove(self)
+
+    # -- what the table and the transport want ---------------------------------------------------------------------
+
+    def secure(self, tls: TlsStream) -> None:
+        """Speak TLS; before it is made."""
+        assert self._transport is None, "a stream is encrypted from its first byte on"
+        self._tls = tls
+
+    def send(self, data: bytes) -> None:
+        """Write, or keep until the connection is made. A peer that lets too much of it pile up is cut off."""
+        if self._transport is None or (self._tls is not None and not self._tls.is_ready):
+            self._unsent += data
+            waiting = len(self._unsent)
+        elif self._tls is None:
+            self._transport.write(data)
+            waiting = self._transport.get_write_buffer_size()
+        else:
+            waiting = self._encrypt(self._tls, data)
+        if waiting > TCP_UNSENT_BYTES_MAX:
+            self.abort("Peer Does Not Read")
+
+    def check(self, now: float) -> None:
+        """Once a second: a message, a handshake or an end that takes too long (a peer that does not read)."""
+        if self._over_at is not None:
+            if now >= self._over_at + TCP_LINGER_S:
+                self.abort(self.why)
+            return
+        if self._tls is not None and not self._tls.is_ready:
+            if self._transport is not None and now >= self._made_at + TLS_HANDSHAKE_S:
+                self.abort("TLS Handshake Took Too Long")
+            return
+        late = self._splitter.check(now)
+        if late is not None:
+            self._take(late)
+
+    def close(self, why: str) -> None:
+        """Close when everything that was written is sent."""
+        self._finish(why)
+        if self._transport is not None:
+            self._say_goodbye()
+            self._transport.close()
+
+    def abort(self, why: str) -> None:
+        """Close at once."""
+        self._finish(why)
+        if self._transport is not None:
+            self._transport.abort()
+
+    @property
+    def words(self) -> str:
+        """Why it has ended, as a reason phrase."""
+        return f"{self.why} ({self.detail})" if self.detail else self.why
+
+    def _finish(self, why: str) -> None:
+        """Nothing more goes in or out."""
+        if self._over_at is None:
+            self._over_at = time.monotonic()
+        self.why = why
+        self._table.unlist(self)
+
+    def _accept(self, transport: asyncio.BaseTransport) -> None:
+        local, remote = transport.get_extra_info("sockname"), transport.get_extra_info("peername")
+        if not local or not remote:  # gone before it was accepted
+            self.abort(self.why)
+            return
+        self.path = Path(self._name, (str(local[0]), int(local[1])), (str(remote[0]), int(remote[1])))
+        if not self._table.add(self):
+            self.abort("Too Many Connections")
+
+    def _send_waiting(self) -> None:
+        if self._unsent:
+            waiting, self._unsent = bytes(self._unsent), bytearray()
+            self.send(waiting)
+
+    # -- TLS -------------------------------------------------------------------------------------------------------
+
+    def _decrypt(self) -> bool:
+        """Take what has come out of TLS; False where there is nothing to read messages from (yet)."""
+        tls = self._tls
+        assert tls is not None, "asked only where there is TLS"
+        try:
+            if not tls.is_ready and not self._shake_hands(tls):
+                return False
+            self._splitter.receive(tls.read())
+        except TlsError as fault:
+            self._pass_on(tls)  # the alert that tells the peer
+            self.close(str(fault))
+            return False
+        self._pass_on(tls)
+        return True
+
+    def _shake_hands(self, tls: TlsStream) -> bool:
+        """One step of the handshake, in this turn of the loop or when it is its own; True where it is done."""
+        if not self._table.has_time():
+            self._pause(True)
+            self._table.wait_for_turn(self)
+            return False
+        if tls.server_side and not self._is_shaking_hands and not self._table.may_shake_hands(self):
+            self.abort("Too Many TLS Handshakes")
+            return False
+        self._is_shaking_hands = True
+        tls.shake_hands()
+        self._pass_on(tls)
+        if not tls.is_ready:
+            self._rest_from_crumbs()
+            return False
+        name = self.path.name if self.path is not None else ""
+        if name and not is_for(tls.certificate, name):
+            self.detail = f"for {shown(tls.certificate)}, not {name}"
+            self.close("Certificate Of Another Name")
+            return False
+        self._send_waiting()
+        return True
+
+    def _encrypt(self, tls: TlsStream, data: bytes) -> int:
+        """Send through TLS; how many bytes wait now."""
+        assert self._transport is not None, "TLS is ready on a connection that was made"
+        try:
+            tls.write(data)
+        except TlsError as fault:
+            self.close(str(fault))
+            return 0
+        self._pass_on(tls)
+        return self._transport.get_write_buffer_size()
+
+    def _pass_on(self, tls: TlsStream) -> None:
+        out = tls.taken()
+        if out and self._transport is not None:
+            self._transport.write(out)
+
+    def _say_goodbye(self) -> None:
+        if self._tls is not None and self._tls.is_ready:
+            self._tls.say_goodbye()
+            self._pass_on(self._tls)
+
+    # -- the stream ------------------------------------------------------------------------------------------------
+
+    def read_on(self) -> None:
+        """Handle what is here, some messages at a time: between two times the loop may tick and hear others."""
+        assert self.path is not None, "data comes from a connection that was made"
+        if self._tls is not None and self._over_at is None and not self._decrypt():
+            return
+        for _ in range(TCP_MESSAGES_PER_TURN_MAX):
+            if not self._table.has_time():
+                break
+            rest_s = self._table.user.rest_s(self.path.remote[0])
+            if rest_s > 0 and self._over_at is None:
+                self._pause(True)
+                asyncio.get_running_loop().call_later(max(rest_s, REST_S_MIN), self.read_on)
+                return
+            item = self._splitter.next_item(time.monotonic()) if self._over_at is None else None
+            if item is None:
+                self._all_read()
+                return
+            if isinstance(item, Framed):
+                self._crumbs = 0
+            self._take(item)
+        self._pause(True)
+        self._table.wait_for_turn(self)
+
+    def _all_read(self) -> None:
+        if self._tls is not None and self._tls.is_over and self._over_at is None:
+            self.eof_received()
+        else:
+            self._rest_from_crumbs()
+
+    def _rest_from_crumbs(self) -> None:
+        """Read again: at once, or in turn where the message that has begun comes in ever more parts."""
+        if self._crumbs < TCP_READS_PER_MESSAGE_MAX or self._over_at is not None:
+            self._pause(False)
+        else:
+            self._pause(True)
+            self._table.wait_for_crumbs(self)
+
+    def read_once_more(self) -> None:
+        """The turn of a connection that brings crumbs: for one read."""
+        self._crumbs = TCP_READS_PER_MESSAGE_MAX - 1
+        self.read_on()
+
+    def _pause(self, wanted: bool) -> None:
+        """Read no more from the socket for now, or read again."""
+        if wanted is self._is_paused or self._transport is None or self._transport.is_closing():
+            return
+        self._is_paused = wanted
+        if wanted:
+            self._transport.pause_reading()
+        else:
+            self._transport.resume_reading()
+
+    def _take(self, item: Framed | Ping) -> None:
+        if isinstance(item, Ping):
+            self.has_spoken = True
+            self.send(PONG)
+            return
+        assert self.path is not None, "data comes from a connection that was made"
+        self._table.user.received(item.data, self.path, item.fault)
+        if item.fault is None:
+            self.has_spoken = True
+        else:
+            self._linger(item.fault[1])
+
+    def _linger(self, why: str) -> None:
+        """The stream is lost: the answer has been written, and the peer gets a moment to read it.
+
+        Closing at once would reset the connection while the peer still sends, and destroy the answer on its way.
+        """
+        self._finish(why)
+        if self._transport is not None and not self._transport.is_closing():
+            self._say_goodbye()
+            self._transport.write_eof()
