@@ -7,6 +7,7 @@ server is there, the tests that use this run against both.
 from __future__ import annotations
 
 import itertools
+import secrets
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -30,7 +31,6 @@ class StandIn:
 
     def __init__(self) -> None:
         self.held: dict[str, Any] = {}
-        self._ids = itertools.count(1)
 
     def answer(self, method: str, body: bytes) -> bytes:
         return self.call(method, body).SerializeToString()
@@ -75,7 +75,7 @@ class StandIn:
         is_rule = isinstance(info, sip.SIPDispatchRuleInfo)
         if info.sip_dispatch_rule_id if is_rule else info.sip_trunk_id:
             raise Refused(400, "invalid_argument", "id must not be set")
-        return self._put(f"{'SDR' if is_rule else 'ST'}_{next(self._ids):012}", info)
+        return self._put(f"{'SDR' if is_rule else 'ST'}_{secrets.token_hex(6)}", info)  # in no order
 
     def _replace_trunk(self, asked: Any) -> Message:
         return self._replace(asked.sip_trunk_id, asked.replace)
