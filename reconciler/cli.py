@@ -35,6 +35,7 @@ COMMANDS = {
     "explain": "Say where a call would go, and why.",
     "test": "Run the RoutingTest documents.",
     "status": "Show every object, its conditions and the bridges.",
+    "drift": "Show what is live and not as it was applied, or is declared.",
     "comment": "Keep a plan as the one comment on a pull request.",
     "history": "Show the revisions of the live tables, and what one changed.",
     "rollback": "Bring the live tables back to an earlier revision.",

@@ -17,7 +17,7 @@ from typing import Any
 
 import click
 
-from reconciler.commands.common import opened, opened_if_there, store_errors
+from reconciler.commands.common import opened, opened_if_there, opened_there, store_errors
 from reconciler.errors import ReconcileError
 from reconciler.model.limits import LimitsOf, limits_of_tables
 from reconciler.model.standing import Declared
@@ -84,17 +84,20 @@ def opened_target(
     settings: Settings,
     *,
     to_write: bool,
+    must_be_there: bool = False,
     look_every_s: float | None = None,
     note: Callable[[int, int], None] | None = None,
 ) -> Iterator[Target]:
     """The target that the options name. Unless it is `to_write`, nothing is made that is missing.
+
+    `must_be_there`: it is about what was applied before. Raises ReconcileError where there are no tables.
 
     `look_every_s`: how often a watcher asks a LiveKit server what others have changed; None: it is no watcher. `note`
     hears how many objects are written, of how many, where they are written one by one.
     """
     opening = opened if to_write else opened_if_there
     if not at.is_livekit:
-        with opening(settings) as store:
+        with opened_there(settings) if must_be_there else opening(settings) as store:
             yield TablesTarget(store, settings.owner)
         return
     from reconciler.targets.livekit.holdings import claims_of

@@ -7,7 +7,7 @@ calls: it has acknowledged the revision in which the object's row last changed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from reconciler.model.records import Verdict
@@ -28,6 +28,32 @@ def conditions(
     row: Row | None, changed: int, verdicts: Sequence[Verdict], rows: Rows, bridges: Sequence[Bridge]
 ) -> tuple[Condition, ...]:
     """The conditions of one object. `row` is live since revision `changed`; None: nothing of it is live."""
+    return _four(verdicts, lambda kept: _programmed(row, changed, rows, bridges, kept=kept))
+
+
+def conditions_elsewhere(
+    row: Row | None, verdicts: Sequence[Verdict], place: str, drifted: str, away: str
+) -> tuple[Condition, ...]:
+    """The conditions of one object at another target, called `place`.
+
+    `drifted` says what somebody has changed of it since it was applied, `away` why nobody can tell.
+    """
+
+    def programmed(kept: bool) -> Condition:
+        if away:
+            reason = Reason.REMOTE_ERROR
+            return Condition(type=ConditionType.PROGRAMMED, status="Unknown", reason=reason, message=away)
+        if drifted:
+            return _not_programmed(Reason.PENDING, f"not at {place} as it was applied: {drifted}")
+        if row is None:
+            return _not_programmed(Reason.PENDING, f"nothing of it is at {place}")
+        message = "its last good version" if kept else ""
+        return Condition(type=ConditionType.PROGRAMMED, status="True", reason=Reason.PROGRAMMED, message=message)
+
+    return _four(verdicts, programmed)
+
+
+def _four(verdicts: Sequence[Verdict], programmed_now: Callable[[bool], Condition]) -> tuple[Condition, ...]:
     found = {verdict.type: verdict for verdict in verdicts}
     accepted = _answer(ConditionType.ACCEPTED, found)
     resolved = _answer(ConditionType.RESOLVED_REFS, found)
@@ -35,7 +61,7 @@ def conditions(
         resolved = Condition(type=resolved.type, status="Unknown", reason=resolved.reason, message="not looked at")
     programmed = _answer(ConditionType.PROGRAMMED, found)
     if programmed.status == "True":
-        programmed = _programmed(row, changed, rows, bridges, kept=bool(found))
+        programmed = programmed_now(bool(found))
     return accepted, resolved, programmed, _ready((accepted, resolved, programmed))
 
 
@@ -87,4 +113,8 @@ def _ready(others: Sequence[Condition]) -> Condition:
         if condition.status == "False":
             reason, message = condition.reason, condition.message
             return Condition(type=ConditionType.READY, status="False", reason=reason, message=message)
+    for condition in others:
+        if condition.type is ConditionType.PROGRAMMED and condition.status == "Unknown":
+            reason, message = condition.reason, condition.message
+            return Condition(type=ConditionType.READY, status="Unknown", reason=reason, message=message)
     return Condition(type=ConditionType.READY, status="True", reason=Reason.READY)

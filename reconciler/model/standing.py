@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from reconciler.model.records import Verdict, decode_record, key_of_record, record_key
 from reconciler.model.secrets import Secrets
-from reconciler.model.sources import FileSources, Key, Source, object_id, object_name
+from reconciler.model.sources import FileSources, Key, Path, Source, object_id, object_name
 from schemas.problems import Problem, Where
 from schemas.resources.conditions import ConditionType, Reason
 from schemas.resources.documents import Document
@@ -27,6 +28,23 @@ class Declared:
     files: Mapping[str, FileSources] = field(default_factory=dict)
     unread: Sequence[Problem] = ()
     secrets: Secrets = field(default_factory=Secrets)
+
+
+def _there(place: Where, _: Path) -> Where:
+    return place
+
+
+def declared_last(records: Mapping[str, bytes]) -> Declared:
+    """The last good documents of an owner, as if they were declared now; nothing is known of their secrets."""
+    files: dict[str, list[Source]] = {}
+    for name, data in records.items():
+        record = decode_record(data)
+        document = record.document()
+        if document is not None:
+            place = Where(record.file)
+            source = Source(key_of_record(name), document, record.data, place, partial(_there, place))
+            files.setdefault(record.file, []).append(source)
+    return Declared({file: FileSources(file, tuple(sources)) for file, sources in files.items()})
 
 
 @dataclass(slots=True)

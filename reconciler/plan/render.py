@@ -58,7 +58,7 @@ def text(
     """
     lines: list[Line] = []
     for change in plan.changes:
-        lines += _change_lines(change, places or {})
+        lines += change_lines(change, places or {})
     if not plan:
         lines.append(Line(nothing))
     else:
@@ -142,7 +142,8 @@ def titled(change: Change) -> str:
     return f"{change.name} (was {change.moved_from})" if change.moved_from else change.name
 
 
-def _change_lines(change: Change, places: Places) -> list[Line]:
+def change_lines(change: Change, places: Places) -> list[Line]:
+    """One change: its object, and its fields."""
     style = Action.UPDATE.value if change.moved_from else change.action.value
     place = places.get((change.kind, change.id))
     at = f"  ({place})" if place is not None and str(place) else ""

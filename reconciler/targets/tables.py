@@ -8,15 +8,18 @@ plan made against the old state is refused by the store, made again, and asked i
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from reconciler.model.conditions import Bridge, conditions
 from reconciler.model.desired import desire
 from reconciler.model.fingerprint import Fingerprint, is_certain
 from reconciler.model.live import Live
 from reconciler.model.memo import Memo
-from reconciler.model.standing import Declared
+from reconciler.model.records import Record
+from reconciler.model.sources import Key
+from reconciler.model.standing import Declared, declared_last
 from reconciler.plan.changes import Plan, diff
 from reconciler.plan.gates import Allowances, refusals
 from reconciler.plan.pinned import Pin, pin_json
@@ -24,11 +27,13 @@ from reconciler.plan.render import NOTHING
 from reconciler.plan.saved import TABLES
 from reconciler.plan.turn import Turn
 from reconciler.targets.remembered import Remembered
+from reconciler.targets.status import Status, objects_of
 from reconciler.targets.target import Manner, Planned
 from reconciler.targets.target import blocked as blocked_by
+from schemas.resources.conditions import Condition
 from schemas.stores import Aim, Outdated, OwnerClash, Snapshot, Store, StoreError
 from schemas.tables.digest import EMPTY_DIGEST
-from schemas.tables.rows import Delta, Kind, Rows
+from schemas.tables.rows import Delta, Kind, Row, Rows
 from schemas.tables.tables import Tables
 
 TRIES_MAX = 8
@@ -82,6 +87,28 @@ class TablesTarget:
 
     def give_up(self) -> None:
         """A publish is over at once."""
+
+    def status(self) -> Status:
+        """Every object, the revision, and the bridges that answer by it. Raises StoreError."""
+        store = self._there()
+        snapshot, pin = store.load(), pin_of(store.aim(self._owner))
+        bridges = [Bridge(ack.name, ack.region, ack.revision) for ack in store.bridges(self._wall())]
+
+        def found(_: Key, row: Row | None, changed: int, record: Record) -> tuple[Condition, ...]:
+            return conditions(row, changed, record.verdicts, snapshot.rows, bridges)
+
+        objects = objects_of(snapshot, store.goods(self._owner), self._owner, found)
+        lines = [f"revision {snapshot.revision}; {bridges_words(bridges)}", *([f"{pin}, {pin.until}"] if pin else [])]
+        told = [{"name": bridge.name, "region": bridge.region, "revision": bridge.revision} for bridge in bridges]
+        return Status(objects, lines, {"revision": snapshot.revision, "bridges": told, "pinned": pin_json(pin)})
+
+    def applied_last(self) -> Declared:
+        """The documents that were published with the rows. Raises StoreError."""
+        return declared_last(self._there().goods(self._owner))
+
+    def _there(self) -> Store:
+        assert self._store is not None, "who asks for what was applied opens tables that are there"
+        return self._store
 
     def moved_by(self) -> str:
         """Who changed the tables since they were last looked at, in words; "" = nobody. Raises StoreError."""
@@ -202,6 +229,14 @@ class TablesTarget:
         self._live = Live(revision, planned.turn.after, planned.desired.rows, live.others, self._remembered.records)
         self._digest = head.digest if head.revision == revision else None
         return self._digest or ""
+
+
+def bridges_words(bridges: Sequence[Bridge]) -> str:
+    """Which bridges answer calls, in words."""
+    if not bridges:
+        return "no bridge is running"
+    told = (f"{b.name}{f' ({b.region})' if b.region else ''} at revision {b.revision}" for b in bridges)
+    return f"bridges: {', '.join(told)}"
 
 
 def pin_of(aim: Aim) -> Pin | None:

@@ -19,6 +19,7 @@ from reconciler.plan.changes import Plan
 from reconciler.plan.gates import Allowances, Refusal
 from reconciler.plan.pinned import Pin
 from reconciler.plan.turn import Turn
+from reconciler.targets.status import Status
 from schemas.problems import Problem, Where
 from schemas.resources.conditions import ConditionType, Reason
 from schemas.tables.digest import EMPTY_DIGEST
@@ -135,6 +136,14 @@ class Target(Protocol):
 
         A refused plan changes nothing, but leaves word of what it held back.
         """
+        ...
+
+    def status(self) -> Status:
+        """Every object of this owner with its conditions."""
+        ...
+
+    def applied_last(self) -> Declared:
+        """The documents that were applied last, as they were remembered; without their secrets."""
         ...
 
     def done(self, planned: Planned) -> str:

@@ -31,9 +31,19 @@ class Memory:
         self._owner = owner
         self._wall = wall
 
+    @property
+    def is_there(self) -> bool:
+        """Whether anything can be remembered."""
+        return self._store is not None
+
     def recorded(self) -> Recorded:
         """What was left there. Raises StoreError."""
         return self._recorded(self._store)[0] if self._store is not None else Recorded()
+
+    def snapshot(self) -> tuple[Snapshot, Mapping[str, bytes]]:
+        """All that is remembered, of all owners, and the records of this one. Raises StoreError."""
+        assert self._store is not None
+        return self._store.load(), self._store.goods(self._owner)
 
     def keep(self, there: Rows | None, desired: Desired, undone: Mapping[Key, Verdict], note: str) -> int:
         """Remember what is there now (None: as before), and from which documents; the revision of the memory.

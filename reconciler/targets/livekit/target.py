@@ -16,11 +16,14 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from reconciler.errors import ReconcileError
+from reconciler.model.conditions import conditions_elsewhere
 from reconciler.model.desired import Desired
-from reconciler.model.records import Verdict
-from reconciler.model.sources import object_id, object_name
-from reconciler.model.standing import Declared
+from reconciler.model.records import Record, Verdict
+from reconciler.model.sources import Key, object_id, object_name
+from reconciler.model.standing import Declared, declared_last
+from reconciler.plan.drift import drift_of
 from reconciler.plan.gates import Allowances, refusals
+from reconciler.plan.render import brief
 from reconciler.plan.turn import Turn
 from reconciler.settings import LiveKitAccess
 from reconciler.targets.livekit.carrying import Carrying, Failure
@@ -42,12 +45,14 @@ from reconciler.targets.livekit.planning import Course, View, as_gated, course, 
 from reconciler.targets.livekit.seen import moved
 from reconciler.targets.livekit.server import TRIES_MAX, CallFailed, Pace, Server, pace_of
 from reconciler.targets.livekit.steps import Step
+from reconciler.targets.status import Status, objects_of
 from reconciler.targets.target import Away, Manner, Planned, blocked
 from schemas.problems import Problem, Where
-from schemas.resources.conditions import ConditionType, Reason
+from schemas.resources.conditions import Condition, ConditionType, Reason
 from schemas.resources.documents import Document
 from schemas.seal import KEY_BYTES, Sealer
 from schemas.stores import Store
+from schemas.tables.rows import Row
 
 T = TypeVar("T")
 BACKOFF_S = (2.0, 60.0)
@@ -137,6 +142,31 @@ class LiveKitTarget:
     def facts(self, planned: Planned) -> dict[str, Any]:
         """Where it is, and what was written."""
         return {"target": "livekit", "written": planned.written}
+
+    def status(self) -> Status:
+        """Every object, as it was applied and as it is there now. Raises ReconcileError, StoreError."""
+        drifted: dict[Key, str] = {}
+        away, host = "", self._access.host
+        declared = self.applied_last()
+        try:
+            drift = drift_of(self.plan(declared, Allowances()).plan)
+            drifted = {(change.kind, change.id): brief(change) for change in drift.changes}
+        except Away as error:
+            away = error.message
+
+        def found(key: Key, row: Row | None, _: int, record: Record) -> tuple[Condition, ...]:
+            return conditions_elsewhere(row, record.verdicts, "LiveKit", drifted.get(key, ""), away)
+
+        objects = objects_of(*self._memory.snapshot(), self._owner, found)
+        line = f"LiveKit at {host} cannot be asked: {away}" if away else f"LiveKit at {host}"
+        return Status(objects, [line], {"target": "livekit", "server": host, "away": away}, away)
+
+    def applied_last(self) -> Declared:
+        """The documents that were applied to this server from here. Raises ReconcileError, StoreError."""
+        if not self._memory.is_there:
+            hint = "name the folder of manifests, or give the --state that it was applied with"
+            raise ReconcileError(f"nothing is known here of what was applied to {self._access.host}", hint)
+        return declared_last(self._memory.recorded().records)
 
     def moved_by(self) -> str:
         """What somebody changed since the last look, if the next one is due. Raises ReconcileError."""
