@@ -6,6 +6,7 @@ far as it stands there; a document gives it its name, and a number that none nam
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -81,7 +82,7 @@ def number_rows(
     """The PhoneNumbers that are live; `recorded` are the rows that were applied last, `own` LiveKit's own numbers."""
     lists = held_lists(holdings)
     rows: dict[str, NumberRow] = {}
-    elsewhere = _Elsewhere(lists, hints, recorded)
+    elsewhere = _Elsewhere(lists, hints, recorded, *_trunks_by_number(lists, hints))
     for id_, hint in hints.numbers.items():
         row = _as_held(hint, lists, elsewhere)
         if row is not None:
@@ -101,6 +102,10 @@ class _Elsewhere:
     lists: Lists
     hints: Hints
     recorded: Rows
+    meant: Mapping[str, Collection[str]]
+    """Number -> the trunks that documents put it on."""
+    homes: Mapping[str, Collection[str]]
+    """Number -> the trunks that have it."""
 
     def rule(self, id_: str, number: str) -> str:
         """The rule that it pointed at when it was applied last, if it still stands there and not as that rule's own.
@@ -115,9 +120,20 @@ class _Elsewhere:
 
     def trunk(self, number: str) -> str:
         """Another trunk that has it, and that no document puts it on."""
-        meant = {row.trunk for row in self.hints.numbers.values() if row.number == number}
-        homes = (*self.lists.called.items(), *self.lists.calling.items())
-        return next((trunk for trunk, numbers in homes if number in numbers and trunk not in meant), "")
+        meant = self.meant.get(number, ())
+        return next((trunk for trunk in self.homes.get(number, ()) if trunk not in meant), "")
+
+
+def _trunks_by_number(lists: Lists, hints: Hints) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
+    """Where documents put each number, and where it stands; looked up for each of ten thousand numbers."""
+    meant: dict[str, list[str]] = defaultdict(list)
+    for row in hints.numbers.values():
+        meant[row.number].append(row.trunk)
+    homes: dict[str, list[str]] = defaultdict(list)
+    for numbers_of in (lists.called, lists.calling):
+        for trunk, number in _pairs(numbers_of):
+            homes[number].append(trunk)
+    return meant, homes
 
 
 def _as_held(hint: NumberRow, lists: Lists, elsewhere: _Elsewhere) -> NumberRow | None:

@@ -314,8 +314,9 @@ class LiveKitTarget:
 
     def _run(self, work: Coroutine[Any, Any, T]) -> T:
         """Do one piece of work in a loop of its own, from which another thread may call it off."""
+        done: list[T] = []
 
-        async def working() -> T:
+        async def working() -> None:
             task = asyncio.current_task()
             assert task is not None
             self._work = (asyncio.get_running_loop(), task)
@@ -323,14 +324,16 @@ class LiveKitTarget:
                 if self._given_up:
                     work.close()
                     raise asyncio.CancelledError
-                return await work
+                # Not returned: asyncio.run has its task shown once, with what that returned: maybe a plan of thousands.
+                done.append(await work)
             finally:
                 self._work = None
 
         try:
-            return asyncio.run(working())
+            asyncio.run(working())
         except asyncio.CancelledError:
             raise ReconcileError("stopped in the middle of an apply", "the next one finishes it") from None
+        return done[0]
 
 
 async def _give_way(carrying: Carrying, after: View, hint: str) -> None:
