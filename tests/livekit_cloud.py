@@ -33,13 +33,22 @@ class Cloud(StandIn):
 
     def __init__(self, *offers: Any, page: int = 2) -> None:
         super().__init__()
+        self._page = page
+        self.has_numbers = True
+        self.begin(*offers)
+
+    def begin(self, *offers: Any) -> None:
+        """Anew, with these numbers on sale."""
+        self.held.clear()
         self.offers = {offer.e164_format: offer for offer in offers}
         self.numbers: dict[str, Any] = {}
         self.sold: list[str] = []
         self.released: list[str] = []
         self.provides = Status.OFFLINE
-        self.has_numbers = True
-        self._page = page
+        self.lag = 0
+        """How many lists a number that was just sold is missing in."""
+        self._hidden: dict[str, int] = {}
+        self._missing: set[str] = set()
 
     def by_hand(self, number: str, *rules: str, area: str = "") -> None:
         """A number that somebody has bought in the dashboard."""
@@ -77,7 +86,11 @@ class Cloud(StandIn):
         return self._paged(found, asked)
 
     def _list(self, asked: Any) -> dict[str, Any]:
-        found = [held for held in self.numbers.values() if not asked.statuses or held.status in asked.statuses]
+        if not asked.HasField("page_token"):
+            self._missing = {number for number, left in self._hidden.items() if left > 0}
+            self._hidden = {number: left - 1 for number, left in self._hidden.items() if left > 0}
+        shown = [held for number, held in self.numbers.items() if number not in self._missing]
+        found = [held for held in shown if not asked.statuses or held.status in asked.statuses]
         offline = sum(held.status == Status.OFFLINE for held in found)
         return {**self._paged(found, asked), "total_count": len(found), "offline_count": offline}
 
@@ -96,6 +109,7 @@ class Cloud(StandIn):
             held.id, held.status = f"PN_{number[1:]}", self.provides
             self.numbers[number] = held
             self.sold.append(number)
+            self._hidden[number] = self.lag
             self._bind(number, asked.sip_dispatch_rule_id)
         return {"phone_numbers": [self.numbers[number] for number in asked.phone_numbers]}
 

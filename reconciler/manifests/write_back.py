@@ -112,7 +112,7 @@ def _stamp(status: os.stat_result) -> tuple[int, int, int, int]:
 def _replace(path: str, data: bytes, stamp: tuple[int, int, int, int]) -> bool:
     """Put `data` in the place of the file, whole or not at all; False: it is not the one that was read."""
     folder, name = os.path.split(path)
-    beside = os.path.join(folder, f".{name}.{os.getpid()}.new")
+    beside = os.path.join(folder, f".{name}.new")  # what a killed apply leaves is written over by the next
     status = os.stat(path)
     handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:

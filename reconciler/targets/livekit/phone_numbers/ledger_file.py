@@ -41,7 +41,7 @@ class LedgerFile:
     def write(self, ledger: Ledger) -> None:
         """Replace what it holds; on the disk when this returns. Raises ReconcileError."""
         assert self._path is not None, "numbers are bought with a state folder only"
-        beside = self._path.with_name(f".{self._path.name}.{os.getpid()}")
+        beside = self._path.with_name(f".{self._path.name}.new")  # whoever writes holds the lock
         try:
             handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, _PRIVATE)
             try:

@@ -169,7 +169,9 @@ def _settle(standing: Standing, one: Declaration, held: Numbers, rule_names: Map
     if limit is None and entry is not None:
         if entry.retain != one.retain:
             standing.policies[one.name] = (entry.retain, one.retain)
-        stage = Stage.BOUGHT if entry.stage is Stage.RELEASING else entry.stage
+        # What was asked for and is held was bought: should it go one day, it is not asked for again.
+        is_bought = entry.stage is Stage.RELEASING or (entry.stage is Stage.ASKED and entry.number in held)
+        stage = Stage.BOUGHT if is_bought else entry.stage
         standing.ledger = standing.ledger.put(replace(entry, retain=one.retain, stage=stage))
     return limit
 

@@ -321,6 +321,17 @@ def test_a_purchase_without_a_known_end_is_never_made_of_another_number(project:
     assert project.cloud.sold == [FIRST]
 
 
+def test_a_purchase_that_was_cut_off_and_done_counts_as_bought_from_then_on(project: Project) -> None:
+    project.write(RULE, asks())
+    project.front.faults = always("Purchase", Fault(401, "unauthenticated", done=True))
+    assert project.apply("--allow-purchases") == 1, project.said
+    assert project.ledger()[FIRST]["stage"] == "asked"
+    project.front.well()
+    project.buy()
+    assert project.ledger()[FIRST]["stage"] == "bought"
+    assert project.cloud.sold == [FIRST]
+
+
 def test_standing_in_standard_input_a_number_is_told_to_be_written(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
