@@ -113,6 +113,12 @@ TCP_CONNECT_S = 5.0
 TLS_HANDSHAKE_S = 5.0
 """How long a TLS handshake may take, either way; then the connection is closed."""
 
+PING_AFTER_S = 95.0
+"""A connection of ours that a call needs is pinged when nothing came for so long (RFC 5626 section 4.4.1)."""
+
+PONG_WITHIN_S = 10.0
+"""How long the answer may take where the peer has answered before; then the connection is dead (the same section)."""
+
 TCP_IDLE_S = 600.0
 """A connection on which nothing came for so long is closed, unless a live call needs it."""
 

@@ -11,6 +11,8 @@ import time
 from typing import TYPE_CHECKING
 
 from runtime.limits import (
+    PING_AFTER_S,
+    PONG_WITHIN_S,
     TCP_LINGER_S,
     TCP_MESSAGES_PER_TURN_MAX,
     TCP_READS_PER_MESSAGE_MAX,
@@ -19,7 +21,7 @@ from runtime.limits import (
 )
 from runtime.net.tls_stream import TlsError, TlsStream
 from runtime.sip.certificates import is_for, shown
-from runtime.sip.framing import PONG, Framed, Ping, StreamSplitter
+from runtime.sip.framing import PING, PONG, Framed, Ping, Pong, StreamSplitter
 from runtime.sip.path import Path
 
 if TYPE_CHECKING:
@@ -58,6 +60,10 @@ class Connection(asyncio.Protocol):
         self._is_paused = False
         self._crumbs = 0
         self._over_at: float | None = None
+        self._is_ours = path is not None
+        self._ping_at = self.heard_at + PING_AFTER_S
+        self._pinged_at: float | None = None
+        self._answers_pings = False
 
     # -- asyncio.Protocol ------------------------------------------------------------------------------------------
 
@@ -134,6 +140,23 @@ class Connection(asyncio.Protocol):
         late = self._splitter.check(now)
         if late is not None:
             self._take(late)
+        elif self._pinged_at is not None and now >= self._pinged_at + PONG_WITHIN_S:
+            self._pinged_at = None
+            if self._answers_pings and self.heard_at < now - PONG_WITHIN_S:
+                self.abort("No Answer To Keep-Alive")
+
+    def wants_ping(self, now: float) -> bool:
+        """Whether it is quiet enough for a ping, which whoever made a connection sends (RFC 5626 section 4.4.1)."""
+        if not self._is_ours or self._over_at is not None or self._transport is None or self._pinged_at is not None:
+            return False
+        return now >= max(self._ping_at, self.heard_at + PING_AFTER_S)
+
+    def ping(self, now: float) -> None:
+        """Ask whether the peer is there. One that has never answered is only kept from being forgotten by a NAT."""
+        self._ping_at = now + PING_AFTER_S
+        self._pinged_at = now
+        self._splitter.expect_pong()
+        self.send(PING)
 
     def close(self, why: str) -> None:
         """Close when everything that was written is sent."""
@@ -289,7 +312,10 @@ class Connection(asyncio.Protocol):
         else:
             self._transport.resume_reading()
 
-    def _take(self, item: Framed | Ping) -> None:
+    def _take(self, item: Framed | Ping | Pong) -> None:
+        if isinstance(item, Pong):
+            self._answers_pings, self._pinged_at = True, None
+            return
         if isinstance(item, Ping):
             self.has_spoken = True
             self.send(PONG)

@@ -158,12 +158,17 @@ class Connections:
 
     def _sweep(self) -> None:
         now = time.monotonic()
-        idle = []
+        idle, quiet = [], []
         for connection in tuple(self._all):
             connection.check(now)
             if self._is_idle(connection, now):
                 idle.append(connection)
-        needed = self.user.connections_needed() if idle else ()
+            elif connection.wants_ping(now):
+                quiet.append(connection)
+        needed = self.user.connections_needed() if idle or quiet else ()
+        for connection in quiet:
+            if connection.path in needed:
+                connection.ping(now)
         for connection in idle:
             if connection.path in needed:
                 connection.heard_at = now  # asked again when it has been idle for as long once more

@@ -14,6 +14,9 @@ from dataclasses import dataclass
 from runtime.sip.errors import Fault
 from runtime.sip.limits import HEAD_BYTES_MAX, MESSAGE_WITHIN_S, STREAM_BODY_BYTES_MAX
 
+PING = b"\r\n\r\n"
+"""What asks whether the peer of a stream is there (RFC 5626 section 3.5.1), and keeps a NAT from forgetting it."""
+
 PONG = b"\r\n"
 """What answers a ping (RFC 5626 section 4.4.1)."""
 
@@ -40,10 +43,15 @@ class Ping:
     """A double CRLF between messages: somebody wants to know whether we are there."""
 
 
+@dataclass(frozen=True, slots=True)
+class Pong:
+    """The line end that answers a ping of ours: the peer is there, and knows pings."""
+
+
 class StreamSplitter:
     """One direction of one connection. `now` is monotonic seconds."""
 
-    __slots__ = ("_buffer", "_is_over", "_scanned", "_since", "_wanted")
+    __slots__ = ("_buffer", "_expects_pong", "_is_over", "_scanned", "_since", "_wanted")
 
     def __init__(self) -> None:
         self._buffer = bytearray()
@@ -51,17 +59,26 @@ class StreamSplitter:
         self._wanted = 0
         self._since: float | None = None
         self._is_over = False
+        self._expects_pong = False
 
     def receive(self, data: bytes) -> None:
         """More of the stream. What comes after a fault is nobody's."""
         if not self._is_over:
             self._buffer += data
 
-    def next_item(self, now: float) -> Framed | Ping | None:
-        """The next whole message or ping; None until more bytes are here."""
+    def expect_pong(self) -> None:
+        """We have sent a ping: the next line end between messages answers it, and is no part of a ping."""
+        self._expects_pong = True
+
+    def next_item(self, now: float) -> Framed | Ping | Pong | None:
+        """The next whole message, ping or pong; None until more bytes are here."""
         if self._is_over:
             return None
         if not self._wanted:
+            if self._expects_pong and self._buffer.startswith(_CRLF):
+                del self._buffer[:2]
+                self._expects_pong = False
+                return Pong()
             if self._skip_line_ends():
                 return Ping()
             if self._buffer in _BEGUN:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
+from contextlib import closing
 
 import pytest
 
@@ -373,5 +374,68 @@ def test_many_connections_that_send_at_once_share_one_turn_s_time_and_all_get_on
             assert len(first_half) == connections, "nobody waits for another to be done"
             for client in clients:
                 client.close()
+
+    run(test)
+
+
+def test_a_connection_of_ours_that_a_call_needs_is_pinged_and_dies_when_pings_are_answered_no_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(connection, "PING_AFTER_S", 0.05)
+    monkeypatch.setattr(connection, "PONG_WITHIN_S", 0.1)
+    pinged: list[str] = []
+    answers = True
+
+    async def peer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        name = (await reader.readexactly(len(OPTIONS) + 4))[:7].decode()
+        assert name == "OPTIONS"
+        while True:
+            if answers:
+                writer.write(b"\r\n")
+            pinged.append(name)
+            try:
+                assert await reader.readexactly(4) == b"\r\n\r\n"
+            except asyncio.IncompleteReadError:
+                return writer.close()
+
+    async def test() -> None:
+        nonlocal answers
+        with users() as (user,), closing(await asyncio.start_server(peer, LOOPBACK, 0)) as server:
+            await user.open()
+            path = user.sockets.path_to("tcp", server.sockets[0].getsockname())
+            assert path is not None
+            user.sockets.send(OPTIONS, path)
+            await asyncio.sleep(0.2)
+            assert pinged == [], "nobody needs it"
+            user.needed.add(path)
+            await until(lambda: len(pinged) > 3)
+            assert user.messages == user.failures == []
+            answers = False
+            await until(lambda: user.failures)
+            assert user.failures == [(path, "No Answer To Keep-Alive")]
+
+    run(test)
+
+
+def test_a_peer_that_knows_no_pings_keeps_its_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "PING_AFTER_S", 0.02)
+    monkeypatch.setattr(connection, "PONG_WITHIN_S", 0.01)
+
+    async def test() -> None:
+        heard: list[bytes] = []
+
+        async def peer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            while data := await reader.read(100):
+                heard.append(data)
+            writer.close()
+
+        with users() as (user,), closing(await asyncio.start_server(peer, LOOPBACK, 0)) as server:
+            await user.open()
+            path = user.sockets.path_to("tcp", server.sockets[0].getsockname())
+            assert path is not None
+            user.needed.add(path)
+            user.sockets.send(OPTIONS, path)
+            await until(lambda: b"".join(heard).count(b"\r\n\r\n") > 5)
+            assert user.failures == []
 
     run(test)
