@@ -54,7 +54,7 @@ def _is_free(port: int) -> bool:
         return True
 
 
-def wait_for(what: Callable[[], Any], why: str, within_s: float = 20.0) -> Any:
+def wait_for(what: Callable[[], Any], why: str, within_s: float = 40.0) -> Any:
     """The first true value of `what()`; AssertionError with `why` when none came in time."""
     deadline = time.monotonic() + within_s
     while time.monotonic() < deadline:
@@ -279,15 +279,17 @@ def lesson(name: str, work: Path) -> Iterator[Path]:
 class Kamailio:
     """A kamailio that runs `common.cfg` and one more file of `tests/interop/kamailio`; `@NAME@` are filled in."""
 
-    def __init__(self, work: Path, config: str, **values: str) -> None:
-        self.port = free_port()
+    def __init__(self, work: Path, config: str, *, port: int = 0, transport: str = "udp", **values: str) -> None:
+        self.port = port or free_sip_port()
         texts = [(KAMAILIO / name).read_text() for name in ("common.cfg", f"{config}.cfg")]
         text = "\n".join(texts)
+        if transport == "tcp":
+            text = text.replace("disable_tcp=yes", "disable_tcp=no\ntcp_children=1\nlisten=tcp:127.0.0.1:@PORT@")
         for name, value in {**values, "PORT": str(self.port)}.items():
             text = text.replace(f"@{name}@", value)
         file, self._log_path = work / f"{config}.cfg", work / f"{config}.log"
         file.write_text(text)
-        self._log = self._log_path.open("w")
+        self._log = self._log_path.open("a")
         words = ["-f", str(file), "-DD", "-E", "-m", "32", "-M", "4", "-Y", str(work), "-w", str(work)]
         command = [program("kamailio") or "kamailio", *words]
         self.process = subprocess.Popen(command, stdout=self._log, stderr=subprocess.STDOUT)

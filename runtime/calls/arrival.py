@@ -29,6 +29,14 @@ def read_arrival(request: Request, path: Path) -> Arrival:
     )
 
 
+def request_user(request: Request) -> str:
+    """The user part of the Request-URI, "" where there is none: of a call by a registration, that of our Contact."""
+    try:
+        return parse_uri(request.uri).user or ""
+    except SipSyntaxError:
+        return ""
+
+
 def names_the_called(request: Request, called: str) -> bool:
     """Whether the Request-URI, which a digest is bound to, names the number that the To field does and routing uses."""
     try:

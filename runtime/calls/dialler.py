@@ -19,18 +19,19 @@ from runtime.calls.negotiate import agreed
 from runtime.calls.opening import Opening
 from runtime.calls.reasons import EndReason, refusal_reason
 from runtime.calls.record import CallRecord, EndedBy
-from runtime.routing.dial import Destination, Dialled, Failure, FailureKind, NamedAddress
+from runtime.routing.dial import Destination, Dialled, Failure, FailureKind, NamedAddress, uri_of
 from runtime.routing.headers import attributes_from, headers_from, merged, readable, remote_headers
 from runtime.routing.orders import IDS
 from runtime.routing.place import Placement
 from runtime.sip import events as sip
 from runtime.sip.endpoint import Endpoint
-from runtime.sip.fields import NameAddr, parse_name_addr, parse_seconds
+from runtime.sip.fields import NameAddr, parse_seconds
 from runtime.sip.grammar import write_host_port
 from runtime.sip.locating import Hop
 from runtime.sip.message import Response
 from runtime.sip.offer_answer import NegotiationFailure
 from runtime.sip.path import Path
+from runtime.sip.responses import made_here
 from runtime.sip.uri import Uri
 from runtime.trunks.circuits import Circuits
 from schemas.tables.rows import Headers, Pairs
@@ -141,7 +142,7 @@ class Dialler:
         self._circuits.trying(call.hop, now.mono)
         placement = call.orders
         call.leg = self._endpoint.invite(
-            str(_uri(placement.user, hop)),
+            str(uri_of(replace(hop, user=placement.user))),
             path,
             now.mono,
             from_=_name_addr(placement.from_, path.local[0]),
@@ -222,8 +223,7 @@ class Dialler:
     def _rejected(self, call: OutboundCall, response: Response, now: Now) -> None:
         self._board.take_leg(call)
         status, reason = response.status, _reason_of(response)
-        # Of the endpoint's own making: whoever answers names his side of the call.
-        unreached = status == 503 and parse_name_addr(response.headers.first("To") or "", "To").tag is None
+        unreached = made_here(response)
         self._note(call.hop, response, unreached=unreached, now=now)
         if status == 503 and call.state is State.DIALLING and self._tried_next(call, now):
             return
@@ -272,13 +272,8 @@ def _silence(call: OutboundCall) -> str:
     return f"nobody answers SIP at {call.at}"
 
 
-def _uri(user: str, hop: Destination) -> Uri:
-    params = () if hop.transport == "auto" else (("transport", hop.transport),)
-    return Uri("sip", user, None, hop.host, hop.port, params)
-
-
 def _name_addr(named: NamedAddress, own_host: str) -> str:
-    uri = _uri(named.address.user, replace(named.address, host=named.address.host or own_host))
+    uri = uri_of(replace(named.address, host=named.address.host or own_host))
     return str(NameAddr(named.display_name, str(uri)))
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from runtime.calls.arrival import read_arrival
+from runtime.calls.arrival import read_arrival, request_user
 from runtime.calls.board import ACTIVE, Board, Now
 from runtime.calls.call import Call, InboundCall, State, Step
 from runtime.calls.commands import EndCall, JoinRoom, OpenLeg, SetAttributes, StartMedia, TrustSource
@@ -20,7 +20,7 @@ from runtime.calls.reasons import EndReason
 from runtime.calls.record import CallRecord, EndedBy
 from runtime.calls.refusal import headers_of, record_of, turned_away
 from runtime.media.session import StreamConfig
-from runtime.routing.route import Admission, PinAsked, Rejection
+from runtime.routing.route import Admission, Arrival, PinAsked, Rejection
 from runtime.sip import events as sip
 from runtime.sip.endpoint import Endpoint
 from runtime.sip.errors import SipSyntaxError
@@ -35,9 +35,17 @@ from schemas.tables.tables import Tables
 
 ID_BYTES = 16
 
+RegisteredOn = Callable[[str, str, float], str]
+"""(user of the Request-URI, source address, now) -> the trunk by whose registration such a call comes; "" = by none."""
+
+
+def by_no_registration(_user: str, _source: str, _now: float) -> str:
+    """For a bridge that registers nowhere."""
+    return ""
+
 
 class Reception:
-    """One per bridge. `unseal` opens the secrets in the tables."""
+    """One per bridge. `unseal` opens the secrets in the tables, `registered_on` knows our registrations."""
 
     def __init__(
         self,
@@ -47,6 +55,7 @@ class Reception:
         entropy: Callable[[int], bytes],
         region: str,
         unseal: Unseal,
+        registered_on: RegisteredOn,
     ) -> None:
         self._board = board
         self._endpoint = endpoint
@@ -55,6 +64,7 @@ class Reception:
         self._prompting = Prompting()
         self._entropy = entropy
         self._region = region
+        self._registered_on = registered_on
         self.tables = Tables()
         self.revision = 0
         self.refused = 0
@@ -82,7 +92,7 @@ class Reception:
         if self._board.full():
             return None
         try:
-            arrival = read_arrival(request, path)
+            arrival = self._arrival(request, path, now)
         except SipSyntaxError:
             return None
         answer = self._entrance.turns_away(self.tables, request, arrival, self._region, now)
@@ -101,7 +111,7 @@ class Reception:
         call_id = record.call_id
         self._endpoint.set_local_tag(event.leg, call_id)
         try:
-            arrival = read_arrival(event.request, event.path)
+            arrival = self._arrival(event.request, event.path, now.mono)
         except SipSyntaxError as fault:
             self._refuse(event.leg, record, Rejection(fault.status, EndReason.SYNTAX, fault.reason), now)
             return
@@ -139,6 +149,10 @@ class Reception:
     def turned_away(self, event: sip.InviteTurnedAway, now: Now) -> None:
         """A stranger has been answered already, and leaves a record."""
         self._count_refused(turned_away(self.tables, event, self._new_record(event, now), now.wall))
+
+    def _arrival(self, request: Request, path: Path, now: float) -> Arrival:
+        trunk = self._registered_on(request_user(request), path.remote[0], now)
+        return replace(read_arrival(request, path), registered_on=trunk)
 
     def _new_record(self, event: sip.InviteReceived | sip.InviteTurnedAway, now: Now) -> CallRecord:
         call_id = random_id("SCL", self._entropy(ID_BYTES))

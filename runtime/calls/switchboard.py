@@ -22,7 +22,7 @@ from runtime.calls.dialler import Dialler
 from runtime.calls.negotiate import agreed, describe
 from runtime.calls.opening import Opening
 from runtime.calls.reasons import ENDINGS, EndReason
-from runtime.calls.reception import Reception
+from runtime.calls.reception import Reception, RegisteredOn, by_no_registration
 from runtime.calls.record import CallRecord, EndedBy
 from runtime.calls.transfers import Transfers
 from runtime.media.session import DigitReceived, DigitsSent, MediaTimedOut, RemoteBye, SourceLocked, StreamConfig
@@ -57,9 +57,10 @@ class Switchboard(Board):
         unseal: Unseal = unseals_nothing,
         *,
         anywhere: bool = False,
+        registered_on: RegisteredOn = by_no_registration,
     ) -> None:
         super().__init__(endpoint, Opening(reserve_ports, entropy))
-        self.reception = Reception(self, endpoint, self._opening, entropy, region, unseal)
+        self.reception = Reception(self, endpoint, self._opening, entropy, region, unseal, registered_on)
         self.circuits = Circuits()
         self._dialler = Dialler(self, endpoint, self._opening, self.circuits)
         self._transfers = Transfers(self, endpoint)
@@ -105,8 +106,8 @@ class Switchboard(Board):
                 self._transfers.refer_answered(event, now)
             case sip.ReinviteAnswered() | sip.ReinviteRejected() | sip.ReinviteCancelled():
                 pass  # no re-INVITE is sent, and one that comes has its answer at once
-            case sip.MessageDropped():
-                pass  # the worker counts them
+            case sip.MessageDropped() | sip.AskAnswered():
+                pass  # the worker counts the ones, and the trunks' keeper has asked the others
 
     def handle_media(self, call_id: str, event: MediaEvent, now: Now) -> None:
         """Something that a call's packets told."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from runtime.sip.uri import Uri
 from schemas.tables.rows import NO_WISHES, Headers, Media, Pairs
 
 NO_POLICY = Headers()
@@ -28,6 +29,12 @@ class Destination:
     host: str
     port: int | None = None
     transport: str = "auto"
+
+
+def uri_of(place: Destination) -> Uri:
+    """The URI of a destination; one without a user is a host's own."""
+    params = () if place.transport == "auto" else (("transport", place.transport),)
+    return Uri("sip", place.user or None, None, place.host, place.port, params)
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,8 @@ class Arrival:
     from_tag: str
     headers: Pairs = ()
     """All headers of the INVITE."""
+    registered_on: str = ""
+    """The trunk whose registration with its provider it came by; "" = none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,10 +96,21 @@ def first_word(tables: Tables, arrival: Arrival, region: str) -> PasswordNeeded 
 
     The status is a stranger's, who is told nothing else.
     """
-    decision = decide(tables, CallFacts(arrival.source, arrival.called, arrival.caller, region=region))
+    decision = decide(tables, _facts(arrival, region))
     if isinstance(decision, Refused) and decision.stranger:
         return decision.sip_status
     return _password_of(decision) if isinstance(decision, Challenged) else None
+
+
+def _facts(arrival: Arrival, region: str, user: str | None = None) -> CallFacts:
+    return CallFacts(
+        arrival.source,
+        arrival.called,
+        arrival.caller,
+        region=region,
+        authenticated_as=user,
+        registered_on=arrival.registered_on,
+    )
 
 
 def route(
@@ -110,7 +123,7 @@ def route(
     opens_pin: OpensPin | None = None,
 ) -> Admission | Rejection | PasswordNeeded | PinAsked:
     """What becomes of this call. `suffix` is the random part of a randomised room name, `user` a proven user name."""
-    facts = CallFacts(arrival.source, arrival.called, arrival.caller, region=region, authenticated_as=user)
+    facts = _facts(arrival, region, user)
     decision = decide(tables, facts)
     if isinstance(decision, Challenged):
         return _password_of(decision)

@@ -123,9 +123,9 @@ class Core:
         """A Call-ID of ours (section 8.1.1.4)."""
         return self.entropy(CALL_ID_BYTES).hex()
 
-    def contact(self, path: Path, *, secure: bool = False) -> str:
+    def contact(self, path: Path, user: str = "", *, secure: bool = False) -> str:
         """Our Contact for what goes along this path; `secure` in a dialog of `sips:`."""
-        return contact_of(path, self.config.contact_host, secure=secure)
+        return contact_of(path, self.config.contact_host, user, secure=secure)
 
     def is_full_for(self, address: str) -> bool:
         """Whether new calls and requests outside dialogs that come from there are turned away."""

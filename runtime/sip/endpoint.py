@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from runtime.sip.auth.client import Login
+from runtime.sip.auth.client import Authorizer, Login
 from runtime.sip.config import EndpointConfig, EndpointLimits
 from runtime.sip.core import Core, Counts, Entropy, TurnsAway, takes_everybody
 from runtime.sip.errors import Fault
@@ -19,6 +19,7 @@ from runtime.sip.intake import Intake
 from runtime.sip.legs import LegInfo, info_of
 from runtime.sip.path import Path
 from runtime.sip.requests import Pairs
+from runtime.sip.uac_asking import UacAsking
 from runtime.sip.uac_invite import UacInvite
 from runtime.sip.uac_requests import UacRequests
 from runtime.sip.uas_invite import UasInvite
@@ -46,6 +47,7 @@ class Endpoint:
     ) -> None:
         self._core = Core(config, entropy, ways or SameWay(), welcomes, turns_away)
         self._uac_requests = UacRequests(self._core)
+        self._uac_asking = UacAsking(self._core)
         self._uac_invite = UacInvite(self._core, self._uac_requests)
         self._uas_invite = UasInvite(self._core, self._uac_requests.send_bye)
         self._uas_requests = UasRequests(self._core)
@@ -199,6 +201,40 @@ class Endpoint:
         """Send INFO, UPDATE, OPTIONS, … within the dialog: its CSeq, which `RequestAnswered` names; 0 where none is."""
         found = self._core.legs.get(leg)
         return 0 if found is None else self._uac_requests.request(found, method, now, headers, body, content_type)
+
+    def ask(
+        self,
+        method: str,
+        target: str,
+        path: Path,
+        now: float,
+        *,
+        from_: str,
+        to: str,
+        within_s: float,
+        call_id: str = "",
+        cseq: int = 1,
+        headers: Pairs = (),
+        authorizer: Authorizer | None = None,
+    ) -> int:
+        """Ask `target` something outside of calls (OPTIONS, REGISTER): a handle, which one `AskAnswered` will name."""
+        return self._uac_asking.ask(
+            method,
+            target,
+            path,
+            now,
+            from_=from_,
+            to=to,
+            call_id=call_id,
+            cseq=cseq,
+            headers=headers,
+            authorizer=authorizer,
+            within_s=within_s,
+        )
+
+    def contact(self, path: Path, user: str) -> str:
+        """Our Contact as whoever is at the end of this path reaches it, with this user part."""
+        return self._core.contact(path, user)
 
     def is_heard(self, leg: int) -> bool:
         """Whether anything was said to an INVITE of ours, 100 at least."""

@@ -162,6 +162,18 @@ class RequestAnswered:
 
 
 @dataclass(frozen=True, slots=True)
+class AskAnswered:
+    """The final response to `ask(…)`, which gave this handle; None when none came in time. `cseq`: the last one used.
+
+    A 503 may be of our own making (`responses.made_here`): the connection could not be made, or closed.
+    """
+
+    ask: int
+    response: Response | None
+    cseq: int
+
+
+@dataclass(frozen=True, slots=True)
 class LegEnded:
     """The dialog is over and its handle is invalid: the last event of every leg."""
 
@@ -195,6 +207,7 @@ Event = (
     | ReinviteAnswered
     | ReinviteRejected
     | RequestAnswered
+    | AskAnswered
     | LegEnded
     | MessageDropped
 )

@@ -41,15 +41,15 @@ def via_of(path: Path, host: str | None, branch: str) -> str:
     return f"SIP/2.0/{path.transport.upper()} {sent_by};branch={branch};rport"
 
 
-def contact_of(path: Path, host: str | None, *, secure: bool) -> str:
+def contact_of(path: Path, host: str | None, user: str = "", *, secure: bool) -> str:
     """Our Contact: where requests of a dialog are to come, and by which transport where it is not the default one.
 
     `secure`: the dialog is one of `sips:`, which its Contacts are too (RFC 3261 section 8.1.1.8; RFC 5630 section 3.1).
     """
     if secure and path.transport in SECURE_TRANSPORTS:
-        return f"<sips:{write_host_port(host or path.local[0], path.local[1])}>"
+        return f"<sips:{user and user + '@'}{write_host_port(host or path.local[0], path.local[1])}>"
     transport = "" if path.transport == TRANSPORT_DEFAULT else f";transport={path.transport}"
-    return f"<sip:{write_host_port(host or path.local[0], path.local[1])}{transport}>"
+    return f"<sip:{user and user + '@'}{write_host_port(host or path.local[0], path.local[1])}{transport}>"
 
 
 def build_request(

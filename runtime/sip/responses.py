@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from runtime.sip.fields import parse_name_addr
 from runtime.sip.message import Headers, Request, Response, canonical_name
 
 REASONS: dict[int, str] = {
@@ -53,3 +54,8 @@ def build_response(
     if body and content_type:
         items.append(("Content-Type", content_type))
     return Response(status, reason or REASONS.get(status, "Unknown"), Headers.of_canonical(items), body)
+
+
+def made_here(response: Response) -> bool:
+    """Whether a 503 is of our own making (RFC 3261 section 8.1.3.1): whoever answers names his side of it."""
+    return response.status == 503 and parse_name_addr(response.headers.first("To") or "", "To").tag is None

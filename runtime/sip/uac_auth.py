@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from runtime.sip.auth.client import Authorizer
 from runtime.sip.auth.limits import CLIENT_TRIES_MAX
 from runtime.sip.core import Core
 from runtime.sip.incoming import IncomingResponse
@@ -19,12 +20,19 @@ from runtime.sip.writer import write_message
 
 def authorised(core: Core, leg: Leg, outgoing: Outgoing, incoming: IncomingResponse, cseq: int) -> Outgoing | None:
     """The request to send, as number `cseq`, in place of `outgoing`; None: the response to that one stands."""
-    if leg.authorizer is None or leg.is_ended or outgoing.challenges_answered >= CLIENT_TRIES_MAX:
+    if leg.authorizer is None or leg.is_ended or outgoing.path.remote[0] != leg.path.remote[0]:
         return None
-    if outgoing.path.remote[0] != leg.path.remote[0]:
+    return with_credentials(core, leg.authorizer, outgoing, incoming, cseq)
+
+
+def with_credentials(
+    core: Core, authorizer: Authorizer, outgoing: Outgoing, incoming: IncomingResponse, cseq: int
+) -> Outgoing | None:
+    """The same for a request of somebody who may answer challenges of where it was sent."""
+    if outgoing.challenges_answered >= CLIENT_TRIES_MAX:
         return None
     request = outgoing.request
-    credentials = leg.authorizer.answer(request, incoming.response)
+    credentials = authorizer.answer(request, incoming.response)
     if credentials is None:
         return None
     branch = core.new_branch()

@@ -27,9 +27,10 @@ from runtime.rooms.prompts import Prompts
 from runtime.routing.orders import LAWS
 from runtime.routing.place import client_pair
 from runtime.settings import LIVEKIT_API_EXAMPLE, BridgeSettings, Listen
+from runtime.trunks.tended import Tended, tended
 from runtime.workers.reconciler_child import ReconcilerChild
 from runtime.workers.records import RecordFile, newest_records, open_records
-from runtime.workers.running import RunningBridge, announce, api_key, find, own_folder, withdraw
+from runtime.workers.running import RunningBridge, announce, api_key, contact_key, find, own_folder, withdraw
 from runtime.workers.tables_reader import TablesReader
 from runtime.workers.unsealing import KeyedUnsealer
 from runtime.workers.worker import Worker
@@ -63,6 +64,7 @@ class Bridge:
             self._tls,
             anywhere=settings.dial_anywhere,
             dns=settings.dns,
+            contact_key=contact_key(settings.state),
         )
         self._worker.rooms = self._rooms = self._make_rooms(settings)
         self._recent: deque[dict[str, Any]] = deque(maxlen=RECENT_RECORDS_MAX)
@@ -254,7 +256,7 @@ class Bridge:
 
         def hand_over(tables: Tables, revision: int) -> None:
             self._unsealer.read()  # what is new in them may be sealed with a new key
-            loop.call_soon_threadsafe(self._take_tables, tables, revision)
+            loop.call_soon_threadsafe(self._take_tables, tables, revision, tended(tables, self._settings.region))
 
         self._reader = TablesReader(
             lambda: open_tables(self._settings.tables),
@@ -266,8 +268,8 @@ class Bridge:
         )
         self._reader.start()
 
-    def _take_tables(self, tables: Tables, revision: int) -> None:
-        self._worker.use_tables(tables, revision)
+    def _take_tables(self, tables: Tables, revision: int, wanted: Tended) -> None:
+        self._worker.use_tables(tables, revision, wanted)
         if revision > 0:
             self._tables.set()
         self._looked.set()

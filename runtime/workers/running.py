@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import secrets
@@ -76,6 +77,12 @@ def api_key(state: Path) -> str:
     if not key:
         raise BridgeError(f"{path} is empty", "remove it: the next start makes a new key")
     return key
+
+
+def contact_key(state: Path) -> bytes:
+    """The secret of which the Contacts of this state folder's registrations are made."""
+    own_folder(state, "--state", private=True)
+    return hashlib.sha256(f"contact {api_key(state)}".encode()).digest()
 
 
 def _read(state: Path) -> RunningBridge:

@@ -29,15 +29,18 @@ from runtime.rooms.prompts import Prompts
 from runtime.settings import Listen
 from runtime.sip.endpoint import Endpoint, EndpointConfig
 from runtime.sip.errors import Fault
-from runtime.sip.events import MessageDropped
+from runtime.sip.events import AskAnswered, MessageDropped
 from runtime.sip.message import Request
 from runtime.sip.path import Address, Path
+from runtime.trunks.keeper import Keeper
+from runtime.trunks.tended import Tended
 from runtime.workers.carrier import Carrier
 from runtime.workers.clock import MediaClock
 from runtime.workers.collector import Collector
 from runtime.workers.control import CallControl
 from runtime.workers.hops import HopFinder
 from runtime.workers.legs import PhoneLegs
+from runtime.workers.tending import Tending, contact_tokens
 from schemas.seal import Unseal, unseals_nothing
 from schemas.tables.rows import Pairs
 from schemas.tables.tables import Tables
@@ -45,6 +48,7 @@ from schemas.tables.tables import Tables
 ALLOWED = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "NOTIFY")
 """Methods that the bridge takes; NOTIFY tells of the transfers that it asked for."""
 
+CONTACT_KEY_BYTES = 32
 SLOW_WORK_EVERY_S = 0.5
 DRAIN_LOOK_S = 0.05
 STOP_LOOK_S = 0.02
@@ -53,7 +57,8 @@ STOP_LOOK_S = 0.02
 class Worker:
     """One event loop's bridge. `on_record(record)` is told of every call that ended, `log(event, **fields)` of news.
 
-    `dns`: the server that is asked where hosts are; None: the machine's own.
+    `dns`: the server that is asked where hosts are; None: the machine's own. `contact_key` is secret, and the same
+    after a restart: from it the Contacts of our registrations are made.
     """
 
     def __init__(
@@ -68,21 +73,34 @@ class Worker:
         *,
         anywhere: bool = False,
         dns: Address | None = None,
+        contact_key: bytes = b"",
     ) -> None:
         self.sip = SipSockets(self, tls)
         self.endpoint = Endpoint(
             EndpointConfig(user_agent, allow=ALLOWED), os.urandom, self.sip, self._welcomes, self._turns_away
         )
-        self.switchboard = Switchboard(self.endpoint, ports.reserve, os.urandom, region, unseal, anywhere=anywhere)
+        self.switchboard = Switchboard(
+            self.endpoint,
+            ports.reserve,
+            os.urandom,
+            region,
+            unseal,
+            anywhere=anywhere,
+            registered_on=lambda user, source, now: self.keeper.trunk_of(user, source, now),
+        )
+        tokens = contact_tokens(contact_key or os.urandom(CONTACT_KEY_BYTES))
+        self.keeper = Keeper(self.endpoint, self.switchboard.circuits, unseal, os.urandom, tokens)
         self.port_pairs = len(ports)
         self.hops = HopFinder(Locator(DnsClient(dns), os.urandom), self.sip)
+        self._tending = Tending(self.keeper, self.hops, self._drain, log)
         self.control = CallControl(self.switchboard, self.hops, self._drain, log)
         self.legs = PhoneLegs()
         self.clock = MediaClock(self._tick)
         self._collector = Collector()
         self.dropped: dict[str, int] = {}
         self._turned_away = 0
-        self._gate = SourceGate(self.switchboard.reception.knows, self.switchboard.reception.vouches, os.urandom(16))
+        self._registrars: frozenset[str] = frozenset()
+        self._gate = SourceGate(self._names, self.switchboard.reception.vouches, os.urandom(16))
         self.rooms: Rooms | None = None
         self.prompts: Prompts | None = None
         self._booth = Booth(self._prompt_played)
@@ -105,9 +123,10 @@ class Worker:
         self._collector.start(time.monotonic())
         self.clock.start()
 
-    def use_tables(self, tables: Tables, revision: int) -> None:
-        """Answer the next calls from these tables."""
+    def use_tables(self, tables: Tables, revision: int, wanted: Tended) -> None:
+        """Answer the next calls from these tables, and tend to their trunks."""
         self.switchboard.use_tables(tables, revision)
+        self.keeper.tend(wanted, time.monotonic())
         self.control.forget_numbers()
         self._gate.forget()
         if self.prompts is not None:
@@ -118,6 +137,8 @@ class Worker:
     async def drain(self, within_s: float, hurry: asyncio.Event) -> None:
         """Refuse new calls, and let those that are up end by themselves, for so long or until `hurry`."""
         self.switchboard.drain()
+        self.keeper.stop(time.monotonic())
+        self._drain()
         deadline = time.monotonic() + within_s
         while self.switchboard.live_calls() and time.monotonic() < deadline and not hurry.is_set():
             with contextlib.suppress(TimeoutError):
@@ -126,12 +147,14 @@ class Worker:
     async def stop(self, grace_s: float) -> None:
         """BYE to every call, wait for the answers up to `grace_s`, close the sockets."""
         self.switchboard.stop(_now())
+        self.keeper.stop(time.monotonic())
         self._drain()
         deadline = time.monotonic() + grace_s
-        while self.endpoint.leg_count and time.monotonic() < deadline:
+        while (self.endpoint.leg_count or self.keeper.is_leaving) and time.monotonic() < deadline:
             await asyncio.sleep(STOP_LOOK_S)
             self._drain()
         self.clock.stop()
+        self._tending.stop()
         if self._timer is not None:
             self._timer.cancel()
         self.sip.close()
@@ -197,6 +220,7 @@ class Worker:
     def connection_failed(self, path: Path, why: str) -> None:
         """A connection could not be made, or has closed: requests that wait on it end, calls do not."""
         self.endpoint.connection_failed(path, why, time.monotonic())
+        self.keeper.connection_failed(path, time.monotonic())
         self._drain()
 
     def knows(self, address: str) -> bool:
@@ -208,11 +232,14 @@ class Worker:
         return self._gate.rest_s(address, time.monotonic())
 
     def connections_needed(self) -> Collection[Path]:
-        """The connections of live calls and transactions."""
-        return self.endpoint.connections()
+        """The connections of live calls and transactions, and those by which registrars call us."""
+        return self.endpoint.connections() | self.keeper.connections()
+
+    def _names(self, address: str) -> bool:
+        return self.switchboard.reception.knows(address) or address in self._registrars
 
     def _welcomes(self, address: str) -> bool:
-        return self.switchboard.reception.welcomes(address)
+        return self.switchboard.reception.welcomes(address) or address in self._registrars
 
     def _turns_away(self, request: Request, path: Path, now: float) -> tuple[int, Pairs] | None:
         return self.switchboard.reception.turns_away(request, path, now)
@@ -240,6 +267,7 @@ class Worker:
         self._busy = True
         try:
             self._work_off()
+            self._tending.work_off()
             for data, path in self.endpoint.datagrams_to_send():
                 self.sip.send(data, path)
         finally:
@@ -252,6 +280,8 @@ class Worker:
             if event is not None:
                 if isinstance(event, MessageDropped):
                     self._count_dropped(event.why)
+                elif isinstance(event, AskAnswered):
+                    self.keeper.handle(event, time.monotonic())
                 else:
                     self.switchboard.handle_sip(event, _now())
                 continue
@@ -300,6 +330,10 @@ class Worker:
                 leg.session.check(now)
                 leg.report(now, wall)
         self.switchboard.handle_timer(Now(now, wall))
+        self.keeper.handle_timer(now)
+        if self.keeper.sources != self._registrars:
+            self._registrars = self.keeper.sources
+            self._gate.forget()
         self._collector.look(self.endpoint.transaction_count, now)
 
 

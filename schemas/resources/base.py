@@ -93,7 +93,7 @@ class CrossedPart(Part):
         broken = list(cls.crossings(data)) if isinstance(data, Mapping) else []
         if not broken:
             return handler(data)
-        lines = [_line(c.error, (c.field,) if c.field else ()) for c in broken]
+        lines = [_line(c.error, tuple(c.field.split(".")) if c.field else ()) for c in broken]
         try:
             handler(data)
         except ValidationError as failed:

@@ -148,7 +148,22 @@ def structural(node: Mapping[str, Any], definitions: Mapping[str, Any]) -> Schem
         out["items"] = structural(node["items"], definitions)
     for junctor in _JUNCTORS:
         if junctor in node:
-            out[junctor] = [{"required": list(branch["required"])} for branch in node[junctor]]
+            out[junctor] = [_condition(branch) for branch in node[junctor]]
     if "not" in node:
-        out["not"] = {"required": list(node["not"]["required"])}
+        out["not"] = _condition(node["not"])
+    return out
+
+
+def _condition(node: Mapping[str, Any]) -> Schema:
+    """A branch of a junctor: what must be there, and nothing of types, which a cluster wants outside of it."""
+    out: Schema = {}
+    if "required" in node:
+        out["required"] = list(node["required"])
+    if "properties" in node:
+        out["properties"] = {name: _condition(below) for name, below in node["properties"].items()}
+    for junctor in _JUNCTORS:
+        if junctor in node:
+            out[junctor] = [_condition(branch) for branch in node[junctor]]
+    if "not" in node:
+        out["not"] = _condition(node["not"])
     return out

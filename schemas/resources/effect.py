@@ -28,8 +28,6 @@ _NO_PROVIDER = "this provider's checks and defaults are not applied"
 NOT_YET: dict[str, dict[str, str]] = {
     "Trunk": {
         "spec.inbound.noiseCancellation": "the caller's audio is passed on as it is",
-        "spec.outbound.register": "the bridge registers nowhere",
-        "spec.outbound.probe": "no address is asked whether it lives: a dead one costs each call its time",
         "spec.outbound.destinationCountry": "it is told to who lists trunks, and routes nothing",
     },
     "DispatchRule": {
@@ -71,6 +69,8 @@ HONOURED: dict[str, frozenset[str]] = {
         "spec.outbound.tls",
         "spec.outbound.fromHost",
         "spec.outbound.auth",
+        "spec.outbound.register",
+        "spec.outbound.probe",
         "spec.outbound.headers",
         "spec.outbound.headersToAttributes",
         "spec.outbound.attributesToHeaders",

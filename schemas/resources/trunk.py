@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler, ValidatorFunctionWrapHandler
+from pydantic.config import JsonDict
 from pydantic_core import CoreSchema, core_schema
 
 from schemas.resources import bounds
@@ -21,13 +22,17 @@ from schemas.resources.values import DurationMs, Flag, Metadata, Namespace, Regi
 Provider = Literal["twilio", "telnyx", "plivo", "exotel", "wavix", "generic"]
 
 
-class Inbound(HeaderPolicy, CrossedPart):
+_NAMES_CALLERS: JsonDict = {"anyOf": [{"required": ["allowedAddresses"]}, {"required": ["auth"]}]}
+_IS_REGISTERED: JsonDict = {"required": ["outbound"], "properties": {"outbound": {"required": ["register"]}}}
+
+
+class Inbound(HeaderPolicy):
     """Calls that come from this trunk."""
 
-    model_config = ConfigDict(json_schema_extra={"anyOf": [{"required": ["allowedAddresses"]}, {"required": ["auth"]}]})
-
     allowed_addresses: Annotated[tuple[Network, ...], Field(max_length=bounds.ADDRESSES_MAX)] = Field(
-        (), description="IP addresses or networks that a call's packets may come from; required unless auth is set."
+        (),
+        description="IP addresses or networks that a call's packets may come from; required unless "
+        "auth or the trunk's outbound.register is set.",
     )
     allowed_numbers: Annotated[tuple[Pattern, ...], Field(max_length=bounds.NUMBERS_MAX)] = Field(
         (), description="Callers, exact or by prefix (`+1415*`); empty means any."
@@ -47,19 +52,6 @@ class Inbound(HeaderPolicy, CrossedPart):
         json_schema_extra={"default": "24h"},
     )
     noise_cancellation: Flag = Field(False, description="Cleans the caller's audio.")
-
-    @classmethod
-    def crossings(cls, given: Mapping[str, object]) -> Iterator[Crossing]:
-        """Nobody is let in by leaving things out."""
-        if not given.get("allowedAddresses") and "auth" not in given:
-            yield Crossing(
-                "allowedAddresses",
-                refuse(
-                    "open-trunk",
-                    "`allowedAddresses` is required unless `auth` is set",
-                    "list the addresses that this trunk's calls come from, like 203.0.113.0/24",
-                ),
-            )
 
 
 class Register(Part):
@@ -91,8 +83,12 @@ class ClientTls(Part):
     key_from: SecretRef = Field(description="Where its private key (PEM) comes from.")
 
 
-class Outbound(HeaderPolicy):
+class Outbound(HeaderPolicy, CrossedPart):
     """Calls that are sent to this trunk."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"anyOf": [{"not": {"required": ["register"]}}, {"required": ["auth"]}]}
+    )
 
     addresses: Annotated[tuple[HostPort, ...], Field(min_length=1, max_length=bounds.OUTBOUND_ADDRESSES_MAX)] = Field(
         description="Hosts to call through, `host` or `host:port`, tried in order."
@@ -107,6 +103,15 @@ class Outbound(HeaderPolicy):
     allowed_destinations: Annotated[tuple[Pattern, ...], Field(max_length=bounds.NUMBERS_MAX)] = Field(
         (), description="Numbers that may be called, exact or by prefix; a guard against toll fraud. Empty means any."
     )
+
+    @classmethod
+    def crossings(cls, given: Mapping[str, object]) -> Iterator[Crossing]:
+        """A registration is somebody's."""
+        if given.get("register") is not None and "auth" not in given:
+            yield Crossing(
+                "auth",
+                refuse("missing", "`auth` is missing", "`register` registers the user of `auth` with the provider"),
+            )
 
 
 class Limits(Part):
@@ -152,7 +157,20 @@ AllowedNamespaces = Annotated[Literal["Same", "All"] | tuple[str, ...], _SameAll
 class TrunkSpec(CrossedPart):
     """What the trunk is."""
 
-    model_config = ConfigDict(json_schema_extra={"anyOf": [{"required": ["inbound"]}, {"required": ["outbound"]}]})
+    model_config = ConfigDict(
+        json_schema_extra={
+            "anyOf": [{"required": ["inbound"]}, {"required": ["outbound"]}],
+            "allOf": [
+                {
+                    "anyOf": [
+                        {"not": {"required": ["inbound"]}},
+                        {"properties": {"inbound": _NAMES_CALLERS}},
+                        _IS_REGISTERED,
+                    ]
+                }
+            ],
+        }
+    )
 
     provider: Provider = Field("generic", description="Whose defaults and checks apply.")
     inbound: Maybe[Inbound] = Field(None, description="Calls that come from this trunk.")
@@ -168,11 +186,24 @@ class TrunkSpec(CrossedPart):
 
     @classmethod
     def crossings(cls, given: Mapping[str, object]) -> Iterator[Crossing]:
-        """A trunk takes calls, places calls, or both."""
+        """A trunk takes calls, places calls, or both; and nobody is let in by leaving things out."""
         if "inbound" not in given and "outbound" not in given:
             yield Crossing(
                 "",
                 refuse("missing", "neither `inbound` nor `outbound` is set", "a trunk takes or places calls, or both"),
+            )
+        inbound, outbound = given.get("inbound"), given.get("outbound")
+        registered = isinstance(outbound, Mapping) and outbound.get("register") is not None
+        if not isinstance(inbound, Mapping) or registered:
+            return
+        if not inbound.get("allowedAddresses") and "auth" not in inbound:
+            yield Crossing(
+                "inbound.allowedAddresses",
+                refuse(
+                    "open-trunk",
+                    "`allowedAddresses` is required unless `auth` is set",
+                    "list the addresses that this trunk's calls come from, like 203.0.113.0/24",
+                ),
             )
 
 

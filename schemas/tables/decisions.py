@@ -36,6 +36,8 @@ class CallFacts:
     """The region of the bridge that asks; "" = it has none."""
     authenticated_as: str | None = None
     """The user name whose digest response was verified, if any."""
+    registered_on: str = ""
+    """The trunk whose registration with its provider the call came by: its source need not be declared; "" = none."""
 
 
 class Reason(StrEnum):

@@ -100,16 +100,21 @@ def find_trunk(tables: Tables, call: Call) -> TrunkEntry | None:
                 if passed(TRUNK_PREDICATES, entry, call) == _ALL_TRUNK_PREDICATES:
                     taking.append(entry)
                     break
+        registered = tables.trunks.get(call.facts.registered_on)
+        if registered is not None and passed(TRUNK_PREDICATES, registered, call) == _ALL_TRUNK_PREDICATES:
+            taking.append(registered)
     if len(taking) < 2:
         return taking[0] if taking else None
     return min(taking, key=lambda entry: trunk_order(entry, call))
 
 
 def near_trunks(tables: Tables, call: Call) -> Iterator[TrunkEntry]:
-    """The trunks that the indexes yield for a call, some perhaps twice: by its PhoneNumbers, then by its source."""
+    """The trunks that the indexes yield for a call, some perhaps twice: by PhoneNumbers, registration and source."""
     for trunk_id in call.serving:
         if (entry := tables.trunks.get(trunk_id)) is not None:
             yield entry
+    if (entry := tables.trunks.get(call.facts.registered_on)) is not None:
+        yield entry
     for _, bucket in _buckets_at(tables, call):
         yield from bucket
 
@@ -183,6 +188,10 @@ def _trunk_refused(tables: Tables, call: Call) -> Refused:
     nearest: TrunkEntry | None = None
     nearest_order: tuple[int, int, str] | None = None
     named = False
+    registered = tables.trunks.get(call.facts.registered_on)
+    if registered is not None and registered.inbound:
+        named = True
+        nearest, nearest_order = registered, (-passed(TRUNK_PREDICATES, registered, call), *registered.order)
     for network, bucket in _buckets_at(tables, call):
         named = named or network != ANY_SOURCE
         for entry in bucket[:NEAREST_EXAMINED_MAX]:

@@ -76,7 +76,7 @@ def _takes_inbound(entry: TrunkEntry, _: Call) -> bool:
 
 
 def _source_allowed(entry: TrunkEntry, call: Call) -> bool:
-    return entry.any_source or entry.sources.holds(call.address)
+    return entry.any_source or entry.row.id == call.facts.registered_on or entry.sources.holds(call.address)
 
 
 def _region_served(entry: TrunkEntry, call: Call) -> bool:
@@ -139,16 +139,22 @@ MATCH_PREDICATES = RULE_PREDICATES[:-1]
 """All but the PIN, which may cost a decryption and is tried last."""
 
 
-def trunk_order(entry: TrunkEntry, call: Call) -> tuple[int, bool, int, str]:
+_REGISTERED, _NAMED, _PASSWORD = range(3)
+"""How a trunk knows a call's source, the best way first."""
+
+
+def trunk_order(entry: TrunkEntry, call: Call) -> tuple[int, int, int, str]:
     """The place of a trunk among those that take the call; the smallest wins.
 
-    One with a PhoneNumber for the called number, then one that names the source's network before one that lets any
-    source try its password, then the incumbent: the claim on a number is as old as the younger of number and trunk.
+    One with a PhoneNumber for the called number, then the one whose registration the call came by, one that names the
+    source's network, and one that lets any source try its password; then the incumbent: the claim on a number is as old
+    as the younger of number and trunk.
     """
     number = call.serving.get(entry.row.id)
+    trust = _REGISTERED if entry.row.id == call.facts.registered_on else _PASSWORD if entry.any_source else _NAMED
     if number is None:
-        return 1, entry.any_source, *entry.order
-    return 0, entry.any_source, max(number.claimed_since, entry.row.claimed_since), entry.row.id
+        return 1, trust, *entry.order
+    return 0, trust, max(number.claimed_since, entry.row.claimed_since), entry.row.id
 
 
 def rule_order(entry: RuleEntry, dispatch: Dispatch) -> tuple[int, bool, int, int, int, int, str]:

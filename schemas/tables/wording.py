@@ -52,6 +52,10 @@ def source_not_allowed(entry: TrunkEntry, call: Call) -> str:
     if call.address is None:
         return f"source {shown(call.facts.source)} is not an IP address"
     networks = entry.row.inbound.networks if entry.row.inbound else ()
+    outbound = entry.row.outbound
+    if not networks and outbound is not None and outbound.register_expires_ms is not None:
+        source = shown(call.facts.source)
+        return f"source {source} is not allowed: the call did not come by the trunk's registration, to its Contact"
     if not networks:
         return f"source {shown(call.facts.source)} is not allowed: neither addresses nor auth are declared"
     return f"source {shown(call.facts.source)} is not in {listed(networks)}"

@@ -31,6 +31,7 @@ from runtime.calls.commands import (
 )
 from runtime.calls.negotiate import stream_of
 from runtime.calls.pin_dialogue import Prompt
+from runtime.calls.reception import RegisteredOn, by_no_registration
 from runtime.calls.record import CallRecord
 from runtime.calls.switchboard import Switchboard
 from runtime.media.codecs.g711 import Law
@@ -113,6 +114,7 @@ class World:
         unseal: Unseal = unseals_nothing,
         *,
         anywhere: bool = False,
+        registered_on: RegisteredOn = by_no_registration,
     ) -> None:
         self.random = Random(seed)
         self.now = 100.0
@@ -124,7 +126,13 @@ class World:
             turns_away=self._turns_away,
         )
         self.switchboard = Switchboard(
-            self.endpoint, self._reserve, self.random.randbytes, region, unseal, anywhere=anywhere
+            self.endpoint,
+            self._reserve,
+            self.random.randbytes,
+            region,
+            unseal,
+            anywhere=anywhere,
+            registered_on=registered_on,
         )
         self.switchboard.use_tables(tables, revision)
         self.rooms = EmbeddedRooms(self)
@@ -140,6 +148,7 @@ class World:
         self.shown_headers: dict[str, dict[str, str]] = {}
         self.ports: list[MemoryPorts] = []
         self.callers: list[Caller] = []
+        self.registrars: set[str] = set()
 
     # RoomEvents
     def joined(self, call_id: str) -> None:
@@ -306,7 +315,7 @@ class World:
         )  # fmt: skip
 
     def _welcomes(self, address: str) -> bool:
-        return self.switchboard.reception.welcomes(address)
+        return self.switchboard.reception.welcomes(address) or address in self.registrars
 
     def _turns_away(self, request: Request, path: Path, now: float) -> tuple[int, Pairs] | None:
         return self.switchboard.reception.turns_away(request, path, now)
@@ -353,11 +362,12 @@ class Caller:
         headers: Sequence[tuple[str, str]] = (),
         login: Login | None = None,
         to: str | None = None,
+        user: str | None = None,
     ) -> Caller:
-        """Call a number, and let the answer come. `to`: the To field names another."""
+        """Call a number, and let the answer come. `to`: the To field names another; `user`: the Request-URI does."""
         self.local = LocalMedia(*self.media_address, codecs, dtmf=True, session_id=1)
         self.leg = self.endpoint.invite(
-            f"sip:{called}@{BRIDGE[0]}", Path("udp", self.address, BRIDGE), self.world.now,
+            f"sip:{user or called}@{BRIDGE[0]}", Path("udp", self.address, BRIDGE), self.world.now,
             from_=f"<sip:{self.number}@{self.address[0]}>", to=f"<sip:{called if to is None else to}@{BRIDGE[0]}>",
             body=self.offer_answer.offer(self.local) if body is None else body, headers=headers, login=login,
         )  # fmt: skip

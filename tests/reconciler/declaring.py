@@ -124,7 +124,7 @@ _outbound = st.fixed_dictionaries(
         "destinationCountry": st.just("US"),
         "allowedDestinations": _patterns,
     },
-)
+).filter(lambda outbound: "register" not in outbound or "auth" in outbound)
 _trunk_spec = st.fixed_dictionaries(
     {"inbound": _inbound},
     optional={

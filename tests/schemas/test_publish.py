@@ -197,15 +197,26 @@ def structure_faults(node, path="schema"):
     if "properties" in node and "additionalProperties" in node:
         yield f"{path}: properties beside additionalProperties"
     for junctor in VALUE_ONLY & set(node):
-        branches = [node[junctor]] if junctor == "not" else node[junctor]
-        if any(set(branch) != {"required"} for branch in branches):
-            yield f"{path}: a branch of {junctor} says more than what is required"
+        for branch in [node[junctor]] if junctor == "not" else node[junctor]:
+            yield from branch_faults(branch, node, f"{path}, in {junctor}")
     for name, below in node.get("properties", {}).items():
         yield from structure_faults(below, f"{path}.{name}")
     if node.get("type") == "array" and "items" not in node:
         yield f"{path}: an array without items"
     for key in {"items", "additionalProperties"} & set(node):
         yield from structure_faults(node[key], f"{path}.{key}")
+
+
+def branch_faults(branch, outside, path):
+    """A branch may say what must be there, of fields that stand outside of it too, and nothing of their types."""
+    for key in set(branch) - {"required", "properties"} - VALUE_ONLY:
+        yield f"{path}: {key}"
+    for name, below in branch.get("properties", {}).items():
+        known = outside.get("properties", {})
+        yield from branch_faults(below, known[name], f"{path}.{name}") if name in known else [f"{path}: {name}"]
+    for junctor in VALUE_ONLY & set(branch):
+        for inner in [branch[junctor]] if junctor == "not" else branch[junctor]:
+            yield from branch_faults(inner, outside, f"{path}, in {junctor}")
 
 
 @pytest.mark.parametrize("plural", CRDS)

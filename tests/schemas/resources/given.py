@@ -36,6 +36,9 @@ def inbound(**fields: Any) -> dict[str, Any]:
     return document("Trunk", {"inbound": {"allowedAddresses": ["192.0.2.1"], **fields}})
 
 
+AUTH = {"username": "acme", "passwordFrom": {"env": "PASSWORD"}}
+
+
 def outbound(**fields: Any) -> dict[str, Any]:
     """A Trunk with these outbound fields beside one address."""
     return document("Trunk", {"outbound": {"addresses": ["sip.example.com"], **fields}})

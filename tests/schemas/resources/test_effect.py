@@ -43,7 +43,7 @@ def test_what_happens_instead_is_said():
     }
     assert "488" in warned(given.trunk(media={"encryption": "require"}))["spec.media.encryption"]
     assert list(warned(given.outbound(transport="udp"))) == []
-    assert list(warned(given.outbound(transport="tls", probe={}))) == ["spec.outbound.probe"]
+    assert list(warned(given.outbound(destinationCountry="US"))) == ["spec.outbound.destinationCountry"]
 
 
 def test_a_value_is_warned_about_at_its_own_place():

@@ -44,13 +44,17 @@ def room(**fields):
     return given.rule(room=fields)
 
 
+def register(expires):
+    return given.outbound(register={"expires": expires}, auth=given.AUTH)
+
+
 @pytest.mark.parametrize(
     ("least", "most", "below", "above", "make"),
     [
         ("1s", "10m", "999ms", "10m1ms", media),
         ("1s", "10m", "999ms", "11m", lambda t: given.inbound(ringingTimeout=t)),
         ("1s", "24h", "0s", "24h1ms", lambda t: given.inbound(maxCallDuration=t)),
-        ("30s", "24h", "29s", "25h", lambda t: given.outbound(register={"expires": t})),
+        ("30s", "24h", "29s", "25h", register),
         ("5s", "1h", "4s", "61m", lambda t: given.outbound(probe={"every": t})),
         ("1s", "24h", "0s", "25h", lambda t: room(emptyTimeout=t)),
         ("1s", "24h", "0s", "25h", lambda t: room(departureTimeout=t)),
@@ -64,7 +68,7 @@ def test_durations_have_bounds(least, most, below, above, make):
         assert sentence.endswith(f"write {duration_text(duration_ms(least))} to {duration_text(duration_ms(most))}")
 
 
-@pytest.mark.parametrize("make", [lambda t: room(emptyTimeout=t), lambda t: given.outbound(register={"expires": t})])
+@pytest.mark.parametrize("make", [lambda t: room(emptyTimeout=t), register])
 def test_a_duration_that_travels_in_seconds_is_whole_seconds(make):
     (sentence,) = given.complaints(make("40s500ms")).values()
     assert "not whole seconds" in sentence

@@ -45,7 +45,10 @@ def rule(**spec: Any) -> Documents:
             "spec.inbound.auth.algorithms",
         ),
         (trunk(outbound={"addresses": ["a.example.com", "b.example.com"]}), "spec.outbound.addresses[1]"),
-        (trunk(outbound={**OUTBOUND, "register": {}}), "spec.outbound.register"),
+        (
+            trunk(outbound={**OUTBOUND, "register": {}, "auth": {"username": "a", "passwordFrom": PLACE}}),
+            "spec.outbound.register",
+        ),
         (trunk(outbound={**OUTBOUND, "probe": {}}), "spec.outbound.probe"),
         (trunk(outbound={**OUTBOUND, "tls": {"certificateFrom": PLACE, "keyFrom": PLACE}}), "spec.outbound.tls"),
         (trunk(outbound={**OUTBOUND, "allowedDestinations": ["+1*"]}), "spec.outbound.allowedDestinations"),

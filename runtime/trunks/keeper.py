@@ -1,0 +1,246 @@
+"""What the bridge does for trunks between calls: probes their addresses, and keeps registrations. A core, a facade.
+
+The worker gives it new tables' wishes, the time, the endpoint's `AskAnswered` and the ways that it asked for
+(`next_wish`), and reads `next_word` for the log. It works on the circuits that calls of ours look at.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import chain
+
+from runtime.routing.dial import Destination
+from runtime.sip.endpoint import Endpoint
+from runtime.sip.events import AskAnswered
+from runtime.sip.grammar import write_host_port
+from runtime.sip.locating import Hop
+from runtime.sip.path import Path
+from runtime.trunks import limits
+from runtime.trunks.circuits import Circuits
+from runtime.trunks.circuits import State as CircuitState
+from runtime.trunks.probe import Probe
+from runtime.trunks.registration import Registration, State
+from runtime.trunks.tended import Account, Probed, Tended
+from schemas.seal import Unseal
+
+_DRAWN_BYTES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class WaysWanted:
+    """Look these up, and tell `found(who, …)`."""
+
+    who: Registration | Probe
+    destinations: tuple[Destination, ...]
+    identity: str = ""
+    """The trunk whose client certificate TLS shows there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A line for the log."""
+
+    text: str
+    trunk: str
+
+
+class Keeper:
+    """One per bridge. `token_of(trunk)` gives the user part of a registration's Contact, which nobody can guess."""
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        circuits: Circuits,
+        unseal: Unseal,
+        entropy: Callable[[int], bytes],
+        token_of: Callable[[str], str],
+    ) -> None:
+        self._endpoint = endpoint
+        self._circuits = circuits
+        self._unseal = unseal
+        self._entropy = entropy
+        self._token_of = token_of
+        self._registrations: dict[str, Registration] = {}
+        self._by_token: dict[str, Registration] = {}
+        self._probes: dict[str, Probe] = {}
+        self._leaving: list[Registration] = []
+        self._wishes: deque[WaysWanted] = deque()
+        self._words: deque[Word] = deque()
+        self._told: dict[str, tuple[State, str]] = {}
+        self._sources: frozenset[str] = frozenset()
+        self._stopped = False
+
+    # -- what the worker tells -------------------------------------------------------------------------------------
+
+    def tend(self, wanted: Tended, now: float) -> None:
+        """There are new tables: what has not changed goes on as it was."""
+        if self._stopped:
+            return
+        if wanted.left_out:
+            self._say("", f"{wanted.left_out} trunks are neither registered nor probed: there are too many of them")
+        accounts = {account.trunk: account for account in wanted.accounts}
+        for trunk, registration in list(self._registrations.items()):
+            if accounts.get(trunk) != registration.account:
+                self._leave(registration, now)
+        for trunk, account in accounts.items():
+            if trunk not in self._registrations:
+                self._begin(account, now)
+        probed = {probe.trunk: probe for probe in wanted.probed}
+        for trunk, probe in list(self._probes.items()):
+            if probed.get(trunk) != probe.probed:
+                del self._probes[trunk]
+        for trunk, wish in probed.items():
+            if trunk not in self._probes:
+                self._probes[trunk] = self._new_probe(wish, now)
+
+    def handle_timer(self, now: float) -> None:
+        """Ask whoever is due. Once or twice a second is enough."""
+        for registration in self._registrations.values():
+            if registration.is_due(now):
+                self._wishes.append(_wish(registration, registration.account))
+            self._tell(registration)
+        for probe in self._probes.values():
+            if probe.is_due(now, 1 - limits.JITTER * self._draw()):
+                self._wishes.append(_wish(probe, probe.probed))
+        self._leaving = [one for one in self._leaving if one.state is not State.GONE]
+        self._sources = frozenset(
+            chain.from_iterable(one.sources for one in self._registrations.values() if one.is_live(now))
+        )
+
+    def found(
+        self, who: Registration | Probe, ways: list[tuple[Destination, Path]], unknown: list[str], now: float
+    ) -> None:
+        """The ways that were wished for."""
+        if isinstance(who, Probe):
+            if self._probes.get(who.probed.trunk) is who:
+                who.found(ways, unknown, now)
+            return
+        ordered = self._circuits.order(ways, lambda way: Hop(way[1].transport, way[1].remote), now)
+        who.found(ordered, unknown, now)
+
+    def handle(self, event: AskAnswered, now: float) -> None:
+        """What became of a question."""
+        for registration in (*self._registrations.values(), *self._leaving):
+            if registration.answered(event.ask, event.response, event.cseq, now):
+                self._tell(registration)
+                return
+        for probe in self._probes.values():
+            if probe.owns(event.ask):
+                hop = probe.answered(event.ask, event.response, now)
+                if hop is not None:
+                    self._changed(probe, hop, now)
+                return
+
+    def connection_failed(self, path: Path, now: float) -> None:
+        """A connection has closed."""
+        for registration in self._registrations.values():
+            registration.connection_failed(path, now)
+
+    def stop(self, now: float) -> None:
+        """Take all registrations back, and begin nothing any more."""
+        self._stopped = True
+        self._probes.clear()
+        for registration in list(self._registrations.values()):
+            self._leave(registration, now)
+
+    # -- what the worker asks --------------------------------------------------------------------------------------
+
+    def next_wish(self) -> WaysWanted | None:
+        """The oldest wish that was not read yet."""
+        return self._wishes.popleft() if self._wishes else None
+
+    def next_word(self) -> Word | None:
+        """The same of the words."""
+        return self._words.popleft() if self._words else None
+
+    @property
+    def is_leaving(self) -> bool:
+        """Whether a registration is still being taken back."""
+        return any(one.state is State.LEAVING for one in self._leaving)
+
+    @property
+    def sources(self) -> frozenset[str]:
+        """The addresses of the registrars that have us."""
+        return self._sources
+
+    def connections(self) -> set[Path]:
+        """The connections by which registrars call us."""
+        return {
+            one.at
+            for one in self._registrations.values()
+            if one.at is not None and one.at.reliable and one.state in (State.REGISTERED, State.ASKING, State.DUE)
+        }
+
+    def trunk_of(self, user: str, source: str, now: float) -> str:
+        """The trunk by whose registration an INVITE for `user` from there came; "" = by none.
+
+        Both must be right: the user of our Contact, which the registrar alone was told, and an address of its servers.
+        """
+        registration = self._by_token.get(user)
+        if registration is None or not registration.is_live(now) or source not in registration.sources:
+            return ""
+        return registration.account.trunk
+
+    def registration(self, trunk: str) -> Registration | None:
+        """A trunk's registration."""
+        return self._registrations.get(trunk)
+
+    def probe(self, trunk: str) -> Probe | None:
+        """A trunk's probe."""
+        return self._probes.get(trunk)
+
+    # -- how it is done --------------------------------------------------------------------------------------------
+
+    def _begin(self, account: Account, now: float) -> None:
+        token = self._token_of(account.trunk)
+        made = Registration(account, token, self._endpoint, self._unseal, self._entropy, now)
+        self._registrations[account.trunk] = self._by_token[token] = made
+
+    def _new_probe(self, wish: Probed, now: float) -> Probe:
+        return Probe(wish, self._endpoint, self._circuits, now + limits.FIRST_S * self._draw())
+
+    def _leave(self, registration: Registration, now: float) -> None:
+        del self._registrations[registration.account.trunk]
+        self._by_token.pop(registration.token, None)
+        registration.leave(now)
+        self._leaving.append(registration)
+        self._tell(registration)
+
+    def _changed(self, probe: Probe, hop: Hop, now: float) -> None:
+        """An address has come back, or gone."""
+        circuit = self._circuits.of(hop)
+        trunk, where = probe.probed.trunk, f"{hop.transport}://{write_host_port(*hop.address)}"
+        lives = circuit.state is CircuitState.UP
+        self._say(trunk, f"{where} {'answers' if lives else 'is passed over'}: {circuit.words}")
+        registration = self._registrations.get(trunk)
+        at = None if registration is None else registration.at
+        if registration is not None and at is not None and Hop(at.transport, at.remote) == hop:
+            # It may have forgotten us, or cannot call us any more.
+            registration.hurry(now, limits.AGAIN_S)
+
+    def _tell(self, registration: Registration) -> None:
+        trunk, state = registration.account.trunk, registration.state
+        if state in (State.DUE, State.ASKING, State.LEAVING) or self._told.get(trunk) == (state, registration.words):
+            return
+        if state is State.GONE:
+            self._told.pop(trunk, None)
+        else:
+            self._told[trunk] = state, registration.words
+        words = {
+            State.REGISTERED: f"registered {registration.words}",
+            State.FAILED: f"not registered: {registration.words}",
+            State.GONE: f"registered no more: {registration.words}",
+        }
+        self._say(trunk, words[state])
+
+    def _say(self, trunk: str, text: str) -> None:
+        self._words.append(Word(text, trunk))
+
+    def _draw(self) -> float:
+        return int.from_bytes(self._entropy(_DRAWN_BYTES)) / (1 << 8 * _DRAWN_BYTES)
+
+
+def _wish(who: Registration | Probe, wanted: Account | Probed) -> WaysWanted:
+    return WaysWanted(who, wanted.destinations, wanted.identity)

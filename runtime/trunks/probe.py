@@ -1,0 +1,87 @@
+"""One trunk whose addresses are asked whether they live (OPTIONS, RFC 3261 section 11). A core; the endpoint asks.
+
+Any answer is a sign of life, 404 and 405 too; but 503 says that calls should go elsewhere.
+"""
+
+from __future__ import annotations
+
+from runtime.routing.dial import Destination, uri_of
+from runtime.sip.endpoint import Endpoint
+from runtime.sip.fields import parse_seconds
+from runtime.sip.grammar import write_host_port
+from runtime.sip.locating import Hop
+from runtime.sip.message import Response
+from runtime.sip.path import Path
+from runtime.sip.responses import made_here
+from runtime.trunks import limits
+from runtime.trunks.circuits import Circuits
+from runtime.trunks.tended import Probed
+
+FORGOTTEN_AFTER = 3
+"""An address that is down is left to calls after so many rounds in which nobody has probed it."""
+
+
+class Probe:
+    """One per trunk with `probe`. `first`: when it begins, in monotonic seconds."""
+
+    def __init__(self, probed: Probed, endpoint: Endpoint, circuits: Circuits, first: float) -> None:
+        self.probed = probed
+        self.hops: tuple[Hop, ...] = ()
+        """Its addresses as they were found last."""
+        self.unknown: tuple[str, ...] = ()
+        """Its hosts of which no address is known."""
+        self._endpoint = endpoint
+        self._circuits = circuits
+        self._due = first
+        self._asked: dict[int, Hop] = {}
+
+    def is_due(self, now: float, wait: float) -> bool:
+        """Whether it is time to look the addresses up; that is said once a round. `wait`: of the round, 0.9 to 1."""
+        if now < self._due:
+            return False
+        self._due = now + self.probed.every_s * wait
+        return True
+
+    def found(self, ways: list[tuple[Destination, Path]], unknown: list[str], now: float) -> None:
+        """Where they are: they are asked now, but those whose last answer is still awaited."""
+        by_hop = {Hop(path.transport, path.remote): (place, path) for place, path in ways}
+        self.hops, self.unknown = tuple(by_hop), tuple(unknown)
+        awaited = set(self._asked.values())
+        for hop, (place, path) in by_hop.items():
+            if hop in awaited:
+                continue
+            target = str(uri_of(place))
+            ask = self._endpoint.ask(
+                "OPTIONS",
+                target,
+                path,
+                now,
+                from_=f"<sip:{write_host_port(path.local[0], None)}>",
+                to=f"<{target}>",
+                headers=[("Contact", self._endpoint.contact(path, "")), ("Accept", "application/sdp")],
+                within_s=limits.PROBE_S,
+            )
+            self._asked[ask] = hop
+
+    def answered(self, ask: int, response: Response | None, now: float) -> Hop | None:
+        """What became of a question: the address, where that is news of it."""
+        hop = self._asked.pop(ask, None)
+        if hop is None:
+            return None
+        retry_s = FORGOTTEN_AFTER * self.probed.every_s
+        if response is None:
+            is_news = self._circuits.failed(hop, "no answer", now, retry_s)
+        elif response.status == 503:
+            words = response.reason if made_here(response) else "SIP 503"
+            wait_s = parse_seconds(response.headers.first("Retry-After"))
+            if wait_s and not made_here(response):
+                is_news = self._circuits.rests(hop, wait_s, now)
+            else:
+                is_news = self._circuits.failed(hop, words, now, retry_s)
+        else:
+            is_news = self._circuits.answered(hop, response.status, now)
+        return hop if is_news else None
+
+    def owns(self, ask: int) -> bool:
+        """Whether it has asked this."""
+        return ask in self._asked
