@@ -16,6 +16,7 @@ from runtime.commands.answer import answer
 from runtime.commands.call import call
 from runtime.commands.calls import calls
 from runtime.commands.dial import dial
+from runtime.commands.doctor import doctor
 from runtime.commands.serve import run, up
 from runtime.commands.transfer import transfer
 from runtime.errors import BridgeError
@@ -38,7 +39,7 @@ def bridge() -> None:
     """
 
 
-for command in (up, run, call, answer, dial, transfer, calls):
+for command in (up, run, call, answer, dial, transfer, calls, doctor):
     bridge.add_command(command)
 
 

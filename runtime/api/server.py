@@ -2,6 +2,7 @@
 
     GET /healthz     no key; 200 while the bridge takes calls, else 503 (no tables yet, stopping)
     GET /v1/calls    Authorization: Bearer KEY; live calls, the newest ended ones, counters
+    GET /v1/status   the same key; listeners, tables, trunks, registrations, rooms, and what is wrong
 
 It listens on loopback by default, and then answers nobody who names it otherwise; the key lies in the state folder.
 Answers are JSON with a `formatVersion`. A connection is for one request and is cut off when that takes too long.
@@ -13,7 +14,7 @@ import asyncio
 import hmac
 import ipaddress
 import urllib.parse
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from aiohttp import web
@@ -25,18 +26,23 @@ BODY_BYTES_MAX = 64 << 10
 
 
 class Api:
-    """One server. `calls()` and `health()` give JSON-able values, `log(event, **fields)` is told of broken requests."""
+    """One server. `calls()`, `health()` and `status()` give JSON-able values.
+
+    `log(event, **fields)` is told of broken requests.
+    """
 
     def __init__(
         self,
         key: str,
         calls: Callable[[], dict[str, Any]],
         health: Callable[[], dict[str, Any]],
+        status: Callable[[], Awaitable[dict[str, Any]]],
         log: Callable[..., None],
     ) -> None:
         self._key = key
         self._calls = calls
         self._health = health
+        self._status = status
         self._runner: web.AppRunner | None = None
         self._server: asyncio.Server | None = None
         self._is_loopback = True
@@ -49,6 +55,7 @@ class Api:
         app = web.Application(client_max_size=BODY_BYTES_MAX, middlewares=[self._guard])
         app.router.add_get("/healthz", self._get_health)
         app.router.add_get("/v1/calls", self._get_calls)
+        app.router.add_get("/v1/status", self._get_status)
         self._runner = web.AppRunner(app, access_log=None, logger=self._complaints)
         await self._runner.setup()
         try:
@@ -116,6 +123,9 @@ class Api:
 
     async def _get_calls(self, _request: web.Request) -> web.Response:
         return web.json_response(self._calls())
+
+    async def _get_status(self, _request: web.Request) -> web.Response:
+        return web.json_response(await self._status())
 
 
 class _Refused(asyncio.Protocol):

@@ -112,6 +112,10 @@ class Rooms(Protocol):
         """Before the first call. "" or a warning for people; BridgeError when there can be no rooms at all."""
         ...
 
+    async def check(self) -> str:
+        """Whether there can be rooms now: "" or why not."""
+        ...
+
     async def close(self) -> None:
         """After the last call: say goodbye, close what is open."""
         ...

@@ -27,7 +27,9 @@ from runtime.rooms.prompts import Prompts
 from runtime.routing.orders import LAWS
 from runtime.routing.place import client_pair
 from runtime.settings import LIVEKIT_API_EXAMPLE, BridgeSettings, Listen
+from runtime.trunks.diagnosis import BridgeStatus, as_json
 from runtime.trunks.tended import Tended, tended
+from runtime.workers.checkup import rooms_fault, trunk_statuses
 from runtime.workers.reconciler_child import ReconcilerChild
 from runtime.workers.records import RecordFile, newest_records, open_records
 from runtime.workers.running import RunningBridge, announce, api_key, contact_key, find, own_folder, withdraw
@@ -51,6 +53,7 @@ class Bridge:
     def __init__(self, settings: BridgeSettings, log: Callable[..., None], version: str) -> None:
         self._settings = settings
         self._log = log
+        self._version = version
         hand_over = asyncio.get_running_loop().call_soon_threadsafe
         self._unsealer = KeyedUnsealer(str(settings.state), os.environ, hand_over, log)
         self._tls = TlsContexts(settings.tls, self._client_pair, log)
@@ -203,7 +206,9 @@ class Bridge:
         if self._settings.api is None:
             return
         host, port = self._settings.api
-        self._api = Api(api_key(self._settings.state), self._calls_json, self._health_json, self._log)
+        self._api = Api(
+            api_key(self._settings.state), self._calls_json, self._health_json, self._status_json, self._log
+        )
         try:
             bound = await self._api.start(host, port)
         except OSError as fault:
@@ -293,6 +298,28 @@ class Bridge:
         switchboard = self._worker.switchboard
         status = "stopping" if switchboard.stopping else "ok" if switchboard.revision > 0 else "no-tables"
         return {"status": status, "calls": len(switchboard.live_calls()), "revision": switchboard.revision}
+
+    async def _status_json(self) -> dict[str, Any]:
+        worker, settings = self._worker, self._settings
+        (trunks, left_out), fault = await asyncio.gather(
+            trunk_statuses(self.tables, settings.region, worker.keeper, worker.switchboard.circuits, worker.hops),
+            rooms_fault(self._rooms),
+        )
+        health = self._health_json()
+        return as_json(
+            BridgeStatus(
+                version=self._version,
+                state=health["status"],
+                revision=health["revision"],
+                region=settings.region,
+                listeners=tuple(str(listen) for listen in self.listening),
+                calls=health["calls"],
+                trunks=trunks,
+                trunks_left_out=left_out,
+                livekit=settings.livekit.url if settings.livekit is not None else None,
+                livekit_fault=fault,
+            )
+        )
 
     def _calls_json(self) -> dict[str, Any]:
         switchboard, connections = self._worker.switchboard, self._worker.sip.connections

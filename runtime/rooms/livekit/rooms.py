@@ -61,6 +61,14 @@ class LiveKitRooms:
             await http.close()
             raise
 
+    async def check(self) -> str:
+        """Whether the server answers, and takes the key: "" or why not."""
+        assert self._shared is not None, "it is started"
+        try:
+            return await self._check(self._shared.http)
+        except BridgeError as refused:
+            return refused.what
+
     async def close(self) -> None:
         """Leave all rooms, and let the goodbyes go out."""
         for call_id in list(self._calls):

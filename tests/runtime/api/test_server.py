@@ -15,6 +15,10 @@ from runtime.api import server
 from runtime.api.server import Api
 
 
+async def status() -> dict[str, object]:
+    return {"formatVersion": 1, "findings": []}
+
+
 def no_log(event: str, **_: object) -> None:
     raise AssertionError(event)
 
@@ -23,7 +27,7 @@ def ask(path: str, key: str | None, **headers: str) -> tuple[int, dict[str, Any]
     """One request to a server that lives as long as the request."""
 
     async def run() -> tuple[int, dict[str, Any]]:
-        api = Api("the-key", lambda: {"live": []}, lambda: {"status": "ok"}, no_log)
+        api = Api("the-key", lambda: {"live": []}, lambda: {"status": "ok"}, status, no_log)
         host, port = await api.start("127.0.0.1", 0)
         try:
             return await asyncio.to_thread(fetch, f"http://{host}:{port}{path}", key, **headers)
@@ -79,7 +83,7 @@ def test_connections_are_few_and_one_that_says_nothing_is_cut_off(monkeypatch: p
     monkeypatch.setattr(server, "API_HEAD_S", 0.3)
 
     async def run() -> None:
-        api = Api("the-key", dict, lambda: {"status": "ok"}, no_log)
+        api = Api("the-key", dict, lambda: {"status": "ok"}, status, no_log)
         address = await api.start("127.0.0.1", 0)
         slow = [await asyncio.open_connection(*address) for _ in range(2)]
         await asyncio.sleep(0)
@@ -105,7 +109,7 @@ def test_what_is_no_http_is_told_in_one_short_line_that_quotes_nothing(caplog: p
     told: list[str] = []
 
     async def run() -> None:
-        api = Api("the-key", dict, lambda: {"status": "ok"}, lambda event, **_: told.append(event))
+        api = Api("the-key", dict, lambda: {"status": "ok"}, status, lambda event, **_: told.append(event))
         address = await api.start("127.0.0.1", 0)
         for _ in range(3):
             reader, writer = await asyncio.open_connection(*address)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from runtime.commands.calls import _show, is_loopback
+from runtime.commands.admin import is_loopback
+from runtime.commands.calls import _show
 
 
 def test_no_live_call_is_said(capsys: pytest.CaptureFixture[str]) -> None:

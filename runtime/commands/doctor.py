@@ -1,0 +1,89 @@
+"""`bridge doctor`: whether a running bridge is well, and what to do where it is not."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from runtime.commands.admin import ask, plain
+from runtime.commands.options import output_option, state_option
+
+STYLES = {"up": "green", "registered": "green", "down": "red", "failed": "red", "resting": "yellow"}
+
+
+@click.command()
+@state_option
+@output_option
+@click.option("--anywhere", is_flag=True, help="Send the key to an API that is not on this machine's loopback, too.")
+def doctor(state: Path, output: str, *, anywhere: bool) -> int:
+    """Tell whether the bridge that runs on this state folder is well: its tables, trunks, registrations and rooms.
+
+    The exit code is 1 when something is wrong that calls fail by.
+
+    \b
+    Example:
+      bridge doctor
+      bridge doctor -o json | jq '.trunks[].hops'
+    """
+    found = ask(state, "/v1/status", "doctor", anywhere=anywhere)
+    if output == "json":
+        click.echo(json.dumps(found))
+    else:
+        _show(found)
+    return int(any(finding["severity"] == "error" for finding in found["findings"]))
+
+
+def _show(found: dict[str, Any]) -> None:
+    console = Console(markup=False, emoji=False, highlight=False)
+    region = f", region {found['region']}" if found["region"] else ""
+    console.print(f"bridge {found['version']} on {' '.join(found['listeners'])}{region}: {found['state']}")
+    console.print(f"tables of revision {found['revision']}; {found['calls']} live calls")
+    if found["livekit"] is not None:
+        console.print(f"LiveKit server {plain(found['livekit'])}: {'unreachable' if found['livekitFault'] else 'ok'}")
+    if found["trunks"]:
+        console.print(_trunks(found["trunks"]))
+    for finding in found["findings"]:
+        style = "bold red" if finding["severity"] == "error" else "yellow"
+        console.print(finding["severity"], style=style, end="")
+        console.print(f" {plain(finding['where'])}: {plain(finding['what'])}", soft_wrap=True)
+        if finding["hint"]:
+            console.print(f"  {plain(finding['hint'])}", soft_wrap=True)
+    if not found["findings"]:
+        console.print("nothing is wrong", style="green")
+
+
+def _trunks(trunks: list[dict[str, Any]]) -> Table:
+    table = Table("trunk", "address", "state", "for", "last", title="trunks that place calls", title_justify="left")
+    for trunk in trunks:
+        name = trunk["trunk"]
+        for hop in trunk["hops"] or [None]:
+            if hop is None:
+                row = ("(no way)", "", "", "")
+            else:
+                row = (hop["address"], hop["state"], _time(hop["forS"]), _last(hop))
+            style = STYLES.get(hop["state"]) if hop is not None else "red"
+            table.add_row(plain(name), *map(plain, row), style=style)
+            name = ""
+        registration = trunk["registration"]
+        if registration is not None:
+            row = ("(registration)", registration["state"], _time(registration["forS"]), registration["words"])
+            table.add_row(name, *map(plain, row), style=STYLES.get(registration["state"]))
+    return table
+
+
+def _last(hop: dict[str, Any]) -> str:
+    return f"{hop['words']}, {_time(hop['agoS'])} ago" if hop["words"] else ""
+
+
+def _time(seconds: float | None) -> str:
+    if seconds is None:
+        return ""
+    for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s"
