@@ -118,9 +118,16 @@ class BridgeProcess:
 
     def counters(self) -> dict[str, Any]:
         """The same, straight from the API: for tests that ask often."""
+        return self._ask("/v1/calls", "GET")
+
+    def steer(self, call_id: str, verb: str) -> dict[str, Any]:
+        """`bridge hold`, `resume` or `pick-up` (here `answer`), likewise."""
+        return self._ask(f"/v1/calls/{call_id}/{verb}", "POST")
+
+    def _ask(self, path: str, method: str) -> dict[str, Any]:
         api = json.loads((self.state / "bridge.json").read_text())["api"]
         key = (self.state / "api.key").read_text().strip()
-        request = urllib.request.Request(f"{api}/v1/calls", headers={"Authorization": f"Bearer {key}"})
+        request = urllib.request.Request(f"{api}{path}", headers={"Authorization": f"Bearer {key}"}, method=method)
         with urllib.request.urlopen(request, timeout=10) as answer:
             return dict(json.loads(answer.read()))
 

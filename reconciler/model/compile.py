@@ -81,6 +81,7 @@ def rule_row(declared: DispatchRule, resolved: Resolution, since: int) -> RuleRo
         noise_cancellation=spec.noise_cancellation,
         media=_media(spec.media),
         answer=spec.answer,
+        ringback=spec.ringback,
         claimed_since=since,
         **fallback,
     )

@@ -112,6 +112,7 @@ def _rule(row: RuleRow) -> Written:
         noiseCancellation=row.noise_cancellation,
         media=_media(row.media),
         answer=row.answer if row.answer != "whenRoomReady" else "",
+        ringback=row.ringback if row.ringback != "none" else "",
         fallback={"sipCode": row.fallback_sip_code} if row.fallback_sip_code != bounds.FALLBACK_SIP_CODE else None,
     )
 

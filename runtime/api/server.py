@@ -3,6 +3,7 @@
     GET /healthz     no key; 200 while the bridge takes calls, else 503 (no tables yet, stopping)
     GET /v1/calls    Authorization: Bearer KEY; live calls, the newest ended ones, counters
     GET /v1/status   the same key; listeners, tables, trunks, registrations, rooms, and what is wrong
+    POST /v1/calls/CALL/hold, …/resume, …/answer    the same key; what a room may ask of its phones
 
 It listens on loopback by default, and then answers nobody who names it otherwise; the key lies in the state folder.
 Answers are JSON with a `formatVersion`. A connection is for one request and is cut off when that takes too long.
@@ -22,6 +23,8 @@ from aiohttp import web
 from runtime.api.complaints import complaints_to
 from runtime.limits import API_CONNECTION_S, API_CONNECTIONS_MAX, API_HEAD_S
 
+Steer = Callable[[str, str], Awaitable[dict[str, Any] | tuple[int, str]]]
+
 BODY_BYTES_MAX = 64 << 10
 
 
@@ -29,6 +32,8 @@ class Api:
     """One server. `calls()`, `health()` and `status()` give JSON-able values.
 
     `log(event, **fields)` is told of broken requests.
+
+    `steer(call, verb)` does what is asked: the JSON to answer with, or the status and the words of a refusal.
     """
 
     def __init__(
@@ -38,8 +43,10 @@ class Api:
         health: Callable[[], dict[str, Any]],
         status: Callable[[], Awaitable[dict[str, Any]]],
         log: Callable[..., None],
+        steer: Steer,
     ) -> None:
         self._key = key
+        self._steer = steer
         self._calls = calls
         self._health = health
         self._status = status
@@ -56,6 +63,7 @@ class Api:
         app.router.add_get("/healthz", self._get_health)
         app.router.add_get("/v1/calls", self._get_calls)
         app.router.add_get("/v1/status", self._get_status)
+        app.router.add_post("/v1/calls/{call}/{verb:hold|resume|answer}", self._post_verb)
         self._runner = web.AppRunner(app, access_log=None, logger=self._complaints)
         await self._runner.setup()
         try:
@@ -126,6 +134,13 @@ class Api:
 
     async def _get_status(self, _request: web.Request) -> web.Response:
         return web.json_response(await self._status())
+
+    async def _post_verb(self, request: web.Request) -> web.Response:
+        told = await self._steer(request.match_info["call"], request.match_info["verb"])
+        if isinstance(told, tuple):
+            status, words = told
+            return web.json_response({"error": words, "hint": "which calls there are: bridge calls"}, status=status)
+        return web.json_response(told)
 
 
 class _Refused(asyncio.Protocol):

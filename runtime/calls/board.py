@@ -7,22 +7,29 @@ taken off the board leaves exactly one `EndCall`.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from runtime.calls.call import UNDER_WAY, Call, InboundCall, State, Step, hung_up_by
-from runtime.calls.commands import Command, EndCall, SetAttributes, StartMedia
+from runtime.calls.commands import Command, EndCall, RingPhone, SetAttributes, StartMedia
 from runtime.calls.opening import Opening
 from runtime.calls.reasons import EndReason, reason_header
 from runtime.calls.record import EndedBy
 from runtime.calls.refusal import warning
 from runtime.limits import CALLS_MAX
 from runtime.media.session import StreamConfig
+from runtime.routing.dial import Failure, FailureKind
 from runtime.routing.headers import bye_headers, own_headers
+from runtime.routing.route import RINGBACK_NONE, RINGBACK_TONE
 from runtime.sip.endpoint import Endpoint
+from runtime.sip.reason import Reason
+from schemas.tables.networks import compile_networks, parse_address
 from schemas.tables.rows import Pairs
 
 STATUS = "sip.callStatus"
+HOLD = "sip.hold"
+"""Who has a call on hold; it is not there while nobody has."""
+
 ACTIVE = ((STATUS, "active"),)
 """What a participant shows from the answer on."""
 
@@ -94,8 +101,7 @@ class Board:
         """The room takes its time: the phone rings."""
         call = self._by_id.get(call_id)
         if isinstance(call, InboundCall) and call.state is State.ROUTED:
-            call.rings_until = now.mono + call.orders.ringing_timeout_s
-            self._endpoint.respond(call.leg, 180, now.mono)
+            self.ring(call, now)
 
     def room_moved(self, call_id: str, room: str) -> None:
         """The participant is in another room now: the record follows."""
@@ -104,10 +110,30 @@ class Board:
             call.record = replace(call.record, room=room)
 
     def room_joined(self, call_id: str, now: Now) -> bool:
-        """The room is ready: answer the phone. False when that was done, or the caller gave up meanwhile."""
+        """The room is ready: answer the phone. False when that was done, or the caller gave up meanwhile.
+
+        A rule may leave it to somebody in the room: then the phone rings on.
+        """
         call = self._by_id.get(call_id)
         if not isinstance(call, InboundCall) or call.state not in (State.ROUTED, State.JOINING):
             return False
+        if call.state is State.ROUTED and call.orders.answers_on_request:
+            if call.rings_until == float("inf"):
+                self.ring(call, now)
+            return False
+        return self._pick_up(call, now)
+
+    def answer_asked(self, call_id: str, now: Now) -> Failure | None:
+        """Somebody wants a phone that rings to be answered now, whatever its rule says; or why it cannot be."""
+        call = self._by_id.get(call_id)
+        if call is None:
+            return Failure(FailureKind.NOT_FOUND, f"there is no call {call_id}")
+        if not isinstance(call, InboundCall) or call.state is not State.ROUTED:
+            return Failure(FailureKind.FAILED_PRECONDITION, "the call does not wait for an answer")
+        self._pick_up(call, now)
+        return None
+
+    def _pick_up(self, call: InboundCall, now: Now) -> bool:
         if call.state is State.ROUTED:
             self.answer(call, now)
             self.do(SetAttributes(call.id, ACTIVE))
@@ -138,8 +164,46 @@ class Board:
             words = f"nobody was in the room to talk to for {call.orders.ringing_timeout_s:.0f} s"
             self.room_left(call.id, EndReason.RINGING_TIMEOUT, words, now)
 
+    def ring(self, call: InboundCall, now: Now) -> None:
+        """Let the phone ring; where the rule says so it hears the bridge, or its room, before the answer."""
+        call.rings_until = now.mono + call.orders.ringing_timeout_s
+        if call.orders.ringback == RINGBACK_NONE or not self._can_hear(call):
+            self._endpoint.respond(call.leg, 180, now.mono)
+            return
+        self._endpoint.respond(call.leg, 183, now.mono, body=call.body)
+        call.waits = not self._is_proven(call)
+        if call.stream is not None:  # else the PRACK brings the answer
+            self.flow(call)
+        if call.orders.ringback == RINGBACK_TONE:
+            self.do(RingPhone(call.id, on=True))
+
+    def _can_hear(self, call: InboundCall) -> bool:
+        """An offer of ours is answered before the answer to the call only where the phone knows how (PRACK)."""
+        return call.stream is not None or self._endpoint.takes_reliable(call.leg)
+
+    def _is_proven(self, call: InboundCall) -> bool:
+        """Whether media may go out before anybody has acknowledged anything, and cannot hit a stranger.
+
+        A connection was made from there, or the trunk itself names the address that is sent to.
+        """
+        info, inbound = self._endpoint.leg_info(call.leg), call.orders.trunk.inbound
+        assert inbound is not None, "only inbound trunks match calls"
+        if call.stream is None or (info is not None and info.path.reliable):
+            return True
+        return compile_networks(inbound.networks).holds(parse_address(call.stream.remote[0]))
+
+    def early_acknowledged(self, leg: int) -> None:
+        """The phone has our provisional response: it is there, and media may flow to it."""
+        call = self._by_leg.get(leg)
+        if isinstance(call, InboundCall) and call.state is State.ROUTED:
+            call.has_answered, call.waits = True, False
+            if call.stream is not None:
+                self.flow(call)
+
     def answer(self, call: InboundCall, now: Now) -> None:
         """Pick up: 200, with what its trunk says."""
+        if call.orders.ringback == RINGBACK_TONE:
+            self.do(RingPhone(call.id, on=False))
         headers = own_headers(call.orders.policy, call.attributes)
         self._endpoint.respond(call.leg, 200, now.mono, headers=headers, body=call.body)
         self.answered(call, now)
@@ -153,7 +217,18 @@ class Board:
         """Packets flow by this, from now on."""
         call.stream = stream
         call.record = replace(call.record, codec=stream.codec)
-        self.do(StartMedia(call.id, stream))
+        self.flow(call)
+
+    def flow(self, call: Call) -> None:
+        """Let packets flow by what was agreed on; hold shows from the answer on."""
+        assert call.stream is not None, "it was agreed on"
+        if not call.record.answered_at:
+            self.do(StartMedia(call.id, call.before_answer(call.stream)))
+            return
+        self.do(StartMedia(call.id, call.stream))
+        if call.hold != call.shown_hold:
+            call.shown_hold = call.hold
+            self.do(SetAttributes(call.id, ((HOLD, call.hold),)))
 
     # -- ends ------------------------------------------------------------------------------------------------------
 
@@ -175,7 +250,7 @@ class Board:
         if call.leg is not None and call.state is State.ROUTED:
             self._endpoint.respond(call.leg, sip_status, now.mono, headers=[warning(words)])
         elif call.leg is not None and call.state in UNDER_WAY:
-            self._endpoint.cancel(call.leg, now.mono)
+            self._endpoint.cancel(call.leg, now.mono, [("Reason", reason_header(reason, words))])
         elif call.leg is not None:
             said = bye_headers(call.orders.policy, call.attributes, headers, reason_header(reason, words))
             self._endpoint.bye(call.leg, now.mono, said)
@@ -196,8 +271,10 @@ class Board:
         """Whether new calls are refused because the bridge is going away."""
         return self._draining
 
-    def phone_ended(self, leg: int, now: Now, status: int, reason: str, words: str, by: EndedBy) -> None:
-        """The endpoint says that a call is over."""
+    def phone_ended(
+        self, leg: int, now: Now, status: int, reason: str, words: str, by: EndedBy, told: Sequence[Reason] = ()
+    ) -> None:
+        """The endpoint says that a call is over; `told` is what the phone says about why."""
         call = self._by_leg.get(leg)
         if call is None:
             return
@@ -205,7 +282,12 @@ class Board:
             by = hung_up_by(call)
         if call.transfer is not None and call.transfer.done:
             reason, words = EndReason.TRANSFERRED, f"the call went to {call.transfer.request.refer_to}"
-        self.end(call, now, status, reason, words.format(who=by.value), by)
+        words = words.format(who=by.value)
+        if told:
+            call.record = replace(call.record, peer_reason="; ".join(map(str, told)))
+            unusual = [str(each) for each in told if not each.is_normal]
+            words += f" ({'; '.join(unusual)})" if unusual else ""
+        self.end(call, now, status, reason, words, by)
 
     def end(self, call: Call, now: Now, status: int, reason: str, words: str, by: EndedBy) -> None:
         """Take a call off the board; its phone knows already."""

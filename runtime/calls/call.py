@@ -20,13 +20,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from runtime.calls.commands import Command, DialSettled, Ports
+from runtime.calls.commands import Command, DialSettled, HoldSettled, Ports
 from runtime.calls.failures import failure_of
-from runtime.calls.negotiate import with_timeout
+from runtime.calls.negotiate import HOLDING, early, with_timeout
 from runtime.calls.record import CallRecord, EndedBy
+from runtime.calls.redirects import Redirect
 from runtime.calls.transfer import Transfer
 from runtime.media.session import StreamConfig
-from runtime.routing.dial import Destination
+from runtime.routing.dial import Destination, Failure, FailureKind
 from runtime.routing.orders import Orders
 from runtime.routing.place import Placement
 from runtime.routing.route import Admission, PinAsked
@@ -112,11 +113,36 @@ class Call:
     """When the longest allowed duration is over, likewise."""
     transfer: Transfer | None = None
     """The last one that was begun."""
+    wants_hold: bool = False
+    """Whether the room's side wants the phone on hold; `holds` is whether the phone has agreed."""
+    hold_asked: bool = False
+    """Somebody waits for that."""
+    proposed: LocalMedia | None = None
+    """What a re-INVITE of ours offers that is not answered yet."""
+    retry_at: float = field(default=float("inf"))
+    """When it is tried again, on the monotonic clock."""
+    shown_hold: str = ""
+    """`sip.hold` of the participant."""
 
     @property
     def id(self) -> str:
         """LiveKit's call id, `SCL_…`."""
         return self.record.call_id
+
+    @property
+    def holds(self) -> bool:
+        """Whether we have the phone on hold."""
+        return self.local.direction == HOLDING
+
+    @property
+    def hold(self) -> str:
+        """Who has the call on hold: `local` is the room's side, `remote` the phone's, `both`; "" nobody."""
+        theirs = self.stream is not None and not self.stream.send
+        return ("both" if theirs else "local") if self.holds else ("remote" if theirs else "")
+
+    def before_answer(self, stream: StreamConfig) -> StreamConfig:
+        """How packets flow before the call is answered."""
+        raise AssertionError("how depends on who calls")
 
     def advance(self, step: Step) -> None:
         """Move to the next state."""
@@ -124,7 +150,13 @@ class Call:
 
     def last_words(self, record: CallRecord) -> Sequence[Command]:
         """Whoever waits for something of this call is told that it is over."""
-        return () if self.transfer is None else self.transfer.call_ended(record)
+        said: list[Command] = []
+        if self.hold_asked:
+            words = f"the call ended meanwhile: {record.words}"
+            said.append(HoldSettled(self.id, self.holds, Failure(FailureKind.CANCELED, words)))
+        if self.transfer is not None:
+            said += self.transfer.call_ended(record)
+        return said
 
 
 @dataclass(slots=True, kw_only=True)
@@ -135,9 +167,17 @@ class InboundCall(Call):
     orders: Admission
     body: bytes
     """The SDP of the 200: an answer, or our offer when the INVITE brought none."""
+    has_answered: bool = False
+    """The SDP went out with a provisional response that the phone has acknowledged."""
+    waits: bool = False
+    """Nobody has shown yet that the phone is where its SDP says: before the answer nothing is sent there unasked."""
     asked: PinAsked | None = None
     """Set when a PIN is asked for first; `orders` are the asking rule's until then."""
     state: State = State.ROUTED
+
+    def before_answer(self, stream: StreamConfig) -> StreamConfig:
+        """It hears what its rule says."""
+        return early(stream, waits=self.waits)
 
     def opened(self, admission: Admission) -> None:
         """A PIN was right: from now on this rule's orders hold, but for what offer and answer have agreed on."""
@@ -165,8 +205,22 @@ class OutboundCall(Call):
     """When the next way is tried, if nothing at all was heard by this one, on the monotonic clock."""
     at: str = ""
     """The same in words."""
+    user: str
+    """What is dialled; a phone may have sent the call on."""
+    last: tuple[Destination, Path] | None = None
+    """The way that it was dialled by last."""
+    known_ways: Sequence[tuple[Destination, Path]] = ()
+    """All of its trunk, tried or not: it is sent on nowhere else."""
+    dialled: frozenset[Redirect] = frozenset()
+    """What was dialled where."""
+    redirects: int = 0
+    """How often the call was sent on by 3xx."""
     settled: bool = False
     """Whoever asked for the call has been told what became of it."""
+
+    def before_answer(self, stream: StreamConfig) -> StreamConfig:
+        """The room hears what the phone's side plays; the room is not heard before somebody has answered."""
+        return early(stream, silent=True)
 
     def last_words(self, record: CallRecord) -> Sequence[Command]:
         """Likewise; who waited for the answer hears why there is none."""

@@ -118,6 +118,15 @@ class RingPhone:
 
 
 @dataclass(frozen=True, slots=True)
+class HoldSettled:
+    """Whoever asked for a hold, or its end, is told whether the call is `held` now, and why it is not as asked."""
+
+    call_id: str
+    held: bool
+    failure: Failure | None
+
+
+@dataclass(frozen=True, slots=True)
 class DialSettled:
     """Whoever asked for this call is told what became of it. Once for each call of ours."""
 
@@ -167,6 +176,7 @@ Command = (
     | ShowHeaders
     | TrustSource
     | ExpectAnswers
+    | HoldSettled
     | DialSettled
     | TransferSettled
     | EndCall

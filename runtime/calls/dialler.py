@@ -19,6 +19,8 @@ from runtime.calls.negotiate import agreed
 from runtime.calls.opening import Opening
 from runtime.calls.reasons import EndReason, refusal_reason
 from runtime.calls.record import CallRecord, EndedBy
+from runtime.calls.redirects import Redirect, Way, redirect_of
+from runtime.media.session import StreamConfig
 from runtime.routing.dial import Destination, Dialled, Failure, FailureKind, NamedAddress, uri_of
 from runtime.routing.headers import attributes_from, headers_from, merged, readable, remote_headers
 from runtime.routing.orders import IDS
@@ -31,6 +33,7 @@ from runtime.sip.locating import Hop
 from runtime.sip.message import Response
 from runtime.sip.offer_answer import NegotiationFailure
 from runtime.sip.path import Path
+from runtime.sip.reason import read_reasons
 from runtime.sip.responses import made_here
 from runtime.sip.uri import Uri
 from runtime.trunks.circuits import Circuits
@@ -103,6 +106,7 @@ class Dialler:
         match event:
             case sip.Ringing():
                 self._ringing(call, event.response, now)
+                self._hears_early(call, event.response)
             case sip.Answered():
                 self._answered(call, event.response, now)
             case sip.Rejected():
@@ -137,12 +141,16 @@ class Dialler:
     # -- the phone is called ---------------------------------------------------------------------------------------
 
     def _call_next(self, call: OutboundCall, now: Now) -> None:
-        hop, path = call.ways.pop(0)
+        self._call_by(call, call.ways.pop(0), now)
+
+    def _call_by(self, call: OutboundCall, way: Way, now: Now) -> None:
+        hop, path = call.last = way
+        call.dialled |= {Redirect(call.user, way)}
         call.hop = _hop_of(path)
         self._circuits.trying(call.hop, now.mono)
         placement = call.orders
         call.leg = self._endpoint.invite(
-            str(uri_of(replace(hop, user=placement.user))),
+            str(uri_of(replace(hop, user=call.user))),
             path,
             now.mono,
             from_=_name_addr(placement.from_, path.local[0]),
@@ -150,7 +158,8 @@ class Dialler:
             headers=merged(headers_from(call.attributes, placement.policy), placement.invite_headers),
             body=call.offer,
             local_tag=call.id,
-            call_id=call.record.sip_call_id,
+            # To whom sends a call on it is another one: the same again could be a merged request there (482).
+            call_id="" if call.redirects else call.record.sip_call_id,
             login=placement.login,
         )
         call.advance(Step.DIAL)
@@ -181,8 +190,7 @@ class Dialler:
         self._board.answered(call, now)
         call.record = replace(call.record, status=response.status)
         try:
-            negotiated = call.offer_answer.accept(response.body)
-            stream = agreed(negotiated, placement.media_timeout_s, self._opening.media_ports)
+            stream = self._agreed(call, response)
         except NegotiationFailure as fault:
             call.advance(Step.ANSWER)
             words = f"no common media in the answer: {fault.text}"
@@ -197,6 +205,24 @@ class Dialler:
         else:
             call.advance(Step.ANSWER)
             self._active(call)
+
+    def _hears_early(self, call: OutboundCall, response: Response) -> None:
+        """What its network plays before the phone is answered is heard in the room (RFC 3960)."""
+        if not response.body or not _is_sdp(response) or not call.offer_answer.has_offer:
+            return
+        try:
+            stream = self._agreed(call, response)
+        except NegotiationFailure:
+            return  # the answer itself will tell
+        self._board.stream_agreed(call, stream)
+
+    def _agreed(self, call: OutboundCall, response: Response) -> StreamConfig:
+        """What the answer to our offer means. One that came early and reliably need not come again (RFC 6337)."""
+        is_agreed = not call.offer_answer.awaits_answer
+        if call.stream is not None and is_agreed and not (response.body and call.offer_answer.has_offer):
+            return call.stream
+        negotiated = call.offer_answer.accept(response.body)
+        return agreed(negotiated, call.local, call.orders.media_timeout_s, self._opening.media_ports)
 
     def _told(self, call: OutboundCall, headers: Pairs) -> Pairs:
         """The attributes that the answer brings."""
@@ -225,13 +251,17 @@ class Dialler:
         status, reason = response.status, _reason_of(response)
         unreached = made_here(response)
         self._note(call.hop, response, unreached=unreached, now=now)
+        refused = self._redirected(call, response, now) if 300 <= status < 400 else ""
+        if call.leg is not None:
+            return
         if status == 503 and call.state is State.DIALLING and self._tried_next(call, now):
             return
         if unreached:
             words = f"{call.at} cannot be reached: {reason}"
             self._end(call, status, "", EndReason.UNREACHABLE, words, now)
         else:
-            words = f"{call.orders.called} was not reached: SIP {status} {reason}"
+            words = f"{call.orders.called} was not reached: SIP {status} {reason}" + (f"; {refused}" if refused else "")
+            call.record = replace(call.record, peer_reason="; ".join(map(str, read_reasons(response.headers))))
             self._end(call, status, reason, refusal_reason(status), words, now)
 
     def _note(self, hop: Hop, response: Response, *, unreached: bool, now: Now) -> None:
@@ -243,6 +273,19 @@ class Dialler:
             self._circuits.rests(hop, rest_s, now.mono)
         else:
             self._circuits.answered(hop, response.status, now.mono)
+
+    def _redirected(self, call: OutboundCall, response: Response, now: Now) -> str:
+        """Dial where the phone sends the call on; or why not, in words."""
+        outbound = call.orders.trunk.outbound
+        assert outbound is not None, "only such trunks place calls"
+        assert call.last is not None, "it was dialled"
+        found = redirect_of(response, outbound, call.known_ways, call.last, call.dialled, call.redirects)
+        if isinstance(found, str):
+            return found
+        call.redirects += 1
+        call.user = found.user
+        self._call_by(call, found.way, now)
+        return ""
 
     def _tried_next(self, call: OutboundCall, now: Now) -> bool:
         """Whether there is another way, which is tried then."""

@@ -13,6 +13,10 @@ from runtime.sip.offer_answer import LocalMedia, Negotiated, NegotiationFailure,
 from runtime.sip.path import Address
 from runtime.sip.streams import WARNING_OTHER
 
+TALKING = "sendrecv"
+HOLDING = "sendonly"
+"""What we want of a call: its media, or to hear nothing of it for a while (RFC 3264 section 8.4)."""
+
 
 def local_media(orders: Orders, ports: Ports, session_id: int) -> LocalMedia:
     """What this call may speak, and where it is heard."""
@@ -25,7 +29,7 @@ def media_ends(ports: Ports) -> set[Address]:
 
 
 def stream_of(negotiated: Negotiated, timeout_s: float) -> StreamConfig:
-    """How packets flow by this agreement. On hold nothing is sent, and nothing is missed."""
+    """How packets flow by this agreement."""
     codec = negotiated.codec
     stream = StreamConfig(
         codec=LAWS[codec.name],
@@ -47,6 +51,11 @@ def with_timeout(stream: StreamConfig, timeout_s: float) -> StreamConfig:
     return replace(stream, timeout_s=timeout_s, timeout_initial_s=max(timeout_s, MEDIA_TIMEOUT_INITIAL_S))
 
 
+def early(stream: StreamConfig, *, silent: bool = False, waits: bool = False) -> StreamConfig:
+    """The same packets before the answer: nobody is missed yet. `silent` and `waits` as in `StreamConfig`."""
+    return replace(stream, silent=silent, waits=waits, timeout_s=float("inf"), timeout_initial_s=float("inf"))
+
+
 def describe(
     offer_answer: OfferAnswer, offer: bytes, local: LocalMedia, timeout_s: float, own: Container[Address]
 ) -> tuple[bytes, StreamConfig | None]:
@@ -54,15 +63,17 @@ def describe(
     if not offer:
         return offer_answer.offer(local), None
     body, negotiated = offer_answer.answer(offer, local)
-    return body, agreed(negotiated, timeout_s, own)
+    return body, agreed(negotiated, local, timeout_s, own)
 
 
-def agreed(negotiated: Negotiated, timeout_s: float, own: Container[Address]) -> StreamConfig:
+def agreed(negotiated: Negotiated, local: LocalMedia, timeout_s: float, own: Container[Address]) -> StreamConfig:
     """How packets flow by this agreement; NegotiationFailure where they would flow in a circle.
+
+    A phone that we hold hears silence: the room is not to be heard, and a firewall on the way stays open.
 
     `own` are the bridge's own RTP and RTCP ports: a call that names one as its own would keep itself alive.
     """
-    stream = stream_of(negotiated, timeout_s)
+    stream = replace(stream_of(negotiated, timeout_s), silent=local.direction == HOLDING)
     if stream.remote in own or stream.remote_rtcp in own:
         text = "the session description names a media port of the bridge itself"
         raise NegotiationFailure(488, "Not Acceptable Here", WARNING_OTHER, text)

@@ -60,6 +60,7 @@ class Opening:
             return Failure(FailureKind.RESOURCE_EXHAUSTED, ports.words)
         local = local_media(placement, ports, self._session_id())
         offer_answer = OfferAnswer()
+        usable = tuple(way for way in ways if way[1].local[0] == first.local[0])
         return OutboundCall(
             leg=None,
             record=record,
@@ -69,7 +70,9 @@ class Opening:
             stream=None,
             orders=placement,
             offer=offer_answer.offer(local),
-            ways=[way for way in ways if way[1].local[0] == first.local[0]],
+            user=placement.user,
+            known_ways=usable,
+            ways=list(usable),
             attributes=dict(placement.attributes),
         )
 

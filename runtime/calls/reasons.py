@@ -29,6 +29,8 @@ class EndReason(StrEnum):
     MAX_DURATION = "max-duration"
     SHUTDOWN = "shutdown"
     LEG_LOST = "leg-lost"
+    SESSION_EXPIRED = "session-expired"
+    NO_PRACK = "no-prack"
     WRONG_CREDENTIALS = Fault.WRONG_CREDENTIALS.value
     LOCKED_OUT = Fault.LOCKED_OUT.value
     ANOTHER_NUMBER = "another-number"
@@ -65,6 +67,13 @@ ENDINGS: dict[type[sip.Event], tuple[int, EndReason, str, EndedBy]] = {
     sip.Cancelled: (487, EndReason.CANCELLED, "the caller gave up before the answer", EndedBy.CALLER),
     sip.InviteExpired: (487, EndReason.EXPIRED, "the INVITE expired before the answer", EndedBy.CALLER),
     sip.AckMissing: (200, EndReason.NO_ACK, "the answer was never acknowledged", EndedBy.NETWORK),
+    sip.PrackMissing: (504, EndReason.NO_PRACK, "the ringing was never acknowledged (PRACK)", EndedBy.NETWORK),
+    sip.SessionExpired: (
+        200,
+        EndReason.SESSION_EXPIRED,
+        "the session timer ran out: the other side is not there any more",
+        EndedBy.NETWORK,
+    ),
     sip.LegEnded: (481, EndReason.LEG_LOST, "the dialog ended", EndedBy.NETWORK),
 }
 """The ends that the endpoint tells of: status for the record, reason, words, by whom. The caller may be a callee."""
@@ -80,8 +89,14 @@ def refusal_reason(status: int) -> EndReason:
 
 
 Q850_NORMAL = 16
-Q850_CAUSES = {EndReason.SHUTDOWN: 41, EndReason.ROOM_LOST: 41, EndReason.MEDIA_TIMEOUT: 102, EndReason.MEDIA: 88}
-"""ITU-T Q.850: temporary failure, recovery on timer expiry, incompatible destination; all else is normal clearing."""
+Q850_CAUSES = {
+    EndReason.SHUTDOWN: 41,
+    EndReason.ROOM_LOST: 41,
+    EndReason.MEDIA_TIMEOUT: 102,
+    EndReason.MEDIA: 88,
+    EndReason.NO_ANSWER: 19,
+}
+"""ITU-T Q.850: temporary failure, recovery on timer expiry, incompatible destination, no answer; else normal."""
 
 
 def reason_header(reason: str, words: str) -> str:

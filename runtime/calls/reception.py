@@ -12,7 +12,7 @@ from dataclasses import replace
 from runtime.calls.arrival import read_arrival, request_user
 from runtime.calls.board import ACTIVE, Board, Now
 from runtime.calls.call import Call, InboundCall, State, Step
-from runtime.calls.commands import EndCall, JoinRoom, OpenLeg, SetAttributes, StartMedia, TrustSource
+from runtime.calls.commands import EndCall, JoinRoom, OpenLeg, SetAttributes, TrustSource
 from runtime.calls.entrance import Challenge, Entrance, Knock
 from runtime.calls.opening import Opening
 from runtime.calls.prompting import Outcome, Prompting
@@ -230,7 +230,7 @@ class Reception:
                 self._prompting.forget(call.id)
                 call.opened(outcome)
                 assert call.stream is not None, "keys have come in"
-                self._board.do(StartMedia(call.id, call.stream))
+                self._board.flow(call)
                 self._join(call)
             case Rejection():
                 call.record = replace(call.record, trail=outcome.trail, hint=outcome.hint)

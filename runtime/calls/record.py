@@ -51,6 +51,8 @@ class CallRecord:
     status: int = 0
     sip_reason: str = ""
     """The words of a phone that would not take a call of ours: `Busy Here`."""
+    peer_reason: str = ""
+    """What the phone said about why, in its Reason header: `Q.850 17 User busy`."""
     reason: str = ""
     """Stable code: no-rule, hangup, media-timeout, cancelled …"""
     words: str = ""
@@ -162,6 +164,7 @@ class CallRecord:
             "endedAt": round(self.ended_at, 3),
             "sipStatus": self.status,
             "sipReason": self.sip_reason,
+            "peerReason": self.peer_reason,
             "reason": self.reason,
             "words": self.words,
             "endedBy": self.ended_by.value,

@@ -12,27 +12,25 @@ from dataclasses import replace
 
 from runtime.calls.board import Board, Now
 from runtime.calls.call import Call, InboundCall, OutboundCall, State, Step
+from runtime.calls.changes import Changes
 from runtime.calls.commands import (
     EndCall,
     PassDigit,
     Ports,
-    StartMedia,
 )
 from runtime.calls.dialler import Dialler
-from runtime.calls.negotiate import agreed, describe
 from runtime.calls.opening import Opening
 from runtime.calls.reasons import ENDINGS, EndReason
 from runtime.calls.reception import Reception, RegisteredOn, by_no_registration
 from runtime.calls.record import CallRecord, EndedBy
 from runtime.calls.transfers import Transfers
-from runtime.media.session import DigitReceived, DigitsSent, MediaTimedOut, RemoteBye, SourceLocked, StreamConfig
+from runtime.media.session import DigitReceived, DigitsSent, MediaTimedOut, RemoteBye, SourceLocked
 from runtime.routing.dial import Destination, DialRequest, Failure, TransferRequest
 from runtime.routing.place import Placement, place
 from runtime.sip import events as sip
 from runtime.sip.endpoint import Endpoint
-from runtime.sip.offer_answer import NegotiationFailure
 from runtime.sip.path import Path
-from runtime.sip.validate import validate_invite
+from runtime.sip.reason import read_reasons
 from runtime.trunks.circuits import Circuits
 from schemas.seal import Unseal, unseals_nothing
 from schemas.tables.tables import Tables
@@ -64,6 +62,7 @@ class Switchboard(Board):
         self.circuits = Circuits()
         self._dialler = Dialler(self, endpoint, self._opening, self.circuits)
         self._transfers = Transfers(self, endpoint)
+        self._changes = Changes(self, endpoint, self._opening, entropy, self.reception.hears)
         self._unseal = unseal
         self._entropy = entropy
         self._region = region
@@ -92,22 +91,23 @@ class Switchboard(Board):
                 self.reception.invited(event, now)
             case sip.InviteTurnedAway():
                 self.reception.turned_away(event, now)
-            case sip.ReinviteReceived():
-                self._reinvited(event, now)
             case sip.AckReceived():
                 self._acknowledged(event, now)
             case sip.RequestReceived():
                 self._requested(event, now)
-            case sip.ByeReceived() | sip.Cancelled() | sip.InviteExpired() | sip.AckMissing() | sip.LegEnded():
+            case sip.ByeReceived() | sip.Cancelled():
+                told = read_reasons(event.request.headers)
+                self.phone_ended(event.leg, now, *ENDINGS[type(event)], told)
+            case sip.InviteExpired() | sip.AckMissing() | sip.PrackMissing() | sip.SessionExpired() | sip.LegEnded():
                 self.phone_ended(event.leg, now, *ENDINGS[type(event)])
             case sip.Ringing() | sip.Answered() | sip.Rejected() | sip.InviteTimedOut():
                 self._dialler.handle(event, now)
             case sip.RequestAnswered():
                 self._transfers.refer_answered(event, now)
-            case sip.ReinviteAnswered() | sip.ReinviteRejected() | sip.ReinviteCancelled():
-                pass  # no re-INVITE is sent, and one that comes has its answer at once
             case sip.MessageDropped() | sip.AskAnswered():
                 pass  # the worker counts the ones, and the trunks' keeper has asked the others
+            case _:
+                self._changes.handle(event, now)
 
     def handle_media(self, call_id: str, event: MediaEvent, now: Now) -> None:
         """Something that a call's packets told."""
@@ -135,11 +135,12 @@ class Switchboard(Board):
             self.reception.prompt_played(call, now)
 
     def handle_timer(self, now: Now) -> None:
-        """End calls that rang or lasted as long as they may; go on with PINs and transfers."""
+        """End calls that rang or lasted as long as they may; go on with PINs, transfers and holds."""
         self.reception.handle_timer(now)
         self.ring_out(now)
         self._dialler.handle_timer(now)
         self._transfers.handle_timer(now)
+        self._changes.handle_timer(now)
         for call in [c for c in self._by_id.values() if c.ends_at <= now.mono]:
             limit_s = call.orders.max_call_duration_s
             self.hang_up(
@@ -182,6 +183,10 @@ class Switchboard(Board):
         """Send a caller on: the transfer's id, whose end is told by one `TransferSettled`; or why not."""
         return self._transfers.begin(request, self._entropy(ID_BYTES), now)
 
+    def hold(self, call_id: str, now: Now, *, on: bool) -> Failure | None:
+        """Put a phone on hold, or take it back: one `HoldSettled` follows; or why that cannot be."""
+        return self._changes.hold(call_id, now, on=on)
+
     # -- a live call -----------------------------------------------------------------------------------------------
 
     def _acknowledged(self, event: sip.AckReceived, now: Now) -> None:
@@ -192,57 +197,19 @@ class Switchboard(Board):
             call.advance(Step.ACKNOWLEDGE)
             if call.stream is not None:
                 # Not before: who forged an INVITE cannot acknowledge, and nobody may be flooded in another's name.
-                self._commands.append(StartMedia(call.id, call.stream))
+                self.flow(call)
                 self.reception.hears(call, call.stream, now)
         if call.offer_answer.awaits_answer:
-            self._late_answer(call, event.request.body, now)
-
-    def _late_answer(self, call: Call, body: bytes, now: Now) -> None:
-        try:
-            negotiated = call.offer_answer.accept(body)
-            stream = agreed(negotiated, call.orders.media_timeout_s, self._opening.media_ports)
-        except NegotiationFailure as fault:
-            call.offer_answer.withdraw()
-            if call.stream is None:  # it never had media: there is nothing to go on with
-                words = f"no common media in the ACK: {fault.text}"
-                self.hang_up(call.id, now, EndReason.MEDIA, words, EndedBy.BRIDGE)
-            return
-        self._stream_agreed(call, stream, now)
-
-    def _reinvited(self, event: sip.ReinviteReceived, now: Now) -> None:
-        call = self._by_leg.get(event.leg)
-        if call is None:
-            self._endpoint.respond(event.leg, 481, now.mono)
-            return
-        unreadable = validate_invite(event.request)
-        if unreadable is not None:
-            self._endpoint.respond(
-                event.leg, unreadable.status, now.mono, reason=unreadable.reason, headers=unreadable.headers
-            )
-            return
-        timeout_s = call.orders.media_timeout_s
-        try:
-            body, stream = describe(
-                call.offer_answer, event.request.body, call.local, timeout_s, self._opening.media_ports
-            )
-        except NegotiationFailure as fault:
-            # RFC 3261 section 14.2: a refused re-INVITE leaves the session as it was.
-            self._endpoint.respond(
-                event.leg, fault.status, now.mono, reason=fault.reason, headers=[("Warning", fault.warning)]
-            )
-            return
-        self._endpoint.respond(event.leg, 200, now.mono, body=body)
-        if stream is not None:
-            self._stream_agreed(call, stream, now)
-
-    def _stream_agreed(self, call: Call, stream: StreamConfig, now: Now) -> None:
-        self.stream_agreed(call, stream)
-        self.reception.hears(call, stream, now)
+            self._changes.late_answer(call, event.request.body, now)
 
     def _requested(self, event: sip.RequestReceived, now: Now) -> None:
         if event.request.method == "OPTIONS":  # RFC 3261 section 11.2: as an INVITE would be answered
             status = 503 if self.full() else 200
             self._endpoint.respond_request(event.request_id, status, now.mono, headers=OPTIONS_HEADERS)
+        elif event.request.method == "UPDATE":
+            self._changes.updated(event, now)
+        elif event.request.method == "PRACK":
+            self._changes.pracked(event, now)
         elif event.request.method == "NOTIFY":
             status = self._transfers.notified(event.leg, event.request, now)
             self._endpoint.respond_request(event.request_id, status, now.mono)

@@ -19,8 +19,8 @@ TIMEOUT_S = 9.0
 """The API cuts a connection off after ten."""
 
 
-def ask(state: Path, path: str, command: str, *, anywhere: bool) -> dict[str, Any]:
-    """What the bridge on this state folder answers to GET `path`; `command` is who asks, for the words of an error."""
+def ask(state: Path, path: str, command: str, *, anywhere: bool, method: str = "GET") -> dict[str, Any]:
+    """What the bridge on this state folder answers for `path`; `command` is who asks, for the words of an error."""
     bridge = find(state)
     if bridge is None:
         raise BridgeError(
@@ -34,16 +34,26 @@ def ask(state: Path, path: str, command: str, *, anywhere: bool) -> dict[str, An
             f"if that is right: bridge {command}{state_words(state)} --anywhere",
         )
     request = urllib.request.Request(  # noqa: S310 - the URL is the one that the bridge wrote, always http
-        f"{bridge.api}{path}", headers={"Authorization": f"Bearer {api_key(state)}"}
+        f"{bridge.api}{path}", headers={"Authorization": f"Bearer {api_key(state)}"}, method=method
     )
     try:
         with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:  # noqa: S310 - as above
             body: dict[str, Any] = json.loads(answer.read())
+    except urllib.error.HTTPError as refusal:
+        raise _refused(refusal, bridge.api) from refusal
     except (urllib.error.URLError, http.client.HTTPException, OSError, ValueError) as fault:
         raise BridgeError(
             f"the bridge's API at {bridge.api} does not answer: {fault}", "is the bridge running?"
         ) from fault
     return body
+
+
+def _refused(refusal: urllib.error.HTTPError, api: str) -> BridgeError:
+    try:
+        told = json.loads(refusal.read())
+        return BridgeError(str(told["error"]), str(told.get("hint", "")))
+    except (ValueError, KeyError, TypeError, OSError):
+        return BridgeError(f"the bridge's API at {api} answers {refusal.code}", "is the bridge of this version?")
 
 
 def is_loopback(url: str) -> bool:

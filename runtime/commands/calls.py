@@ -42,6 +42,7 @@ def _show(found: dict[str, Any]) -> None:
     live = Table("call", "from", "to", "room", "since", title=f"live calls: {len(found['live'])}", title_justify="left")
     for record in found["live"]:
         since = f"{max(0.0, time.time() - record['answeredAt']):.0f} s" if record["answeredAt"] else record["state"]
+        since += f", on hold ({record['hold']})" if record.get("hold") else ""
         room = record["room"] or f"({record['state']})"
         live.add_row(*map(plain, (record["callId"], record["from"], record["to"], room)), since)
     if found["live"]:

@@ -54,11 +54,20 @@ class StreamConfig:
     receive: bool = True
     ptime_ms: int = 20
     """The peer's wish for our packets: 40 and 60 are honoured, all else gets 20."""
+    silent: bool = False
+    """What is sent holds silence and no word of what is pushed."""
+    waits: bool = False
+    """Nothing is sent before something was heard: whoever has not shown that it is there could be anybody's victim."""
     timeout_s: float = MEDIA_TIMEOUT_S
     """Silence of the peer, once it was heard, that ends in `MediaTimedOut`."""
     timeout_initial_s: float = MEDIA_TIMEOUT_INITIAL_S
-    """The same before anything was heard. On hold, when the peer sends no audio, it is `MEDIA_TIMEOUT_HOLD_S`: then its
-    RTCP and its re-INVITEs are signs of life."""
+    """The same before anything was heard. On hold it is `MEDIA_TIMEOUT_HOLD_S`: many a phone sends nothing then,
+    whatever it says, and its RTCP and its re-INVITEs are signs of life."""
+
+    @property
+    def held(self) -> bool:
+        """Whether either side has the call on hold."""
+        return not (self.send and self.receive)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +182,7 @@ class MediaSession:
             self._tell(DigitsSent())  # nobody waits for keys that can no more be pressed
         if config.codec != before.codec or config.receive != before.receive:
             self._jitter.flush(config.codec)
-        if not (config.receive and before.receive):
+        if config.held or before.held or config.timeout_s != before.timeout_s:
             self._last_heard = now
 
     # -- in ------------------------------------------------------------------------------------------------------------
@@ -258,7 +267,7 @@ class MediaSession:
             self._tell(RemoteBye())
         if self._reports.received > before:
             self._rtcp_from = host_port
-            if not self._config.receive:
+            if self._config.held:
                 self._last_heard = now
 
     def reject(self) -> None:
@@ -277,10 +286,10 @@ class MediaSession:
         Call it every tick, on hold too: the RTP timestamp is the count of ticks.
         """
         config = self._config
-        if not config.send:
+        if not config.send or (config.waits and not self._streams):
             self._out.skip()
             return []
-        frame = SILENCE[config.codec] if payload is None else payload
+        frame = SILENCE[config.codec] if payload is None or config.silent else payload
         assert len(frame) == FRAME_BYTES
         pressing = self._out.digits.pending
         packets = self._out.tick(frame, config.payload_type_send, config.dtmf_send, config.ptime_ms)
@@ -330,8 +339,8 @@ class MediaSession:
         silent_s = now - self._last_heard
         initial = self._streams == 0
         limit_s = self._config.timeout_initial_s if initial else self._config.timeout_s
-        if not self._config.receive:
-            limit_s = MEDIA_TIMEOUT_HOLD_S
+        if self._config.held:
+            limit_s = max(limit_s, MEDIA_TIMEOUT_HOLD_S)
         if silent_s < limit_s:
             self._timed_out = False
         elif not self._timed_out:

@@ -100,6 +100,14 @@ class RoomEvents(Protocol):
         """The room changed the participant's attributes; all of them, as they are now."""
         ...
 
+    def asked_to_hold(self, call_id: str, *, on: bool) -> None:
+        """Somebody in the room puts the phone on hold, or takes it back."""
+        ...
+
+    def asked_to_answer(self, call_id: str) -> None:
+        """Somebody in the room wants the phone answered that rings."""
+        ...
+
     def asked_to_end(self, call_id: str, headers: Pairs, words: str) -> None:
         """Somebody in the room ends the call; `headers` go on the BYE."""
         ...

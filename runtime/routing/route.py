@@ -19,6 +19,11 @@ from schemas.tables.naming import display_name, identity, masked, participant_at
 from schemas.tables.rows import Pairs, RuleRow, TrunkRow
 from schemas.tables.tables import Tables
 
+RINGBACK_NONE = "none"
+RINGBACK_TONE = "tone"
+RINGBACK_ROOM = "room"
+"""What a caller hears before the answer: what its own network plays, a ringing tone of ours, or its room."""
+
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
@@ -46,6 +51,10 @@ class Admission(Orders):
     """The calling number as records may show it: masked where the rule hides it."""
     answer_at_once: bool
     """Answer the phone before the room is ready."""
+    answers_on_request: bool
+    """Answer it when somebody in the room says so."""
+    ringback: str
+    """What the caller hears meanwhile."""
     fallback_sip_code: int
     """What the caller gets when the room cannot be had."""
 
@@ -173,6 +182,8 @@ def _admit(found: Admitted | PinNeeded, arrival: Arrival, call_id: str, suffix: 
         max_call_duration_s=inbound.max_call_duration_ms / 1000,
         ringing_timeout_s=inbound.ringing_timeout_ms / 1000,
         answer_at_once=rule.answer == "immediately",
+        answers_on_request=rule.answer == "onRequest",
+        ringback=rule.ringback,
         fallback_sip_code=rule.fallback_sip_code,
         room_codec=media.room_codec or "auto",
         room_settings=rule.room,

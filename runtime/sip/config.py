@@ -21,6 +21,9 @@ DROPPED_HEAD_BYTES = 64
 TRANSACTION_BYTES = 1_500
 """What a transaction is taken to cost beside the texts that it keeps: its key and the message that it repeats."""
 
+QUEUED_MAX = 8
+"""Provisional responses of ours that wait for the PRACK of the one before; more are left out."""
+
 REINVITE_RETRY_S_MAX = 10
 """RFC 3261 section 14.2: Retry-After of an overlapping re-INVITE is chosen between 0 and 10 s."""
 
@@ -44,12 +47,14 @@ class EndpointConfig:
     """One endpoint. `contact_host` None: the address of the path a call came by.
 
     `allow` are the methods that are served; everything beyond INVITE, ACK, CANCEL and BYE surfaces as
-    `RequestReceived`. `supported` are option tags.
+    `RequestReceived`. `supported` are option tags: `100rel` has reliable provisional responses sent and acknowledged
+    (RFC 3262), `timer` has session timers agreed on and kept (RFC 4028), of `session_expires_s` where we ask.
     """
 
     user_agent: str
     contact_host: str | None = None
     allow: tuple[str, ...] = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS")
     supported: tuple[str, ...] = ()
+    session_expires_s: int = 1_800
     timers: TimerValues = field(default_factory=TimerValues)
     limits: EndpointLimits = field(default_factory=EndpointLimits)

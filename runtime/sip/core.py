@@ -16,7 +16,7 @@ from runtime.sip.dialog import Dialog
 from runtime.sip.events import Event, LegEnded, MessageDropped
 from runtime.sip.fate import Fate
 from runtime.sip.incoming import IncomingRequest, IncomingResponse
-from runtime.sip.legs import Leg, Legs
+from runtime.sip.legs import Leg, Legs, OpenInvite
 from runtime.sip.limits import UDP_REQUEST_BYTES_MAX
 from runtime.sip.message import Request
 from runtime.sip.path import Path
@@ -201,12 +201,30 @@ class Core:
             self.alarms.stop(unacked.give_up)
         leg.unacked.clear()
 
+    def stop_reliable(self, opened: OpenInvite) -> None:
+        """No provisional response to this INVITE is repeated or waits any more."""
+        if opened.unpracked is not None:
+            self.alarms.stop(opened.unpracked.repeat)
+            self.alarms.stop(opened.unpracked.give_up)
+        opened.unpracked = opened.held = None
+        opened.queued.clear()
+
+    def stop_session(self, leg: Leg) -> None:
+        """This leg has no session timer (any more)."""
+        session, leg.session = leg.session, None
+        if session is None:
+            return
+        self.alarms.stop(session.expiry)
+        if session.refresh is not None:
+            self.alarms.stop(session.refresh)
+
     def terminate_open(self, leg: Leg, now: float) -> None:
         """The INVITE or re-INVITE that still waits for an answer, if any, gets 487: the call it is about is over."""
         opened = leg.open_invite
         if opened is None:
             return
         leg.open_invite = None
+        self.stop_reliable(opened)
         if opened.expiry is not None:
             self.alarms.stop(opened.expiry)
         tag = None if opened.is_reinvite else opened.transaction.to_tag
@@ -220,6 +238,7 @@ class Core:
         assert not leg.is_ended, "a leg ends once"
         leg.is_ended = leg.is_leaving = True
         self.stop_unacked(leg)
+        self.stop_session(leg)
         self.terminate_open(leg, now)
         for request_id in leg.request_ids:
             pending = self.pending.pop(request_id)

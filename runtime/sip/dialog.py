@@ -68,8 +68,14 @@ class Dialog:
         return True
 
     def refresh_target(self, headers: Headers) -> None:
-        """Take the Contact of a target refresh request or of its 2xx; one without Contact changes nothing."""
-        target = contact_target(headers)
+        """Take the Contact of a target refresh request or of its 2xx; none, or one that is no SIP URI, changes nothing.
+
+        Requests are refused before for such a Contact; a 2xx has to be acknowledged whatever is in it.
+        """
+        try:
+            target = contact_target(headers)
+        except SipSyntaxError:
+            return
         if target is not None:
             self.remote_target = target
 
@@ -179,6 +185,24 @@ def dialog_of_response(request: Request, cseq: int, incoming: IncomingResponse, 
 def is_secure(uri: str) -> bool:
     """Whether a URI is a `sips:` one."""
     return uri[:5].lower() == "sips:"
+
+
+def rough_dialog(request: Request, cseq: int, incoming: IncomingResponse, path: Path) -> Dialog:
+    """That of a 2xx which `dialog_of_response` cannot read: good for an ACK and a BYE, to where the INVITE went."""
+    headers = incoming.response.headers
+    return Dialog(
+        call_id=incoming.call_id,
+        local_tag=incoming.from_tag,
+        remote_tag=incoming.to_tag,
+        local=request.headers.first("From") or "",
+        remote=headers.first("To") or "",
+        remote_target=request.uri,
+        route_set=(),
+        local_cseq=cseq,
+        remote_cseq=None,
+        peer=path,
+        secure=is_secure(request.uri),
+    )
 
 
 def contact_target(headers: Headers) -> str | None:

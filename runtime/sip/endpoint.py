@@ -19,6 +19,7 @@ from runtime.sip.intake import Intake
 from runtime.sip.legs import LegInfo, info_of
 from runtime.sip.path import Path
 from runtime.sip.requests import Pairs
+from runtime.sip.sessions import SessionTimers
 from runtime.sip.uac_asking import UacAsking
 from runtime.sip.uac_invite import UacInvite
 from runtime.sip.uac_requests import UacRequests
@@ -48,10 +49,11 @@ class Endpoint:
         self._core = Core(config, entropy, ways or SameWay(), welcomes, turns_away)
         self._uac_requests = UacRequests(self._core)
         self._uac_asking = UacAsking(self._core)
-        self._uac_invite = UacInvite(self._core, self._uac_requests)
-        self._uas_invite = UasInvite(self._core, self._uac_requests.send_bye)
-        self._uas_requests = UasRequests(self._core)
-        self._intake = Intake(self._core, self._uas_invite, self._uas_requests)
+        sessions = SessionTimers(self._core, self._uac_requests)
+        self._uac_invite = UacInvite(self._core, sessions, self._uac_requests)
+        self._uas_invite = UasInvite(self._core, sessions, self._uac_requests.send_bye)
+        self._uas_requests = UasRequests(self._core, sessions, self._uas_invite.reliable)
+        self._intake = Intake(self._core, sessions, self._uas_invite, self._uas_requests)
 
     # In and out
 
@@ -105,7 +107,11 @@ class Endpoint:
         body: bytes = b"",
         content_type: str = "application/sdp",
     ) -> bool:
-        """Answer the open INVITE or re-INVITE of a leg. A 2xx is repeated until ACK; 3xx to 6xx end a call."""
+        """Answer the open INVITE or re-INVITE of a leg. A 2xx is repeated until ACK; 3xx to 6xx end a call.
+
+        A 1xx is repeated until its PRACK where the caller insists, or knows how and it has a body; what comes after it
+        may then wait for that, and a 2xx after a body that has its PRACK goes out without one.
+        """
         found = self._core.legs.get(leg)
         return found is not None and self._uas_invite.respond(
             found, status, now, reason=reason, headers=headers, body=body, content_type=content_type
@@ -165,15 +171,26 @@ class Endpoint:
             login=login,
         ).handle
 
-    def cancel(self, leg: int, now: float) -> bool:
+    def cancel(self, leg: int, now: float, headers: Pairs = ()) -> bool:
         """Take back an INVITE or re-INVITE of ours that has no final response; CANCEL waits for a provisional one."""
         found = self._core.legs.get(leg)
-        return found is not None and self._uac_invite.cancel(found, now)
+        return found is not None and self._uac_invite.cancel(found, now, headers)
 
     def bye(self, leg: int, now: float, headers: Pairs = ()) -> bool:
         """Hang up an answered call. Where our 2xx has no ACK yet, BYE waits for it (RFC 3261 section 15)."""
         found = self._core.legs.get(leg)
         return found is not None and self._uac_requests.bye(found, now, headers)
+
+    def takes_reliable(self, leg: int) -> bool:
+        """Whether a provisional response with a body would be acknowledged (100rel)."""
+        found = self._core.legs.get(leg)
+        opened = None if found is None else found.open_invite
+        return opened is not None and self._uas_invite.reliable.takes(opened, has_body=True)
+
+    def may_reinvite(self, leg: int) -> bool:
+        """Whether `reinvite` would send something now."""
+        found = self._core.legs.get(leg)
+        return found is not None and self._uac_invite.may_reinvite(found)
 
     def reinvite(
         self,

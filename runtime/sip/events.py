@@ -63,6 +63,44 @@ class AckMissing:
 
 
 @dataclass(frozen=True, slots=True)
+class PrackReceived:
+    """The caller has a reliable provisional response of ours; 200 is sent, or the user is asked with its body."""
+
+    leg: int
+
+
+@dataclass(frozen=True, slots=True)
+class PrackMissing:
+    """No PRACK for a reliable provisional response of ours within 64*T1 (RFC 3262 section 3): 504 is sent.
+
+    `LegEnded` follows.
+    """
+
+    leg: int
+
+
+@dataclass(frozen=True, slots=True)
+class RefreshDue:
+    """The session timer wants a refresh, and the peer takes no UPDATE: send a re-INVITE that changes nothing."""
+
+    leg: int
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRefreshed:
+    """Somebody has refreshed the session in time: the peer is there."""
+
+    leg: int
+
+
+@dataclass(frozen=True, slots=True)
+class SessionExpired:
+    """Nobody has refreshed the session in time, or the peer does not know it any more: BYE is sent (RFC 4028)."""
+
+    leg: int
+
+
+@dataclass(frozen=True, slots=True)
 class Cancelled:
     """The caller gave up: 200 to the CANCEL (`request`) and 487 to the INVITE are sent. `LegEnded` follows."""
 
@@ -119,6 +157,7 @@ class Rejected:
     """A final response 300 to 699 to our INVITE; ACK is sent. `LegEnded` follows.
 
     A 503 may be of our own making: the connection could not be made, or closed (section 8.1.3.1); so with the others.
+    So may a 502: the phone was answered by a 2xx that makes no dialog, which got ACK and BYE.
     """
 
     leg: int
@@ -196,6 +235,11 @@ Event = (
     | ReinviteCancelled
     | AckReceived
     | AckMissing
+    | PrackReceived
+    | PrackMissing
+    | RefreshDue
+    | SessionRefreshed
+    | SessionExpired
     | Cancelled
     | InviteExpired
     | ByeReceived

@@ -205,6 +205,16 @@ def parse_token_list(headers: Headers, name: str) -> list[str]:
     return tokens
 
 
+def has_option(headers: Headers, name: str, option: str) -> bool:
+    """Whether Supported or Require names this option tag; a field that cannot be read names none."""
+    if name not in headers:
+        return False
+    try:
+        return option in (tag.lower() for tag in parse_token_list(headers, name))
+    except SipSyntaxError:
+        return False
+
+
 def parse_media_type(value: str, name: str = "Content-Type") -> MediaType:
     """`type/subtype;param=value`, also a range of Accept."""
     found = _media_type.fullmatch(value)

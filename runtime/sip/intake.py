@@ -17,6 +17,8 @@ from runtime.sip.message import Request, Response
 from runtime.sip.parser import parse_message
 from runtime.sip.path import Path
 from runtime.sip.requests import Pairs
+from runtime.sip.session_timer import MIN_SE_S
+from runtime.sip.sessions import SessionTimers
 from runtime.sip.transactions.tables import Input, State
 from runtime.sip.uas_invite import UasInvite
 from runtime.sip.uas_requests import UasRequests
@@ -27,6 +29,9 @@ KEEP_ALIVE = b"\r\n\x00"
 
 CHALLENGE = 401
 """No refusal, and no news: the caller is expected to call again at once."""
+
+TOO_SMALL = (("Min-SE", str(MIN_SE_S)),)
+"""What a 422 says: the least that we take (RFC 4028 section 9)."""
 
 METHODS_IN_DIALOG = frozenset({"BYE", "INFO", "PRACK", "UPDATE", "NOTIFY"})
 """These mean nothing outside a dialog: 481."""
@@ -48,8 +53,9 @@ METHODS_KNOWN = METHODS_IN_DIALOG | {
 class Intake:
     """Takes every message of one endpoint."""
 
-    def __init__(self, core: Core, invites: UasInvite, requests: UasRequests) -> None:
+    def __init__(self, core: Core, sessions: SessionTimers, invites: UasInvite, requests: UasRequests) -> None:
         self._core = core
+        self._sessions = sessions
         self._invites = invites
         self._requests = requests
 
@@ -79,7 +85,8 @@ class Intake:
     def _receive_response(self, response: Response, path: Path, data: bytes, now: float) -> Fate:
         try:
             incoming = read_response(response, path)
-            if 100 < response.status < 300 and incoming.cseq.method in TARGET_REFRESH:
+            # A 2xx is acknowledged whatever its Contact is: who answered would else repeat it, and wait.
+            if 100 < response.status < 200 and incoming.cseq.method in TARGET_REFRESH:
                 check_dialog_fields(response.headers)
         except SipSyntaxError as fault:
             return self._core.drop(path, f"broken response: {fault.reason}", data)
@@ -149,6 +156,8 @@ class Intake:
             if answer is not None:
                 # Section 8.2.7 once more: an address that calls come from can be forged as well.
                 return self._turn_away(incoming, *answer)
+            if self._sessions.refuses(incoming.request.headers):
+                return self._refuse(incoming, 422, TOO_SMALL)
             self._invites.receive_invite(incoming, now)
         else:
             self._requests.receive_other(None, None, incoming, now)
@@ -170,10 +179,14 @@ class Intake:
         if not dialog.is_in_order(incoming.cseq) and method != "BYE":
             return self._refuse(incoming, 500, reason="CSeq Out Of Order")
         dialog.follow(incoming.path, self._core.ways)
+        if method in ("INVITE", "UPDATE") and self._sessions.refuses(incoming.request.headers):
+            return self._refuse(incoming, 422, TOO_SMALL)
         if method == "INVITE":
             self._invites.receive_reinvite(leg, dialog, incoming, now)
         elif method == "BYE":
             self._requests.receive_bye(leg, incoming, now)
+        elif method == "PRACK":
+            self._requests.receive_prack(leg, dialog, incoming, now)
         else:
             self._requests.receive_other(leg, dialog, incoming, now)
         return Fate.TAKEN

@@ -6,14 +6,17 @@ something. Handles are numbers that are never used twice.
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, field
 
 from runtime.sip.auth.client import Authorizer
 from runtime.sip.dialog import Dialog, DialogId
 from runtime.sip.fields import parse_name_addr
 from runtime.sip.incoming import IncomingRequest
+from runtime.sip.message import Headers
 from runtime.sip.path import Path
-from runtime.sip.requests import Outgoing
+from runtime.sip.requests import Outgoing, Pairs
+from runtime.sip.session_timer import Agreed
 from runtime.sip.timers import Alarm
 from runtime.sip.transactions.transaction import ClientTransaction, ServerTransaction
 
@@ -31,13 +34,48 @@ class LegInfo:
     path: Path
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A response as the user gives it."""
+
+    status: int
+    reason: str
+    headers: Pairs
+    body: bytes
+    content_type: str
+
+
+@dataclass(slots=True)
+class Unpracked:
+    """A reliable provisional response of ours that waits for its PRACK (RFC 3262 section 3)."""
+
+    rseq: int
+    data: bytes
+    has_body: bool
+    wait_s: float
+    repeat: Alarm
+    give_up: Alarm
+
+
 @dataclass(slots=True)
 class OpenInvite:
-    """An INVITE or re-INVITE of the peer without a final response."""
+    """An INVITE or re-INVITE of the peer without a final response.
+
+    `takes_reliable`, `wants_reliable`: its 100rel, in Supported or in Require. `rseq` is the number of the last
+    reliable response, 0 before the first. `queued` wait for the PRACK of `unpracked`, and `held` is a 2xx that does;
+    `has_agreed`: offer and answer were exchanged by then, and the 2xx does not repeat them.
+    """
 
     incoming: IncomingRequest
     transaction: ServerTransaction
     is_reinvite: bool
+    takes_reliable: bool = False
+    wants_reliable: bool = False
+    rseq: int = 0
+    unpracked: Unpracked | None = None
+    queued: deque[Answer] = field(default_factory=deque)
+    held: Answer | None = None
+    has_agreed: bool = False
     expiry: Alarm | None = None
 
 
@@ -55,7 +93,10 @@ class Unacked:
 
 @dataclass(slots=True)
 class OwnInvite:
-    """An INVITE or re-INVITE of ours. `acks` are the ACKs of its 2xx by the tag of who sent it (bytes, path)."""
+    """An INVITE or re-INVITE of ours. `acks` are the ACKs of its 2xx by the tag of who sent it (bytes, path).
+
+    `rseqs`: the last reliable provisional response of each who sent one, likewise. `cancel_headers` go on the CANCEL.
+    """
 
     outgoing: Outgoing
     cseq: int
@@ -64,8 +105,19 @@ class OwnInvite:
     has_provisional: bool = False
     is_final: bool = False
     cancel_wanted: bool = False
+    cancel_headers: Pairs = ()
     give_up: Alarm | None = None
     acks: dict[str, tuple[bytes, Path]] = field(default_factory=dict)
+    rseqs: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class SessionClock:
+    """The session timer of a call that is up: what was agreed on, and when something is due."""
+
+    agreed: Agreed
+    refresh: Alarm | None
+    expiry: Alarm
 
 
 @dataclass(slots=True)
@@ -85,7 +137,16 @@ class Leg:
     held_bye: Outgoing | None = None
     authorizer: Authorizer | None = None
     """Answers challenges on a leg that we have begun with a login; a leg that somebody else began never has one."""
+    session: SessionClock | None = None
+    allows_update: bool = False
+    """Whether the peer's Allow names UPDATE."""
     request_ids: set[int] = field(default_factory=set)
+
+
+def allows_update(headers: Headers) -> bool | None:
+    """Whether the Allow of a message names UPDATE; None where it has none."""
+    lines = headers.all("Allow")
+    return any("UPDATE" in line for line in lines) if lines else None
 
 
 def info_of(leg: Leg) -> LegInfo:

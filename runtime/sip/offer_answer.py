@@ -116,6 +116,11 @@ class OfferAnswer:
         """Whether an offer of ours is out that has not been answered."""
         return self._awaits_answer
 
+    @property
+    def has_offer(self) -> bool:
+        """Whether `accept` can be called: our last offer is out, or was answered and nothing came after it."""
+        return self._offer is not None
+
     def answer(self, offer: bytes, local: LocalMedia) -> tuple[bytes, Negotiated]:
         """Our answer to an offer of INVITE or re-INVITE, and what it means.
 

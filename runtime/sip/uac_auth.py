@@ -14,7 +14,7 @@ from runtime.sip.auth.limits import CLIENT_TRIES_MAX
 from runtime.sip.core import Core
 from runtime.sip.incoming import IncomingResponse
 from runtime.sip.legs import Leg
-from runtime.sip.requests import Outgoing, via_of
+from runtime.sip.requests import Outgoing, Pairs, via_of
 from runtime.sip.writer import write_message
 
 
@@ -35,11 +35,17 @@ def with_credentials(
     credentials = authorizer.answer(request, incoming.response)
     if credentials is None:
         return None
-    branch = core.new_branch()
-    headers = (
-        request.headers.replaced("Via", via_of(outgoing.path, core.config.contact_host, branch))
-        .replaced("CSeq", f"{cseq} {request.method}")
-        .replaced(*credentials)
+    again = again_with(core, outgoing, (credentials,), cseq)
+    return replace(again, challenges_answered=outgoing.challenges_answered + 1)
+
+
+def again_with(core: Core, outgoing: Outgoing, changes: Pairs, cseq: int) -> Outgoing:
+    """The same request once more, as number `cseq` and with these headers in place of its own."""
+    request, branch = outgoing.request, core.new_branch()
+    headers = request.headers.replaced("Via", via_of(outgoing.path, core.config.contact_host, branch)).replaced(
+        "CSeq", f"{cseq} {request.method}"
     )
+    for name, value in changes:
+        headers = headers.replaced(name, value)
     again = replace(request, headers=headers)
-    return Outgoing(again, write_message(again), branch, outgoing.path, outgoing.challenges_answered + 1)
+    return replace(outgoing, request=again, data=write_message(again), branch=branch)

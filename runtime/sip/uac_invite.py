@@ -11,7 +11,8 @@ from functools import partial
 from runtime.sip.auth.client import Authorizer, Login, authorization_of
 from runtime.sip.config import FORKS_MAX
 from runtime.sip.core import Core
-from runtime.sip.dialog import Dialog, dialog_of_response, is_secure
+from runtime.sip.dialog import Dialog, dialog_of_response, is_secure, rough_dialog
+from runtime.sip.errors import SipSyntaxError
 from runtime.sip.events import (
     Answered,
     InviteTimedOut,
@@ -22,20 +23,24 @@ from runtime.sip.events import (
 )
 from runtime.sip.fields import parse_name_addr
 from runtime.sip.incoming import IncomingResponse
-from runtime.sip.legs import Leg, OwnInvite
+from runtime.sip.legs import Leg, OwnInvite, allows_update
 from runtime.sip.path import Path
 from runtime.sip.requests import Outgoing, Pairs, build_request, via_of
+from runtime.sip.responses import build_response
+from runtime.sip.sessions import SessionTimers
 from runtime.sip.transactions.derived import cancel_of
-from runtime.sip.uac_auth import authorised
+from runtime.sip.uac_auth import again_with, authorised
 from runtime.sip.uac_requests import UacRequests, ignore_response, ignore_timeout
+from runtime.sip.uas_reliable import OPTION, read_rseq
 from runtime.sip.writer import write_message
 
 
 class UacInvite:
     """The calling side of INVITE."""
 
-    def __init__(self, core: Core, requests: UacRequests) -> None:
+    def __init__(self, core: Core, sessions: SessionTimers, requests: UacRequests) -> None:
         self._core = core
+        self._sessions = sessions
         self._requests = requests
 
     # What the user says
@@ -72,6 +77,7 @@ class UacInvite:
             cseq=cseq,
             extra=[
                 *extra,
+                *self._sessions.asks(),
                 ("User-Agent", core.config.user_agent),
                 *(pair for pair in headers if pair[0].lower() != "route"),
             ],
@@ -84,23 +90,28 @@ class UacInvite:
         self._start(leg, OwnInvite(outgoing, cseq, is_reinvite=False), now)
         return leg
 
-    def reinvite(self, leg: Leg, now: float, *, headers: Pairs, body: bytes, content_type: str) -> bool:
-        """Ask for another session. False while any INVITE of this dialog is under way, either way (section 14.1)."""
-        dialog = leg.dialog
+    def may_reinvite(self, leg: Leg) -> bool:
+        """Not while any INVITE of this dialog is under way, either way (section 14.1)."""
         under_way = leg.own_invite is not None or leg.open_invite is not None or bool(leg.unacked)
-        if dialog is None or not leg.is_confirmed or leg.is_leaving or leg.held_bye is not None or under_way:
+        return leg.is_confirmed and not leg.is_leaving and leg.held_bye is None and not under_way
+
+    def reinvite(self, leg: Leg, now: float, *, headers: Pairs, body: bytes, content_type: str) -> bool:
+        """Ask for another session."""
+        dialog = leg.dialog
+        if dialog is None or not self.may_reinvite(leg):
             return False
         cseq = dialog.next_cseq()
+        headers = (*self._sessions.asks(leg), *headers)
         outgoing = self._requests.build(dialog, "INVITE", cseq, headers=headers, body=body, content_type=content_type)
         self._start(leg, OwnInvite(outgoing, cseq, is_reinvite=True), now)
         return True
 
-    def cancel(self, leg: Leg, now: float) -> bool:
+    def cancel(self, leg: Leg, now: float, headers: Pairs) -> bool:
         """Take back our INVITE or re-INVITE; CANCEL goes out once a provisional response is here (section 9.1)."""
         own = leg.own_invite
         if own is None or own.cancel_wanted:
             return False
-        own.cancel_wanted = True
+        own.cancel_wanted, own.cancel_headers = True, headers
         if own.has_provisional:
             self._send_cancel(leg, own, now)
         return True
@@ -126,7 +137,25 @@ class UacInvite:
             return
         if not own.is_reinvite and incoming.to_tag:
             self._early(leg, own, incoming)
-        self._core.events.append(Ringing(leg.handle, incoming.response))
+        leg.allows_update = allows_update(incoming.response.headers) or leg.allows_update
+        if self._is_acknowledged(leg, own, incoming, now):
+            self._core.events.append(Ringing(leg.handle, incoming.response))
+
+    def _is_acknowledged(self, leg: Leg, own: OwnInvite, incoming: IncomingResponse, now: float) -> bool:
+        """Whether a provisional response counts: any that is not reliable, and of the others the next in order.
+
+        That one gets its PRACK. One that repeats what came before or leaves one out says nothing (RFC 3262 section 4).
+        """
+        rseq = read_rseq(incoming.response.headers) if OPTION in self._core.config.supported else None
+        if rseq is None:
+            return True
+        dialog = leg.dialogs.get((incoming.call_id, incoming.from_tag, incoming.to_tag))
+        last = own.rseqs.get(incoming.to_tag)
+        if dialog is None or (last is not None and rseq != last + 1):
+            return False
+        own.rseqs[incoming.to_tag] = rseq
+        self._requests.prack(leg, dialog, rseq, own.cseq, now)
+        return True
 
     def _early(self, leg: Leg, own: OwnInvite, incoming: IncomingResponse) -> None:
         dialog_id = (incoming.call_id, incoming.from_tag, incoming.to_tag)
@@ -148,7 +177,11 @@ class UacInvite:
 
     def _invite_answered(self, leg: Leg, own: OwnInvite, incoming: IncomingResponse, now: float) -> None:
         # Section 13.2.2.4: the route set is that of the 2xx, whatever an early dialog had.
-        dialog = dialog_of_response(own.outgoing.request, own.cseq, incoming, leg.path)
+        is_readable = True
+        try:
+            dialog = dialog_of_response(own.outgoing.request, own.cseq, incoming, leg.path)
+        except SipSyntaxError:
+            dialog, is_readable = rough_dialog(own.outgoing.request, own.cseq, incoming, leg.path), False
         known = leg.dialogs.get(dialog.id)
         if known is not None:
             dialog.local_cseq, dialog.remote_cseq = known.local_cseq, known.remote_cseq
@@ -163,7 +196,13 @@ class UacInvite:
         if own.cancel_wanted:
             # CANCEL and 2xx have crossed (section 9.1): the call is up, and is hung up.
             self._requests.send_bye(leg, now)
+        elif not is_readable:
+            failure = build_response(own.outgoing.request, 502, to_tag=None, reason="Unreadable Answer")
+            self._core.events.append(Rejected(leg.handle, failure))
+            self._requests.send_bye(leg, now)
         else:
+            leg.allows_update = allows_update(incoming.response.headers) or leg.allows_update
+            self._sessions.accepted(leg, incoming, now)
             self._core.events.append(Answered(leg.handle, incoming.response))
 
     def _reinvite_answered(self, leg: Leg, own: OwnInvite, incoming: IncomingResponse, now: float) -> None:
@@ -174,6 +213,7 @@ class UacInvite:
         if not own.is_final:
             self._final(leg, own)
             if not leg.is_leaving:
+                self._sessions.accepted(leg, incoming, now)
                 self._core.events.append(ReinviteAnswered(leg.handle, incoming.response))
 
     def _failure(self, leg: Leg, own: OwnInvite, incoming: IncomingResponse, now: float) -> None:
@@ -189,7 +229,7 @@ class UacInvite:
             self._core.end(leg, now)
 
     def _try_again(self, leg: Leg, own: OwnInvite, incoming: IncomingResponse, now: float) -> bool:
-        """Whether this failure was a challenge that is answered now."""
+        """Whether this failure was a challenge that is answered now, or a session timer that is made longer."""
         if own.cancel_wanted or leg.is_leaving:
             return False
         cseq = own.cseq + 1
@@ -197,6 +237,9 @@ class UacInvite:
         if dialog is not None:
             cseq = dialog.local_cseq + 1
         again = authorised(self._core, leg, own.outgoing, incoming, cseq)
+        wider = self._sessions.again(own.outgoing.request, incoming)
+        if again is None and wider is not None:
+            again = again_with(self._core, own.outgoing, wider, cseq)
         if again is None:
             return False
         if dialog is not None:
@@ -244,7 +287,7 @@ class UacInvite:
         if own.give_up is not None or own.transaction is None:
             return
         # Section 9.1: to where the INVITE has gone, with the Via that it had there.
-        cancel = cancel_of(own.transaction.request)
+        cancel = cancel_of(own.transaction.request, own.cancel_headers)
         outgoing = Outgoing(cancel, write_message(cancel), own.outgoing.branch, own.transaction.path)
         self._core.transactions.open_client(outgoing, now, on_response=ignore_response, on_timeout=ignore_timeout)
         # Section 9.1: without a final response by then the INVITE counts as cancelled.

@@ -38,10 +38,24 @@ class UacRequests:
         extra = [("Contact", self._core.contact(path, secure=dialog.secure))] if method in WITH_CONTACT else []
         if method in ("INVITE", "UPDATE"):
             extra.append(("Allow", self._core.allow))
+            if self._core.config.supported:
+                extra.append(("Supported", ", ".join(self._core.config.supported)))
         extra += [("User-Agent", self._core.config.user_agent), *headers]
         via = via_of(path, self._core.config.contact_host, branch)
         request = dialog.request(method, cseq, via=via, extra=extra, body=body, content_type=content_type)
         return Outgoing(request, write_message(request), branch, path)
+
+    def leave(self, leg: Leg, now: float, headers: Pairs) -> None:
+        """Hang up a call that is up, in whatever it is; with the BYE that was held if there is one."""
+        self.bye(leg, now, headers)
+        if not leg.is_leaving:
+            self.send_bye(leg, now)
+
+    def prack(self, leg: Leg, dialog: Dialog, rseq: int, invite_cseq: int, now: float) -> None:
+        """Acknowledge a reliable provisional response (RFC 3262 section 4)."""
+        cseq = dialog.next_cseq()
+        outgoing = self.build(dialog, "PRACK", cseq, headers=(("RAck", f"{rseq} {invite_cseq} INVITE"),))
+        self._start(leg, dialog, outgoing, cseq, now)
 
     def bye(self, leg: Leg, now: float, headers: Pairs) -> bool:
         """Hang up. Held until the ACK of our 2xx is here or given up (section 15); False where there is no dialog."""
@@ -61,6 +75,7 @@ class UacRequests:
         outgoing = leg.held_bye or self.build(dialog, "BYE", dialog.next_cseq())
         leg.is_leaving = True
         leg.held_bye = None
+        self._core.stop_session(leg)
         self._core.terminate_open(leg, now)
         self._start_bye(leg, dialog, outgoing, now)
 
@@ -97,7 +112,7 @@ class UacRequests:
             on_timeout=partial(self._left, leg),
         )
 
-    def _challenged(self, leg: Leg, dialog: Dialog, outgoing: Outgoing, incoming: IncomingResponse) -> Outgoing | None:
+    def challenged(self, leg: Leg, dialog: Dialog, outgoing: Outgoing, incoming: IncomingResponse) -> Outgoing | None:
         """The same request with credentials, where the response is a challenge that may be answered."""
         again = authorised(self._core, leg, outgoing, incoming, dialog.local_cseq + 1)
         if again is not None:
@@ -109,7 +124,7 @@ class UacRequests:
     ) -> None:
         if incoming.status < 200:
             return
-        again = self._challenged(leg, dialog, outgoing, incoming)
+        again = self.challenged(leg, dialog, outgoing, incoming)
         if again is not None:
             self._start_bye(leg, dialog, again, now)
         else:
@@ -124,7 +139,7 @@ class UacRequests:
     ) -> None:
         if incoming.status < 200 or leg.is_ended:
             return
-        again = self._challenged(leg, dialog, outgoing, incoming)
+        again = self.challenged(leg, dialog, outgoing, incoming)
         if again is not None:
             self._start(leg, dialog, again, cseq, now)
             return

@@ -7,6 +7,7 @@ repeated until its ACK comes, and the call is hung up when none does.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 from runtime.sip.config import REINVITE_RETRY_S_MAX, UNACKED_MAX
@@ -23,10 +24,13 @@ from runtime.sip.events import (
 )
 from runtime.sip.grammar import is_token
 from runtime.sip.incoming import IncomingRequest
-from runtime.sip.legs import Leg, OpenInvite, Unacked
+from runtime.sip.legs import Answer, Leg, OpenInvite, Unacked, allows_update
 from runtime.sip.message import Request
 from runtime.sip.requests import Pairs
+from runtime.sip.session_timer import Agreed
+from runtime.sip.sessions import SessionTimers
 from runtime.sip.transactions.transaction import ServerTransaction
+from runtime.sip.uas_reliable import UasReliable
 
 EXPIRES_DIGITS_MAX = 10
 CHALLENGES = frozenset({401, 407})
@@ -35,9 +39,11 @@ CHALLENGES = frozenset({401, 407})
 class UasInvite:
     """The called side of INVITE. `send_bye(leg, now)` hangs up a confirmed leg."""
 
-    def __init__(self, core: Core, send_bye: Callable[[Leg, float], None]) -> None:
+    def __init__(self, core: Core, sessions: SessionTimers, send_bye: Callable[[Leg, float], None]) -> None:
         self._core = core
+        self._sessions = sessions
         self._send_bye = send_bye
+        self.reliable = UasReliable(core, self._send, self._finally)
 
     # What the peer sends
 
@@ -122,37 +128,65 @@ class UasInvite:
         opened, dialog = leg.open_invite, leg.dialog
         if opened is None or dialog is None:
             return False
-        tag = self._tag_for(leg, opened) if status > 100 else None
-        if 100 < status < 300 and not opened.is_reinvite:
-            self._core.legs.add_dialog(leg, dialog)
-        request = opened.incoming.request
-        data = self._core.response(
-            request,
-            status,
-            to_tag=None if opened.is_reinvite else tag,
-            reason=reason,
-            extra=(*self._own_headers(request, leg, status), *headers),
-            body=body,
-            content_type=content_type,
-        )
-        opened.transaction.respond(status, data, now)
-        if status < 200:
+        answer = Answer(status, reason, headers, body, content_type)
+        if 100 < status < 200 and self.reliable.takes(opened, has_body=bool(body)):
+            return self.reliable.send(leg, opened, answer, now)
+        if status >= 200:
+            return self._finally(leg, answer, now)
+        self._send(leg, opened, answer, (), now)
+        return True
+
+    # How it is done
+
+    def _finally(self, leg: Leg, answer: Answer, now: float) -> bool:
+        """The final response; a 2xx may have to wait for a PRACK."""
+        opened, dialog, status = leg.open_invite, leg.dialog, answer.status
+        assert opened is not None, "an INVITE is answered once"
+        assert dialog is not None, "an open INVITE has a dialog"
+        if status < 300 and self.reliable.holds(opened, answer):
             return True
+        agreed: Agreed | None = None
+        more: Pairs = ()
+        if status < 300:
+            if opened.has_agreed:  # by a reliable response: section 5 of RFC 3262 has no offer or answer left to give
+                answer = replace(answer, body=b"")
+            agreed, more = self._sessions.answers(leg, opened.incoming.request)
+        data = self._send(leg, opened, answer, more, now)
         self._close(leg, opened)
         if status in CHALLENGES:
             self._core.transactions.allow_again(opened.transaction)
         if status < 300:
-            self._accepted(leg, dialog, opened, data, has_body=bool(body), now=now)
+            self._accepted(leg, dialog, opened, data, has_body=bool(answer.body), now=now)
+            self._sessions.agreed(leg, agreed, now)
         elif not opened.is_reinvite:
             self._core.end(leg, now)
         return True
 
-    # How it is done
+    def _send(self, leg: Leg, opened: OpenInvite, answer: Answer, more: Pairs, now: float) -> bytes:
+        """Put a response on its way, with `more` headers; its bytes."""
+        assert leg.dialog is not None, "an open INVITE has a dialog"
+        status, request = answer.status, opened.incoming.request
+        tag = self._tag_for(leg, opened) if status > 100 else None
+        if 100 < status < 300 and not opened.is_reinvite:
+            self._core.legs.add_dialog(leg, leg.dialog)
+        data = self._core.response(
+            request,
+            status,
+            to_tag=None if opened.is_reinvite else tag,
+            reason=answer.reason,
+            extra=(*self._own_headers(request, leg, status), *more, *answer.headers),
+            body=answer.body,
+            content_type=answer.content_type,
+        )
+        opened.transaction.respond(status, data, now)
+        return data
 
     def _open(self, leg: Leg, incoming: IncomingRequest, now: float, *, is_reinvite: bool) -> None:
         transaction = self._core.transactions.open_server(incoming)
         transaction.leg = leg.handle
         opened = leg.open_invite = OpenInvite(incoming, transaction, is_reinvite)
+        self.reliable.opened(opened)
+        leg.allows_update = allows_update(incoming.request.headers) or leg.allows_update
         transaction.respond(100, self._core.response(incoming.request, 100, to_tag=None), now)
         expires_s = _expires_s(incoming.request)
         if expires_s is not None:
@@ -164,6 +198,7 @@ class UasInvite:
 
     def _close(self, leg: Leg, opened: OpenInvite) -> None:
         leg.open_invite = None
+        self._core.stop_reliable(opened)
         if opened.expiry is not None:
             self._core.alarms.stop(opened.expiry)
 

@@ -10,28 +10,44 @@ from functools import partial
 from runtime.sip.config import LEG_REQUESTS_MAX
 from runtime.sip.core import Core, PendingRequest
 from runtime.sip.dialog import TARGET_REFRESH, Dialog, contact_target
-from runtime.sip.events import ByeReceived, RequestReceived
+from runtime.sip.events import ByeReceived, PrackReceived, RequestReceived
 from runtime.sip.incoming import IncomingRequest
 from runtime.sip.legs import Leg
 from runtime.sip.requests import Pairs
+from runtime.sip.session_timer import Agreed
+from runtime.sip.sessions import SessionTimers
+from runtime.sip.uas_reliable import UasReliable
 
 
 class UasRequests:
     """The answering side of everything but INVITE, ACK and CANCEL."""
 
-    def __init__(self, core: Core) -> None:
+    def __init__(self, core: Core, sessions: SessionTimers, reliable: UasReliable) -> None:
         self._core = core
+        self._sessions = sessions
+        self._reliable = reliable
         self._last_id = 0
 
     def receive_bye(self, leg: Leg, incoming: IncomingRequest, now: float) -> None:
         """The peer hangs up, perhaps before its ACK, perhaps before our answer, perhaps while we do."""
-        transaction = self._core.transactions.open_server(incoming)
-        transaction.respond(200, self._core.response(incoming.request, 200, to_tag=None), now)
+        self._answer(incoming, 200, now)
         if leg.is_leaving:
             # Our BYE is under way as well: its end is the leg's, and nobody is told twice.
             return
         self._core.events.append(ByeReceived(leg.handle, incoming.request))
         self._core.end(leg, now)
+
+    def receive_prack(self, leg: Leg, dialog: Dialog, incoming: IncomingRequest, now: float) -> None:
+        """The caller has our reliable response; the user is asked where it says something of media with that."""
+        if not self._reliable.receive_prack(leg, incoming):
+            self._answer(incoming, 481, now)
+            return
+        self._core.events.append(PrackReceived(leg.handle))
+        if incoming.request.body:
+            self.receive_other(leg, dialog, incoming, now)
+        else:
+            self._answer(incoming, 200, now)
+            self._reliable.go_on(leg, now)
 
     def receive_other(self, leg: Leg | None, dialog: Dialog | None, incoming: IncomingRequest, now: float) -> None:
         """A request for the user. SipSyntaxError where it moves the target to no place."""
@@ -67,9 +83,13 @@ class UasRequests:
         pending = self._core.pending.get(request_id)
         if pending is None:
             return False
-        request, dialog = pending.incoming.request, pending.dialog
+        request, dialog, leg = pending.incoming.request, pending.dialog, pending.leg
         tag = self._core.stateless_tag(request) if pending.incoming.to_tag is None else None
-        extra = (*self._own_headers(pending, status), *headers)
+        agreed: Agreed | None = None
+        more: Pairs = ()
+        if leg is not None and request.method == "UPDATE" and 200 <= status < 300:
+            agreed, more = self._sessions.answers(leg, request)
+        extra = (*self._own_headers(pending, status), *more, *headers)
         data = self._core.response(
             request, status, to_tag=tag, reason=reason, extra=extra, body=body, content_type=content_type
         )
@@ -80,7 +100,18 @@ class UasRequests:
         self._forget(request_id)
         if status < 300 and dialog is not None and request.method in TARGET_REFRESH:
             dialog.refresh_target(request.headers)
+        if leg is not None and request.method == "UPDATE" and status < 300:
+            leg.allows_update = True
+            if leg.is_confirmed:
+                self._sessions.agreed(leg, agreed, now)
+        if leg is not None and request.method == "PRACK":
+            self._reliable.go_on(leg, now)
         return True
+
+    def _answer(self, incoming: IncomingRequest, status: int, now: float) -> None:
+        """Answer a request of a dialog at once."""
+        transaction = self._core.transactions.open_server(incoming)
+        transaction.respond(status, self._core.response(incoming.request, status, to_tag=None), now)
 
     def _own_headers(self, pending: PendingRequest, status: int) -> list[tuple[str, str]]:
         method = pending.incoming.request.method

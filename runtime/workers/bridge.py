@@ -207,7 +207,12 @@ class Bridge:
             return
         host, port = self._settings.api
         self._api = Api(
-            api_key(self._settings.state), self._calls_json, self._health_json, self._status_json, self._log
+            api_key(self._settings.state),
+            self._calls_json,
+            self._health_json,
+            self._status_json,
+            self._log,
+            self._worker.control.steer,
         )
         try:
             bound = await self._api.start(host, port)
@@ -323,7 +328,9 @@ class Bridge:
 
     def _calls_json(self) -> dict[str, Any]:
         switchboard, connections = self._worker.switchboard, self._worker.sip.connections
-        live = [{**call.record.as_json(), "state": call.state.value} for call in switchboard.live_calls()]
+        live = [
+            {**call.record.as_json(), "state": call.state.value, "hold": call.hold} for call in switchboard.live_calls()
+        ]
         return {
             "formatVersion": 1,
             "revision": switchboard.revision,

@@ -11,6 +11,7 @@ from runtime.calls.commands import (
     DialSettled,
     EndCall,
     ExpectAnswers,
+    HoldSettled,
     HushPrompt,
     JoinRoom,
     OpenLeg,
@@ -60,6 +61,8 @@ class Carrier:
                 self.gate.trust(command.address, time.monotonic())
             case ExpectAnswers():
                 self.gate.expect(command.address, time.monotonic())
+            case HoldSettled():
+                self.control.hold_settled(command.call_id, command.held, command.failure)
             case DialSettled():
                 self.control.dial_settled(command.call_id, command.outcome)
             case TransferSettled():

@@ -10,6 +10,7 @@ import asyncio
 import os
 import time
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from runtime.calls.board import Now
 from runtime.calls.switchboard import Switchboard
@@ -28,6 +29,9 @@ from schemas.tables.tables import Tables
 
 ID_BYTES = 16
 
+STEER_S = 8.0
+"""How long the HTTP API waits for a phone to agree to what is asked of it."""
+
 
 class CallControl:
     """One per worker. `drain` has the worker carry out what was told, `log(words, **fields)` is where news go."""
@@ -42,6 +46,7 @@ class CallControl:
         self._numbers: dict[str, Sequence[str]] = {}
         self._dials: dict[str, asyncio.Future[Dialled | Failure]] = {}
         self._transfers: dict[str, asyncio.Future[Transferred]] = {}
+        self._holds: dict[str, asyncio.Future[bool | Failure]] = {}
 
     # -- what the API asks -----------------------------------------------------------------------------------------
 
@@ -85,6 +90,35 @@ class CallControl:
         self._drain()
         return await asyncio.shield(waiting)
 
+    async def hold(self, call_id: str, *, on: bool) -> bool | Failure:
+        """Put a phone on hold, or take it back: whether it is held now, once the phone has agreed; or why not."""
+        failure = self._switchboard.hold(call_id, _now(), on=on)
+        if failure is not None:
+            return failure
+        waiting = self._holds.get(call_id)
+        if waiting is None:
+            waiting = self._holds[call_id] = asyncio.get_running_loop().create_future()
+        self._drain()
+        return await asyncio.shield(waiting)
+
+    async def answer(self, call_id: str) -> Failure | None:
+        """Answer a phone that rings."""
+        failure = self._switchboard.answer_asked(call_id, _now())
+        self._drain()
+        return failure
+
+    async def steer(self, call_id: str, verb: str) -> dict[str, Any] | tuple[int, str]:
+        """What the HTTP API asks of a call, once it is so: the JSON to answer with, or a status and words."""
+        asked = self.answer(call_id) if verb == "answer" else self.hold(call_id, on=verb == "hold")
+        try:
+            done = await asyncio.wait_for(asked, STEER_S)
+        except TimeoutError:
+            return 504, f"the phone has not answered for {STEER_S:.0f} s; `bridge calls` shows when it does"
+        if isinstance(done, Failure):
+            return (404 if done.kind is FailureKind.NOT_FOUND else 409), done.words
+        live = self._switchboard.get(call_id)
+        return {"formatVersion": 1, "callId": call_id, "hold": live.hold if live is not None else ""}
+
     # -- what the switchboard tells --------------------------------------------------------------------------------
 
     def dial_settled(self, call_id: str, outcome: Dialled | Failure) -> None:
@@ -92,6 +126,12 @@ class CallControl:
         waiting = self._dials.pop(call_id, None)
         if waiting is not None and not waiting.done():
             waiting.set_result(outcome)
+
+    def hold_settled(self, call_id: str, held: bool, failure: Failure | None) -> None:
+        """What became of a hold."""
+        waiting = self._holds.pop(call_id, None)
+        if waiting is not None and not waiting.done():
+            waiting.set_result(failure or held)
 
     def transfer_settled(self, outcome: Transferred) -> None:
         """What became of a transfer."""

@@ -45,8 +45,11 @@ from schemas.seal import Unseal, unseals_nothing
 from schemas.tables.rows import Pairs
 from schemas.tables.tables import Tables
 
-ALLOWED = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "NOTIFY")
+ALLOWED = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "NOTIFY", "UPDATE", "PRACK")
 """Methods that the bridge takes; NOTIFY tells of the transfers that it asked for."""
+
+SUPPORTED = ("100rel", "timer")
+"""RFC 3262 and RFC 4028."""
 
 CONTACT_KEY_BYTES = 32
 SLOW_WORK_EVERY_S = 0.5
@@ -77,7 +80,11 @@ class Worker:
     ) -> None:
         self.sip = SipSockets(self, tls)
         self.endpoint = Endpoint(
-            EndpointConfig(user_agent, allow=ALLOWED), os.urandom, self.sip, self._welcomes, self._turns_away
+            EndpointConfig(user_agent, allow=ALLOWED, supported=SUPPORTED),
+            os.urandom,
+            self.sip,
+            self._welcomes,
+            self._turns_away,
         )
         self.switchboard = Switchboard(
             self.endpoint,
@@ -189,6 +196,16 @@ class Worker:
     def asked_to_end(self, call_id: str, headers: Pairs, words: str) -> None:
         """Somebody in the room ends the call."""
         self.switchboard.hang_up(call_id, _now(), EndReason.ENDED_BY_ROOM, words, EndedBy.ROOM, headers)
+        self._drain()
+
+    def asked_to_hold(self, call_id: str, *, on: bool) -> None:
+        """Somebody in the room puts the phone on hold, or takes it back."""
+        self.switchboard.hold(call_id, _now(), on=on)
+        self._drain()
+
+    def asked_to_answer(self, call_id: str) -> None:
+        """Somebody in the room wants the phone answered."""
+        self.switchboard.answer_asked(call_id, _now())
         self._drain()
 
     def left(self, call_id: str, reason: str, words: str) -> None:

@@ -196,8 +196,13 @@ class DispatchRuleSpec(CrossedPart):
     hide_phone_number: Flag = Field(False, description="Masks the caller's number in the room.")
     noise_cancellation: Flag = Field(False, description="Cleans the caller's audio.")
     media: Maybe[Media] = Field(None, description="Media of these calls, merged over the trunk's.")
-    answer: Literal["whenRoomReady", "immediately"] = Field(
-        "whenRoomReady", description="Whether the call is answered when the room is ready, or at once."
+    answer: Literal["whenRoomReady", "immediately", "onRequest"] = Field(
+        "whenRoomReady",
+        description="Whether the call is answered when the room is ready, at once, or when somebody there asks for it.",
+    )
+    ringback: Literal["none", "tone", "room"] = Field(
+        "none",
+        description="What the caller hears before the answer: its own network, a ringing tone of the bridge, the room.",
     )
     fallback: Maybe[Fallback] = Field(None, description="What the caller gets when the room cannot be had.")
     deletion_policy: DeletionPolicy = Field("Delete", description="What happens when this document is deleted.")

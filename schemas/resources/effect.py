@@ -100,6 +100,7 @@ HONOURED: dict[str, frozenset[str]] = {
         "spec.media.roomCodec",
         "spec.media.timeout",
         "spec.answer",
+        "spec.ringback",
         "spec.fallback",
         "spec.deletionPolicy",
     },

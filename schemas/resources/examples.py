@@ -69,6 +69,7 @@ spec:
   noiseCancellation: true
   media: {codecs: [g722, pcma], encryption: allow, roomCodec: opus, dtmf: [info], timeout: 1m}
   answer: immediately
+  ringback: tone
   fallback: {sipCode: 486}
   deletionPolicy: Delete
 ---

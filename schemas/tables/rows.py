@@ -194,6 +194,7 @@ class RuleRow:
     noise_cancellation: bool = False
     media: Media = NO_WISHES
     answer: str = "whenRoomReady"
+    ringback: str = "none"
     fallback_sip_code: int = 480
     claimed_since: int = 0
 

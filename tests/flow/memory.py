@@ -6,7 +6,7 @@ Time moves only by `step`; every datagram arrives at once. Callers are the same 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 from random import Random
 
@@ -16,6 +16,7 @@ from runtime.calls.commands import (
     DialSettled,
     EndCall,
     ExpectAnswers,
+    HoldSettled,
     HushPrompt,
     JoinRoom,
     OpenLeg,
@@ -44,10 +45,10 @@ from runtime.routing.place import caller_ids
 from runtime.sip import events as sip
 from runtime.sip.auth.client import Login
 from runtime.sip.endpoint import Endpoint, EndpointConfig
-from runtime.sip.message import Request
-from runtime.sip.offer_answer import LocalMedia, OfferAnswer
+from runtime.sip.message import Request, Response
+from runtime.sip.offer_answer import LocalMedia, Negotiated, OfferAnswer
 from runtime.sip.path import Path
-from runtime.workers.worker import ALLOWED
+from runtime.workers.worker import ALLOWED, SUPPORTED
 from schemas.seal import Unseal, unseals_nothing
 from schemas.tables.rows import Pairs
 from schemas.tables.tables import Tables
@@ -120,7 +121,7 @@ class World:
         self.now = 100.0
         self._port = count(10000, 2)
         self.endpoint = Endpoint(
-            EndpointConfig(user_agent="test", allow=ALLOWED),
+            EndpointConfig(user_agent="test", allow=ALLOWED, supported=SUPPORTED),
             self.random.randbytes,
             welcomes=self._welcomes,
             turns_away=self._turns_away,
@@ -145,6 +146,7 @@ class World:
         self.expected: list[str] = []
         self.dialled: dict[str, Dialled | Failure] = {}
         self.transferred: list[Transferred] = []
+        self.held: list[tuple[str, bool, Failure | None]] = []
         self.shown_headers: dict[str, dict[str, str]] = {}
         self.ports: list[MemoryPorts] = []
         self.callers: list[Caller] = []
@@ -165,15 +167,21 @@ class World:
     def moment(self) -> Now:
         return Now(self.now, WALL_S + self.now)
 
-    def caller(self, address: str = "198.51.100.7", number: str = "+15550101111") -> Caller:
-        """A new caller at this address."""
-        made = Caller(self, (address, 5060 + len(self.callers)), number)
+    def caller(self, address: str = "198.51.100.7", number: str = "+15550101111", **more: object) -> Caller:
+        """A new caller at this address; `more` are fields of a `Caller`."""
+        made = Caller(self, (address, 5060 + len(self.callers)), number, **more)  # type: ignore[arg-type]
         self.callers.append(made)
         return made
 
-    def callee(self, address: str = "198.51.100.9", number: str = "+15550109999", port: int | None = None) -> Callee:
-        """A phone that waits to be called at this address, port 5060 where none is given."""
-        made = Callee(self, (address, port or 5060), number)
+    def callee(
+        self,
+        address: str = "198.51.100.9",
+        number: str = "+15550109999",
+        port: int | None = None,
+        **more: object,
+    ) -> Callee:
+        """A phone that waits to be called at this address, port 5060 where none is given; `more` as with callers."""
+        made = Callee(self, (address, port or 5060), number, **more)  # type: ignore[arg-type]
         self.callers.append(made)
         return made
 
@@ -293,6 +301,8 @@ class World:
                 self.legs[command.call_id].phone_rings = command.on
             case ShowHeaders():
                 self.shown_headers[command.call_id] = dict(command.headers)
+            case HoldSettled():
+                self.held.append((command.call_id, command.held, command.failure))
             case DialSettled():
                 self.dialled[command.call_id] = command.outcome
             case TransferSettled():
@@ -344,9 +354,24 @@ class Caller:
     heard: list[bytes | None] = field(default_factory=list)
     digits: str = ""
     session: MediaSession | None = None
+    supported: tuple[str, ...] = ()
+    allow: tuple[str, ...] = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "REFER", "UPDATE", "PRACK")
+    session_expires_s: object = 1_800
+    """What it asks for; a text names the refresher, too."""
+    refuses: int = 0
+    """What a re-INVITE gets; 0: it is taken."""
+    wants: str = "sendrecv"
+    """The direction that it answers with."""
+    reinvites: list[Request] = field(default_factory=list)
+    provisional: list[Response] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        config = EndpointConfig(user_agent="phone", allow=("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "REFER"))
+        config = EndpointConfig(
+            "phone",
+            allow=self.allow,
+            supported=self.supported,
+            session_expires_s=self.session_expires_s,  # type: ignore[arg-type]
+        )
         self.endpoint = Endpoint(config, self.world.random.randbytes)
         self.media_address = (self.address[0], 30000 + 2 * len(self.world.callers))
         self.offer_answer = OfferAnswer()
@@ -382,9 +407,18 @@ class Caller:
         self.world.settle()
         return self.status
 
-    def hang_up(self) -> None:
+    def update(self, direction: str = "sendrecv", codecs: tuple[str, ...] = ("pcmu", "pcma")) -> int:
+        """An UPDATE with an offer; the status of its answer."""
+        self.local = LocalMedia(*self.media_address, codecs, dtmf=True, session_id=1, direction=direction)
+        self.status = 0
+        offer = self.offer_answer.offer(self.local)
+        self.endpoint.request(self.leg, "UPDATE", self.world.now, body=offer, content_type="application/sdp")
+        self.world.settle()
+        return self.status
+
+    def hang_up(self, headers: Sequence[tuple[str, str]] = ()) -> None:
         """BYE."""
-        self.endpoint.bye(self.leg, self.world.now)
+        self.endpoint.bye(self.leg, self.world.now, headers)
         self.world.settle()
 
     def tick(self) -> None:
@@ -417,11 +451,22 @@ class Caller:
         match event:
             case sip.Answered() | sip.ReinviteAnswered():
                 self.status = event.response.status
-                stream = stream_of(self.offer_answer.accept(event.response.body), 3600.0)
-                if self.session is None:
-                    self.session = self.world.session(stream)
-                else:
-                    self.session.reconfigure(stream, self.world.now)
+                if event.response.body or self.session is None:
+                    self._hear(self.offer_answer.accept(event.response.body))
+            case sip.Ringing():
+                self.provisional.append(event.response)
+                if event.response.body:
+                    self._hear(self.offer_answer.accept(event.response.body))
+            case sip.RequestAnswered(method="UPDATE") if event.response is not None:
+                self.status = event.response.status
+                if self.status == 200 and event.response.body:
+                    self._hear(self.offer_answer.accept(event.response.body))
+                elif self.status >= 300:
+                    self.offer_answer.withdraw()
+            case sip.ReinviteReceived():
+                self._reinvited(event)
+            case sip.RequestReceived() if event.request.method == "UPDATE":
+                self.endpoint.respond_request(event.request_id, 200, self.world.now)
             case sip.Rejected():
                 self.status = event.response.status
                 self.warning = event.response.headers.first("Warning") or ""
@@ -437,6 +482,23 @@ class Caller:
             case _:
                 pass
 
+    def _reinvited(self, event: sip.ReinviteReceived) -> None:
+        self.reinvites.append(event.request)
+        if self.refuses:
+            self.endpoint.respond(event.leg, self.refuses, self.world.now)
+            return
+        self.local = replace(self.local, direction=self.wants)
+        body, negotiated = self.offer_answer.answer(event.request.body, self.local)
+        self.endpoint.respond(event.leg, 200, self.world.now, body=body)
+        self._hear(negotiated)
+
+    def _hear(self, negotiated: Negotiated) -> None:
+        stream = stream_of(negotiated, 3600.0)
+        if self.session is None:
+            self.session = self.world.session(stream)
+        else:
+            self.session.reconfigure(stream, self.world.now)
+
 
 @dataclass
 class Callee(Caller):
@@ -447,16 +509,20 @@ class Callee(Caller):
     refer_id: int = 0
     cancelled: bool = False
 
-    def ring(self, status: int = 180, headers: Sequence[tuple[str, str]] = ()) -> None:
-        """A provisional response."""
-        self.endpoint.respond(self.leg, status, self.world.now, headers=headers)
+    def ring(self, status: int = 180, headers: Sequence[tuple[str, str]] = (), *, early: bool = False) -> None:
+        """A provisional response; `early`: with its answer to our offer, and media from now on."""
+        body = b""
+        if early:
+            body, negotiated = self.offer_answer.answer(self.invites[-1].body, self.local)
+            self._hear(negotiated)
+        self.endpoint.respond(self.leg, status, self.world.now, headers=headers, body=body)
         self.world.settle()
 
     def answer(self, headers: Sequence[tuple[str, str]] = (), body: bytes | None = None, *, dtmf: bool = True) -> None:
         """Pick up."""
         self.local = LocalMedia(*self.media_address, ("pcmu", "pcma"), dtmf=dtmf, session_id=1)
         answer, negotiated = self.offer_answer.answer(self.invites[-1].body, self.local)
-        self.session = self.world.session(stream_of(negotiated, 3600.0))
+        self._hear(negotiated)
         self.endpoint.respond(self.leg, 200, self.world.now, headers=headers, body=answer if body is None else body)
         self.world.settle()
 

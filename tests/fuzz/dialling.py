@@ -20,6 +20,8 @@ WORDS = (
     *SIP_WORDS, HEAD, IDS, b"SIP/2.0 180 Ringing\r\n", b"SIP/2.0 486 Busy\r\n", b"SIP/2.0 202 Accepted\r\n",
     b"NOTIFY sip:a@192.0.2.1 SIP/2.0\r\n", b"Event: refer", b"Subscription-State: terminated", b"Refer-Sub: false",
     b"WWW-Authenticate: Digest realm=\"a\", nonce=\"b\"", b"X-Twilio-Error: ", b"message/sipfrag",
+    b"Require: 100rel", b"RSeq: 1", b"Session-Expires: 90;refresher=uas", b"Min-SE: 300", b"Allow: UPDATE",
+    b"UPDATE sip:a@192.0.2.1 SIP/2.0\r\n", b"SIP/2.0 302 Moved\r\n", b"SIP/2.0 491 Request Pending\r\n",
 )  # fmt: skip
 
 _PATH = Path("udp", BRIDGE, PEER)
@@ -87,6 +89,14 @@ def _notify(number: int, status: str, state: str) -> bytes:
     )  # fmt: skip
 
 
+def _update(number: int, body: bytes) -> bytes:
+    return (
+        f"UPDATE sip:a@192.0.2.1 SIP/2.0\r\nVia: SIP/2.0/UDP 198.51.100.7;branch=z9hG4bK-u{number}\r\n".encode() + IDS
+        + f"\r\nCSeq: {number} UPDATE\r\nMax-Forwards: 70\r\nContact: <sip:them@198.51.100.7>\r\n"
+        f"Content-Type: application/sdp\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
+    )  # fmt: skip
+
+
 def dialled_seeds() -> list[bytes]:
     """Ways in which a call of ours goes."""
     answered = _answer("200 OK", "X-Case: 7", body=OFFER)
@@ -100,6 +110,11 @@ def dialled_seeds() -> list[bytes]:
         _answer("404 Not Found", "X-Twilio-Error: 13224 no such number"),
         _answer("401 Unauthorized", 'WWW-Authenticate: Digest realm="a", nonce="b", qop="auth"'),
         _answer("302 Moved Temporarily"),
+        _answer("302 Moved Temporarily").replace(b"<sip:them@", b"<sip:+15550107777@") + NEXT + answered,
+        _answer("183 Session Progress", "Require: 100rel", "RSeq: 9", body=OFFER) + NEXT + _answer("180 Ringing")
+        + NEXT + _update(1, OFFER) + NEXT + _answer("200 OK", "Session-Expires: 90;refresher=uas"),
+        answered + NEXT + _update(1, OFFER + b"a=inactive\r\n") + NEXT + _update(2, b""),
+        _answer("422 Session Interval Too Small", "Min-SE: 3600"),
         _answer("503 Service Unavailable", "Retry-After: 5"),
         _answer("200 OK", body=b"v=0\r\n"),
     ]  # fmt: skip

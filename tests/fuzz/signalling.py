@@ -11,6 +11,7 @@ from pathlib import Path as FilePath
 
 from runtime.sip import events as sip
 from runtime.sip import fields, uri
+from runtime.sip.endpoint import EndpointConfig
 from runtime.sip.errors import SipSyntaxError
 from runtime.sip.grammar import has_illegal_control, split_commas
 from runtime.sip.message import Headers, Request
@@ -24,11 +25,12 @@ from schemas.tables.rows import Inbound, RoomKind, Rows, RuleRow, TrunkRow
 from schemas.tables.tables import Tables
 from tests.flow.memory import BRIDGE, World
 from tests.runtime.sip.offers import AUDIO, LOCAL, OFFER, sdp
-from tests.runtime.sip.raw import Raw, request, response
+from tests.runtime.sip.raw import ALLOW, Raw, request, response
 
 NEXT = b"\n~~~\n"
 """Between two datagrams of one input."""
 DATAGRAMS_MAX = 6
+CONFIG = EndpointConfig("test", allow=(*ALLOW, "PRACK"), supported=("100rel", "timer"))
 TAG = b"@@tag@@"
 """Stands for the To tag of the call that is up when an input comes."""
 
@@ -59,7 +61,7 @@ def vectors() -> list[bytes]:
 
 def fuzz_message(data: bytes) -> None:
     """Datagrams to an endpoint that has a call up, and one of its own ringing, by a user who takes everything."""
-    raw = Raw()
+    raw = Raw(CONFIG)
     raw.confirmed("us")
     raw.calling()
     legs = set(range(1, raw.endpoint.leg_count + 1))
@@ -98,6 +100,7 @@ def _take_everything(raw: Raw) -> set[int]:
             legs.add(leg)
         if isinstance(event, sip.InviteReceived | sip.ReinviteReceived):
             raw.endpoint.respond(event.leg, 180, raw.now)
+            raw.endpoint.respond(event.leg, 183, raw.now, body=OFFER)
             raw.endpoint.respond(event.leg, 200, raw.now, body=OFFER)
         elif isinstance(event, sip.RequestReceived):
             raw.endpoint.respond_request(event.request_id, 200, raw.now)
@@ -107,7 +110,7 @@ def _take_everything(raw: Raw) -> set[int]:
 
 def message_seeds() -> list[bytes]:
     """The vectors, and talk about the calls that are there."""
-    ours = Raw()
+    ours = Raw(CONFIG)
     ours.confirmed("us")
     _, invite = ours.calling()
     invitation = request(branch="z9hG4bK-2", call_id="second", body=OFFER.decode())
@@ -128,6 +131,13 @@ def message_seeds() -> list[bytes]:
         + request("BYE", branch="z9hG4bK-9", to_tag=invite.headers.first("From").rpartition("tag=")[2],
                   from_tag="them", call_id=invite.headers.first("Call-ID")),
         response(invite, 486, to_tag="them"),
+        response(invite, 183, to_tag="them", extra=("Require: 100rel", "RSeq: 7"))
+        + NEXT
+        + response(invite, 200, to_tag="them", extra=("Session-Expires: 90;refresher=uac",)),
+        response(invite, 422, to_tag="them", extra=("Min-SE: 3600",)),
+        response(invite, 200, to_tag="them", contact="<<"),
+        request(branch="z9hG4bK-10", call_id="rel", extra=("Require: 100rel", "Session-Expires: 90"),
+                body=OFFER.decode()),
         b"\r\n\r\n",
     ]  # fmt: skip
 
@@ -143,7 +153,7 @@ _TABLES = Tables.build(Rows({_TRUNK.id: _TRUNK}, {_RULE.id: _RULE}))
 def fuzz_call(data: bytes) -> None:
     """Datagrams to a bridge in memory that has a call up. What begins with a byte above 0x7F goes to its RTP port."""
     world = World(_TABLES)
-    world.endpoint.receive_datagram(_from_peer(request(branch="z9hG4bK-0", body=OFFER.decode())), _PATH, world.now)
+    world.endpoint.receive_datagram(from_peer(request(branch="z9hG4bK-0", body=OFFER.decode())), _PATH, world.now)
     world.settle()
     tag = world.switchboard.live_calls()[0].id.encode()
     for datagram in data.replace(TAG, tag).split(NEXT)[:DATAGRAMS_MAX]:
@@ -179,7 +189,7 @@ def end_of(world: World, placed: int = 0) -> None:
 _PATH = Path("udp", BRIDGE, PEER)
 
 
-def _from_peer(data: bytes) -> bytes:
+def from_peer(data: bytes) -> bytes:
     return data.replace(b"192.0.2.1", PEER[0].encode()).replace(b"192.0.2.2", BRIDGE[0].encode())
 
 
@@ -199,7 +209,7 @@ def call_seeds() -> list[bytes]:
         request(branch="z9hG4bK-6", call_id="other", body=OFFER.decode(), uri="sip:+1555@192.0.2.2"),
         request("OPTIONS", branch="z9hG4bK-7", call_id="ping"),
     ]
-    return [_from_peer(seed) for seed in seeds] + vectors()[::5]
+    return [from_peer(seed) for seed in seeds] + vectors()[::5]
 
 
 # -- session descriptions ----------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tests.fuzz import dialling, digest, manifests, media, signalling, streams
+from tests.fuzz import dialling, digest, manifests, media, sessions, signalling, streams
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,7 @@ TARGETS: dict[str, Target] = {
     "message": Target(signalling.fuzz_message, signalling.message_seeds, signalling.WORDS),
     "stream": Target(streams.fuzz_stream, streams.stream_seeds, streams.WORDS),
     "call": Target(signalling.fuzz_call, signalling.call_seeds, signalling.WORDS),
+    "session": Target(sessions.fuzz_session, sessions.session_seeds, sessions.WORDS),
     "dialled": Target(dialling.fuzz_dialled, dialling.dialled_seeds, dialling.WORDS),
     "sdp": Target(signalling.fuzz_sdp, signalling.sdp_seeds, signalling.WORDS),
     "address": Target(signalling.fuzz_address, signalling.address_seeds, signalling.WORDS, 512),

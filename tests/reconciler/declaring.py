@@ -169,7 +169,8 @@ _rule_spec = st.fixed_dictionaries(
         "hidePhoneNumber": st.booleans(),
         "noiseCancellation": st.booleans(),
         "media": _media,
-        "answer": st.sampled_from(["whenRoomReady", "immediately"]),
+        "answer": st.sampled_from(["whenRoomReady", "immediately", "onRequest"]),
+        "ringback": st.sampled_from(["none", "tone", "room"]),
         "fallback": st.just({"sipCode": 486}),
     },
 )

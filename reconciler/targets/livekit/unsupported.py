@@ -71,6 +71,8 @@ class Limits:
             yield _none(("spec", "pinPrompts"), "prompts of one's own")
         if row.answer != "whenRoomReady":
             yield _none(("spec", "answer"), f"`answer: {row.answer}`")
+        if row.ringback != "none":
+            yield _none(("spec", "ringback"), f"`ringback: {row.ringback}`")
         if row.fallback_sip_code != _FALLBACK_SIP_CODE:
             yield _none(("spec", "fallback"), "fallbacks")
         yield from _of_media(row.media)

@@ -19,7 +19,7 @@ from runtime.rooms.livekit import news
 from runtime.rooms.livekit.audio import Published, RoomAudio
 from runtime.rooms.livekit.data import DataChannels
 from runtime.rooms.livekit.description import Ourselves, preferred
-from runtime.rooms.livekit.desk import Desk, EndAsked, PlayDigit, Reply
+from runtime.rooms.livekit.desk import AnswerAsked, Desk, EndAsked, HoldAsked, PlayDigit, Reply
 from runtime.rooms.livekit.dtls import Identity
 from runtime.rooms.livekit.limits import DIGITS_WAITING_MAX
 from runtime.rooms.livekit.modes import KnownMode
@@ -205,6 +205,10 @@ class RoomConnection:
                     self._leg.send_digits(reaction.digit, now)
                 case EndAsked():
                     self._shared.spawn(self._end(reaction))
+                case HoldAsked():
+                    self._shared.events.asked_to_hold(self._participant.call_id, on=reaction.on)
+                case AnswerAsked():
+                    self._shared.events.asked_to_answer(self._participant.call_id)
 
     async def _end(self, asked: EndAsked) -> None:
         """The answer goes first: to who asks somebody that has left, LiveKit says that nobody was there."""

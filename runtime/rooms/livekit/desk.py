@@ -5,7 +5,8 @@ the room can send anything: sizes and rates are bounded, and what is not underst
 
 * A SipDTMF packet is played to the phone. One from another phone is not, unless it names this participant: a digit that
   one caller presses for an agent is not the others' business.
-* `lk.sip.GetRemoteHeaders` {include[], exclude[]} -> {headers}; `lk.sip.EndCall` {headers} -> {}.
+* `lk.sip.GetRemoteHeaders` {include[], exclude[]} -> {headers}; `lk.sip.EndCall` {headers} -> {}; `lk.sip.Hold`,
+  `lk.sip.Resume` and `lk.sip.Answer` {} -> {}: that it was asked. `sip.hold` and `sip.callStatus` tell when it is so.
 """
 
 from __future__ import annotations
@@ -64,7 +65,28 @@ class EndAsked:
     by: str
 
 
-Reaction = Reply | PlayDigit | EndAsked
+@dataclass(frozen=True, slots=True)
+class HoldAsked:
+    """Somebody puts the phone on hold, or takes it back."""
+
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerAsked:
+    """Somebody wants the phone answered that rings."""
+
+
+Asked = EndAsked | HoldAsked | AnswerAsked
+Reaction = Reply | PlayDigit | Asked
+
+
+_ASKED: Final[dict[str, Asked]] = {
+    "lk.sip.Hold": HoldAsked(on=True),
+    "lk.sip.Resume": HoldAsked(on=False),
+    "lk.sip.Answer": AnswerAsked(),
+}
+METHODS: Final = frozenset({"lk.sip.GetRemoteHeaders", "lk.sip.EndCall", *_ASKED})
 
 
 class Desk:
@@ -118,11 +140,11 @@ class Desk:
             self.dropped += 1
             return []
         ack = models.DataPacket(rpc_ack=models.RpcAck(request_id=request.id), destination_identities=[caller])
-        answer, ended = self._perform(request)
+        answer, asked = self._perform(request, caller)
         answer.request_id = request.id
         packet = models.DataPacket(rpc_response=answer, destination_identities=[caller])
         reactions: list[Reaction] = [Reply(ack.SerializeToString()), Reply(packet.SerializeToString())]
-        return reactions if ended is None else [*reactions, EndAsked(ended, caller)]
+        return reactions if asked is None else [*reactions, asked]
 
     def _rate_of(self, caller: str, now: float) -> TokenBucket:
         found = self._calls.get(caller)
@@ -133,11 +155,11 @@ class Desk:
         self._calls.move_to_end(caller)
         return found
 
-    def _perform(self, request: models.RpcRequest) -> tuple[models.RpcResponse, Pairs | None]:
-        """The answer, and the headers of the BYE if the call is to end."""
+    def _perform(self, request: models.RpcRequest, caller: str) -> tuple[models.RpcResponse, Asked | None]:
+        """The answer, and what was asked of the call."""
         if request.version != RPC_VERSION:
             return _error(UNSUPPORTED_VERSION, "Unsupported RPC version"), None
-        if request.method not in ("lk.sip.GetRemoteHeaders", "lk.sip.EndCall"):
+        if request.method not in METHODS:
             return _error(UNSUPPORTED_METHOD, "Method not supported at destination"), None
         try:
             payload = json.loads(request.payload or "{}")
@@ -146,7 +168,9 @@ class Desk:
         if not isinstance(payload, dict):
             return _error(APPLICATION_ERROR, "the payload is not a JSON object"), None
         if request.method == "lk.sip.EndCall":
-            return _end_call(payload)
+            return _end_call(payload, caller)
+        if request.method != "lk.sip.GetRemoteHeaders":
+            return models.RpcResponse(payload="{}"), _ASKED[request.method]
         return self._remote_headers(payload), None
 
     def _remote_headers(self, payload: dict[str, Any]) -> models.RpcResponse:
@@ -163,14 +187,14 @@ def _names(listed: object) -> set[str]:
     return {name.lower() for name in listed if isinstance(name, str)} if isinstance(listed, list) else set()
 
 
-def _end_call(payload: dict[str, Any]) -> tuple[models.RpcResponse, Pairs | None]:
+def _end_call(payload: dict[str, Any], caller: str) -> tuple[models.RpcResponse, Asked | None]:
     headers = payload.get("headers") or {}
     if not isinstance(headers, dict) or len(headers) > RPC_HEADERS_MAX:
         return _error(APPLICATION_ERROR, "headers is not a map of that few names"), None
     for name, value in headers.items():
         if not isinstance(value, str) or not is_settable(name, value):
             return _error(APPLICATION_ERROR, f"the header {name[:40]!r} cannot be set"), None
-    return models.RpcResponse(payload="{}"), tuple(headers.items())
+    return models.RpcResponse(payload="{}"), EndAsked(tuple(headers.items()), caller)
 
 
 def _error(code: int, words: str) -> models.RpcResponse:

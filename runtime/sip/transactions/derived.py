@@ -7,7 +7,7 @@ The ACK of a 2xx is another thing: a request of the dialog with a branch of its 
 from __future__ import annotations
 
 from runtime.sip.message import Headers, Request, Response
-from runtime.sip.requests import MAX_FORWARDS
+from runtime.sip.requests import MAX_FORWARDS, Pairs
 
 
 def ack_of_failure(invite: Request, response: Response) -> Request:
@@ -15,12 +15,12 @@ def ack_of_failure(invite: Request, response: Response) -> Request:
     return _derived(invite, "ACK", response.headers.first("To") or "")
 
 
-def cancel_of(invite: Request) -> Request:
-    """The CANCEL of an INVITE without a final response; To is the INVITE's, tag or not."""
-    return _derived(invite, "CANCEL", invite.headers.first("To") or "")
+def cancel_of(invite: Request, extra: Pairs = ()) -> Request:
+    """The CANCEL of an INVITE without a final response, with `extra` headers; To is the INVITE's, tag or not."""
+    return _derived(invite, "CANCEL", invite.headers.first("To") or "", extra)
 
 
-def _derived(invite: Request, method: str, to: str) -> Request:
+def _derived(invite: Request, method: str, to: str, extra: Pairs = ()) -> Request:
     old = invite.headers
     number = (old.first("CSeq") or "").split()[0]
     items = [
@@ -31,5 +31,6 @@ def _derived(invite: Request, method: str, to: str) -> Request:
         ("To", to),
         ("Call-ID", old.first("Call-ID") or ""),
         ("CSeq", f"{number} {method}"),
+        *extra,
     ]
     return Request(method, invite.uri, Headers.of_canonical(items))

@@ -119,6 +119,7 @@ def test_every_field_of_a_rule_reaches_its_row():
         "noiseCancellation": True,
         "media": {"timeout": "20s"},
         "answer": "immediately",
+        "ringback": "tone",
         "fallback": {"sipCode": 486},
     }
     assert rows(trunk(), document("DispatchRule", "support", spec)).rules["default/support"] == RuleRow(
@@ -139,6 +140,7 @@ def test_every_field_of_a_rule_reaches_its_row():
         True,
         Media(timeout_ms=20_000),
         "immediately",
+        "tone",
         486,
         claimed_since=1,
     )

@@ -23,24 +23,29 @@ def no_log(event: str, **_: object) -> None:
     raise AssertionError(event)
 
 
-def ask(path: str, key: str | None, **headers: str) -> tuple[int, dict[str, Any]]:
+async def steer(call: str, verb: str) -> dict[str, Any] | tuple[int, str]:
+    """A bridge with one call, which can be held."""
+    return {"callId": call, "hold": "local"} if (call, verb) == ("SCL_1", "hold") else (409, f"no {verb}")
+
+
+def ask(path: str, key: str | None, method: str = "GET", **headers: str) -> tuple[int, dict[str, Any]]:
     """One request to a server that lives as long as the request."""
 
     async def run() -> tuple[int, dict[str, Any]]:
-        api = Api("the-key", lambda: {"live": []}, lambda: {"status": "ok"}, status, no_log)
+        api = Api("the-key", lambda: {"live": []}, lambda: {"status": "ok"}, status, no_log, steer)
         host, port = await api.start("127.0.0.1", 0)
         try:
-            return await asyncio.to_thread(fetch, f"http://{host}:{port}{path}", key, **headers)
+            return await asyncio.to_thread(fetch, f"http://{host}:{port}{path}", key, method, **headers)
         finally:
             await api.stop()
 
     return asyncio.run(run())
 
 
-def fetch(url: str, key: str | None, **headers: str) -> tuple[int, dict[str, Any]]:
+def fetch(url: str, key: str | None, method: str = "GET", **headers: str) -> tuple[int, dict[str, Any]]:
     if key is not None:
         headers["Authorization"] = f"Bearer {key}"
-    request = urllib.request.Request(url, headers=headers)
+    request = urllib.request.Request(url, headers=headers, method=method)
     try:
         with urllib.request.urlopen(request, timeout=5) as answer:
             return answer.status, json.loads(answer.read())
@@ -66,6 +71,15 @@ def test_calls_are_told_to_nobody_else(key: str | None) -> None:
     assert "the-key" not in json.dumps(body)
 
 
+def test_a_call_is_steered_by_the_holder_of_the_key_alone() -> None:
+    assert ask("/v1/calls/SCL_1/hold", "the-key", "POST") == (200, {"callId": "SCL_1", "hold": "local"})
+    status, body = ask("/v1/calls/SCL_1/answer", "the-key", "POST")
+    assert (status, body["error"]) == (409, "no answer")
+    assert ask("/v1/calls/SCL_1/hold", None, "POST")[0] == 401
+    assert ask("/v1/calls/SCL_1/hold", "the-key")[0] == 405
+    assert ask("/v1/calls/SCL_1/destroy", "the-key", "POST")[0] == 404
+
+
 def test_other_paths_are_not_told_apart_without_a_key() -> None:
     assert ask("/v1/secrets", None)[0] == 401
     assert ask("/v1/secrets", "the-key")[0] == 404
@@ -83,7 +97,7 @@ def test_connections_are_few_and_one_that_says_nothing_is_cut_off(monkeypatch: p
     monkeypatch.setattr(server, "API_HEAD_S", 0.3)
 
     async def run() -> None:
-        api = Api("the-key", dict, lambda: {"status": "ok"}, status, no_log)
+        api = Api("the-key", dict, lambda: {"status": "ok"}, status, no_log, steer)
         address = await api.start("127.0.0.1", 0)
         slow = [await asyncio.open_connection(*address) for _ in range(2)]
         await asyncio.sleep(0)
@@ -109,7 +123,7 @@ def test_what_is_no_http_is_told_in_one_short_line_that_quotes_nothing(caplog: p
     told: list[str] = []
 
     async def run() -> None:
-        api = Api("the-key", dict, lambda: {"status": "ok"}, status, lambda event, **_: told.append(event))
+        api = Api("the-key", dict, lambda: {"status": "ok"}, status, lambda event, **_: told.append(event), steer)
         address = await api.start("127.0.0.1", 0)
         for _ in range(3):
             reader, writer = await asyncio.open_connection(*address)

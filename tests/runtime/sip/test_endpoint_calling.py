@@ -296,9 +296,6 @@ def test_strange_responses_are_dropped_and_told():
         "another method": good.replace(b"1 INVITE", b"1 OPTIONS"),
         "two Vias": good.replace(b"From:", b"Via: SIP/2.0/UDP 192.0.2.9;branch=z9hG4bKx\r\nFrom:"),
         "no CSeq": good.replace(b"CSeq:", b"X-CSeq:"),
-        "broken Contact": good.replace(b"Contact: <", b"Contact: <<"),
-        "two Contacts": good.replace(b"Contact:", b"Contact: <sip:a@192.0.2.1>,"),
-        "broken Record-Route": good.replace(b"Contact:", b"Record-Route: <<\r\nContact:"),
         "huge status": good.replace(b"200", b"4294967301"),
     }
     for what, data in strange.items():
@@ -307,6 +304,35 @@ def test_strange_responses_are_dropped_and_told():
         assert isinstance(event, MessageDropped), what
         assert event.head == data[:64]
     assert methods(raw.send(good)) == ["ACK"]
+
+
+@pytest.mark.parametrize(
+    "broken", ["Contact: <<a>", "Contact: <sip:a@b>, <sip:c@d>", "Contact: <tel:+1>", "Record-Route: <<"]
+)
+def test_an_answer_that_makes_no_dialog_is_acknowledged_and_hung_up(broken):
+    raw = Raw()
+    _, invite = raw.calling()
+    contact = None if broken.startswith("Contact") else "<sip:bob@192.0.2.1>"
+    answer = response(invite, 200, to_tag="them", contact=contact, extra=(broken,))
+    ack, bye = raw.send(answer)
+    assert (ack.method, bye.method) == ("ACK", "BYE")
+    assert ack.uri == bye.uri == "sip:alice@192.0.2.1", "where the INVITE went"
+    (event,) = raw.events()
+    assert isinstance(event, Rejected)
+    assert event.response.status == 502
+    assert methods(raw.send(answer)) == ["ACK"], "a repetition gets the same ACK and nothing else"
+    raw.send(response(bye, 200))
+    assert raw.kinds() == ["LegEnded"]
+    raw.settle()
+
+
+def test_a_cancel_says_why():
+    raw = Raw()
+    leg, invite = raw.calling()
+    raw.send(response(invite, 180, to_tag="them"))
+    raw.endpoint.cancel(leg, raw.now, (("Reason", "SIP;cause=200"),))
+    (cancel,) = raw.sent()
+    assert cancel.headers.first("Reason") == "SIP;cause=200"
 
 
 def test_no_own_branch_tag_or_call_id_is_used_twice():

@@ -1,0 +1,68 @@
+"""`bridge hold`, `bridge resume` and `bridge pick-up`: what a room may ask of its phones, from the command line."""
+
+from __future__ import annotations
+
+import json
+import urllib.parse
+from pathlib import Path
+
+import click
+
+from runtime.commands.admin import ask
+from runtime.commands.options import output_option, state_option
+
+_call = click.argument("call_id", metavar="CALL")
+_anywhere = click.option(
+    "--anywhere", is_flag=True, help="Send the key to an API that is not on this machine's loopback, too."
+)
+
+
+@click.command()
+@_call
+@state_option
+@output_option
+@_anywhere
+def hold(call_id: str, state: Path, output: str, *, anywhere: bool) -> None:
+    """Put the phone of a live call on hold: its room neither hears it nor is heard.
+
+    \b
+    Example:
+      bridge hold SCL_uGZvL8mVKa3P            the call, as bridge calls shows it
+    """
+    _steer("hold", call_id, "hold", "is on hold", state, output, anywhere=anywhere)
+
+
+@click.command()
+@_call
+@state_option
+@output_option
+@_anywhere
+def resume(call_id: str, state: Path, output: str, *, anywhere: bool) -> None:
+    """Take the phone of a live call back from hold.
+
+    \b
+    Example:
+      bridge resume SCL_uGZvL8mVKa3P
+    """
+    _steer("resume", call_id, "resume", "is not on hold", state, output, anywhere=anywhere)
+
+
+@click.command("pick-up")
+@_call
+@state_option
+@output_option
+@_anywhere
+def pick_up(call_id: str, state: Path, output: str, *, anywhere: bool) -> None:
+    """Answer a phone that rings, as with rules that say `answer: onRequest`.
+
+    \b
+    Example:
+      bridge pick-up SCL_uGZvL8mVKa3P
+    """
+    _steer("pick-up", call_id, "answer", "is answered", state, output, anywhere=anywhere)
+
+
+def _steer(command: str, call_id: str, verb: str, done: str, state: Path, output: str, *, anywhere: bool) -> None:
+    path = f"/v1/calls/{urllib.parse.quote(call_id, safe='')}/{verb}"
+    told = ask(state, path, f"{command} {call_id}", anywhere=anywhere, method="POST")
+    click.echo(json.dumps(told) if output == "json" else f"call {told['callId']} {done}")
