@@ -18,6 +18,8 @@ RTP_PORTS_DEFAULT = "10000-20000"
 DNS_PORT = 53
 API_DEFAULT = "127.0.0.1:8080"
 LIVEKIT_API_EXAMPLE = "127.0.0.1:7800"
+STUN_PREFIX = "stun:"
+STUN_PORT_DEFAULT = 3478
 SECRET_BYTES = 16
 """Of a secret that is suggested: in hexadecimal they are the 32 bytes that HS256 wants (RFC 7518 section 3.2)."""
 
@@ -58,6 +60,20 @@ class TlsSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class Outside:
+    """Our addresses as the world sees them, behind NAT. None given: we are seen as we are."""
+
+    signalling: tuple[str, ...] = ()
+    """IP addresses, one of each version at most."""
+    media: tuple[str, ...] = ()
+    """The same for media; none: those of signalling."""
+    stun: tuple[str, int] | None = None
+    """The server that is asked for the address of signalling."""
+    local_networks: tuple[str, ...] = ()
+    """CIDRs of peers that reach us as we are; none: the private networks."""
+
+
+@dataclass(frozen=True, slots=True)
 class LiveKitServer:
     """A LiveKit server and the key to it. `url` is `ws://` or `wss://`, without a slash at its end."""
 
@@ -89,6 +105,7 @@ class BridgeSettings:
     rtp_first: int
     rtp_last: int
     tls: TlsSettings = TlsSettings()
+    outside: Outside = Outside()
     region: str = ""
     api: tuple[str, int] | None = None
     api_chosen: bool = False
@@ -215,3 +232,50 @@ def parse_ports(text: str) -> tuple[int, int]:
             f"write it like --rtp-ports {RTP_PORTS_DEFAULT}",
         )
     return low, high
+
+
+def parse_outside(addresses: Sequence[str], media: Sequence[str], networks: Sequence[str]) -> Outside:
+    """`--external-address` (IPs, or one `stun:HOST[:PORT]`), `--external-media-address` and `--local-network`."""
+    stuns = [text for text in addresses if text.startswith(STUN_PREFIX)]
+    fixed = [text for text in addresses if text not in stuns]
+    if len(stuns) > 1 or (stuns and fixed):
+        raise BridgeError("--external-address is either known or asked for", "name IP addresses, or one stun:HOST")
+    for network in networks:
+        try:
+            ipaddress.ip_network(network)
+        except ValueError as fault:
+            hint = "write it like --local-network 10.1.0.0/16"
+            raise BridgeError(f"--local-network {network}: {fault}", hint) from fault
+    return Outside(
+        signalling=_externals(fixed, "--external-address"),
+        media=_externals(media, "--external-media-address"),
+        stun=_stun(stuns[0]) if stuns else None,
+        local_networks=tuple(networks),
+    )
+
+
+def _externals(texts: Sequence[str], option: str) -> tuple[str, ...]:
+    found: dict[int, str] = {}
+    for text in texts:
+        try:
+            address = ipaddress.ip_address(text)
+        except ValueError:
+            address = None
+        if address is None or address.is_unspecified or address.is_multicast:
+            raise BridgeError(f"{option} {text}: not an IP address of ours", f"write it like {option} 203.0.113.5")
+        if address.version in found:
+            raise BridgeError(f"{option} names two IPv{address.version} addresses", "name one of each version")
+        found[address.version] = str(address)
+    return tuple(found.values())
+
+
+def _stun(text: str) -> tuple[str, int]:
+    parts = urlsplit(f"//{text.removeprefix(STUN_PREFIX)}")
+    try:
+        host, port = parts.hostname, parts.port or STUN_PORT_DEFAULT
+    except ValueError:
+        host, port = None, 0
+    if not host or parts.path or parts.username:
+        hint = "write it like --external-address stun:stun.example.com or stun:192.0.2.1:3478"
+        raise BridgeError(f"--external-address {text}: not a STUN server", hint)
+    return host, port

@@ -19,7 +19,8 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     wanted = [name for mark in item.iter_markers("peer") for name in mark.args]
     missing = [name for name in wanted if program(name) is None]
     if missing:
-        debian = "sip-tester, baresip-core, sipsak, sipvicious, kamailio, kamailio-tls-modules, stunnel4, redis-server"
+        debian = "sip-tester, baresip-core, sipsak, sipvicious, kamailio, kamailio-tls-modules, stunnel4, coturn"
+        debian += ", redis-server"
         words = f"needs {', '.join(missing)} on PATH (Debian: {debian})"
         if os.environ.get("PEERS") == "required":
             pytest.fail(f"PEERS=required: {words}", pytrace=False)

@@ -153,7 +153,7 @@ class Dialler:
             str(uri_of(replace(hop, user=call.user))),
             path,
             now.mono,
-            from_=_name_addr(placement.from_, path.local[0]),
+            from_=_name_addr(placement.from_, self._endpoint.facing.host(path)),
             to=str(NameAddr("", str(Uri("sip", placement.to_user, None, hop.host)))),
             headers=merged(headers_from(call.attributes, placement.policy), placement.invite_headers),
             body=call.offer,

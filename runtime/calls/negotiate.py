@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections import Counter
+from collections.abc import Callable, Container
 from dataclasses import replace
 
 from runtime.calls.commands import Ports
@@ -18,9 +19,39 @@ HOLDING = "sendonly"
 """What we want of a call: its media, or to hear nothing of it for a while (RFC 3264 section 8.4)."""
 
 
-def local_media(orders: Orders, ports: Ports, session_id: int) -> LocalMedia:
-    """What this call may speak, and where it is heard."""
-    return LocalMedia(ports.address, ports.port, orders.codecs, orders.dtmf, session_id)
+def local_media(orders: Orders, ports: Ports, host: str, session_id: int) -> LocalMedia:
+    """What this call may speak, and where it is heard: `host` is what its peer is told."""
+    return LocalMedia(host, ports.port, orders.codecs, orders.dtmf, session_id)
+
+
+class MediaEnds:
+    """The RTP and RTCP ports of all calls, by whichever of our addresses: nobody may name one as its own.
+
+    `is_external(address)` says whether an address is one that the world sees our media at.
+    """
+
+    def __init__(self, is_external: Callable[[str], bool]) -> None:
+        self._is_external = is_external
+        self._ends: set[Address] = set()
+        self._ports: Counter[int] = Counter()
+
+    def add(self, ports: Ports) -> None:
+        """A call has these."""
+        self._ends |= media_ends(ports)
+        self._ports.update((ports.port, ports.port + 1))
+
+    def remove(self, ports: Ports) -> None:
+        """It is over."""
+        self._ends -= media_ends(ports)
+        self._ports -= Counter((ports.port, ports.port + 1))
+
+    def __len__(self) -> int:
+        return len(self._ends)
+
+    def __contains__(self, address: object) -> bool:
+        if address in self._ends:
+            return True
+        return isinstance(address, tuple) and address[1] in self._ports and self._is_external(address[0])
 
 
 def media_ends(ports: Ports) -> set[Address]:

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from runtime.calls.call import InboundCall, OutboundCall
 from runtime.calls.commands import Ports
-from runtime.calls.negotiate import describe, local_media, media_ends
+from runtime.calls.negotiate import MediaEnds, describe, local_media
 from runtime.calls.prompting import no_keys
 from runtime.calls.reasons import EndReason
 from runtime.calls.record import CallRecord
@@ -19,22 +19,31 @@ from runtime.routing.dial import Destination, Failure, FailureKind
 from runtime.routing.place import Placement
 from runtime.routing.route import Admission, PinAsked, Rejection
 from runtime.sip.events import InviteReceived
+from runtime.sip.facing import Facing
 from runtime.sip.offer_answer import NegotiationFailure, OfferAnswer
-from runtime.sip.path import Address, Path
+from runtime.sip.path import Path
 from schemas.tables.rows import TrunkRow
 
 SESSION_ID_BYTES = 6
 
 
 class Opening:
-    """One per bridge. `reserve_ports` gives a bound pair for a local address, or says why there is none."""
+    """One per bridge. `reserve_ports` gives a bound pair for a local address, or says why there is none.
 
-    def __init__(self, reserve_ports: Callable[[str], Ports | str], entropy: Callable[[int], bytes]) -> None:
+    `facing()` is which addresses of ours peers are told now.
+    """
+
+    def __init__(
+        self,
+        reserve_ports: Callable[[str], Ports | str],
+        entropy: Callable[[int], bytes],
+        facing: Callable[[], Facing],
+    ) -> None:
         self._reserve_ports = reserve_ports
         self._entropy = entropy
         self._trunks = TrunkGate()
-        self.media_ports: set[Address] = set()
-        """The RTP and RTCP ports of all calls: nobody may name one as its own."""
+        self._facing = facing
+        self.media_ports = MediaEnds(lambda address: facing().is_media(address))
 
     def answer(
         self, event: InviteReceived, record: CallRecord, admission: Admission, asked: PinAsked | None, now: float
@@ -58,7 +67,7 @@ class Opening:
         ports = self._place(placement.trunk, first, now)
         if isinstance(ports, Rejection):
             return Failure(FailureKind.RESOURCE_EXHAUSTED, ports.words)
-        local = local_media(placement, ports, self._session_id())
+        local = local_media(placement, ports, self._facing().media_host(first), self._session_id())
         offer_answer = OfferAnswer()
         usable = tuple(way for way in ways if way[1].local[0] == first.local[0])
         return OutboundCall(
@@ -79,7 +88,7 @@ class Opening:
     def left(self, trunk: str, ports: Ports) -> None:
         """A call of this trunk is over; its ports are closed by whoever reads them."""
         self._trunks.left(trunk)
-        self.media_ports -= media_ends(ports)
+        self.media_ports.remove(ports)
 
     def _place(self, trunk: TrunkRow, path: Path, now: float) -> Ports | Rejection:
         """A place on the trunk, and ports."""
@@ -90,13 +99,13 @@ class Opening:
         if isinstance(ports, str):
             self._trunks.left(trunk.id)
             return Rejection(503, EndReason.NO_PORTS, ports)
-        self.media_ports |= media_ends(ports)
+        self.media_ports.add(ports)
         return ports
 
     def _agree(
         self, event: InviteReceived, record: CallRecord, admission: Admission, asked: PinAsked | None, ports: Ports
     ) -> InboundCall | Rejection:
-        local = local_media(admission, ports, self._session_id())
+        local = local_media(admission, ports, self._facing().media_host(event.path), self._session_id())
         offer_answer = OfferAnswer()
         try:
             body, stream = describe(

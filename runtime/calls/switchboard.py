@@ -57,7 +57,7 @@ class Switchboard(Board):
         anywhere: bool = False,
         registered_on: RegisteredOn = by_no_registration,
     ) -> None:
-        super().__init__(endpoint, Opening(reserve_ports, entropy))
+        super().__init__(endpoint, Opening(reserve_ports, entropy, lambda: endpoint.facing))
         self.reception = Reception(self, endpoint, self._opening, entropy, region, unseal, registered_on)
         self.circuits = Circuits()
         self._dialler = Dialler(self, endpoint, self._opening, self.circuits)

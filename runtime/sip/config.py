@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from runtime.sip.facing import UNSEEN, Facing
 from runtime.sip.timers import TimerValues
 
 LEG_REQUESTS_MAX = 16
@@ -44,7 +45,7 @@ class EndpointLimits:
 
 @dataclass(frozen=True, slots=True)
 class EndpointConfig:
-    """One endpoint. `contact_host` None: the address of the path a call came by.
+    """One endpoint. `facing`: which address of ours a peer is told; it may change later.
 
     `allow` are the methods that are served; everything beyond INVITE, ACK, CANCEL and BYE surfaces as
     `RequestReceived`. `supported` are option tags: `100rel` has reliable provisional responses sent and acknowledged
@@ -52,7 +53,7 @@ class EndpointConfig:
     """
 
     user_agent: str
-    contact_host: str | None = None
+    facing: Facing = UNSEEN
     allow: tuple[str, ...] = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS")
     supported: tuple[str, ...] = ()
     session_expires_s: int = 1_800

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from runtime.sip.config import DROPPED_HEAD_BYTES, EndpointConfig
 from runtime.sip.dialog import Dialog
 from runtime.sip.events import Event, LegEnded, MessageDropped
+from runtime.sip.facing import Facing
 from runtime.sip.fate import Fate
 from runtime.sip.incoming import IncomingRequest, IncomingResponse
 from runtime.sip.legs import Leg, Legs, OpenInvite
@@ -78,11 +79,13 @@ class Core:
     counts: Counts = field(default_factory=Counts)
     transactions: TransactionLayer = field(init=False)
     allow: str = field(init=False)
+    facing: Facing = field(init=False)
     _tag_key: bytes = field(init=False)
 
     def __post_init__(self) -> None:
         self.transactions = TransactionLayer(self.alarms, self.config.timers, self.send)
         self.allow = ", ".join(self.config.allow)
+        self.facing = self.config.facing
         self._tag_key = self.entropy(16)
 
     def send(self, data: bytes, path: Path) -> None:
@@ -103,7 +106,8 @@ class Core:
         if path.transport == "udp" and len(outgoing.data) > UDP_REQUEST_BYTES_MAX:
             local = self.ways.local_for("tcp", path.remote)
             if local is not None:
-                first = outgoing.moved(Path("tcp", local, path.remote), self.config.contact_host)
+                moved = Path("tcp", local, path.remote)
+                first = outgoing.moved(moved, self.facing.host(moved))
                 second = outgoing
         return self.transactions.open_client(first, now, on_response=on_response, on_timeout=on_timeout, second=second)
 
@@ -125,7 +129,7 @@ class Core:
 
     def contact(self, path: Path, user: str = "", *, secure: bool = False) -> str:
         """Our Contact for what goes along this path; `secure` in a dialog of `sips:`."""
-        return contact_of(path, self.config.contact_host, user, secure=secure)
+        return contact_of(path, self.facing.host(path), user, secure=secure)
 
     def is_full_for(self, address: str) -> bool:
         """Whether new calls and requests outside dialogs that come from there are turned away."""

@@ -15,6 +15,7 @@ from runtime.sip.config import EndpointConfig, EndpointLimits
 from runtime.sip.core import Core, Counts, Entropy, TurnsAway, takes_everybody
 from runtime.sip.errors import Fault
 from runtime.sip.events import Event
+from runtime.sip.facing import Facing
 from runtime.sip.intake import Intake
 from runtime.sip.legs import LegInfo, info_of
 from runtime.sip.path import Path
@@ -259,7 +260,16 @@ class Endpoint:
         own = None if found is None else found.own_invite
         return own is None or own.has_provisional
 
+    def face(self, facing: Facing) -> None:
+        """From now on peers are told these addresses of ours; what was said before stays said."""
+        self._core.facing = facing
+
     # What is known
+
+    @property
+    def facing(self) -> Facing:
+        """Which addresses of ours peers are told."""
+        return self._core.facing
 
     def connections(self) -> set[Path]:
         """The connections that live calls and transactions need; any other may be closed when it is idle."""

@@ -28,28 +28,28 @@ class Outgoing:
     path: Path
     challenges_answered: int = 0
 
-    def moved(self, path: Path, host: str | None) -> Outgoing:
+    def moved(self, path: Path, host: str) -> Outgoing:
         """The same request by another way: only its own Via changes (RFC 3261 section 18.1.1)."""
         vias = via_of(path, host, self.branch), *self.request.headers.all("Via")[1:]
         request = replace(self.request, headers=self.request.headers.replaced("Via", *vias))
         return replace(self, request=request, data=write_message(request), path=path)
 
 
-def via_of(path: Path, host: str | None, branch: str) -> str:
+def via_of(path: Path, host: str, branch: str) -> str:
     """Our Via; `rport` asks for the response where the request comes from (RFC 3581 section 3)."""
-    sent_by = write_host_port(host or path.local[0], path.local[1])
+    sent_by = write_host_port(host, path.local[1])
     return f"SIP/2.0/{path.transport.upper()} {sent_by};branch={branch};rport"
 
 
-def contact_of(path: Path, host: str | None, user: str = "", *, secure: bool) -> str:
+def contact_of(path: Path, host: str, user: str = "", *, secure: bool) -> str:
     """Our Contact: where requests of a dialog are to come, and by which transport where it is not the default one.
 
     `secure`: the dialog is one of `sips:`, which its Contacts are too (RFC 3261 section 8.1.1.8; RFC 5630 section 3.1).
     """
     if secure and path.transport in SECURE_TRANSPORTS:
-        return f"<sips:{user and user + '@'}{write_host_port(host or path.local[0], path.local[1])}>"
+        return f"<sips:{user and user + '@'}{write_host_port(host, path.local[1])}>"
     transport = "" if path.transport == TRANSPORT_DEFAULT else f";transport={path.transport}"
-    return f"<sip:{user and user + '@'}{write_host_port(host or path.local[0], path.local[1])}{transport}>"
+    return f"<sip:{user and user + '@'}{write_host_port(host, path.local[1])}{transport}>"
 
 
 def build_request(

@@ -61,7 +61,7 @@ class UacAsking:
         request = build_request(
             method,
             target,
-            via=via_of(path, core.config.contact_host, branch),
+            via=via_of(path, core.facing.host(path), branch),
             routes=[value for name, value in headers if name.lower() == "route"],
             from_=f"{from_};tag={core.new_tag()}",
             to=to,

@@ -42,7 +42,7 @@ def with_credentials(
 def again_with(core: Core, outgoing: Outgoing, changes: Pairs, cseq: int) -> Outgoing:
     """The same request once more, as number `cseq` and with these headers in place of its own."""
     request, branch = outgoing.request, core.new_branch()
-    headers = request.headers.replaced("Via", via_of(outgoing.path, core.config.contact_host, branch)).replaced(
+    headers = request.headers.replaced("Via", via_of(outgoing.path, core.facing.host(outgoing.path), branch)).replaced(
         "CSeq", f"{cseq} {request.method}"
     )
     for name, value in changes:

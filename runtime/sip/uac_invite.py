@@ -69,7 +69,7 @@ class UacInvite:
         request = build_request(
             "INVITE",
             target,
-            via=via_of(path, core.config.contact_host, branch),
+            via=via_of(path, core.facing.host(path), branch),
             routes=[value for name, value in headers if name.lower() == "route"],
             from_=str(parse_name_addr(from_, "From").with_param("tag", local_tag or core.new_tag())),
             to=str(parse_name_addr(to, "To")),

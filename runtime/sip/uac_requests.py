@@ -41,7 +41,7 @@ class UacRequests:
             if self._core.config.supported:
                 extra.append(("Supported", ", ".join(self._core.config.supported)))
         extra += [("User-Agent", self._core.config.user_agent), *headers]
-        via = via_of(path, self._core.config.contact_host, branch)
+        via = via_of(path, self._core.facing.host(path), branch)
         request = dialog.request(method, cseq, via=via, extra=extra, body=body, content_type=content_type)
         return Outgoing(request, write_message(request), branch, path)
 

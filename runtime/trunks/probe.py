@@ -56,7 +56,7 @@ class Probe:
                 target,
                 path,
                 now,
-                from_=f"<sip:{write_host_port(path.local[0], None)}>",
+                from_=f"<sip:{write_host_port(self._endpoint.facing.host(path), None)}>",
                 to=f"<{target}>",
                 headers=[("Contact", self._endpoint.contact(path, "")), ("Accept", "application/sdp")],
                 within_s=limits.PROBE_S,

@@ -30,6 +30,7 @@ from runtime.settings import LIVEKIT_API_EXAMPLE, BridgeSettings, Listen
 from runtime.trunks.diagnosis import BridgeStatus, as_json
 from runtime.trunks.tended import Tended, tended
 from runtime.workers.checkup import rooms_fault, trunk_statuses
+from runtime.workers.outside import OutsideAddresses
 from runtime.workers.reconciler_child import ReconcilerChild
 from runtime.workers.records import RecordFile, newest_records, open_records
 from runtime.workers.running import RunningBridge, announce, api_key, contact_key, find, own_folder, withdraw
@@ -69,6 +70,7 @@ class Bridge:
             dns=settings.dns,
             contact_key=contact_key(settings.state),
         )
+        self._outside = OutsideAddresses(settings.outside, self._worker.endpoint.face, log)
         self._worker.rooms = self._rooms = self._make_rooms(settings)
         self._recent: deque[dict[str, Any]] = deque(maxlen=RECENT_RECORDS_MAX)
         self._reasons: Counter[str] = Counter()
@@ -104,6 +106,7 @@ class Bridge:
         if warning:
             self._log(warning)
         try:
+            await self._outside.start()
             await self._worker.start(settings.listen)
             await self._start_api()
             await self._start_livekit_api()
@@ -157,6 +160,7 @@ class Bridge:
     async def stop(self) -> None:
         """Hang up, say why, close everything."""
         self._tls.stop()
+        self._outside.stop()
         if self._reader is not None:
             await asyncio.to_thread(self._reader.stop)
         await self._worker.stop(SHUTDOWN_GRACE_S)

@@ -6,7 +6,7 @@ import zlib
 from random import Random
 
 from runtime.sip.errors import SipSyntaxError
-from runtime.sip.framing import Framed, Ping, StreamSplitter
+from runtime.sip.framing import Framed, Ping, Pong, StreamSplitter
 from runtime.sip.limits import MESSAGE_WITHIN_S
 from runtime.sip.parser import parse_message
 from tests.fuzz.signalling import vectors
@@ -30,7 +30,7 @@ def fuzz_stream(data: bytes) -> None:
     assert sum(len(item.data) for item in whole if isinstance(item, Framed)) <= len(data)
     raw = RawStream()
     for place, item in enumerate(whole):
-        if isinstance(item, Ping):
+        if isinstance(item, Ping | Pong):
             continue
         assert item.fault is None or place == len(whole) - 1, "nothing is used after a fault"
         if item.fault is None:
@@ -39,7 +39,7 @@ def fuzz_stream(data: bytes) -> None:
     assert raw.endpoint.counts.fates.total() == sum(isinstance(item, Framed) for item in whole)
 
 
-def _split(pieces: list[bytes]) -> list[Framed | Ping]:
+def _split(pieces: list[bytes]) -> list[Framed | Ping | Pong]:
     """All items; a message that has begun ends by the clock."""
     splitter, items = StreamSplitter(), []
     for piece in pieces:

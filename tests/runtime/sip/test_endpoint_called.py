@@ -13,6 +13,7 @@ from runtime.sip.events import (
     InviteReceived,
     LegEnded,
 )
+from runtime.sip.facing import Facing
 from tests.runtime.sip.raw import PATH, Raw, methods, request, response
 
 
@@ -84,8 +85,8 @@ def test_a_2xx_carries_contact_record_route_allow_and_the_body():
     assert (ok.headers.first("Content-Type"), ok.body) == ("application/sdp", b"v=0\r\n")
 
 
-def test_a_configured_contact_host_stands_in_contact_and_via():
-    raw = Raw(EndpointConfig("test", contact_host="203.0.113.1"))
+def test_an_external_address_stands_in_contact_and_via():
+    raw = Raw(EndpointConfig("test", facing=Facing(("203.0.113.1",))))
     raw.confirmed()
     raw.endpoint.bye(1, raw.now)
     (bye,) = raw.sent()
