@@ -66,6 +66,8 @@ class Keeper:
         self._by_token: dict[str, Registration] = {}
         self._probes: dict[str, Probe] = {}
         self._leaving: list[Registration] = []
+        self._asked: dict[int, Registration | Probe] = {}
+        """Whose the questions are that wait for an answer."""
         self._wishes: deque[WaysWanted] = deque()
         self._words: deque[Word] = deque()
         self._told: dict[str, tuple[State, str]] = {}
@@ -84,16 +86,19 @@ class Keeper:
         for trunk, registration in list(self._registrations.items()):
             if accounts.get(trunk) != registration.account:
                 self._leave(registration, now)
-        for trunk, account in accounts.items():
-            if trunk not in self._registrations:
-                self._begin(account, now)
+        begun = [account for trunk, account in accounts.items() if trunk not in self._registrations]
+        within_s = limits.first_s(len(begun))
+        for account in begun:
+            self._begin(account, now + within_s * self._draw())
         probed = {probe.trunk: probe for probe in wanted.probed}
         for trunk, probe in list(self._probes.items()):
             if probed.get(trunk) != probe.probed:
                 del self._probes[trunk]
-        for trunk, wish in probed.items():
-            if trunk not in self._probes:
-                self._probes[trunk] = self._new_probe(wish, now)
+        new = [wish for trunk, wish in probed.items() if trunk not in self._probes]
+        within_s = limits.first_s(len(new))
+        for wish in new:
+            first = now + within_s * self._draw()
+            self._probes[wish.trunk] = Probe(wish, self._endpoint, self._circuits, self._asked, first)
 
     def handle_timer(self, now: float) -> None:
         """Ask whoever is due. Once or twice a second is enough."""
@@ -122,16 +127,14 @@ class Keeper:
 
     def handle(self, event: AskAnswered, now: float) -> None:
         """What became of a question."""
-        for registration in (*self._registrations.values(), *self._leaving):
-            if registration.answered(event.ask, event.response, event.cseq, now):
-                self._tell(registration)
-                return
-        for probe in self._probes.values():
-            if probe.owns(event.ask):
-                hop = probe.answered(event.ask, event.response, now)
-                if hop is not None:
-                    self._changed(probe, hop, now)
-                return
+        who = self._asked.pop(event.ask, None)
+        if isinstance(who, Registration):
+            who.answered(event.ask, event.response, event.cseq, now)
+            self._tell(who)
+        elif who is not None:
+            news = who.answered(event.ask, event.response, now)
+            if news is not None and self._probes.get(who.probed.trunk) is who:
+                self._changed(who, *news, now)
 
     def connection_failed(self, path: Path, now: float) -> None:
         """A connection has closed."""
@@ -193,13 +196,10 @@ class Keeper:
 
     # -- how it is done --------------------------------------------------------------------------------------------
 
-    def _begin(self, account: Account, now: float) -> None:
+    def _begin(self, account: Account, first: float) -> None:
         token = self._token_of(account.trunk)
-        made = Registration(account, token, self._endpoint, self._unseal, self._entropy, now)
+        made = Registration(account, token, self._endpoint, self._unseal, self._entropy, self._asked, first)
         self._registrations[account.trunk] = self._by_token[token] = made
-
-    def _new_probe(self, wish: Probed, now: float) -> Probe:
-        return Probe(wish, self._endpoint, self._circuits, now + limits.FIRST_S * self._draw())
 
     def _leave(self, registration: Registration, now: float) -> None:
         del self._registrations[registration.account.trunk]
@@ -208,14 +208,16 @@ class Keeper:
         self._leaving.append(registration)
         self._tell(registration)
 
-    def _changed(self, probe: Probe, hop: Hop, now: float) -> None:
-        """An address has come back, or gone."""
+    def _changed(self, probe: Probe, hop: Hop, before: CircuitState, now: float) -> None:
+        """An address has come back, or gone, or was never asked before."""
         circuit = self._circuits.of(hop)
         trunk, where = probe.probed.trunk, f"{hop.transport}://{write_host_port(*hop.address)}"
         lives = circuit.state is CircuitState.UP
         self._say(trunk, f"{where} {'answers' if lives else 'is passed over'}: {circuit.words}")
         registration = self._registrations.get(trunk)
         at = None if registration is None else registration.at
+        if before is CircuitState.UNKNOWN and lives:
+            return
         if registration is not None and at is not None and Hop(at.transport, at.remote) == hop:
             # It may have forgotten us, or cannot call us any more.
             registration.hurry(now, limits.AGAIN_S)

@@ -14,7 +14,8 @@ LEAVE_S: Final = 2.0
 """The same for taking a registration back."""
 
 FIRST_S: Final = 1.0
-"""New registrations and probes begin within so long, each at a time of its own."""
+FIRST_PER_S_MAX: Final = 50
+"""New registrations and probes begin within so long, by chance; where there are many, so many of them a second."""
 
 JITTER: Final = 0.1
 """By how much of it a wait is shortened by chance, so that not all trunks are tended to at one moment."""
@@ -38,3 +39,8 @@ REFUSED_S_MAX: Final = 3_600.0
 
 AGAIN_S: Final = 2.0
 """A registrar that has come back is asked again within so long: all its clients come at that moment."""
+
+
+def first_s(count: int) -> float:
+    """Within how long so many new ones begin."""
+    return max(FIRST_S, count / FIRST_PER_S_MAX)

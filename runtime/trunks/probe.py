@@ -5,6 +5,8 @@ Any answer is a sign of life, 404 and 405 too; but 503 says that calls should go
 
 from __future__ import annotations
 
+from typing import Any
+
 from runtime.routing.dial import Destination, uri_of
 from runtime.sip.endpoint import Endpoint
 from runtime.sip.fields import parse_seconds
@@ -14,7 +16,7 @@ from runtime.sip.message import Response
 from runtime.sip.path import Path
 from runtime.sip.responses import made_here
 from runtime.trunks import limits
-from runtime.trunks.circuits import Circuits
+from runtime.trunks.circuits import Circuits, State
 from runtime.trunks.tended import Probed
 
 FORGOTTEN_AFTER = 3
@@ -22,9 +24,11 @@ FORGOTTEN_AFTER = 3
 
 
 class Probe:
-    """One per trunk with `probe`. `first`: when it begins, in monotonic seconds."""
+    """One per trunk with `probe`. `asked` is where its questions are noted, `first` when it begins (seconds)."""
 
-    def __init__(self, probed: Probed, endpoint: Endpoint, circuits: Circuits, first: float) -> None:
+    def __init__(
+        self, probed: Probed, endpoint: Endpoint, circuits: Circuits, asked: dict[int, Any], first: float
+    ) -> None:
         self.probed = probed
         self.hops: tuple[Hop, ...] = ()
         """Its addresses as they were found last."""
@@ -33,6 +37,7 @@ class Probe:
         self._endpoint = endpoint
         self._circuits = circuits
         self._due = first
+        self._noted = asked
         self._asked: dict[int, Hop] = {}
 
     def is_due(self, now: float, wait: float) -> bool:
@@ -62,12 +67,12 @@ class Probe:
                 within_s=limits.PROBE_S,
             )
             self._asked[ask] = hop
+            self._noted[ask] = self
 
-    def answered(self, ask: int, response: Response | None, now: float) -> Hop | None:
-        """What became of a question: the address, where that is news of it."""
-        hop = self._asked.pop(ask, None)
-        if hop is None:
-            return None
+    def answered(self, ask: int, response: Response | None, now: float) -> tuple[Hop, State] | None:
+        """What became of a question: where that is news of an address, that address and what was known of it before."""
+        hop = self._asked.pop(ask)
+        before = self._circuits.of(hop).state
         retry_s = FORGOTTEN_AFTER * self.probed.every_s
         if response is None:
             is_news = self._circuits.failed(hop, "no answer", now, retry_s)
@@ -80,8 +85,4 @@ class Probe:
                 is_news = self._circuits.failed(hop, words, now, retry_s)
         else:
             is_news = self._circuits.answered(hop, response.status, now)
-        return hop if is_news else None
-
-    def owns(self, ask: int) -> bool:
-        """Whether it has asked this."""
-        return ask in self._asked
+        return (hop, before) if is_news else None

@@ -11,10 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import StrEnum
+from typing import Any
 
 from runtime.routing.dial import Destination, uri_of
 from runtime.sip.auth.client import Authorizer, Login
 from runtime.sip.auth.digest import ALGORITHMS
+from runtime.sip.auth.limits import CLIENT_TRIES_MAX
 from runtime.sip.endpoint import Endpoint
 from runtime.sip.errors import SipSyntaxError
 from runtime.sip.fields import NameAddr, parse_name_addr, parse_seconds
@@ -48,7 +50,7 @@ class State(StrEnum):
 class Registration:
     """One per trunk with `register`. `token` is the user part of its Contact: who calls it knows of this registration.
 
-    `draw` gives a number from 0 to 1 by chance. Times are monotonic seconds.
+    `asked` is where its questions are noted, `first` when it begins. Times are monotonic seconds.
     """
 
     def __init__(
@@ -58,23 +60,25 @@ class Registration:
         endpoint: Endpoint,
         unseal: Unseal,
         entropy: Callable[[int], bytes],
-        now: float,
+        asked: dict[int, Any],
+        first: float,
     ) -> None:
         self.account = account
         self.token = token
         self.state = State.DUE
-        self.since = now
+        self.since = first
         self.words = "it has not been asked for yet"
         self.at: Path | None = None
         """Where it was registered last, or is being registered."""
         self.until = 0.0
         """Until when the registrar has us."""
-        self.due = 0.0
+        self.due = first
         self.sources: frozenset[str] = frozenset()
         """The addresses of the registrar's servers."""
         self._endpoint = endpoint
         self._unseal = unseal
         self._entropy = entropy
+        self._asked = asked
         self._call_id = entropy(16).hex()
         self._cseq = 0
         self._expires_s = account.expires_s
@@ -84,7 +88,6 @@ class Registration:
         self._ask = 0
         self._lengthened = False
         self._failures = 0
-        self.due = now + limits.FIRST_S * self._draw()
 
     # -- what the keeper tells -------------------------------------------------------------------------------------
 
@@ -113,10 +116,10 @@ class Registration:
         what = f"no address is known for {hosts}" if unknown else f"no --listen of this bridge reaches {hosts}"
         self._failed(what, now, limits.UNREACHED_S_MIN, limits.UNREACHED_S_MAX)
 
-    def answered(self, ask: int, response: Response | None, cseq: int, now: float) -> bool:
-        """What became of a question; False where it was another's."""
+    def answered(self, ask: int, response: Response | None, cseq: int, now: float) -> None:
+        """What became of a question; that of an earlier one is no news."""
         if ask != self._ask:
-            return False
+            return
         self._ask, self._cseq = 0, cseq
         if self.state is State.LEAVING:
             self._become(State.GONE, "it was taken back", now)
@@ -131,15 +134,16 @@ class Registration:
             self._try_next(words, now, parse_seconds(response.headers.first("Retry-After")) or 0)
         else:
             self._refused(response, now)
-        return True
 
     def leave(self, now: float) -> None:
         """Take the registration back, where there is one; GONE follows in any case."""
         if self.state in (State.LEAVING, State.GONE):
             return
-        if self.until <= now or self._way is None:
+        if self._way is None or (self.until <= now and self.state is not State.ASKING):
             self._become(State.GONE, "there was nothing to take back", now)
             return
+        if self._ask:
+            self._cseq += CLIENT_TRIES_MAX + 1  # behind the one that is under way, however often it is challenged
         self._become(State.LEAVING, "it is being taken back", now)
         self._send(now)
         self.until = now
@@ -187,6 +191,7 @@ class Registration:
             authorizer=authorizer,
             within_s=limits.LEAVE_S if leaves else limits.REGISTER_S,
         )
+        self._asked[self._ask] = self
 
     def _address_of_record(self, destination: Destination) -> str:
         user, _, domain = self.account.auth.username.partition("@")

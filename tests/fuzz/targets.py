@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tests.fuzz import dialling, digest, manifests, media, sessions, signalling, streams, stun
+from tests.fuzz import dialling, digest, manifests, media, registering, sessions, signalling, streams, stun
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,7 @@ TARGETS: dict[str, Target] = {
     "call": Target(signalling.fuzz_call, signalling.call_seeds, signalling.WORDS),
     "session": Target(sessions.fuzz_session, sessions.session_seeds, sessions.WORDS),
     "dialled": Target(dialling.fuzz_dialled, dialling.dialled_seeds, dialling.WORDS),
+    "registered": Target(registering.fuzz_registered, registering.registered_seeds, registering.WORDS),
     "sdp": Target(signalling.fuzz_sdp, signalling.sdp_seeds, signalling.WORDS),
     "address": Target(signalling.fuzz_address, signalling.address_seeds, signalling.WORDS, 512),
     "digest": Target(digest.fuzz_digest, digest.digest_seeds, digest.WORDS, 2048),

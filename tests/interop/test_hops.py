@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.certificates import Authority
 from tests.dns_server import DnsServer
 from tests.interop.test_calling_out import Phone, dialled
 from tests.interop.test_dialling import KEYS
@@ -25,30 +26,32 @@ spec: {{number: "+15550100000", trunkRef: {{name: out}}, direction: outbound}}
 """
 
 
-def bridge_by(server: DnsServer, work: Path, transport: str = "auto") -> BridgeProcess:
+def bridge_by(server: DnsServer, work: Path, transport: str = "auto", *more: str) -> BridgeProcess:
     (work / "manifests").mkdir()
     (work / "manifests" / "trunk.yaml").write_text(TRUNK.format(transport=transport))
-    options = ("--livekit-api", "127.0.0.1:0", "--dns", server.address)
+    options = ("--livekit-api", "127.0.0.1:0", "--dns", server.address, *more)
     return BridgeProcess(work / "manifests", work, *options, environment=KEYS)
 
 
 def srv(transport: str, priority: int, port: int, target: str = "a.carrier.example.") -> str:
-    return f"_sip._{transport}.carrier.example. 60 IN SRV {priority} 10 {port} {target}"
+    service = "_sips._tcp" if transport == "tls" else f"_sip._{transport}"
+    return f"{service}.carrier.example. 60 IN SRV {priority} 10 {port} {target}"
 
 
-@pytest.mark.parametrize("transport", ["udp", "tcp"])
+@pytest.mark.parametrize("transport", ["udp", "tcp", "tls"])
 def test_a_trunk_with_three_targets_survives_the_loss_of_two(tmp_path: Path, transport: str) -> None:
-    address = "a.carrier.example. 60 IN A 127.0.0.1"
+    address, authority = "a.carrier.example. 60 IN A 127.0.0.1", Authority(tmp_path)
+    shows = authority.pair("phone", "carrier.example").options if transport == "tls" else ()
     with (
-        Phone(tmp_path, "--ring", "0", "--seconds", "1", transport=transport) as phone,
+        Phone(tmp_path, *shows, "--ring", "0", "--seconds", "1", transport=transport) as phone,
         DnsServer(address, srv(transport, 1, free_sip_port()), srv(transport, 2, free_sip_port()),
                   srv(transport, 3, phone.port)) as server,
-        bridge_by(server, tmp_path, transport) as bridge,
+        bridge_by(server, tmp_path, transport, "--tls-ca", str(authority.file)) as bridge,
     ):  # fmt: skip
         assert "answered" in dialled(bridge, "--wait")
         phone.told()
         wait_for(bridge.records, "the record")
-        with Phone(tmp_path, "--ring", "0", "--seconds", "1", transport=transport, port=phone.port) as again:
+        with Phone(tmp_path, *shows, "--ring", "0", "--seconds", "1", transport=transport, port=phone.port) as again:
             assert "answered" in dialled(bridge, "--wait")
             again.told()
         _, second = wait_for(lambda: len(bridge.records()) == 2 and bridge.records(), "the second record")

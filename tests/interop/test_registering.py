@@ -81,7 +81,7 @@ def test_a_registered_trunk_is_called_and_survives_its_registrars_restart(
     with registering(tmp_path, transport, port, more=probe) as bridge:
         wait_for(lambda: "not registered" in bridge.log(), "nobody to be there")
         with registrar(tmp_path, transport, algorithm, port=port) as kamailio:
-            wait_for(lambda: "registered for 30 s" in bridge.log(), "the registration", 60)
+            wait_for(lambda: "registered for 30 s" in bridge.log(), "the registration", 150)
             told = called(tmp_path, kamailio, bridge, transport)
             assert told["answered"], told
             [record] = wait_for(bridge.records, "the record")
@@ -89,7 +89,7 @@ def test_a_registered_trunk_is_called_and_survives_its_registrars_restart(
         with registrar(tmp_path, transport, algorithm, port=port) as kamailio:
             count = kamailio.log().count("registers sip:acme@carrier.example")
             wait_for(
-                lambda: kamailio.log().count("registers sip:acme@carrier.example") > count, "it to register anew", 60
+                lambda: kamailio.log().count("registers sip:acme@carrier.example") > count, "it to register anew", 150
             )
             wait_for(lambda: called(tmp_path, kamailio, bridge, transport)["answered"], "calls to come again", 30)
             bridge.stop()
@@ -103,14 +103,14 @@ def test_the_next_of_three_registrars_is_taken_where_two_are_gone(tmp_path: Path
         registrar(tmp_path) as kamailio,
         registering(tmp_path, "udp", free_sip_port(), free_sip_port(), kamailio.port) as bridge,
     ):
-        wait_for(lambda: "registered for 30 s" in bridge.log(), "the registration", 60)
+        wait_for(lambda: "registered for 30 s" in bridge.log(), "the registration", 150)
 
 
 @pytest.mark.peer("kamailio")
 @pytest.mark.xdist_group("kamailio")
 def test_a_registrar_that_wants_longer_gets_it(tmp_path: Path) -> None:
     with registrar(tmp_path, MIN_EXPIRES="45") as kamailio, registering(tmp_path, "udp", kamailio.port) as bridge:
-        wait_for(lambda: "registered for 45 s" in bridge.log(), "the registration", 60)
+        wait_for(lambda: "registered for 45 s" in bridge.log(), "the registration", 150)
 
 
 @pytest.mark.peer("kamailio")

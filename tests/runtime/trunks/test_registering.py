@@ -6,11 +6,12 @@ from dataclasses import replace
 
 from runtime.sip.auth.headers import Challenge, parse_credentials
 from runtime.sip.message import Request
+from runtime.sip.path import Path
 from runtime.trunks import limits
 from runtime.trunks.registration import State
 from schemas.tables.rows import Secret
 from tests.runtime.sip.raw import response
-from tests.runtime.trunks.world import AUTH, TRUNK, A, B, C, World, account, says
+from tests.runtime.trunks.world import AUTH, TRUNK, US, A, B, C, World, account, says
 
 OURS = "<sip:token-out@192.0.2.99:5060>"
 OK = says(200, "Expires: 300")
@@ -184,6 +185,24 @@ def test_it_is_taken_back_when_the_bridge_stops_and_begun_no_more() -> None:
     world.tend(account())
     world.run(600)
     assert len(world.registers()) == 2
+
+
+def test_what_is_under_way_is_taken_back_too() -> None:
+    world = World()
+    slow: list[Request] = []
+    world.servers[A] = lambda request: slow.append(request)
+    world.tend(account())
+    world.run(1.5)
+    world.servers[A] = OK
+    world.keeper.stop(world.now)
+    world.settle()
+    assert expires(world.registers()[-1]) == "0"
+    assert int((world.registers()[-1].headers.first("CSeq") or "").split()[0]) > 2
+    late = response(slow[0], 200, to_tag="them", extra=("Expires: 300",), contact="")
+    world.endpoint.receive_datagram(late, Path("udp", US, (A, 5060)), world.now)
+    world.run(20)
+    assert not world.keeper.is_leaving
+    assert world.keeper.sources == frozenset()
 
 
 def test_taking_it_back_does_not_wait_for_the_dead() -> None:
