@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from runtime.calls.negotiate import describe, stream_of
-from runtime.media.session import StreamConfig
+from runtime.calls.negotiate import describe
 from runtime.phone.one_call import MEDIA_TIMEOUT_S, Media, OneCall
 from runtime.phone.outcome import Outcome
 from runtime.sip import events as sip
@@ -55,8 +54,6 @@ class Answering(OneCall):
         self._waits_until: float | None = now + manner.wait_s
         self._rings_until: float | None = None
         self._body = b""
-        self._stream: StreamConfig | None = None
-        """What was agreed on; None: the INVITE brought no offer, and the ACK brings the answer to ours."""
 
     def handle(self, event: sip.Event, now: float) -> None:
         """What the endpoint tells; of other calls than the one, nothing matters."""
@@ -67,8 +64,6 @@ class Answering(OneCall):
                 self._called(event.leg, event.request, event.path, now)
             case sip.LegEnded() | sip.ByeReceived() | sip.AckReceived() | sip.AckMissing() if event.leg != self._leg:
                 pass
-            case sip.AckReceived():
-                self._acknowledged(event.request, now)
             case sip.AckMissing():
                 self._outcome.reason = "the answer was never acknowledged"
             case sip.Cancelled() | sip.InviteExpired() if event.leg == self._leg:
@@ -117,6 +112,7 @@ class Answering(OneCall):
         if isinstance(local, str):
             self._outcome.reason = local
             return NO_PORTS
+        self._local = local
         try:
             self._body, self._stream = describe(self._offer_answer, request.body, local, MEDIA_TIMEOUT_S, ())
         except NegotiationFailure as fault:
@@ -133,17 +129,6 @@ class Answering(OneCall):
         if self._endpoint.respond(self._leg, 200, now, body=self._body):
             self._outcome.status, self._outcome.reason, self._outcome.answered = 200, REASONS[200], True
             self._tell("picked up")
-
-    def _acknowledged(self, request: Request, now: float) -> None:
-        """Media flows from the ACK on."""
-        try:
-            if self._stream is None:
-                self._stream = stream_of(self._offer_answer.accept(request.body), MEDIA_TIMEOUT_S)
-        except NegotiationFailure as fault:
-            self._outcome.reason = f"the SDP of the ACK cannot be used: {fault.text}"
-            self._endpoint.bye(self._leg, now)
-            return
-        self._media.start(self._stream, now)
 
 
 def _number(request: Request, header: str) -> str:

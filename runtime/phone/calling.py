@@ -28,6 +28,7 @@ class Calling(OneCall):
     def begin(self, target: str, caller: str, path: Path, local: LocalMedia, login: Login | None, now: float) -> None:
         """Call `target`, a SIP URI. `login` answers the challenges of whoever is called."""
         self._silent_until = now + NO_SIGN_OF_LIFE_S
+        self._local = local
         self._leg = self._endpoint.invite(
             target,
             path,
@@ -90,4 +91,5 @@ class Calling(OneCall):
             self._endpoint.bye(self._leg, now)
             return
         self._outcome.answered = True
-        self._media.start(stream_of(negotiated, MEDIA_TIMEOUT_S), now)
+        self._stream = stream_of(negotiated, MEDIA_TIMEOUT_S)
+        self._media.start(self._stream, now)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from runtime.calls.negotiate import describe, stream_of
 from runtime.media.session import StreamConfig
 from runtime.phone.outcome import Outcome, Referral
 from runtime.sip import events as sip
@@ -17,7 +18,7 @@ from runtime.sip.endpoint import Endpoint
 from runtime.sip.errors import SipSyntaxError
 from runtime.sip.fields import parse_name_addr
 from runtime.sip.message import Request
-from runtime.sip.offer_answer import LocalMedia, OfferAnswer
+from runtime.sip.offer_answer import LocalMedia, NegotiationFailure, OfferAnswer
 from runtime.sip.uri import parse_uri
 
 MEDIA_TIMEOUT_S = 3600.0
@@ -35,7 +36,7 @@ class Media(Protocol):
         """Bind media ports on an address of ours; in words why there are none."""
 
     def start(self, stream: StreamConfig, now: float) -> None:
-        """Speak and listen from now on."""
+        """Speak and listen from now on; or, where that has begun, go on by this."""
 
 
 class OneCall:
@@ -48,6 +49,9 @@ class OneCall:
         self._takes_transfers = takes_transfers
         self._offer_answer = OfferAnswer()
         self._leg = 0
+        self._local: LocalMedia | None = None
+        self._stream: StreamConfig | None = None
+        """What was agreed on last; None: nothing yet."""
         self.is_over = False
 
     def handle(self, event: sip.Event, now: float) -> None:
@@ -58,7 +62,9 @@ class OneCall:
             case sip.LegEnded():
                 self.is_over = True
             case sip.ReinviteReceived():
-                self._endpoint.respond(event.leg, 488, now)
+                self._reinvited(event, now)
+            case sip.AckReceived():
+                self._acknowledged(event.request, now)
             case sip.RequestReceived():
                 self._asked(event, now)
             case sip.RequestAnswered(method="NOTIFY"):
@@ -82,6 +88,33 @@ class OneCall:
     def next_deadline(self) -> float | None:
         """When `handle_timer` has something to do."""
         return None
+
+    # -- what the session is ---------------------------------------------------------------------------------------
+
+    def _reinvited(self, event: sip.ReinviteReceived, now: float) -> None:
+        """Hold, resume, another codec: answered truly (RFC 3261 section 14.2)."""
+        assert self._local is not None, "a call that is up has media"
+        try:
+            body, stream = describe(self._offer_answer, event.request.body, self._local, MEDIA_TIMEOUT_S, ())
+        except NegotiationFailure as fault:
+            self._endpoint.respond(event.leg, fault.status, now, headers=[("Warning", fault.warning)])
+            return
+        self._endpoint.respond(event.leg, 200, now, body=body)
+        if stream is not None:
+            self._stream = stream
+            self._media.start(stream, now)
+
+    def _acknowledged(self, request: Request, now: float) -> None:
+        """Media flows from the ACK on; that may bring the answer to an offer of ours."""
+        try:
+            if self._offer_answer.awaits_answer:
+                self._stream = stream_of(self._offer_answer.accept(request.body), MEDIA_TIMEOUT_S)
+        except NegotiationFailure as fault:
+            self._outcome.reason = f"the SDP of the ACK cannot be used: {fault.text}"
+            self._endpoint.bye(self._leg, now)
+            return
+        if self._stream is not None:
+            self._media.start(self._stream, now)
 
     # -- what the peer asks for ------------------------------------------------------------------------------------
 

@@ -81,9 +81,12 @@ class Voice:
         return LocalMedia(ports.address, ports.port, ("pcmu", "pcma"), dtmf=True, session_id=session_id)
 
     def start(self, stream: StreamConfig, now: float) -> None:
-        """Speak and listen from now on."""
+        """Speak and listen from now on; or, where that has begun, go on by this."""
         assert self._phone is not None, "media is agreed on for ports that are open"
+        has_begun = self._phone.session is not None
         self._phone.start(stream, new_session, now)
+        if has_begun:
+            return
         if self._script.digits:
             self._phone.send_digits(self._script.digits, now)
         if self._script.seconds:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
@@ -92,6 +92,26 @@ class Phones:
             phone.handle(event, now)
 
         return app
+
+
+@pytest.mark.parametrize("holder", ["alice", "bob"])
+def test_either_phone_is_put_on_hold_and_taken_back(holder: str) -> None:
+    phones = Phones(Manner(ring_s=0.1))
+    phones.call()
+    phones.run(1)
+    side = getattr(phones.wire, holder)
+    held = phones.bob_media if holder == "alice" else phones.alice_media
+    phone: OneCall = getattr(phones, holder)
+    local = LocalMedia(side.address[0], 20002, ("pcmu", "pcma"), dtmf=True, session_id=1)
+    for direction, sends in (("sendonly", False), ("sendrecv", True)):
+        offer = phone._offer_answer.offer(replace(local, direction=direction))
+        assert side.endpoint.reinvite(1, phones.wire.now, offer)
+        phones.run(1)
+        phone._offer_answer.withdraw()
+        assert held.started[-1].send is sends
+    assert side.endpoint.reinvite(1, phones.wire.now, b"v=0\r\n")
+    phones.run(1)
+    assert not phones.alice.is_over, "what cannot be agreed on changes nothing"
 
 
 def test_it_rings_picks_up_talks_and_hangs_up() -> None:
