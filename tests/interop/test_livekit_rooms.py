@@ -16,7 +16,7 @@ import pytest
 from tests.livekit_calls import CALLER, GOOD_FIT, NUMBER, bridge_on, is_active, outcome, phone
 from tests.livekit_front import Front
 from tests.livekit_peers import Client, LiveKit, needs_livekit
-from tests.peers import ROOT, free_port, lesson, sipp_command, wait_for
+from tests.peers import ROOT, Baresip, free_port, lesson, sipp_command, wait_for
 from tests.sound import fit, samples, speech
 
 pytestmark = [needs_livekit, pytest.mark.xdist_group("livekit")]
@@ -179,6 +179,33 @@ def test_digits_procedures_and_headers_go_both_ways(server: LiveKit, door: LiveK
     assert "X-Outcome: sold" in bye
     assert "X-Why: done" in bye
     assert (record["reason"], record["endedBy"]) == ("ended-by-room", "room")
+
+
+@pytest.mark.peer("baresip")
+def test_a_room_holds_its_phone_and_sees_the_phone_hold(server: LiveKit, tmp_path: Path) -> None:
+    said = speech(tmp_path / "said.wav", 60.0)
+    with (
+        bridge_on(server, tmp_path) as bridge,
+        Client(server, "agent", "lobby", speech(tmp_path / "a.wav", 5)) as agent,
+        Baresip(tmp_path / "b", "+15550101111", said) as caller,
+    ):
+
+        def holds(who: str) -> None:
+            agent.await_event(lambda e: e["event"] == "attributes" and e["changed"].get("sip.hold") == who)
+            agent.events.clear()
+
+        caller.do("dial", f"sip:{NUMBER}@{bridge.target}")
+        agent.await_event(is_active)
+        agent.do("rpc", to=CALLER, method="lk.sip.Hold", payload="{}")
+        holds("local")
+        caller.do("hold")
+        holds("both")
+        agent.do("rpc", to=CALLER, method="lk.sip.Resume", payload="")
+        holds("remote")
+        caller.do("resume")
+        holds("")
+        assert dict(bridge.counters()["live"][0])["state"] == "active"
+        caller.do("hangup")
 
 
 def test_attributes_beyond_the_servers_bound_are_left_out_and_the_calls_own_are_not(
