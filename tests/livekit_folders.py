@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from random import Random
 from typing import Any
 
 from hypothesis import strategies as st
@@ -10,6 +11,7 @@ from tests.reconciler.declaring import Document, document
 
 NAMES = ("a", "b", "c")
 NUMBERS = ("+14155550100", "+14155550101", "+442071838750")
+_NETWORKS = ("10.1.0.0/16", "10.2.3.4")
 _text = st.sampled_from(["", "some text", "two\nlines\n"])
 _pairs = st.dictionaries(st.sampled_from(["team", "tenant"]), st.sampled_from(["x", "y"]), max_size=2)
 _numbers = st.lists(st.sampled_from(NUMBERS), max_size=2, unique=True)
@@ -133,3 +135,46 @@ folders = st.builds(
     st.dictionaries(st.sampled_from(NAMES), _rule),
     st.dictionaries(st.sampled_from(NUMBERS), _number),
 )
+
+
+def clashing_folder(chance: Random) -> list[Document]:
+    """A small folder in which much clashes, refers to what is not there, or waits for what does."""
+
+    def trunk() -> dict[str, Any]:
+        spec: dict[str, Any] = {}
+        halves = chance.choice([1, 2, 3])
+        if halves & 1:
+            spec["inbound"] = inbound = {"allowedAddresses": chance.sample(_NETWORKS, chance.choice([1, 2]))}
+            if chance.random() < 0.5:
+                inbound["calledNumbers"] = chance.choice(["any", "declared"])
+            if chance.random() < 0.3:
+                inbound["allowedNumbers"] = chance.sample(NUMBERS, 1)
+        if halves & 2:
+            spec["outbound"] = {"addresses": ["sip.example.com"]}
+        return spec | _retained(chance)
+
+    def rule() -> dict[str, Any]:
+        spec: dict[str, Any] = {"rule": {"direct": {"room": chance.choice(["lobby", "hall"])}}}
+        if chance.random() < 0.4:
+            fields = chance.sample(["to", "from"], chance.choice([1, 2]))
+            spec["match"] = {field: chance.sample(NUMBERS, chance.choice([1, 2])) for field in fields}
+        if chance.random() < 0.5:
+            spec["trunkRefs"] = [{"name": name} for name in chance.sample(NAMES, chance.choice([1, 2]))]
+        return spec | _retained(chance)
+
+    def number() -> dict[str, Any]:
+        spec: dict[str, Any] = {"trunkRef": {"name": chance.choice(NAMES)}}
+        if chance.random() < 0.5:
+            spec["dispatchRuleRef"] = {"name": chance.choice(NAMES)}
+        if chance.random() < 0.5:
+            spec["direction"] = chance.choice(["inbound", "outbound", "both"])
+        return spec
+
+    trunks = {name: trunk() for name in NAMES if chance.random() < 0.6} or {"a": trunk()}
+    rules = {name: rule() for name in NAMES if chance.random() < 0.6}
+    numbers = {number_: number() for number_ in NUMBERS if chance.random() < 0.6}
+    return _folder(trunks, rules, numbers)
+
+
+def _retained(chance: Random) -> dict[str, Any]:
+    return {"deletionPolicy": "Retain"} if chance.random() < 0.2 else {}

@@ -133,6 +133,7 @@ class Attempt:
         for key, document in self.standings.kept.items():
             if key[0] is kind:
                 self._settle_kept(key, document, land)
+        rows.update({id_: live[id_] for other, id_ in self.renames.contested if other is kind})
         if len(self.memo.compiled[kind]) > len(fresh):
             self.memo.forget(kind, self.memo.compiled[kind].keys() - fresh.keys())
 

@@ -7,20 +7,26 @@ holds back its own object and nothing else. Whatever is broken, unresolved, clas
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from reconciler.model.attempt import Attempt
 from reconciler.model.claims import settle_claims
 from reconciler.model.limits import LimitsOf, limits_of_tables
-from reconciler.model.live import Live
+from reconciler.model.live import Live, rows_of
 from reconciler.model.memo import LastPass, Memo
 from reconciler.model.records import Verdict
 from reconciler.model.renames import find_renames
 from reconciler.model.sources import Key, Source
 from reconciler.model.standing import Declared, Standings, stand, stand_again
 from schemas.problems import Problem
-from schemas.tables.rows import Kind, Rows
+from schemas.tables.rows import Kind, NumberRow, Rows, RuleRow, TrunkRow
+
+R = TypeVar("R", TrunkRow, RuleRow, NumberRow)
+
+LOOKS_MAX = 8
+"""How often is looked at what comes of the look before. Two were enough in all that was ever generated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +64,45 @@ def desire(declared: Declared, live: Live, memo: Memo | None = None, limits_of: 
 
     `limits_of` are those of the target: one memo serves one target.
     """
+    return settled(lambda live: desire_once(declared, live, memo, limits_of), live)
+
+
+def settled(look: Callable[[Live], Desired], live: Live) -> Desired:
+    """What `look` desires when what it desires is live already: a second apply of the same documents changes nothing.
+
+    Only what is held back can tell the two apart: it may wait for, or clash with, a row that goes in the same apply.
+    """
+    first, since = look(live), live.revision + 1
+    found = first
+    for _ in range(LOOKS_MAX):
+        if not found.verdicts or found.rows == live.mine:
+            break
+        live = live.with_mine(found.rows)
+        again = look(live)
+        if again.rows == found.rows:
+            break
+        found = again
+    if found is first:
+        return first
+    moves = {key: old for key, old in first.moves.items() if key[1] in rows_of(found.rows, key[0])}
+    return replace(found, rows=_dated(found.rows, since), moves=moves)
+
+
+def _dated(rows: Rows, since: int) -> Rows:
+    """The rows, no claim younger than the revision in which they all become live."""
+
+    def dated(kind: Mapping[str, R]) -> dict[str, R]:
+        return {
+            id_: row if row.claimed_since <= since else replace(row, claimed_since=since) for id_, row in kind.items()
+        }
+
+    return Rows(dated(rows.trunks), dated(rows.rules), dated(rows.numbers))
+
+
+def desire_once(
+    declared: Declared, live: Live, memo: Memo | None = None, limits_of: LimitsOf = limits_of_tables
+) -> Desired:
+    """One look, for who has more to say of the rows before the next (see `settled`, `desire`)."""
     memo = memo if memo is not None else Memo()
     last = memo.last
     standings = stand_again(declared, last.files, last.standings) if last is not None else None

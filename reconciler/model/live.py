@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from reconciler.model.sources import Key
-from schemas.tables.rows import Kind, Row, Rows
+from schemas.tables.rows import Delta, Kind, Row, Rows
 from schemas.tables.tables import Tables
 
 
@@ -26,6 +26,17 @@ class Live:
     def own(self, kind: Kind) -> Mapping[str, Row]:
         """This owner's rows of one kind."""
         return rows_of(self.mine, kind)
+
+    def with_mine(self, rows: Rows) -> Live:
+        """The same once this owner's rows are these."""
+        put: list[Row] = []
+        gone: list[Key] = []
+        for kind in Kind:
+            now, then = self.own(kind), rows_of(rows, kind)
+            put += [row for id_, row in then.items() if now.get(id_) is not row]
+            gone += [(kind, id_) for id_ in now.keys() - then.keys()]
+        tables = self.tables.applied(Delta(tuple(put), tuple(gone)))
+        return replace(self, revision=self.revision + 1, mine=rows, tables=tables)
 
 
 def rows_of(rows: Rows, kind: Kind) -> Mapping[str, Row]:

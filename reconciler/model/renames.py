@@ -33,6 +33,8 @@ class Renames:
     problems: list[Problem] = field(default_factory=list)
     new_ids: dict[Key, str] = field(default_factory=dict)
     """The moves the other way round."""
+    contested: list[Key] = field(default_factory=list)
+    """The live objects that more than one object is said to have been: they stay, until it is known which."""
 
     def predecessor(self, key: Key, live: Live) -> Row | None:
         """The live row of an object, under its old name if it moves."""
@@ -68,6 +70,7 @@ def find_renames(standings: Standings, live: Live) -> Renames:
             if keys[0][1] not in live.own(old[0]):
                 found.moves[keys[0]], found.new_ids[old] = old[1], keys[0][1]
             continue
+        found.contested.append(old)
         for key in keys:
             what = f"{object_name(old)} cannot have become more than one: {', '.join(map(object_name, keys))}"
             source = standings.fresh[key[0]][key[1]]

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from reconciler.errors import ReconcileError
 from reconciler.model.complaints import complaint
-from reconciler.model.desired import Desired, desire
+from reconciler.model.desired import Desired, desire_once, settled
 from reconciler.model.limits import Limit, LimitsOf
 from reconciler.model.live import Live, rows_of
 from reconciler.model.records import record_key
@@ -165,13 +165,17 @@ def _as_gated(change: Change) -> Change:
 
 def desired_of(view: View, declared: Declared) -> Desired:
     """The desired rows, without any trunk that would open because it has no number left."""
+    return settled(lambda live: _desired_once(replace(view, live=live), declared), view.live)
+
+
+def _desired_once(view: View, declared: Declared) -> Desired:
     limits = Limits(view.hints, view.live.others)
     limits.more.update({(Kind.NUMBER, name): limit for name, limit in view.standing.limits.items()})
     for key, ids in view.holdings.doubled.items():
         what = f"several objects at LiveKit are marked as {object_name(key)}: {', '.join(ids)}"
         limits.more[key] = Limit((), what, "delete all but one of them")
     while True:
-        desired = desire(declared, view.live, limits_of=limits)
+        desired = desire_once(declared, view.live, limits_of=limits)
         found = _numberless(desired.rows)
         new = {key: limit for key, limit in found.items() if key not in limits.more}
         if not new:
@@ -183,7 +187,18 @@ def desired_of(view: View, declared: Declared) -> Desired:
         rows = replace(rows, numbers={**rows.numbers, **kept})
     if declared.unread or not all(file.whole for file in declared.files.values()):
         rows = _with_unknown(rows, view)
+    rows = _without_trunkless(rows, view.live.others)
     return replace(desired, rows=rows) if rows is not desired.rows else desired
+
+
+def _without_trunkless(rows: Rows, others: Mapping[Key, str]) -> Rows:
+    """The rows without numbers that stood on a trunk that goes: LiveKit keeps numbers on trunks, and nowhere else."""
+    gone = [
+        row.id
+        for row in rows.numbers.values()
+        if row.trunk and row.trunk not in rows.trunks and (Kind.TRUNK, row.trunk) not in others
+    ]
+    return replace(rows, numbers={id_: row for id_, row in rows.numbers.items() if id_ not in gone}) if gone else rows
 
 
 def _with_unknown(rows: Rows, view: View) -> Rows:

@@ -15,6 +15,7 @@ from reconciler.plan.gates import Allowances
 from reconciler.plan.render import as_json, brief, text
 from reconciler.targets.tables import TablesTarget
 from schemas.stores import SqliteStore
+from schemas.tables.rows import Kind
 from tests.reconciler.declaring import broken, codes, declared, number, ref, rule, trunk
 
 FREELY = Allowances(100)
@@ -119,6 +120,7 @@ def test_both_names_at_once_and_two_heirs_are_errors_that_change_nothing(store):
     heirs = {"a.yaml": [trunk(), *(renamed(rule(name, priority=place), "support") for place, name in enumerate("ab"))]}
     done = apply(store, heirs, FREELY)
     assert codes(done.desired.problems) == ["renamed-twice"] * 2
+    assert {change.kind for change in done.plan.changes} == {Kind.NUMBER}, "the rule that both want stays"
 
 
 def test_a_name_that_is_none_is_an_error(store):
