@@ -40,6 +40,7 @@ COMMANDS = {
     "history": "Show the revisions of the live tables, and what one changed.",
     "rollback": "Bring the live tables back to an earlier revision.",
     "import": "Write manifests of what a LiveKit server holds.",
+    "providers": "Show what is known of SIP providers.",
     "schema": "Print the JSON Schema of the manifests.",
 }
 """The commands in the order of their use, with what `--help` says of each."""

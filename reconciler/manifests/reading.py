@@ -25,6 +25,7 @@ from schemas.resources.cautions import cautions
 from schemas.resources.check import Complaint, check
 from schemas.resources.documents import KINDS, Document
 from schemas.resources.effect import not_in_effect
+from schemas.resources.provider_cautions import provider_cautions
 from schemas.resources.values import shown
 from schemas.tables.rows import Kind
 
@@ -161,6 +162,8 @@ def _problem(located: LocatedDocument, complaint: Complaint) -> Problem:
 def _warnings(located: LocatedDocument, document: Document) -> Iterator[Problem]:
     for path, what, hint in cautions(document):
         yield Problem(located.where(path), what, hint, "open-to-all", Severity.WARNING)
+    for path, what, hint in provider_cautions(document):
+        yield Problem(located.where(path), what, hint, "provider", Severity.WARNING)
     for path, what in not_in_effect(document):
         yield Problem(located.where(path, key=True), what, "", "not-in-effect", Severity.WARNING)
 

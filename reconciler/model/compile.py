@@ -1,8 +1,9 @@
 """One document with its resolved references -> the row that calls are answered from.
 
 Pure translation, field by field: durations are milliseconds already, numbers normalised, and a field that nobody wrote
-keeps the row's own default, which is LiveKit's. A trunk's and a rule's media stay apart, because the bridge merges
-them per call. A secret is compiled to its place; `secrets` adds the sealed value.
+keeps the row's own default, which is LiveKit's, or gets what the trunk's provider is known to want. A trunk's and a
+rule's media stay apart, because the bridge merges them per call. A secret is compiled to its place; `secrets` adds the
+sealed value.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from reconciler.model.provider import with_provider
 from reconciler.model.references import Resolution
 from schemas.resources import credentials, media, trunk
 from schemas.resources.dispatch_rule import DispatchRule, RoomChoice
@@ -44,7 +46,7 @@ def object_id_of(document: trunk.Trunk | DispatchRule | PhoneNumber) -> str:
 
 def trunk_row(declared: trunk.Trunk, since: int) -> TrunkRow:
     """The row of a Trunk, with a claim that is new in revision `since`."""
-    spec = declared.spec
+    spec = with_provider(declared.spec)
     return TrunkRow(
         id=object_id_of(declared),
         inbound=_inbound(spec.inbound) if spec.inbound is not None else None,
@@ -53,6 +55,7 @@ def trunk_row(declared: trunk.Trunk, since: int) -> TrunkRow:
         regions=tuple(spec.regions),
         max_concurrent_calls=spec.limits.max_concurrent_calls if spec.limits else None,
         calls_per_second=spec.limits.calls_per_second if spec.limits else None,
+        refer_to=spec.refer_to,
         metadata=spec.metadata,
         claimed_since=since,
     )
@@ -115,7 +118,7 @@ def _inbound(declared: trunk.Inbound) -> Inbound:
 
 
 def _outbound(declared: trunk.Outbound) -> Outbound:
-    tls = declared.tls
+    tls, limits = declared.tls, declared.limits or trunk.OutboundLimits()
     return Outbound(
         addresses=tuple(declared.addresses),
         transport=declared.transport,
@@ -127,6 +130,9 @@ def _outbound(declared: trunk.Outbound) -> Outbound:
         tls=OutboundTls(_secret(tls.certificate_from), _secret(tls.key_from)) if tls is not None else None,
         destination_country=declared.destination_country or "",
         allowed_destinations=tuple(declared.allowed_destinations),
+        max_concurrent_calls=limits.max_concurrent_calls,
+        calls_per_second=limits.calls_per_second,
+        max_call_duration_ms=limits.max_call_duration,
     )
 
 

@@ -61,7 +61,13 @@ def _trunk(row: TrunkRow) -> Written:
         out["inbound"] = _inbound(row.inbound)
     if row.outbound is not None:
         out["outbound"] = _outbound(row.outbound)
-    return out | _set(media=_media(row.media), regions=[*row.regions], limits=limits, metadata=row.metadata)
+    return out | _set(
+        media=_media(row.media),
+        regions=[*row.regions],
+        limits=limits,
+        referTo=row.refer_to if row.refer_to != "asGiven" else "",
+        metadata=row.metadata,
+    )
 
 
 def _inbound(half: Inbound) -> Written:
@@ -92,7 +98,15 @@ def _outbound(half: Outbound) -> Written:
         out["probe"] = _set(every=_duration(half.probe_every_ms, bounds.PROBE_EVERY_MS))
     if half.tls is not None:
         out["tls"] = {"certificateFrom": secret_source(half.tls.certificate), "keyFrom": secret_source(half.tls.key)}
-    return out | _set(destinationCountry=half.destination_country, allowedDestinations=[*half.allowed_destinations])
+    return out | _set(
+        destinationCountry=half.destination_country,
+        allowedDestinations=[*half.allowed_destinations],
+        limits=_set(
+            maxConcurrentCalls=half.max_concurrent_calls,
+            callsPerSecond=half.calls_per_second,
+            maxCallDuration=_duration(half.max_call_duration_ms, bounds.CALL_DURATION_MS),
+        ),
+    )
 
 
 def _rule(row: RuleRow) -> Written:

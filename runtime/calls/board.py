@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from runtime.calls.call import UNDER_WAY, Call, InboundCall, State, Step, hung_up_by
+from runtime.calls.call import UNDER_WAY, Call, InboundCall, OutboundCall, State, Step, hung_up_by
 from runtime.calls.commands import Command, EndCall, RingPhone, SetAttributes, StartMedia
 from runtime.calls.opening import Opening
 from runtime.calls.reasons import EndReason, reason_header
@@ -294,6 +294,6 @@ class Board:
         del self._by_id[call.id]
         self.take_leg(call)
         call.advance(Step.END)
-        self._opening.left(call.record.trunk, call.ports)
+        self._opening.left(call.record.trunk, call.ports, placed=isinstance(call, OutboundCall))
         record = call.record.ended(now.wall, status, reason, words, by)
         self.do(*call.last_words(record), EndCall(record, call.ports))

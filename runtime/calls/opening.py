@@ -50,12 +50,12 @@ class Opening:
     ) -> InboundCall | Rejection:
         """A call that came in, or why there is none. `asked`: its caller must enter a PIN. `now`: monotonic seconds."""
         trunk = admission.trunk
-        ports = self._place(trunk, event.path, now)
+        ports = self._place(trunk, event.path, now, placed=False)
         if isinstance(ports, Rejection):
             return ports
         call = self._agree(event, record, admission, asked, ports)
         if isinstance(call, Rejection):
-            self.left(trunk.id, ports)
+            self.left(trunk.id, ports, placed=False)
             ports.close()
         return call
 
@@ -64,7 +64,7 @@ class Opening:
     ) -> OutboundCall | Failure:
         """A call of ours, or why there is none. Of `ways` those are kept that leave by the first one's address."""
         _, first = ways[0]
-        ports = self._place(placement.trunk, first, now)
+        ports = self._place(placement.trunk, first, now, placed=True)
         if isinstance(ports, Rejection):
             return Failure(FailureKind.RESOURCE_EXHAUSTED, ports.words)
         local = local_media(placement, ports, self._facing().media_host(first), self._session_id())
@@ -85,19 +85,19 @@ class Opening:
             attributes=dict(placement.attributes),
         )
 
-    def left(self, trunk: str, ports: Ports) -> None:
-        """A call of this trunk is over; its ports are closed by whoever reads them."""
-        self._trunks.left(trunk)
+    def left(self, trunk: str, ports: Ports, *, placed: bool) -> None:
+        """A call of this trunk is over; its ports are closed by whoever reads them. `placed`: it was one of ours."""
+        self._trunks.left(trunk, placed=placed)
         self.media_ports.remove(ports)
 
-    def _place(self, trunk: TrunkRow, path: Path, now: float) -> Ports | Rejection:
+    def _place(self, trunk: TrunkRow, path: Path, now: float, *, placed: bool) -> Ports | Rejection:
         """A place on the trunk, and ports."""
-        limited = self._trunks.admit(trunk, now)
+        limited = self._trunks.admit(trunk, now, placed=placed)
         if limited is not None:
             return Rejection(503, limited.limit, limited.words, trunk=trunk.id)
         ports = self._reserve_ports(path.local[0])
         if isinstance(ports, str):
-            self._trunks.left(trunk.id)
+            self._trunks.left(trunk.id, placed=placed)
             return Rejection(503, EndReason.NO_PORTS, ports)
         self.media_ports.add(ports)
         return ports

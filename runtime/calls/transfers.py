@@ -17,6 +17,7 @@ from runtime.calls.transfer import Transfer
 from runtime.routing.dial import Failure, FailureKind, TransferReason, TransferRequest
 from runtime.routing.headers import headers_from, merged, settable
 from runtime.routing.place import not_allowed
+from runtime.routing.refer_to import refer_to
 from runtime.sip import events as sip
 from runtime.sip.endpoint import Endpoint
 from runtime.sip.message import Request, Response
@@ -54,7 +55,8 @@ class Transfers:
         policy = call.orders.policy
         headers = merged(headers_from(call.attributes, policy), settable(request.headers))
         assert call.leg is not None, "an active call has one"
-        cseq = self._endpoint.request(call.leg, "REFER", now.mono, [("Refer-To", request.refer_to), *headers])
+        target = refer_to(call.orders.trunk, request.refer_to)
+        cseq = self._endpoint.request(call.leg, "REFER", now.mono, [("Refer-To", target), *headers])
         if not cseq:
             return Failure(FailureKind.FAILED_PRECONDITION, "the call is being hung up")
         deadline = now.mono + request.ringing_timeout_s

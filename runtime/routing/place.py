@@ -153,7 +153,7 @@ def _placement(
         dtmf=takes_digits(media),
         hides_number=request.hide_number,
         media_timeout_s=media_timeout_s(media),
-        max_call_duration_s=request.max_call_duration_s,
+        max_call_duration_s=min(request.max_call_duration_s, outbound.max_call_duration_ms / 1000),
         ringing_timeout_s=request.ringing_timeout_s,
         room_codec=media.room_codec or "auto",
         room_settings=ROOM_DEFAULTS,

@@ -102,6 +102,22 @@ def host_port(value: object) -> str:
     return text
 
 
+def host_of(address: str) -> str:
+    """The host of a checked `host` or `host:port`, without brackets."""
+    return _split(address)[0]
+
+
+def port_of(address: str) -> int | None:
+    """The port of a checked `host` or `host:port`, None where none is written."""
+    port = _split(address)[1]
+    return int(port) if port is not None else None
+
+
+def with_port(host: str, port: int) -> str:
+    """A checked host without a port, with one."""
+    return f"[{host_of(host)}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 def _split(text: str) -> tuple[str, str | None]:
     if bracketed := _BRACKETED.fullmatch(text):
         inner = bracketed[1]

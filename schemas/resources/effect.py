@@ -23,7 +23,6 @@ _MEDIA_VALUES = {
     },
     "spec.media.dtmf": {"info": "digits that arrive in SIP INFO are not heard"},
 }
-_NO_PROVIDER = "this provider's checks and defaults are not applied"
 
 NOT_YET: dict[str, dict[str, str]] = {
     "Trunk": {
@@ -41,7 +40,6 @@ NOT_YET: dict[str, dict[str, str]] = {
 NOT_YET_VALUES: dict[str, dict[str, dict[str, str]]] = {
     "Trunk": {
         **_MEDIA_VALUES,
-        "spec.provider": dict.fromkeys(("twilio", "telnyx", "plivo", "exotel", "wavix"), _NO_PROVIDER),
     },
     "DispatchRule": _MEDIA_VALUES,
     "PhoneNumber": {},
@@ -54,6 +52,7 @@ _EVERYWHERE = frozenset({"apiVersion", "kind", "metadata", "status"})
 HONOURED: dict[str, frozenset[str]] = {
     "Trunk": _EVERYWHERE
     | {
+        "spec.provider",
         "spec.inbound.allowedAddresses",
         "spec.inbound.allowedNumbers",
         "spec.inbound.calledNumbers",
@@ -76,10 +75,12 @@ HONOURED: dict[str, frozenset[str]] = {
         "spec.outbound.attributesToHeaders",
         "spec.outbound.includeHeaders",
         "spec.outbound.allowedDestinations",
+        "spec.outbound.limits",
         "spec.media.roomCodec",
         "spec.media.timeout",
         "spec.regions",
         "spec.limits",
+        "spec.referTo",
         "spec.metadata",
         "spec.allowedNamespaces",
         "spec.deletionPolicy",

@@ -38,9 +38,11 @@ spec:
     tls: {certificateFrom: {file: client.pem}, keyFrom: {file: client.key}}
     destinationCountry: US
     allowedDestinations: ["+1*"]
+    limits: {maxConcurrentCalls: 20, callsPerSecond: 2, maxCallDuration: 1h}
   media: {codecs: [opus, g722, pcmu, pcma], encryption: require, roomCodec: auto, dtmf: [rfc4733, info], timeout: 15s}
   regions: [us-east]
   limits: {maxConcurrentCalls: 50, callsPerSecond: 5}
+  referTo: tel
   allowedNamespaces: [a, b]
   metadata: free text
   deletionPolicy: Retain

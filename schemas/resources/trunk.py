@@ -83,6 +83,22 @@ class ClientTls(Part):
     key_from: SecretRef = Field(description="Where its private key (PEM) comes from.")
 
 
+class OutboundLimits(Part):
+    """How many calls may be placed through this trunk, and for how long; a guard against toll fraud."""
+
+    max_concurrent_calls: Maybe[Annotated[Whole, Field(ge=1, le=bounds.CONCURRENT_CALLS_MAX)]] = Field(
+        None, description="Calls placed that are up or being placed at one time; of those that come in, see `limits`."
+    )
+    calls_per_second: Maybe[Annotated[Whole, Field(ge=1, le=bounds.CALLS_PER_SECOND_MAX)]] = Field(
+        None, description="Calls placed in a second; more are refused, not queued."
+    )
+    max_call_duration: Annotated[DurationMs, between(bounds.SECOND_MS, bounds.CALL_DURATION_MAX_MS)] = Field(
+        bounds.CALL_DURATION_MS,
+        description="A longer call is ended, whatever was asked for; 1s to 24h.",
+        json_schema_extra={"default": "24h"},
+    )
+
+
 class Outbound(HeaderPolicy, CrossedPart):
     """Calls that are sent to this trunk."""
 
@@ -103,6 +119,7 @@ class Outbound(HeaderPolicy, CrossedPart):
     allowed_destinations: Annotated[tuple[Pattern, ...], Field(max_length=bounds.NUMBERS_MAX)] = Field(
         (), description="Numbers that may be called, exact or by prefix; a guard against toll fraud. Empty means any."
     )
+    limits: Maybe[OutboundLimits] = Field(None, description="How many calls may be placed, and for how long.")
 
     @classmethod
     def crossings(cls, given: Mapping[str, object]) -> Iterator[Crossing]:
@@ -172,14 +189,22 @@ class TrunkSpec(CrossedPart):
         }
     )
 
-    provider: Provider = Field("generic", description="Whose defaults and checks apply.")
+    provider: Provider = Field(
+        "generic",
+        description="Whose defaults apply where nothing is written, and whose checks; see `reconcile providers`.",
+    )
     inbound: Maybe[Inbound] = Field(None, description="Calls that come from this trunk.")
     outbound: Maybe[Outbound] = Field(None, description="Calls that are sent to this trunk.")
     media: Maybe[Media] = Field(None, description="Media of this trunk's calls; a rule's media is merged over it.")
     regions: Annotated[tuple[Region, ...], Field(max_length=bounds.REGIONS_MAX)] = Field(
         (), description="Only bridges of these regions take or place its calls; empty means every bridge."
     )
-    limits: Maybe[Limits] = Field(None, description="How many calls it may carry.")
+    limits: Maybe[Limits] = Field(None, description="How many calls it may carry, both ways together.")
+    refer_to: Literal["asGiven", "tel", "sip"] = Field(
+        "asGiven",
+        description="How a transfer names a number to this trunk: as it was asked for, as `tel:`, or as `sip:` at the "
+        "trunk's own host.",
+    )
     allowed_namespaces: AllowedNamespaces = Field("Same", description="Which namespaces may refer to this trunk.")
     metadata: Metadata = Field("", description="Free text that stays on the trunk.")
     deletion_policy: DeletionPolicy = Field("Delete", description="What happens when this document is deleted.")

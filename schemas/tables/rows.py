@@ -119,6 +119,10 @@ class Outbound:
     tls: OutboundTls | None = None
     destination_country: str = ""
     allowed_destinations: tuple[str, ...] = ()
+    max_concurrent_calls: int | None = None
+    """Of calls that are placed; a trunk's own limit counts both ways."""
+    calls_per_second: int | None = None
+    max_call_duration_ms: int = 86_400_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +137,8 @@ class TrunkRow:
     max_concurrent_calls: int | None = None
     calls_per_second: int | None = None
     metadata: str = ""
+    refer_to: str = "asGiven"
+    """How a transfer names a number: asGiven, tel or sip."""
     claimed_since: int = 0
     """The revision since which this row holds its claim: the incumbent of a clash is the smaller one."""
 

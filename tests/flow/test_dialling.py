@@ -26,11 +26,12 @@ from tests.flow.memory import BRIDGE, Callee, World
 OURS = "+15550100000"
 THEIRS = "+15550109999"
 CALL = "SCL_ours"
+OF_ROW = ("regions", "media", "max_concurrent_calls", "refer_to")
 
 
 def tables(numbers: tuple[str, ...] = (OURS,), **trunk: object) -> Tables:
     """A trunk that calls 198.51.100.9, and its numbers; `trunk` are fields of its row, or of its `outbound`."""
-    of_row = {name: trunk.pop(name) for name in ("regions", "media", "max_concurrent_calls") if name in trunk}
+    of_row = {name: trunk.pop(name) for name in OF_ROW if name in trunk}
     outbound = Outbound(**{"addresses": ("198.51.100.9",), **trunk})  # type: ignore[arg-type]
     row = TrunkRow("default/out", outbound=outbound, **of_row)  # type: ignore[arg-type]
     rows = {f"default/n{n}": NumberRow(f"default/n{n}", number, row.id) for n, number in enumerate(numbers)}
@@ -409,6 +410,33 @@ def test_a_trunks_limits_count_calls_both_ways() -> None:
     refused = world.place("SCL_two")
     assert isinstance(refused, Failure)
     assert refused.kind is FailureKind.RESOURCE_EXHAUSTED
+
+
+def test_toll_fraud_meets_the_trunks_own_limits_of_calls_out() -> None:
+    for limits, word in (
+        ({"max_concurrent_calls": 1}, "maxConcurrentCalls"),
+        ({"calls_per_second": 1}, "callsPerSecond"),
+    ):
+        row = TrunkRow("default/out", outbound=Outbound(("198.51.100.9",), **limits))
+        number = NumberRow("default/n", OURS, row.id)
+        world = World(Tables.build(Rows({row.id: row}, {}, {number.id: number})))
+        ringing(world)
+        refused = world.place("SCL_two")
+        assert isinstance(refused, Failure)
+        assert refused.kind is FailureKind.RESOURCE_EXHAUSTED
+        assert f"outbound.limits.{word}" in refused.words
+
+
+def test_a_trunk_has_the_last_word_on_how_long_its_calls_last() -> None:
+    world = World(tables(max_call_duration_ms=5_000))
+    phone = ringing(world, max_call_duration_s=3_600.0)
+    phone.says = b"\x11" * 160
+    phone.answer()
+    world.step(4)
+    assert not phone.ended
+    world.step(2)
+    assert phone.ended
+    assert world.records[0].reason == "max-duration"
 
 
 def test_an_answer_without_common_media_is_hung_up_on() -> None:

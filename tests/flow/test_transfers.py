@@ -42,6 +42,13 @@ def test_a_caller_goes_to_the_other_number() -> None:
     assert (world.records[0].reason, TO in world.records[0].words) == ("transferred", True)
 
 
+def test_a_number_goes_to_the_carrier_in_the_carriers_form() -> None:
+    world, phone = talking(refer_to="sip")
+    assert isinstance(world.transfer(TO), str)
+    [refer] = phone.refers
+    assert refer.headers.first("Refer-To") == "<sip:+15550105555@198.51.100.9>"
+
+
 def test_a_phone_that_hangs_up_by_itself_has_been_transferred() -> None:
     world, phone = talking()
     world.transfer(TO)

@@ -123,11 +123,21 @@ _outbound = st.fixed_dictionaries(
         "tls": st.fixed_dictionaries({"certificateFrom": _secret, "keyFrom": _secret}),
         "destinationCountry": st.just("US"),
         "allowedDestinations": _patterns,
+        "limits": st.fixed_dictionaries(
+            {},
+            optional={
+                "maxConcurrentCalls": st.just(20),
+                "callsPerSecond": st.just(2),
+                "maxCallDuration": st.sampled_from(["1h", "24h"]),
+            },
+        ),
     },
 ).filter(lambda outbound: "register" not in outbound or "auth" in outbound)
 _trunk_spec = st.fixed_dictionaries(
     {"inbound": _inbound},
     optional={
+        "provider": st.sampled_from(["generic", "twilio", "telnyx", "plivo", "exotel", "wavix"]),
+        "referTo": st.sampled_from(["asGiven", "tel", "sip"]),
         "outbound": _outbound,
         "media": _media,
         "regions": st.lists(st.sampled_from(["us-east", "eu"]), max_size=2, unique=True),

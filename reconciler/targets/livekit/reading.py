@@ -68,6 +68,7 @@ class Reader:
             outbound=self._outbound(name, placing) if placing is not None else None,
             # Both halves hold these; where they differ, the one that is not as declared is to be seen.
             media=_unlike(medias, hint.media if hint else None),
+            refer_to=hint.refer_to if hint else "asGiven",  # nothing there can differ from what is declared
             metadata=_unlike(texts, hint.metadata if hint else None),
             claimed_since=LIVE_SINCE,
         )

@@ -15,6 +15,7 @@ from reconciler.model.sources import Key
 from reconciler.targets.livekit.hints import Hints
 from schemas.resources.documents import Document
 from schemas.resources.routing_test import RoutingTest
+from schemas.resources.trunk import Trunk
 from schemas.tables.rows import (
     Auth,
     Inbound,
@@ -32,6 +33,7 @@ from schemas.tables.rows import (
 _LEAVE_OUT = "leave it out, or use dialplane's own bridge"
 _NO_PREFIX = "LiveKit compares whole numbers only"
 _LIST_NUMBERS = "list each number"
+_UNLIMITED = (None, None, Outbound.__dataclass_fields__["max_call_duration_ms"].default)
 _FALLBACK_SIP_CODE = RuleRow.__dataclass_fields__["fallback_sip_code"].default
 
 
@@ -50,6 +52,13 @@ class Limits:
             return [self.more[Kind.NUMBER, object_id_of(document)]]
         if isinstance(row, TrunkRow):
             found = [*_of_trunk(row)]
+            # A provider's way of transfers is none of the document's wishes: who asks LiveKit for one says it himself.
+            if (
+                row.refer_to != "asGiven"
+                and isinstance(document, Trunk)
+                and "refer_to" in document.spec.model_fields_set
+            ):
+                found.append(_none(("spec", "referTo"), "form of transfers"))
         else:
             found = [*(self._of_rule(row) if isinstance(row, RuleRow) else self._of_number(row))]
         more = self.more.get((kind_of(row), row.id))
@@ -126,6 +135,8 @@ def _of_outbound(half: Outbound) -> Iterator[Limit]:
         yield _none(("spec", "outbound", "tls"), "client certificates")
     if half.allowed_destinations:
         yield _none(("spec", "outbound", "allowedDestinations"), "allowed destinations")
+    if (half.max_concurrent_calls, half.calls_per_second, half.max_call_duration_ms) != _UNLIMITED:
+        yield _none(("spec", "outbound", "limits"), "limits of the calls that are placed")
     if half.auth is not None and half.auth.realm:
         yield _none(("spec", "outbound", "auth", "realm"), "realms of a trunk that is called")
     yield from _of_auth("outbound", half.auth)

@@ -65,10 +65,12 @@ def test_every_field_of_a_trunk_reaches_its_row():
             "tls": {"certificateFrom": {"file": "c.pem"}, "keyFrom": {"secretKeyRef": {"name": "tls", "key": "key"}}},
             "destinationCountry": "US",
             "allowedDestinations": ["+1*"],
+            "limits": {"maxConcurrentCalls": 20, "callsPerSecond": 2, "maxCallDuration": "1h"},
         },
         media={"codecs": ["pcma"], "encryption": "require", "roomCodec": "opus", "dtmf": ["info"], "timeout": "15s"},
         regions=["us-east"],
         limits={"maxConcurrentCalls": 50, "callsPerSecond": 5},
+        referTo="tel",
         metadata="m",
     )
     headers = Headers((("X-A", "a"), ("X-B", "b")), (("X-Tenant", "tenant"),), (("tenant", "X-Tenant"),), "x")
@@ -87,12 +89,16 @@ def test_every_field_of_a_trunk_reaches_its_row():
             OutboundTls(Secret("file:c.pem"), Secret("secret:tls/key")),
             "US",
             ("+1*",),
+            20,
+            2,
+            3_600_000,
         ),
         Media(("pcma",), "require", "opus", ("info",), 15_000),
         ("us-east",),
         50,
         5,
         "m",
+        "tel",
         claimed_since=1,
     )
 

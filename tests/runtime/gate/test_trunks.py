@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from runtime.gate.trunks import TrunkGate
-from schemas.tables.rows import TrunkRow
+from schemas.tables.rows import Outbound, TrunkRow
 
 TRUNK = TrunkRow("default/t")
 
@@ -50,3 +50,38 @@ def test_a_call_that_meets_a_limit_does_not_count() -> None:
     assert limited is not None
     assert limited.limit == "trunk-rate"
     assert gate.admit(trunk, 1.0) is None
+
+
+def placing(**limits: int) -> TrunkRow:
+    return replace(TRUNK, outbound=Outbound(("sip.example.com",), **limits))
+
+
+def test_limits_of_placed_calls_are_not_those_of_calls_that_come_in() -> None:
+    gate, trunk = TrunkGate(), placing(max_concurrent_calls=1)
+    assert gate.admit(trunk, 0.0, placed=True) is None
+    assert gate.admit(trunk, 0.0) is None, "calls that come in are not placed"
+    limited = gate.admit(trunk, 0.0, placed=True)
+    assert limited is not None
+    assert (limited.limit, "outbound.limits.maxConcurrentCalls" in limited.words) == ("trunk-calls", True)
+    gate.left(trunk.id)
+    assert gate.admit(trunk, 0.0, placed=True) is not None, "one that came in has left"
+    gate.left(trunk.id, placed=True)
+    assert gate.admit(trunk, 0.0, placed=True) is None
+
+
+def test_placed_calls_have_a_rate_of_their_own() -> None:
+    gate, trunk = TrunkGate(), placing(calls_per_second=2)
+    assert [gate.admit(trunk, 0.0, placed=True) is None for _ in range(3)] == [True, True, False]
+    assert gate.admit(trunk, 0.0) is None
+    limited = gate.admit(trunk, 0.0, placed=True)
+    assert limited is not None
+    assert "the 2 placed calls per second that outbound.limits.callsPerSecond" in limited.words
+    assert gate.admit(trunk, 0.5, placed=True) is None
+
+
+def test_placed_calls_count_for_the_whole_trunk_too_and_what_met_one_limit_counts_for_no_other() -> None:
+    gate = TrunkGate()
+    trunk = replace(placing(calls_per_second=1), max_concurrent_calls=9, calls_per_second=5)
+    assert gate.admit(trunk, 0.0, placed=True) is None
+    assert all(gate.admit(trunk, 0.0, placed=True) is not None for _ in range(20)), "refused by their own rate"
+    assert [gate.admit(trunk, 0.0) is None for _ in range(5)] == [True] * 4 + [False]
