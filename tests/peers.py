@@ -290,8 +290,12 @@ class Kamailio:
         self.port = port or free_sip_port()
         texts = [(KAMAILIO / name).read_text() for name in ("common.cfg", f"{config}.cfg")]
         text = "\n".join(texts)
-        if transport == "tcp":
-            text = text.replace("disable_tcp=yes", "disable_tcp=no\ntcp_children=1\nlisten=tcp:127.0.0.1:@PORT@")
+        if transport != "udp":
+            more = f"disable_tcp=no\ntcp_children=1\nlisten={transport}:127.0.0.1:@PORT@"
+            if transport == "tls":
+                more += '\nenable_tls=yes\nloadmodule "tls.so"\nmodparam("tls", "private_key", "@KEY@")'
+                more += '\nmodparam("tls", "certificate", "@CERTIFICATE@")\nmodparam("tls", "tls_method", "TLSv1.2+")'
+            text = text.replace("disable_tcp=yes", more)
         for name, value in {**values, "PORT": str(self.port)}.items():
             text = text.replace(f"@{name}@", value)
         file, self._log_path = work / f"{config}.cfg", work / f"{config}.log"

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.certificates import Authority
 from tests.dns_server import DnsServer
 from tests.peers import BridgeProcess, Kamailio, free_sip_port, wait_for
 
@@ -33,16 +34,16 @@ spec: {{rule: {{direct: {{room: lobby}}}}}}
 
 
 def srv(transport: str, *ports: int) -> list[str]:
+    service = "_sips._tcp" if transport == "tls" else f"_sip._{transport}"
     services = [
-        f"_sip._{transport}.carrier.example. 60 IN SRV {n} 10 {port} a.carrier.example."
-        for n, port in enumerate(ports, 1)
+        f"{service}.carrier.example. 60 IN SRV {n} 10 {port} a.carrier.example." for n, port in enumerate(ports, 1)
     ]
     return [*services, "a.carrier.example. 60 IN A 127.0.0.1"]
 
 
 @contextmanager
 def registering(
-    work: Path, transport: str, *ports: int, more: str = "", password: str = "tiger"
+    work: Path, transport: str, *ports: int, more: str = "", password: str = "tiger", options: tuple[str, ...] = ()
 ) -> Iterator[BridgeProcess]:
     """A bridge whose trunk registers with the registrars at these ports."""
     manifests = work / "manifests"
@@ -51,7 +52,7 @@ def registering(
     (manifests / "trunk.yaml").write_text(MANIFESTS.format(transport=transport, more=more))
     with (
         DnsServer(*srv(transport, *ports)) as server,
-        BridgeProcess(manifests, work, "--dns", server.address) as bridge,
+        BridgeProcess(manifests, work, "--dns", server.address, *options) as bridge,
     ):
         yield bridge
 
@@ -94,6 +95,21 @@ def test_a_registered_trunk_is_called_and_survives_its_registrars_restart(
             wait_for(lambda: called(tmp_path, kamailio, bridge, transport)["answered"], "calls to come again", 30)
             bridge.stop()
             wait_for(lambda: "for 0\n" in kamailio.log(), "the registration to be taken back")
+
+
+@pytest.mark.peer("kamailio")
+@pytest.mark.xdist_group("kamailio")
+def test_over_tls_the_registrar_must_be_whom_its_name_says(tmp_path: Path) -> None:
+    authority, port = Authority(tmp_path), free_sip_port()
+    options = ("--tls-ca", str(authority.file))
+    for name in ("elsewhere.example", "carrier.example"):
+        pair = authority.pair("carrier", name)
+        work = tmp_path / name
+        work.mkdir()
+        files = {"KEY": str(pair.key), "CERTIFICATE": str(pair.certificate)}
+        with registrar(work, "tls", port=port, **files), registering(work, "tls", port, options=options) as bridge:
+            words = "registered for 30 s" if name == "carrier.example" else "Certificate Of Another Name"
+            wait_for(lambda bridge=bridge, words=words: words in bridge.log(), words, 150)
 
 
 @pytest.mark.peer("kamailio")
