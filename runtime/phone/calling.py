@@ -8,6 +8,7 @@ from runtime.phone.outcome import Outcome
 from runtime.sip import events as sip
 from runtime.sip.auth.client import Login
 from runtime.sip.endpoint import Endpoint
+from runtime.sip.grammar import write_host_port
 from runtime.sip.message import Response
 from runtime.sip.offer_answer import LocalMedia, NegotiationFailure
 from runtime.sip.path import Path
@@ -33,7 +34,7 @@ class Calling(OneCall):
             target,
             path,
             now,
-            from_=f"<sip:{caller}@{path.local[0]}>",
+            from_=f"<sip:{caller}@{write_host_port(path.local[0], None)}>",
             to=f"<{target}>",
             body=self._offer_answer.offer(local),
             login=login,

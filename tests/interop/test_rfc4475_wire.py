@@ -1,4 +1,4 @@
-"""The torture messages of RFC 4475 on the wire: each to a running bridge, by UDP and by TCP, under a call that is up.
+"""The torture messages of RFC 4475 on the wire: each to a running bridge, by UDP, TCP and TLS, under a call that is up.
 
 They come from an address that a trunk allows, byte for byte as the RFC has them. Over UDP an answer goes to the port
 that the message's Via names, so these ports of a loopback address of the test's own are listened on.
@@ -10,6 +10,7 @@ import random
 import re
 import select
 import socket
+import ssl
 import subprocess
 import time
 from abc import ABC, abstractmethod
@@ -18,7 +19,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.peers import ROOT, BridgeProcess, lesson, sipp, sipp_command, wait_for
+from runtime.sip.limits import MESSAGE_WITHIN_S
+from tests.interop.test_tls import Secured
+from tests.peers import ROOT, lesson, sipp, sipp_command, wait_for
 from tests.sound import SPEECH_PCMU
 
 pytestmark = [pytest.mark.peer("sipp"), pytest.mark.xdist_group("sipp")]
@@ -67,7 +70,10 @@ def call_id(message: bytes) -> bytes | None:
 class Torturer(ABC):
     """Sends messages from one allowed address, and hangs up the calls that it has made."""
 
-    def __init__(self, bridge: BridgeProcess) -> None:
+    answer_within_s = ANSWER_WITHIN_S
+    talk_s = TALK_S
+
+    def __init__(self, bridge: Secured) -> None:
         self.bridge = bridge
         self.address = ".".join(["127", *(str(random.randrange(1, 250)) for _ in range(3))])
 
@@ -85,7 +91,7 @@ class Torturer(ABC):
         self.send(data)
         if name in UNFINISHED:
             self.no_more()
-        deadline = time.monotonic() + (ANSWER_WITHIN_S if VERDICTS[name] != DROPPED else QUIET_S)
+        deadline = time.monotonic() + (self.answer_within_s if VERDICTS[name] != DROPPED else QUIET_S)
         while (left := deadline - time.monotonic()) > 0:
             for answer in self.read(left):
                 status = int(_status.match(answer)[1])  # type: ignore[index]
@@ -170,39 +176,65 @@ class OverTcp(Torturer):
         return [part for part in re.split(rb"(?=SIP/2\.0 [1-6])", self.socket.recv(65536)) if part]
 
 
+class OverTls(OverTcp):
+    """The same within TLS, where a stream cannot be ended one way: what has no end is found out by the clock."""
+
+    answer_within_s = MESSAGE_WITHIN_S + 3
+    talk_s = TALK_S + 3 * MESSAGE_WITHIN_S
+
+    def verdict(self, name: str) -> int:
+        self.__exit__()
+        plain = socket.create_connection(("127.0.0.1", self.bridge.tls_port), source_address=(self.address, 0))
+        self.socket = ssl.create_default_context(cafile=str(self.bridge.authority.file)).wrap_socket(
+            plain, server_hostname="localhost"
+        )
+        return Torturer.verdict(self, name)
+
+    def no_more(self) -> None:
+        pass
+
+    def read(self, within_s: float) -> list[bytes]:
+        assert self.socket is not None
+        self.socket.settimeout(within_s)  # what is readable may be TLS's own
+        try:
+            return [part for part in re.split(rb"(?=SIP/2\.0 [1-6])", self.socket.recv(65536)) if part]
+        except TimeoutError:
+            return []
+
+
 @pytest.fixture
-def open_bridge(tmp_path: Path) -> Iterator[BridgeProcess]:
+def open_bridge(tmp_path: Path) -> Iterator[Secured]:
     """A bridge whose trunk allows all of loopback."""
     with lesson("01-one-number", tmp_path) as manifests:
         for file in manifests.glob("*.yaml"):
             file.write_text(file.read_text().replace("127.0.0.1/32", "127.0.0.0/8"))
-        with BridgeProcess(manifests, tmp_path) as running:
+        with Secured(manifests, tmp_path) as running:
             yield running
 
 
-@pytest.mark.parametrize(("torturer", "transport"), [(OverUdp, "u1"), (OverTcp, "t1")])
+@pytest.mark.parametrize(("torturer", "transport"), [(OverUdp, "u1"), (OverTcp, "t1"), (OverTls, "t1")])
 def test_every_torture_message_gets_its_verdict_and_a_call_that_is_up_is_not_disturbed(
-    open_bridge: BridgeProcess, tmp_path: Path, torturer: type[OverUdp | OverTcp], transport: str
+    open_bridge: Secured, tmp_path: Path, torturer: type[OverUdp | OverTcp], transport: str
 ) -> None:
     (tmp_path / "speech.ul").write_bytes(SPEECH_PCMU)
     (tmp_path / "to.csv").write_text("SEQUENTIAL\n+16660000001;\n")
     scenario = ["-sf", str(SCENARIO), "-inf", "to.csv", "-m", "1", "-t", transport]
-    command = sipp_command(open_bridge.target, tmp_path, *scenario, "-d", str(TALK_S * 1000))
+    command = sipp_command(open_bridge.target, tmp_path, *scenario, "-d", str(int(torturer.talk_s * 1000)))
     call = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         wait_for(lambda: len(open_bridge.counters()["live"]) == 1, "the call to be up")
-        expected = VERDICTS | (OVER_TCP if torturer is OverTcp else {})
+        expected = VERDICTS | (OVER_TCP if issubclass(torturer, OverTcp) else {})
         with torturer(open_bridge) as peer:
             found = {name: peer.verdict(name) for name in sorted(expected)}
         assert found == expected
         assert len(found) == 49
         assert call.poll() is None, "the call was up all the time"
     finally:
-        returned = call.wait(60)
+        returned = call.wait(90)
     assert returned == 0
     (record,) = [r for r in wait_for(open_bridge.records, "records") if r["to"] == "+16660000001"]
     assert (record["reason"], record["media"]["packetsLost"]) == ("hangup", 0)
-    assert record["media"]["packetsSent"] > 45 * TALK_S
+    assert record["media"]["packetsSent"] > 45 * torturer.talk_s
     wait_for(lambda: not open_bridge.counters()["live"], "all other calls to be over")
     assert open_bridge.counters()["ticksLost"] == 0
     assert sipp(open_bridge.target, tmp_path, *scenario, "-d", "300").returncode == 0, "a normal call works"
