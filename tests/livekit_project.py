@@ -58,9 +58,12 @@ class Project:
 
     def reconcile(self, command: str, *options: str, source: str = "") -> int:
         """One command at LiveKit; its exit code."""
+        return self.run(command, source or str(self.folder), "--target", "livekit", *options)
+
+    def run(self, *arguments: str) -> int:
+        """Any command; its exit code."""
         self._capsys.readouterr()
-        there = ("--target", "livekit", "--state", str(self.state))
-        code = run([command, source or str(self.folder), *there, *options])
+        code = run([*arguments, "--state", str(self.state)])
         said = self._capsys.readouterr()
         self.said = said.out + said.err
         return code

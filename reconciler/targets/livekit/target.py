@@ -35,10 +35,11 @@ from reconciler.targets.livekit.phone_numbers.carrying import NumberCarrying
 from reconciler.targets.livekit.phone_numbers.desk import Desk
 from reconciler.targets.livekit.phone_numbers.filling import unwritten, with_numbers
 from reconciler.targets.livekit.phone_numbers.gates import money_refusals
+from reconciler.targets.livekit.phone_numbers.holdings import Numbers
 from reconciler.targets.livekit.phone_numbers.ledger import Ledger
 from reconciler.targets.livekit.phone_numbers.ledger_file import NO_LEDGER, LedgerFile
 from reconciler.targets.livekit.phone_numbers.seen import moved_numbers
-from reconciler.targets.livekit.phone_numbers.service import PhoneNumbers
+from reconciler.targets.livekit.phone_numbers.service import NoPhoneNumbers, PhoneNumbers
 from reconciler.targets.livekit.phone_numbers.standing import Standing, Word, digest_with_numbers, numbers_of
 from reconciler.targets.livekit.phone_numbers.steps import NumberStep
 from reconciler.targets.livekit.planning import Course, View, as_gated, course, view_of
@@ -204,7 +205,9 @@ class LiveKitTarget:
     async def _imported(self, namespace: str, sealer: Sealer) -> Imported:
         async with self._server(self._access, self._pace) as server:
             infos = await self._everything(server, "nothing was written")
-        return import_of(infos, self._owner, namespace, self._memory.recorded(), sealer)
+            numbers = await self._own_numbers(server, "nothing was written")
+        done = import_of(infos, self._owner, namespace, self._memory.recorded(), sealer)
+        return replace(done, own_numbers=numbers)
 
     async def _plan(self, declared: Declared, allowed: Allowances) -> Planned:
         async with self._server(self._access, self._pace) as server:
@@ -295,6 +298,15 @@ class LiveKitTarget:
                     self._numbers = replace(self._numbers, held=await PhoneNumbers(server).listed(self._tries))
                 except CallFailed as failed:
                     raise Away(failed.what, "nothing was changed", failed.wait_s) from failed
+
+    async def _own_numbers(self, server: Server, hint: str) -> Numbers:
+        """LiveKit's own, none where it sells none."""
+        try:
+            return await PhoneNumbers(server).listed(self._tries)
+        except NoPhoneNumbers:
+            return {}
+        except CallFailed as failed:
+            raise Away(failed.what, hint, failed.wait_s) from failed
 
     async def _everything(self, server: Server, hint: str) -> list[Info]:
         try:

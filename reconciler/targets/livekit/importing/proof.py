@@ -22,6 +22,7 @@ from reconciler.targets.livekit.holdings import Held, Holdings, Info, Part, id_o
 from reconciler.targets.livekit.importing.draft import Draft, draft_of
 from reconciler.targets.livekit.importing.names import Variables, names_of
 from reconciler.targets.livekit.importing.pieces import Pairs, Piece, pairs_of, stock_of
+from reconciler.targets.livekit.phone_numbers.holdings import Numbers
 from reconciler.targets.livekit.planning import Recorded, course, desired_of, view_of
 from reconciler.targets.livekit.steps import Wanted
 from reconciler.targets.livekit.writing import marked_as
@@ -49,6 +50,8 @@ class Imported:
     left: dict[str, list[str]] = field(default_factory=dict)
     endangered: frozenset[str] = frozenset()
     """Those that carry this owner's mark all the same: an apply without a document for them would delete them."""
+    own_numbers: Numbers = field(default_factory=dict)
+    """LiveKit's own phone numbers: told of, and left. Whose they are stands nowhere but with who bought them."""
 
     @property
     def documents(self) -> dict[Key, dict[str, Any]]:

@@ -15,6 +15,7 @@ from reconciler.model.sources import Key
 from reconciler.targets.livekit.holdings import KIND_OF, Info, id_of, part_of
 from reconciler.targets.livekit.importing.pieces import Piece
 from reconciler.targets.livekit.importing.proof import Imported
+from reconciler.targets.livekit.phone_numbers.holdings import HeldNumber
 
 _ROOM = frozenset({"empty_timeout", "departure_timeout", "max_participants", "metadata", "agents"})
 _ENDANGERED = "it carries this owner's mark: the next apply would delete it, unless you mend it, or take the mark out"
@@ -39,6 +40,7 @@ def report_of(done: Imported) -> dict[str, Any]:
         ],
         "secrets": [{"variable": variable, "of": homes} for variable, homes in sorted(done.variables.homes.items())],
         "kept": [{"id": id_, "fields": kept} for id_, piece in sorted(done.pieces.items()) if (kept := _kept(piece))],
+        "numbers": [_own_number(held, done) for _, held in sorted(done.own_numbers.items())],
         "adopt": [f"{claim.id}={claim.name}" for claim in done.draft.claims],
     }
 
@@ -52,6 +54,13 @@ def text_of(report: dict[str, Any]) -> Iterator[tuple[str, str]]:
             yield from (("", f"      {why}") for why in left["why"])
             if left["endangered"]:
                 yield "delete", f"      {_ENDANGERED}"
+        yield "", ""
+    if report["numbers"]:
+        yield "", "LiveKit's own phone numbers, each to be declared by hand and adopted:"
+        for one in report["numbers"]:
+            rules = ", ".join(one["dispatchRules"]) or "no rule"
+            yield "update", f"  {one['number']} -> {rules}"
+        yield "", "      a PhoneNumber with `number` and dispatchRuleRef; then --adopt NUMBER=NAMESPACE/NAME"
         yield "", ""
     if report["kept"]:
         yield "", "Stays at LiveKit, and is in no manifest:"
@@ -92,6 +101,10 @@ def _kept(piece: Piece) -> list[str]:
             if field.name not in _AGENT
         ]
     return found
+
+
+def _own_number(held: HeldNumber, done: Imported) -> dict[str, Any]:
+    return {"number": held.number, "dispatchRules": [done.names.get(rule, rule) for rule in held.rules]}
 
 
 def _object(info: Info) -> dict[str, Any]:

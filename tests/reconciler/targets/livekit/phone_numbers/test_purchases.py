@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from livekit.protocol import sip
 
 from reconciler.targets.livekit.phone_numbers.messages import Status, Type
 from tests.livekit_cloud import Cloud, on_sale
@@ -391,3 +392,21 @@ def test_who_has_no_numbers_does_not_ask_for_any(project: Project) -> None:
     project.write(RULE)
     assert project.apply() == 0, project.said
     assert "ListPhoneNumbers" not in project.front.calls
+
+
+def test_an_import_names_the_numbers_of_the_project_and_how_they_are_declared(project: Project) -> None:
+    rule = sip.SIPDispatchRuleInfo(name="support")
+    rule.rule.dispatch_rule_direct.room_name = "lobby"
+    made = project.cloud.call(
+        "CreateSIPDispatchRule", sip.CreateSIPDispatchRuleRequest(dispatch_rule=rule).SerializeToString()
+    )
+    project.cloud.by_hand(FIRST, made.sip_dispatch_rule_id)
+    project.cloud.by_hand("+12125550199")
+    assert project.run("import", "--from", "livekit", "--out", str(project.folder / "imported")) == 0, project.said
+    assert f"  {FIRST} -> default/support\n" in project.said
+    assert "  +12125550199 -> no rule\n" in project.said
+    project.write(names(FIRST))
+    assert (
+        project.apply("--adopt", f"{FIRST}=default/us", "--adopt", f"{made.sip_dispatch_rule_id}=default/support") == 0
+    )
+    assert project.reconcile("plan", "--detailed-exitcode") == 0, project.said
