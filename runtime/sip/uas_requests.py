@@ -119,7 +119,8 @@ class UasRequests:
             return []
         out: list[tuple[str, str]] = []
         if method in TARGET_REFRESH:
-            out.append(("Contact", self._core.contact(pending.incoming.path)))
+            secure = pending.dialog is not None and pending.dialog.secure
+            out.append(("Contact", self._core.contact(pending.incoming.path, secure=secure)))
         if method == "OPTIONS":
             out.append(("Allow", self._core.allow))
         if self._core.config.supported and method in ("OPTIONS", "UPDATE"):

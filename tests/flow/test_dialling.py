@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from runtime.calls.record import EndedBy
-from runtime.routing.dial import Destination, Dialled, Failure, FailureKind, InlineTrunk, NamedAddress
+from runtime.routing.dial import Destination, Dialled, DialRequest, Failure, FailureKind, InlineTrunk, NamedAddress
 from runtime.sip.auth.client import Login
-from schemas.seal import OUTBOUND_PASSWORD, Place, Sealer
+from schemas.seal import CLIENT_CERTIFICATE, CLIENT_KEY, OUTBOUND_PASSWORD, Place, Sealer
 from schemas.tables.rows import (
     Auth,
     Direction,
@@ -16,6 +16,7 @@ from schemas.tables.rows import (
     Media,
     NumberRow,
     Outbound,
+    OutboundTls,
     Rows,
     Secret,
     TrunkRow,
@@ -356,6 +357,24 @@ def test_a_password_that_cannot_be_read_places_no_call_and_is_not_shown() -> Non
     assert isinstance(refused, Failure)
     assert "cannot be unsealed" in refused.words
     assert "geheim" not in repr(Login("acme", b"geheim"))
+
+
+def test_a_client_certificate_is_shown_to_the_trunks_own_address_alone_and_must_be_unsealed() -> None:
+    sealer = Sealer(bytes(range(64)))
+    sealed = (
+        Secret(name, sealer.seal(Place(Kind.TRUNK, "default/out", field), b"PEM"))
+        for name, field in (("file:c", CLIENT_CERTIFICATE), ("file:k", CLIENT_KEY))
+    )
+    live = tables(transport="tls", tls=OutboundTls(*sealed))
+    for asked, shown_ in ((None, True), (Destination("1", "192.0.2.77", transport="tls"), False)):
+        world = World(live, unseal=sealer.unseal, anywhere=True)
+        wanted = DialRequest(call_to="+15550109999", room="lobby", trunk="default/out", request_uri=asked)
+        placement = world.switchboard.place(live, 1, "SCL_ours", wanted, (OURS,))
+        assert not isinstance(placement, Failure)
+        assert placement.shows_certificate is shown_
+    refused = World(live).place()
+    assert isinstance(refused, Failure)
+    assert "client certificate of Trunk default/out cannot be unsealed" in refused.words
 
 
 @pytest.mark.parametrize(

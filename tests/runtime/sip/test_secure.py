@@ -29,10 +29,10 @@ def dialog(target: str) -> Dialog:
 
 
 def test_our_contact_is_sips_where_the_call_is() -> None:
-    assert contact_of(TLS, None, secure=False) == "<sip:192.0.2.1:5061;transport=tls>"
-    assert contact_of(TLS, None, secure=True) == "<sips:192.0.2.1:5061>"
-    assert contact_of(Path("udp", LOCAL, REMOTE), None, secure=True) == "<sip:192.0.2.1:5061>"
-    assert via_of(TLS, None, "z9hG4bKx").startswith("SIP/2.0/TLS 192.0.2.1:5061;")
+    assert contact_of(TLS, LOCAL[0], secure=False) == "<sip:192.0.2.1:5061;transport=tls>"
+    assert contact_of(TLS, LOCAL[0], secure=True) == "<sips:192.0.2.1:5061>"
+    assert contact_of(Path("udp", LOCAL, REMOTE), LOCAL[0], secure=True) == "<sip:192.0.2.1:5061>"
+    assert via_of(TLS, LOCAL[0], "z9hG4bKx").startswith("SIP/2.0/TLS 192.0.2.1:5061;")
 
 
 @pytest.mark.parametrize(
