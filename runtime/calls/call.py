@@ -23,6 +23,7 @@ from enum import StrEnum
 from runtime.calls.commands import Command, DialSettled, HoldSettled, Ports
 from runtime.calls.failures import failure_of
 from runtime.calls.negotiate import HOLDING, early, with_timeout
+from runtime.calls.presses import Presses
 from runtime.calls.record import CallRecord, EndedBy
 from runtime.calls.redirects import Redirect
 from runtime.calls.transfer import Transfer
@@ -121,6 +122,8 @@ class Call:
     """What a re-INVITE of ours offers that is not answered yet."""
     retry_at: float = field(default=float("inf"))
     """When it is tried again, on the monotonic clock."""
+    presses: Presses = field(default_factory=Presses)
+    """The keys that its phone has told of."""
     shown_hold: str = ""
     """`sip.hold` of the participant."""
 

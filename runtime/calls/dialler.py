@@ -199,7 +199,7 @@ class Dialler:
         self._board.stream_agreed(call, stream)
         headers = readable(response.headers.items(), hide_caller=placement.hides_number)
         self._board.do(ShowHeaders(call.id, remote_headers(headers)), SetAttributes(call.id, self._told(call, headers)))
-        if placement.digits and stream.dtmf_send is not None:
+        if placement.digits and stream.takes_digits:
             call.advance(Step.PRESS)
             self._board.do(SetAttributes(call.id, ((STATUS, "automation"),)), PressKeys(call.id, placement.digits))
         else:

@@ -21,7 +21,7 @@ HOLDING = "sendonly"
 
 def local_media(orders: Orders, ports: Ports, host: str, session_id: int) -> LocalMedia:
     """What this call may speak, and where it is heard: `host` is what its peer is told."""
-    return LocalMedia(host, ports.port, orders.codecs, orders.dtmf, session_id)
+    return LocalMedia(host, ports.port, orders.codecs, orders.dtmf, session_id, info_digits=orders.info_digits)
 
 
 class MediaEnds:
@@ -104,7 +104,11 @@ def agreed(negotiated: Negotiated, local: LocalMedia, timeout_s: float, own: Con
 
     `own` are the bridge's own RTP and RTCP ports: a call that names one as its own would keep itself alive.
     """
-    stream = replace(stream_of(negotiated, timeout_s), silent=local.direction == HOLDING)
+    stream = replace(
+        stream_of(negotiated, timeout_s),
+        silent=local.direction == HOLDING,
+        keys_by_info=local.info_digits and negotiated.dtmf_payload_type_send is None,
+    )
     if stream.remote in own or stream.remote_rtcp in own:
         text = "the session description names a media port of the bridge itself"
         raise NegotiationFailure(488, "Not Acceptable Here", WARNING_OTHER, text)

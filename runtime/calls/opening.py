@@ -11,7 +11,7 @@ from dataclasses import replace
 from runtime.calls.call import InboundCall, OutboundCall
 from runtime.calls.commands import Ports
 from runtime.calls.negotiate import MediaEnds, describe, local_media
-from runtime.calls.prompting import no_keys
+from runtime.calls.prompting import brings_keys, no_keys
 from runtime.calls.reasons import EndReason
 from runtime.calls.record import CallRecord
 from runtime.gate.trunks import TrunkGate
@@ -114,7 +114,7 @@ class Opening:
         except NegotiationFailure as fault:
             words = f"no common media: {fault.text}"
             return Rejection(fault.status, EndReason.MEDIA, words, trunk=admission.trunk.id)
-        if asked is not None and stream is not None and stream.dtmf_receive is None:
+        if asked is not None and stream is not None and not brings_keys(admission, stream):
             return no_keys(admission)
         return InboundCall(
             leg=event.leg,

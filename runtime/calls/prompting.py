@@ -57,7 +57,7 @@ class Prompting:
 
     def begin(self, call_id: str, asked: PinAsked, stream: StreamConfig, now: float) -> Outcome | None:
         """The caller can hear: ask it. Once for each call."""
-        if stream.dtmf_receive is None:
+        if not brings_keys(asked.admission, stream):
             return no_keys(asked.admission)
         found = self._callers[call_id] = _Asked(asked, PinDialogue())
         return self._outcome(call_id, found, found.dialogue.begin(now), now)
@@ -127,6 +127,11 @@ def _refusal(asked: PinAsked, sip_status: int, code: str, words: str) -> Rejecti
         rule=admission.rule,
         hides_caller=admission.hides_number,
     )
+
+
+def brings_keys(admission: Admission, stream: StreamConfig) -> bool:
+    """Whether the phone can tell us of keys."""
+    return admission.info_digits or stream.dtmf_receive is not None
 
 
 def no_keys(admission: Admission) -> Rejection:

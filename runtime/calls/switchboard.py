@@ -19,12 +19,14 @@ from runtime.calls.commands import (
     Ports,
 )
 from runtime.calls.dialler import Dialler
+from runtime.calls.keys import Keys
 from runtime.calls.opening import Opening
+from runtime.calls.presses import Way
 from runtime.calls.reasons import ENDINGS, EndReason
 from runtime.calls.reception import Reception, RegisteredOn, by_no_registration
 from runtime.calls.record import CallRecord, EndedBy
 from runtime.calls.transfers import Transfers
-from runtime.media.session import DigitReceived, DigitsSent, MediaTimedOut, RemoteBye, SourceLocked
+from runtime.media.session import DigitDue, DigitReceived, DigitsSent, MediaTimedOut, RemoteBye, SourceLocked
 from runtime.routing.dial import Destination, DialRequest, Failure, TransferRequest
 from runtime.routing.place import Placement, place
 from runtime.sip import events as sip
@@ -35,7 +37,7 @@ from runtime.trunks.circuits import Circuits
 from schemas.seal import Unseal, unseals_nothing
 from schemas.tables.tables import Tables
 
-MediaEvent = DigitReceived | DigitsSent | MediaTimedOut | RemoteBye | SourceLocked
+MediaEvent = DigitReceived | DigitDue | DigitsSent | MediaTimedOut | RemoteBye | SourceLocked
 ID_BYTES = 16
 OPTIONS_HEADERS = (("Accept", "application/sdp"),)
 
@@ -63,6 +65,7 @@ class Switchboard(Board):
         self._dialler = Dialler(self, endpoint, self._opening, self.circuits)
         self._transfers = Transfers(self, endpoint)
         self._changes = Changes(self, endpoint, self._opening, entropy, self.reception.hears)
+        self._keys = Keys(self, endpoint, self._pressed)
         self._unseal = unseal
         self._entropy = entropy
         self._region = region
@@ -115,11 +118,10 @@ class Switchboard(Board):
         if call is None:
             return
         match event:
-            case DigitReceived() if isinstance(call, InboundCall) and call.asked is not None:
-                self.reception.key(call, event.digit, now)
             case DigitReceived():
-                call.record = replace(call.record, digits=call.record.digits + 1)
-                self._commands.append(PassDigit(call.id, event.digit))
+                self._keys.heard(call, event.digit, Way.EVENT, now)
+            case DigitDue():
+                self._keys.send(call, event.digit, event.tone_ms, now)
             case MediaTimedOut():
                 words = f"no RTP came for {event.silent_s:.0f} s"
                 self.hang_up(call_id, now, EndReason.MEDIA_TIMEOUT, words, EndedBy.NETWORK)
@@ -189,6 +191,13 @@ class Switchboard(Board):
 
     # -- a live call -----------------------------------------------------------------------------------------------
 
+    def _pressed(self, call: Call, key: str, now: Now) -> None:
+        if isinstance(call, InboundCall) and call.asked is not None:
+            self.reception.key(call, key, now)
+        else:
+            call.record = replace(call.record, digits=call.record.digits + 1)
+            self.do(PassDigit(call.id, key))
+
     def _acknowledged(self, event: sip.AckReceived, now: Now) -> None:
         call = self._by_leg.get(event.leg)
         if call is None:
@@ -210,6 +219,8 @@ class Switchboard(Board):
             self._changes.updated(event, now)
         elif event.request.method == "PRACK":
             self._changes.pracked(event, now)
+        elif event.request.method == "INFO":
+            self._keys.informed(event, now)
         elif event.request.method == "NOTIFY":
             status = self._transfers.notified(event.leg, event.request, now)
             self._endpoint.respond_request(event.request_id, status, now.mono)

@@ -155,6 +155,15 @@ class DigitSender:
                 self._finish(tone, gap)
         return _EVENT.pack(code, flags, duration), self._started, marker
 
+    def due(self, timestamp: int) -> tuple[str, int] | None:
+        """The digit whose time has come and its tone in ms, where it does not go by RTP; in place of `tick`."""
+        if not self._begin(timestamp):
+            return None
+        assert self._event is not None
+        code, tone, gap = self._event
+        self._finish(tone, gap)
+        return EVENTS[code], tone
+
     def _begin(self, timestamp: int) -> bool:
         if self._wait > 0:
             self._wait -= 1

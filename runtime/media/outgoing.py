@@ -57,6 +57,10 @@ class OutgoingStream:
             return [self._packet(payload_type, marker, timestamp, frame)]
         return self._gather(frame, timestamp, payload_type, min(ptime_ms // FRAME_MS, FRAMES_PER_PACKET_MAX))
 
+    def due(self) -> tuple[str, int] | None:
+        """The digit of this tick, and its tone in ms, where digits do not go by this stream. Before `tick`."""
+        return self.digits.due(self.timestamp) if self.digits.pending else None
+
     def _gather(self, frame: bytes, timestamp: int, payload_type: int, frames: int) -> list[bytes]:
         """Longer packets for a peer that asked for them (`a=ptime`)."""
         if not self._held:

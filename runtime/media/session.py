@@ -52,6 +52,8 @@ class StreamConfig:
     remote_rtcp: Address
     send: bool = True
     receive: bool = True
+    keys_by_info: bool = False
+    """Our digits go by SIP INFO: each is told as a `DigitDue` when its time has come."""
     ptime_ms: int = 20
     """The peer's wish for our packets: 40 and 60 are honoured, all else gets 20."""
     silent: bool = False
@@ -65,6 +67,11 @@ class StreamConfig:
     whatever it says, and its RTCP and its re-INVITEs are signs of life."""
 
     @property
+    def takes_digits(self) -> bool:
+        """Whether the peer can be told of digits."""
+        return self.keys_by_info or self.dtmf_send is not None
+
+    @property
     def held(self) -> bool:
         """Whether either side has the call on hold."""
         return not (self.send and self.receive)
@@ -75,6 +82,14 @@ class DigitReceived:
     """The peer pressed a key: `0-9`, `*`, `#`, `A-D`. Reported at the first packet of the event that arrives."""
 
     digit: str
+
+
+@dataclass(frozen=True, slots=True)
+class DigitDue:
+    """The peer is to be told of this digit now, by SIP INFO, as a tone of so many milliseconds."""
+
+    digit: str
+    tone_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +117,7 @@ class RemoteBye:
     """RTCP says that the peer's stream ended; the call may go on."""
 
 
-Event = DigitReceived | DigitsSent | SourceLocked | MediaTimedOut | RemoteBye
+Event = DigitReceived | DigitDue | DigitsSent | SourceLocked | MediaTimedOut | RemoteBye
 
 
 class MediaSession:
@@ -177,7 +192,7 @@ class MediaSession:
             self._source.reopen(config.remote)
             self._to = config.remote
             self._rtcp_from = None
-        if config.dtmf_send is None and self._out.digits.pending:
+        if not config.takes_digits and self._out.digits.pending:
             self._out.digits.clear()
             self._tell(DigitsSent())  # nobody waits for keys that can no more be pressed
         if config.codec != before.codec or config.receive != before.receive:
@@ -292,7 +307,11 @@ class MediaSession:
         frame = SILENCE[config.codec] if payload is None or config.silent else payload
         assert len(frame) == FRAME_BYTES
         pressing = self._out.digits.pending
-        packets = self._out.tick(frame, config.payload_type_send, config.dtmf_send, config.ptime_ms)
+        due = self._out.due() if config.keys_by_info else None
+        if due is not None:
+            self._tell(DigitDue(*due))
+        digit_type = None if config.keys_by_info else config.dtmf_send
+        packets = self._out.tick(frame, config.payload_type_send, digit_type, config.ptime_ms)
         if pressing and not self._out.digits.pending:
             self._tell(DigitsSent())
         return [(packet, self._to) for packet in packets]
@@ -300,10 +319,10 @@ class MediaSession:
     def send_digits(self, text: str, now: float, *, tone_ms: int = dtmf.tone_ms, gap_ms: int = dtmf.gap_ms) -> bool:
         """Queue digits behind those still pending; `w` is half a second of pause.
 
-        False, and nothing queued, when the peer takes no telephone-events or too many digits wait already;
+        False, and nothing queued, when the peer takes no digits or too many digits wait already;
         ValueError when `text` is not made of digits (`dtmf.is_digits` tells beforehand).
         """
-        return self._config.dtmf_send is not None and self._out.digits.add(text, tone_ms, gap_ms)
+        return self._config.takes_digits and self._out.digits.add(text, tone_ms, gap_ms)
 
     @property
     def digits_pending(self) -> bool:

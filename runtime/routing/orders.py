@@ -38,6 +38,9 @@ class Orders:
     """The caller's, that the room may ask for; those of somebody who is called come with the answer."""
     codecs: tuple[Law, ...]
     dtmf: bool
+    """Keys travel as telephone-events (RFC 4733), where the phone agrees."""
+    info_digits: bool
+    """Keys travel by SIP INFO: those of the phone, and those for it where it takes no telephone-events."""
     hides_number: bool
     """The number of whoever is on the phone is not to be seen."""
     media_timeout_s: float
@@ -56,6 +59,11 @@ def laws_of(media: Media) -> tuple[Law, ...]:
 def takes_digits(media: Media) -> bool:
     """Whether telephone-events are agreed on."""
     return not media.dtmf or "rfc4733" in media.dtmf
+
+
+def takes_info(media: Media) -> bool:
+    """Whether keys may come and go by SIP INFO."""
+    return "info" in media.dtmf
 
 
 def media_timeout_s(media: Media) -> float:

@@ -12,7 +12,7 @@ from typing import Final
 
 from runtime.routing.dial import Destination, DialRequest, Failure, FailureKind, InlineTrunk, NamedAddress
 from runtime.routing.headers import merged, settable
-from runtime.routing.orders import Orders, laws_of, media_timeout_s, takes_digits
+from runtime.routing.orders import Orders, laws_of, media_timeout_s, takes_digits, takes_info
 from runtime.routing.route import livekit_trunk_id
 from runtime.sip.auth.client import Login
 from runtime.sip.auth.digest import ALGORITHMS
@@ -151,6 +151,7 @@ def _placement(
         attributes=_attributes(trunk, request, call_id, hops[0].host, caller),
         codecs=laws_of(media),
         dtmf=takes_digits(media),
+        info_digits=takes_info(media),
         hides_number=request.hide_number,
         media_timeout_s=media_timeout_s(media),
         max_call_duration_s=min(request.max_call_duration_s, outbound.max_call_duration_ms / 1000),

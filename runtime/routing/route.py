@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from runtime.routing.headers import attributes_from, readable, remote_headers
-from runtime.routing.orders import Orders, laws_of, media_timeout_s, takes_digits, with_ids
+from runtime.routing.orders import Orders, laws_of, media_timeout_s, takes_digits, takes_info, with_ids
 from schemas.ids import derived_id
 from schemas.tables.explain import explain
 from schemas.tables.lookup import Admitted, CallFacts, Challenged, Decision, OpensPin, PinNeeded, Refused, decide
@@ -177,6 +177,7 @@ def _admit(found: Admitted | PinNeeded, arrival: Arrival, call_id: str, suffix: 
         headers=remote_headers(headers),
         codecs=laws_of(media),
         dtmf=takes_digits(media),
+        info_digits=takes_info(media),
         hides_number=rule.hide_phone_number,
         media_timeout_s=media_timeout_s(media),
         max_call_duration_s=inbound.max_call_duration_ms / 1000,

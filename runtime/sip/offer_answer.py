@@ -57,7 +57,8 @@ class NegotiationFailure(Exception):  # noqa: N818 - it is an outcome of negotia
 class LocalMedia:
     """What we bring into a call: our media address and port, and codecs (keys of CODECS) by preference.
 
-    `dtmf`: whether key events are taken. `session_id` is that of o=. `direction` is the most that we want.
+    `dtmf`: whether key events are taken; `info_digits`: whether keys may go by SIP INFO. `session_id` is that of o=.
+    `direction` is the most that we want.
     """
 
     address: str
@@ -66,6 +67,7 @@ class LocalMedia:
     dtmf: bool
     session_id: int
     direction: str = "sendrecv"
+    info_digits: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,6 @@ _MEDIA_VALUES = {
         "allow": "calls are taken without encryption",
         "require": "such calls are refused, with 488 where they come in",
     },
-    "spec.media.dtmf": {"info": "digits that arrive in SIP INFO are not heard"},
 }
 
 NOT_YET: dict[str, dict[str, str]] = {
@@ -77,6 +76,7 @@ HONOURED: dict[str, frozenset[str]] = {
         "spec.outbound.allowedDestinations",
         "spec.outbound.limits",
         "spec.media.roomCodec",
+        "spec.media.dtmf",
         "spec.media.timeout",
         "spec.regions",
         "spec.limits",
@@ -99,6 +99,7 @@ HONOURED: dict[str, frozenset[str]] = {
         "spec.hidePhoneNumber",
         "spec.room",
         "spec.media.roomCodec",
+        "spec.media.dtmf",
         "spec.media.timeout",
         "spec.answer",
         "spec.ringback",

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tests.fuzz import dialling, digest, manifests, media, registering, sessions, signalling, streams, stun
+from tests.fuzz import bodies, dialling, digest, manifests, media, registering, sessions, signalling, streams, stun
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,7 @@ TARGETS: dict[str, Target] = {
     "address": Target(signalling.fuzz_address, signalling.address_seeds, signalling.WORDS, 512),
     "digest": Target(digest.fuzz_digest, digest.digest_seeds, digest.WORDS, 2048),
     "stun": Target(stun.fuzz_stun, stun.stun_seeds, stun.WORDS, 512),
+    "key": Target(bodies.fuzz_key, bodies.key_seeds, bodies.WORDS, 512),
     # media
     "rtp": Target(media.fuzz_rtp, media.rtp_seeds, media.RTP_WORDS, 2048),
     "rtcp": Target(media.fuzz_rtcp, media.rtcp_seeds, media.RTCP_WORDS, 2048),

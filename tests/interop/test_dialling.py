@@ -31,7 +31,7 @@ kind: Trunk
 metadata: {{name: out}}
 spec:
   outbound: {{addresses: ["{host}:{port}"], transport: {transport}{more}}}
-  media: {{roomCodec: {codec}}}
+  media: {{roomCodec: {codec}{media}}}
 ---
 apiVersion: dialplane.dev/v1alpha1
 kind: PhoneNumber
@@ -58,13 +58,14 @@ class Calling(BridgeProcess):
         host: str = "127.0.0.1",
         options: tuple[str, ...] = (),
         files: tuple[Path, ...] = (),
+        media: str = "",
     ) -> None:
         manifests = work / "manifests"
         manifests.mkdir()
         for file in files:
             (manifests / file.name).write_bytes(file.read_bytes())
         (manifests / "password").write_text(password)
-        trunk = TRUNK.format(host=host, port=port, transport=transport, more=more, codec=room_codec)
+        trunk = TRUNK.format(host=host, port=port, transport=transport, more=more, codec=room_codec, media=media)
         (manifests / "trunk.yaml").write_text(trunk)
         self.livekit_port = free_port(socket.SOCK_STREAM)
         options += ("--livekit-api", f"127.0.0.1:{self.livekit_port}")
