@@ -44,6 +44,7 @@ LIVE = ""
 @click.argument("source", metavar="[DIR]", required=False)
 @click.option("--to", "called", metavar="NUMBER", required=True, help="The called number, as the carrier sends it.")
 @click.option("--from", "caller", metavar="NUMBER", required=True, help="The caller's number, likewise.")
+@click.option("--asserted", metavar="NUMBER", default="", help="The caller by P-Asserted-Identity, where there is one.")
 @click.option("--ip", metavar="ADDRESS", required=True, help="The address that the call comes from.")
 @click.option(
     "--pin",
@@ -68,6 +69,7 @@ def command(
     source: str | None,
     called: str,
     caller: str,
+    asserted: str,
     ip: str,
     pin: str | None,
     user: str | None,
@@ -88,7 +90,7 @@ def command(
     """
     if (source is None) == (live is None):
         raise ReconcileError("explain needs one place to look", "give a folder, or --tables for the live tables")
-    facts = CallFacts(_address(ip), called, caller, _entry(pin), region, user)
+    facts = CallFacts(_address(ip), called, caller, _entry(pin), region, user, asserted=asserted)
     if live is not None and live != LIVE:
         given = replace(given, tables=live)
     settings = given.settings()

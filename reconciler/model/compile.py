@@ -114,6 +114,7 @@ def _inbound(declared: trunk.Inbound) -> Inbound:
         ringing_timeout_ms=declared.ringing_timeout,
         max_call_duration_ms=declared.max_call_duration,
         noise_cancellation=declared.noise_cancellation,
+        trust_identity=declared.trust_identity,
     )
 
 
@@ -133,6 +134,7 @@ def _outbound(declared: trunk.Outbound) -> Outbound:
         max_concurrent_calls=limits.max_concurrent_calls,
         calls_per_second=limits.calls_per_second,
         max_call_duration_ms=limits.max_call_duration,
+        identity_header=declared.identity_header,
     )
 
 

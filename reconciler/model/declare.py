@@ -80,6 +80,7 @@ def _inbound(half: Inbound) -> Written:
         ringingTimeout=_duration(half.ringing_timeout_ms, _USUAL.ringing_timeout_ms),
         maxCallDuration=_duration(half.max_call_duration_ms, _USUAL.max_call_duration_ms),
         noiseCancellation=half.noise_cancellation,
+        trustIdentity=half.trust_identity,
     )
 
 
@@ -106,6 +107,7 @@ def _outbound(half: Outbound) -> Written:
             callsPerSecond=half.calls_per_second,
             maxCallDuration=_duration(half.max_call_duration_ms, bounds.CALL_DURATION_MS),
         ),
+        identityHeader=half.identity_header if half.identity_header != "none" else "",
     )
 
 

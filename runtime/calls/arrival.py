@@ -5,10 +5,12 @@ from __future__ import annotations
 from runtime.routing.route import Arrival
 from runtime.sip.errors import SipSyntaxError
 from runtime.sip.fields import NameAddr, parse_name_addr
+from runtime.sip.identity import Identity, read_identity
 from runtime.sip.message import Request
 from runtime.sip.path import Path
 from runtime.sip.uri import TelUri, parse_uri
 from schemas.tables.patterns import received_number
+from schemas.tables.rows import Pairs
 
 
 def read_arrival(request: Request, path: Path) -> Arrival:
@@ -17,6 +19,7 @@ def read_arrival(request: Request, path: Path) -> Arrival:
     called = parse_name_addr(request.headers.first("To") or "", "To")
     caller_user, caller_host = _user_and_host(caller)
     called_user, called_host = _user_and_host(called)
+    identity = read_identity(request.headers)
     return Arrival(
         source=path.remote[0],
         called=called_user,
@@ -26,6 +29,9 @@ def read_arrival(request: Request, path: Path) -> Arrival:
         sip_call_id=request.headers.first("Call-ID") or "",
         from_tag=caller.tag or "",
         headers=request.headers.items(),
+        asserted=identity.caller,
+        private=identity.is_private,
+        told=_told(identity),
     )
 
 
@@ -35,6 +41,24 @@ def request_user(request: Request) -> str:
         return parse_uri(request.uri).user or ""
     except SipSyntaxError:
         return ""
+
+
+def _told(identity: Identity) -> Pairs:
+    """What the participant shows of it."""
+    told = {
+        "sip.divertedBy": identity.diverted_by,
+        "sip.diversionReason": identity.diversion_reason,
+        "sip.firstCalled": identity.first_called,
+        "sip.privacy": identity.privacy,
+    }
+    if not identity.is_private:
+        told |= {
+            "sip.assertedIdentity": identity.asserted.user,
+            "sip.assertedName": identity.asserted.name,
+            "sip.remotePartyId": identity.remote_party.user,
+            "sip.remotePartyName": identity.remote_party.name,
+        }
+    return tuple(sorted((name, value) for name, value in told.items() if value))
 
 
 def names_the_called(request: Request, called: str) -> bool:

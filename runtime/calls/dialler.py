@@ -155,7 +155,11 @@ class Dialler:
             now.mono,
             from_=_name_addr(placement.from_, self._endpoint.facing.host(path)),
             to=str(NameAddr("", str(Uri("sip", placement.to_user, None, hop.host)))),
-            headers=merged(headers_from(call.attributes, placement.policy), placement.invite_headers),
+            headers=merged(
+                _vouching(placement, path.local[0]),
+                headers_from(call.attributes, placement.policy),
+                placement.invite_headers,
+            ),
             body=call.offer,
             local_tag=call.id,
             # To whom sends a call on it is another one: the same again could be a merged request there (482).
@@ -318,6 +322,15 @@ def _silence(call: OutboundCall) -> str:
 def _name_addr(named: NamedAddress, own_host: str) -> str:
     uri = uri_of(replace(named.address, host=named.address.host or own_host))
     return str(NameAddr(named.display_name, str(uri)))
+
+
+def _vouching(placement: Placement, own_host: str) -> Pairs:
+    """The header by which the trunk vouches for the caller's number (RFC 3325 section 9.1)."""
+    if placement.identity_header == "none" or not placement.vouched:
+        return ()
+    uri = Uri("sip", placement.vouched, None, placement.from_.address.host or own_host)
+    screened = ";party=calling;screen=yes;privacy=off" if placement.identity_header == "Remote-Party-ID" else ""
+    return ((placement.identity_header, f"<{uri}>{screened}"),)
 
 
 def _reason_of(response: Response) -> str:

@@ -115,7 +115,7 @@ class Reception:
         except SipSyntaxError as fault:
             self._refuse(event.leg, record, Rejection(fault.status, EndReason.SYNTAX, fault.reason), now)
             return
-        record = replace(record, from_user=arrival.caller, to_user=arrival.called)
+        record = replace(record, from_user=arrival.shown_caller, to_user=arrival.called)
         unreadable = validate_invite(event.request)
         if unreadable is not None:
             words = f"the body cannot be taken: {unreadable.reason}"

@@ -51,4 +51,4 @@ def turned_away(tables: Tables, event: InviteTurnedAway, record: CallRecord, now
         return record_of(record, Rejection(event.status, EndReason.SYNTAX, fault.reason), now_wall)
     verdict = route(tables, arrival, record.region, record.call_id, "")
     assert isinstance(verdict, Rejection), "no trunk takes calls from there"
-    return record_of(replace(record, from_user=arrival.caller, to_user=arrival.called), verdict, now_wall)
+    return record_of(replace(record, from_user=arrival.shown_caller, to_user=arrival.called), verdict, now_wall)

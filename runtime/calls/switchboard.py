@@ -26,7 +26,7 @@ from runtime.calls.reasons import ENDINGS, EndReason
 from runtime.calls.reception import Reception, RegisteredOn, by_no_registration
 from runtime.calls.record import CallRecord, EndedBy
 from runtime.calls.transfers import Transfers
-from runtime.media.session import DigitDue, DigitReceived, DigitsSent, MediaTimedOut, RemoteBye, SourceLocked
+from runtime.media.events import DigitDue, DigitReceived, DigitsSent, MediaTimedOut, RemoteBye, SourceLocked
 from runtime.routing.dial import Destination, DialRequest, Failure, TransferRequest
 from runtime.routing.place import Placement, place
 from runtime.sip import events as sip

@@ -24,6 +24,7 @@ from runtime.limits import MEDIA_TIMEOUT_HOLD_S, MEDIA_TIMEOUT_INITIAL_S, MEDIA_
 from runtime.media import dtmf, reception, rtp, source
 from runtime.media.codecs.g711 import FRAME_BYTES, SILENCE, Law
 from runtime.media.dtmf import DigitReceiver
+from runtime.media.events import DigitDue, DigitReceived, DigitsSent, Event, MediaTimedOut, RemoteBye, SourceLocked
 from runtime.media.jitter import JitterBuffer
 from runtime.media.outgoing import OutgoingStream
 from runtime.media.reception import Reception
@@ -75,49 +76,6 @@ class StreamConfig:
     def held(self) -> bool:
         """Whether either side has the call on hold."""
         return not (self.send and self.receive)
-
-
-@dataclass(frozen=True, slots=True)
-class DigitReceived:
-    """The peer pressed a key: `0-9`, `*`, `#`, `A-D`. Reported at the first packet of the event that arrives."""
-
-    digit: str
-
-
-@dataclass(frozen=True, slots=True)
-class DigitDue:
-    """The peer is to be told of this digit now, by SIP INFO, as a tone of so many milliseconds."""
-
-    digit: str
-    tone_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class DigitsSent:
-    """No digit waits to be sent any more."""
-
-
-@dataclass(frozen=True, slots=True)
-class SourceLocked:
-    """From now on this address alone is heard, and spoken to."""
-
-    address: Address
-
-
-@dataclass(frozen=True, slots=True)
-class MediaTimedOut:
-    """No RTP for `silent_s` seconds; `initial` when there never was any. Said once for each silence."""
-
-    initial: bool
-    silent_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class RemoteBye:
-    """RTCP says that the peer's stream ended; the call may go on."""
-
-
-Event = DigitReceived | DigitDue | DigitsSent | SourceLocked | MediaTimedOut | RemoteBye
 
 
 class MediaSession:

@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from runtime.media.codecs import g711
-from runtime.media.session import DigitReceived, MediaSession, StreamConfig
+from runtime.media.events import DigitReceived
+from runtime.media.session import MediaSession, StreamConfig
 from runtime.net.rtp_ports import RtpPortRange
 from runtime.phone.outcome import Outcome
 from runtime.sip.offer_answer import LocalMedia

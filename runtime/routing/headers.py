@@ -40,9 +40,20 @@ _BRIDGES_OWN: Final = frozenset(
         *("accept", "accept-encoding", "accept-language", "allow", "allow-events", "call-id", "contact"),
         *("content-encoding", "content-length", "content-type", "cseq", "event", "expires", "from", "max-forwards"),
         *("record-route", "refer-to", "reply-to", "to", "via", "route", "require", "supported"),
-        *"cefiklmortuv",
+        *("authorization", "proxy-authorization", "replaces", "join", "target-dialog", "refer-sub", "rack", "rseq"),
+        *("min-se", "session-expires", "subscription-state", "recv-info", "info-package"),
+        *"abcdefijklmnorstuvxy",
     }
 )
+"""The single letters are compact forms."""
+_VOUCHES: Final = frozenset(
+    {
+        *("p-asserted-identity", "p-preferred-identity", "remote-party-id", "privacy", "diversion", "history-info"),
+        *("identity", "identity-info", "referred-by", "p-charge-info", "p-charging-vector"),
+        *("p-access-network-info", "p-visited-network-id", "proxy-require"),
+    }
+)
+"""Carriers believe who writes these: a trunk's manifest may, a request to the API or a room may not."""
 _PROVIDERS: Final = {
     "x-twilio-accountsid": "sip.twilio.accountSid",
     "x-twilio-callsid": "sip.twilio.callSid",
@@ -91,12 +102,12 @@ def headers_from(attributes: Mapping[str, str], policy: Headers) -> Pairs:
     wanted = (
         (header, attributes[attribute]) for attribute, header in policy.from_attributes if attribute in attributes
     )
-    return settable(wanted)
+    return declared(wanted)
 
 
 def own_headers(policy: Headers, attributes: Mapping[str, str]) -> Pairs:
     """What a trunk puts on the answer to a call: its fixed headers, then those of attributes, which replace them."""
-    return merged(settable(policy.fixed), headers_from(attributes, policy))
+    return merged(declared(policy.fixed), headers_from(attributes, policy))
 
 
 def bye_headers(policy: Headers, attributes: Mapping[str, str], asked: Iterable[tuple[str, str]], reason: str) -> Pairs:
@@ -104,8 +115,13 @@ def bye_headers(policy: Headers, attributes: Mapping[str, str], asked: Iterable[
     return merged((("Reason", reason),), headers_from(attributes, policy), settable(asked))
 
 
+def declared(headers: Iterable[tuple[str, str]]) -> Pairs:
+    """Those that may be put into a message of ours because a trunk says so."""
+    return tuple((name, value) for name, value in headers if _is_sound(name, value))
+
+
 def settable(headers: Iterable[tuple[str, str]]) -> Pairs:
-    """Those that may be put into a message of ours."""
+    """Those that may be put into a message of ours because somebody asks for it."""
     return tuple((name, value) for name, value in headers if is_settable(name, value))
 
 
@@ -119,7 +135,17 @@ def merged(*sources: Iterable[tuple[str, str]]) -> Pairs:
 
 
 def is_settable(name: str, value: str) -> bool:
-    """Whether this may be put into a message of ours: a name that is not the bridge's own, a value of one line."""
+    """Whether somebody may ask for this in a message of ours: see `vouches` too."""
+    return not vouches(name) and _is_sound(name, value)
+
+
+def vouches(name: str) -> bool:
+    """Whether a header of this name is believed, so that only a trunk's manifest may write it."""
+    return name.lower() in _VOUCHES
+
+
+def _is_sound(name: str, value: str) -> bool:
+    """A name that is not the bridge's own, a value of one line."""
     return (
         len(name) <= NAME_CHARS_MAX
         and len(value) <= VALUE_CHARS_MAX

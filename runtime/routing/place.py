@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from runtime.routing.dial import Destination, DialRequest, Failure, FailureKind, InlineTrunk, NamedAddress
-from runtime.routing.headers import merged, settable
+from runtime.routing.headers import declared, merged, settable
 from runtime.routing.orders import Orders, laws_of, media_timeout_s, takes_digits, takes_info
 from runtime.routing.route import livekit_trunk_id
 from runtime.sip.auth.client import Login
@@ -55,6 +55,9 @@ class Placement(Orders):
     dialtone: bool
     waits: bool
     """Whoever asked waits for the answer."""
+    identity_header: str = "none"
+    """The header that vouches for `vouched`, the caller's number where it is one of the trunk's; "" = for nobody."""
+    vouched: str = ""
     shows_certificate: bool
     """Over TLS the trunk's client certificate is shown."""
 
@@ -125,7 +128,8 @@ def place(
     if outbound.tls is not None and _is_own(outbound, request) and client_pair(tables, trunk.id, unseal) is None:
         words = f"the client certificate of {_named(trunk)} cannot be unsealed"
         return _failed(f"{words}: give the bridge the reconciler's key")
-    return replace(_placement(trunk, outbound, request, call_id, hops, caller, login), revision=revision)
+    placed = _placement(trunk, outbound, request, call_id, hops, caller, login)
+    return replace(placed, revision=revision, vouched=caller if _owns(tables, trunk, caller) else "")
 
 
 def _placement(
@@ -165,11 +169,12 @@ def _placement(
         to_user=request.to_user or request.call_to,
         from_=_from(request, outbound, caller),
         hops=hops,
-        invite_headers=merged(settable(policy.fixed), settable(request.headers)),
+        invite_headers=merged(declared(policy.fixed), settable(request.headers)),
         login=login,
         digits=request.dtmf,
         dialtone=request.dialtone,
         waits=request.wait_until_answered,
+        identity_header=outbound.identity_header,
         shows_certificate=outbound.tls is not None and _is_own(outbound, request),
     )
 
@@ -314,6 +319,12 @@ def _from(request: DialRequest, outbound: Outbound, caller: str) -> NamedAddress
         return request.from_
     named = caller if request.display_name is None else request.display_name
     return NamedAddress(named, Destination(caller, outbound.from_host))
+
+
+def _owns(tables: Tables, trunk: TrunkRow, caller: str) -> bool:
+    """Whether a number is one of the trunk's, which may call."""
+    rows = tables.numbers.rows(received_number(caller))
+    return any(row.trunk == trunk.id and row.direction is not Direction.INBOUND for row in rows)
 
 
 def _login(trunk: TrunkRow, outbound: Outbound, request: DialRequest, unseal: Unseal) -> Login | Failure | None:

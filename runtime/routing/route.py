@@ -15,8 +15,8 @@ from schemas.ids import derived_id
 from schemas.tables.explain import explain
 from schemas.tables.lookup import Admitted, CallFacts, Challenged, Decision, OpensPin, PinNeeded, Refused, decide
 from schemas.tables.media import merged_media
-from schemas.tables.naming import display_name, identity, masked, participant_attributes, room_name
-from schemas.tables.rows import Pairs, RuleRow, TrunkRow
+from schemas.tables.naming import anonymous, display_name, identity, masked, participant_attributes, room_name
+from schemas.tables.rows import Inbound, Pairs, RuleRow, TrunkRow
 from schemas.tables.tables import Tables
 
 RINGBACK_NONE = "none"
@@ -40,6 +40,21 @@ class Arrival:
     """All headers of the INVITE."""
     registered_on: str = ""
     """The trunk whose registration with its provider it came by; "" = none."""
+    asserted: str = ""
+    """The caller's number as its carrier vouches for it; believed on trunks with `trustIdentity` alone."""
+    private: bool = False
+    """The caller wants its number hidden (RFC 3323)."""
+    told: Pairs = ()
+    """Attributes of what the INVITE says of its caller and its way; without those of the caller where it is hidden."""
+
+    @property
+    def shown_caller(self) -> str:
+        """The caller as rooms and records may show it: a name for its number where it wants that hidden."""
+        return anonymous(self.caller) if self.private else self.caller
+
+    def as_believed(self, inbound: Inbound) -> Arrival:
+        """The same, from whom the trunk says that it is."""
+        return replace(self, caller=self.asserted) if inbound.trust_identity and self.asserted else self
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +134,7 @@ def _facts(arrival: Arrival, region: str, user: str | None = None) -> CallFacts:
         region=region,
         authenticated_as=user,
         registered_on=arrival.registered_on,
+        asserted=arrival.asserted,
     )
 
 
@@ -143,12 +159,18 @@ def route(
             verdict = decide(tables, entered, opens_pin)
             if isinstance(verdict, Admitted):
                 return _admit(verdict, arrival, call_id, suffix)
-            return _reject(tables, entered, verdict, opens_pin)
+            return _reject(tables, entered, verdict, opens_pin, private=arrival.private)
 
-        return PinAsked(arrival, _admit(decision, arrival, call_id, suffix), decision.rule, enter)
+        assert decision.trunk.inbound is not None, "only inbound trunks match calls"
+        return PinAsked(
+            arrival.as_believed(decision.trunk.inbound),
+            _admit(decision, arrival, call_id, suffix),
+            decision.rule,
+            enter,
+        )
     if isinstance(decision, Admitted):
         return _admit(decision, arrival, call_id, suffix)
-    return _reject(tables, facts, decision)
+    return _reject(tables, facts, decision, private=arrival.private)
 
 
 def _password_of(decision: Challenged) -> PasswordNeeded:
@@ -163,22 +185,25 @@ def _admit(found: Admitted | PinNeeded, arrival: Arrival, call_id: str, suffix: 
     media = merged_media(trunk.media, rule.media)
     inbound = trunk.inbound
     assert inbound is not None, "only inbound trunks match calls"
-    headers = readable(arrival.headers, hide_caller=rule.hide_phone_number)
+    arrival = arrival.as_believed(inbound)
+    hides = rule.hide_phone_number or arrival.private
+    headers = readable(arrival.headers, hide_caller=hides)
+    caller = arrival.shown_caller
     return Admission(
         trunk=trunk,
         policy=inbound.headers,
         rule=rule.id,
-        room=room_name(rule, arrival.caller, arrival.called, suffix),
-        caller=masked(arrival.caller) if rule.hide_phone_number else arrival.caller,
-        identity=identity(arrival.caller, hide=rule.hide_phone_number),
-        name=display_name(arrival.caller, hide=rule.hide_phone_number),
+        room=room_name(rule, caller, arrival.called, suffix),
+        caller=masked(caller) if rule.hide_phone_number else caller,
+        identity=identity(caller, hide=rule.hide_phone_number),
+        name=display_name(caller, hide=rule.hide_phone_number),
         metadata=rule.metadata,
         attributes=with_ids(_own_attributes(trunk, rule, arrival, call_id), attributes_from(headers, inbound.headers)),
         headers=remote_headers(headers),
         codecs=laws_of(media),
         dtmf=takes_digits(media),
         info_digits=takes_info(media),
-        hides_number=rule.hide_phone_number,
+        hides_number=hides,
         media_timeout_s=media_timeout_s(media),
         max_call_duration_s=inbound.max_call_duration_ms / 1000,
         ringing_timeout_s=inbound.ringing_timeout_ms / 1000,
@@ -192,7 +217,7 @@ def _admit(found: Admitted | PinNeeded, arrival: Arrival, call_id: str, suffix: 
 
 
 def _own_attributes(trunk: TrunkRow, rule: RuleRow, arrival: Arrival, call_id: str) -> dict[str, str]:
-    return dict(
+    own = dict(
         participant_attributes(
             rule,
             call_id=call_id,
@@ -204,8 +229,10 @@ def _own_attributes(trunk: TrunkRow, rule: RuleRow, arrival: Arrival, call_id: s
             caller_host=arrival.caller_host,
             called=arrival.called,
             call_status="ringing",
+            private=arrival.private,
         )
     )
+    return own if rule.hide_phone_number else own | dict(arrival.told)
 
 
 def livekit_trunk_id(trunk: str) -> str:
@@ -213,7 +240,9 @@ def livekit_trunk_id(trunk: str) -> str:
     return derived_id("ST", *trunk.split("/", 1))
 
 
-def _reject(tables: Tables, facts: CallFacts, decision: Decision, opens_pin: OpensPin | None = None) -> Rejection:
+def _reject(
+    tables: Tables, facts: CallFacts, decision: Decision, opens_pin: OpensPin | None = None, *, private: bool
+) -> Rejection:
     assert isinstance(decision, Refused), "who has entered a PIN or proven a user name is not asked for it again"
     trail = tuple(str(line) for line in explain(tables, facts, opens_pin, decision=decision).trail)
     rule = decision.rule
@@ -225,6 +254,6 @@ def _reject(tables: Tables, facts: CallFacts, decision: Decision, opens_pin: Ope
         decision.hint,
         trunk=decision.trunk.id if decision.trunk else "",
         rule=rule.id if rule else "",
-        hides_caller=rule is not None and rule.hide_phone_number,
+        hides_caller=private or (rule is not None and rule.hide_phone_number),
         untold=decision.stranger,
     )

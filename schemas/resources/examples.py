@@ -24,6 +24,7 @@ spec:
     ringingTimeout: 30s
     maxCallDuration: 2h
     noiseCancellation: true
+    trustIdentity: true
   outbound:
     addresses: [acme.pstn.twilio.com, "203.0.113.7:5060", "[2001:db8::1]:5061"]
     transport: tls
@@ -39,6 +40,7 @@ spec:
     destinationCountry: US
     allowedDestinations: ["+1*"]
     limits: {maxConcurrentCalls: 20, callsPerSecond: 2, maxCallDuration: 1h}
+    identityHeader: P-Asserted-Identity
   media: {codecs: [opus, g722, pcmu, pcma], encryption: require, roomCodec: auto, dtmf: [rfc4733, info], timeout: 15s}
   regions: [us-east]
   limits: {maxConcurrentCalls: 50, callsPerSecond: 5}

@@ -32,7 +32,9 @@ BRIDGE_HEADERS = frozenset(
         *("accept", "accept-encoding", "accept-language", "allow", "allow-events", "call-id", "contact"),
         *("content-encoding", "content-length", "content-type", "cseq", "event", "expires", "from", "max-forwards"),
         *("record-route", "refer-to", "reply-to", "to", "via"),
-        *"cefiklmortuv",
+        *("authorization", "proxy-authorization", "replaces", "join", "target-dialog", "refer-sub", "rack", "rseq"),
+        *("min-se", "session-expires", "subscription-state", "recv-info", "info-package"),
+        *"abcdefijklmnorstuvxy",
     }
 )
 """Header names that only the bridge writes; the single letters are RFC 3261's compact forms."""

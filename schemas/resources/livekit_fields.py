@@ -56,6 +56,7 @@ AT_LIVEKIT: dict[str, dict[str, str]] = {
                         "ringingTimeout": f"{_INBOUND}.ringing_timeout",
                         "maxCallDuration": f"{_INBOUND}.max_call_duration",
                         "noiseCancellation": f"{_INBOUND}.krisp_enabled",
+                        "trustIdentity": NOWHERE,
                     },
                 ),
                 **_below(
@@ -75,6 +76,7 @@ AT_LIVEKIT: dict[str, dict[str, str]] = {
                         "destinationCountry": f"{_OUTBOUND}.destination_country",
                         "allowedDestinations": NOWHERE,
                         "limits": NOWHERE,
+                        "identityHeader": NOWHERE,
                     },
                 ),
                 **_media(_BOTH),

@@ -52,6 +52,10 @@ class Inbound(HeaderPolicy):
         json_schema_extra={"default": "24h"},
     )
     noise_cancellation: Flag = Field(False, description="Cleans the caller's audio.")
+    trust_identity: Flag = Field(
+        False,
+        description="Takes the caller from P-Asserted-Identity or Remote-Party-ID; for a carrier that checks them.",
+    )
 
 
 class Register(Part):
@@ -120,6 +124,9 @@ class Outbound(HeaderPolicy, CrossedPart):
         (), description="Numbers that may be called, exact or by prefix; a guard against toll fraud. Empty means any."
     )
     limits: Maybe[OutboundLimits] = Field(None, description="How many calls may be placed, and for how long.")
+    identity_header: Literal["none", "P-Asserted-Identity", "Remote-Party-ID"] = Field(
+        "none", description="A header that vouches for the caller's number on calls of this trunk."
+    )
 
     @classmethod
     def crossings(cls, given: Mapping[str, object]) -> Iterator[Crossing]:

@@ -38,6 +38,13 @@ class CallFacts:
     """The user name whose digest response was verified, if any."""
     registered_on: str = ""
     """The trunk whose registration with its provider the call came by: its source need not be declared; "" = none."""
+    asserted: str = ""
+    """The user part of P-Asserted-Identity or Remote-Party-ID, which trunks with `trust_identity` take for From's."""
+
+    def caller_by(self, trunk: TrunkRow) -> str:
+        """The caller as this trunk has it."""
+        trusts = trunk.inbound is not None and trunk.inbound.trust_identity
+        return self.asserted if trusts and self.asserted else self.caller
 
 
 class Reason(StrEnum):

@@ -45,6 +45,8 @@ class TrunkEntry:
     any_source: bool
     """It names no network, but asks for a password: any address may try."""
     callers: NumberSet
+    trusts_identity: bool
+    """The caller is who P-Asserted-Identity or Remote-Party-ID says."""
     called_declared_only: bool
     regions: frozenset[str]
     order: tuple[int, str]
@@ -79,6 +81,7 @@ def compile_trunk(row: TrunkRow) -> TrunkEntry:
         sources=compile_networks(networks),
         any_source=inbound is not None and not networks and inbound.auth is not None,
         callers=compile_numbers(inbound.allowed_numbers if inbound else ()),
+        trusts_identity=inbound is not None and inbound.trust_identity,
         called_declared_only=inbound is not None and inbound.called_declared_only,
         regions=frozenset(row.regions),
         order=(row.claimed_since, row.id),

@@ -33,6 +33,7 @@ from schemas.tables.predicates import (
     TRUNK_PREDICATES,
     Call,
     Dispatch,
+    on_trunk,
     passed,
     rule_order,
     trunk_order,
@@ -93,7 +94,7 @@ def explain(
     if trunk is not None and (doubt := user_doubt(trunk.row, facts.authenticated_as)):
         notes.append(doubt)
     if trunk is not None and not trunk.challenges(facts.authenticated_as):
-        dispatch = Dispatch(call, trunk.row.id, opens_pin, unknown_pin)
+        dispatch = Dispatch(on_trunk(trunk, call), trunk.row.id, opens_pin, unknown_pin)
         near_by = near_rules(tables, dispatch)
         rules = sorted(_judge_rule(entry, dispatch) for entry in _examined(tables.rules, near_by, examined_max))
         unexamined[Kind.RULE] = len(tables.rules) - len(rules)

@@ -32,6 +32,7 @@ from schemas.tables.predicates import (
     TRUNK_PREDICATES,
     Call,
     Dispatch,
+    on_trunk,
     passed,
     rule_order,
     trunk_order,
@@ -68,7 +69,7 @@ def decide(tables: Tables, facts: CallFacts, opens_pin: OpensPin | None = None) 
         return _trunk_refused(tables, call)
     if trunk.challenges(facts.authenticated_as):
         return Challenged(trunk.row)
-    dispatch = Dispatch(call, trunk.row.id, opens_pin)
+    dispatch = Dispatch(on_trunk(trunk, call), trunk.row.id, opens_pin)
     rule, matched = _find_rule(tables, dispatch)
     return rule_decision(dispatch, trunk, rule, matched=matched)
 

@@ -37,7 +37,11 @@ def identity(caller: str, *, hide: bool) -> str:
     """The participant's identity: `sip_<user>`, or hidden a hash that is the same for every call of one caller."""
     if not hide:
         return f"sip_{caller}"
-    return "sip_" + hashlib.sha256(caller.encode("utf-8", "surrogateescape")).digest()[:MASKED_HASH_BYTES].hex()
+    return f"sip_{_hash_of(caller)}"
+
+
+def _hash_of(caller: str) -> str:
+    return hashlib.sha256(caller.encode("utf-8", "surrogateescape")).digest()[:MASKED_HASH_BYTES].hex()
 
 
 def display_name(caller: str, *, hide: bool) -> str:
@@ -48,6 +52,11 @@ def display_name(caller: str, *, hide: bool) -> str:
 def masked(caller: str) -> str:
     """The last four characters of a number; of a number of four or fewer the last one."""
     return caller[-MASKED_DIGITS:] if len(caller) > MASKED_DIGITS else caller[-1:]
+
+
+def anonymous(caller: str) -> str:
+    """What stands for the number of a caller that wants it hidden: the same for each of its calls, and no number."""
+    return f"anonymous-{_hash_of(caller)}"
 
 
 def participant_attributes(
@@ -62,11 +71,13 @@ def participant_attributes(
     caller_host: str,
     called: str,
     call_status: str,
+    private: bool = False,
 ) -> Pairs:
     """The attributes of an inbound caller, sorted: the rule's own, then `sip.*`, which overwrite them.
 
     `call_id` is the `SCL_…` id, `sip_call_id` the Call-ID header, `remote_tag` the From tag; `trunk_id` and `rule_id`
-    are the `ST_…` and `SDR_…` ids. A rule that hides numbers leaves out those of both sides and the caller's host.
+    are the `ST_…` and `SDR_…` ids. A rule that hides numbers leaves out those of both sides and the caller's host; for
+    a `private` caller its own are left out.
     """
     attributes = dict(rule.attributes)
     attributes |= {
@@ -78,5 +89,7 @@ def participant_attributes(
         "sip.callStatus": call_status,
     }
     if not rule.hide_phone_number:
-        attributes |= {"sip.phoneNumber": caller, "sip.hostname": caller_host, "sip.trunkPhoneNumber": called}
+        attributes["sip.trunkPhoneNumber"] = called
+        if not private:
+            attributes |= {"sip.phoneNumber": caller, "sip.hostname": caller_host}
     return tuple(sorted(attributes.items()))

@@ -10,14 +10,14 @@ form for trunks and rules alike, prefixes, priorities, and no clash that fails a
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Generic, NamedTuple, TypeVar
 
 from schemas.tables import wording
 from schemas.tables.decisions import CallFacts, OpensPin, Reason, UnknownPin
 from schemas.tables.entries import RuleEntry, TrunkEntry
 from schemas.tables.networks import Address
-from schemas.tables.patterns import ANY_RANK, EXACT_RANK
+from schemas.tables.patterns import ANY_RANK, EXACT_RANK, received_number
 from schemas.tables.rows import NumberRow
 
 
@@ -71,6 +71,14 @@ def passed(predicates: Sequence[Predicate[E, C]], entry: E, call: C) -> int:
     return count
 
 
+def on_trunk(entry: TrunkEntry, call: Call) -> Call:
+    """The call as it comes by this trunk: from whom its carrier says that it is, where the trunk believes that."""
+    if not (entry.trusts_identity and call.facts.asserted):
+        return call
+    caller = call.facts.caller_by(entry.row)
+    return call._replace(facts=replace(call.facts, caller=caller), caller=received_number(caller))
+
+
 def _takes_inbound(entry: TrunkEntry, _: Call) -> bool:
     return entry.inbound
 
@@ -84,7 +92,11 @@ def _region_served(entry: TrunkEntry, call: Call) -> bool:
 
 
 def _caller_allowed(entry: TrunkEntry, call: Call) -> bool:
-    return entry.callers.any or entry.callers.rank(call.caller) is not None
+    return entry.callers.any or entry.callers.rank(on_trunk(entry, call).caller) is not None
+
+
+def _caller_not_allowed(entry: TrunkEntry, call: Call) -> str:
+    return wording.caller_not_allowed(entry, on_trunk(entry, call))
 
 
 def _called_served(entry: TrunkEntry, call: Call) -> bool:
@@ -97,7 +109,7 @@ TRUNK_PREDICATES: tuple[TrunkPredicate, ...] = (
     Predicate("inbound", Reason.SOURCE_NOT_ALLOWED, _takes_inbound, wording.not_inbound),
     Predicate("source", Reason.SOURCE_NOT_ALLOWED, _source_allowed, wording.source_not_allowed),
     Predicate("region", Reason.WRONG_REGION, _region_served, wording.wrong_region),
-    Predicate("caller", Reason.CALLER_NOT_ALLOWED, _caller_allowed, wording.caller_not_allowed),
+    Predicate("caller", Reason.CALLER_NOT_ALLOWED, _caller_allowed, _caller_not_allowed),
     Predicate("called", Reason.CALLED_NOT_SERVED, _called_served, wording.called_not_served),
 )
 KNOWN_AFTER = 2

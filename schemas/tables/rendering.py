@@ -56,7 +56,8 @@ class ExplanationJson(TypedDict):
 def render(explanation: Explanation) -> str:
     """Lines for a terminal: the call, the trail, the decision, and what to change."""
     facts = explanation.facts
-    lines = [f"call from {_user(facts.caller)} at {shown(facts.source)} to {_user(facts.called)}"]
+    asserted = f" (asserted {shown(facts.asserted)})" if facts.asserted else ""
+    lines = [f"call from {_user(facts.caller)}{asserted} at {shown(facts.source)} to {_user(facts.called)}"]
     lines += [f"  {line}" for line in explanation.trail]
     lines += [f"  … {omitted}" for omitted in explanation.omitted]
     lines += _outcome(explanation.decision, facts)
@@ -88,7 +89,7 @@ def _user(text: str) -> str:
 
 def _outcome(decision: Decision | Undecided, facts: CallFacts) -> list[str]:
     if isinstance(decision, Admitted):
-        room = room_pattern(decision.rule, facts.caller, facts.called)
+        room = room_pattern(decision.rule, facts.caller_by(decision.trunk), facts.called)
         return [f"admitted: room {shown(room)} by DispatchRule {decision.rule.id} on Trunk {decision.trunk.id}"]
     if isinstance(decision, PinNeeded):
         return [f"asks for a PIN: DispatchRule {decision.rule.id} on Trunk {decision.trunk.id}"]
@@ -116,6 +117,8 @@ def _is_answered(facts: CallFacts) -> bool:
 def _call_json(facts: CallFacts) -> dict[str, str]:
     pin = "entered" if facts.pin else "not-asked" if facts.pin is None else "none"
     call = {"source": facts.source, "called": facts.called, "caller": facts.caller, "region": facts.region, "pin": pin}
+    if facts.asserted:
+        call["asserted"] = facts.asserted
     return call if facts.authenticated_as is None else call | {"authenticatedAs": facts.authenticated_as}
 
 
@@ -147,5 +150,5 @@ def _decision_json(decision: Decision | Undecided, facts: CallFacts) -> dict[str
         "number": decision.number.id if decision.number else "",
     }
     if isinstance(decision, Admitted):
-        matched["room"] = room_pattern(decision.rule, facts.caller, facts.called)
+        matched["room"] = room_pattern(decision.rule, facts.caller_by(decision.trunk), facts.called)
     return matched

@@ -95,6 +95,8 @@ class Inbound:
     ringing_timeout_ms: int = 180_000
     max_call_duration_ms: int = 86_400_000
     noise_cancellation: bool = False
+    trust_identity: bool = False
+    """Whether P-Asserted-Identity and Remote-Party-ID are believed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +125,8 @@ class Outbound:
     """Of calls that are placed; a trunk's own limit counts both ways."""
     calls_per_second: int | None = None
     max_call_duration_ms: int = 86_400_000
+    identity_header: str = "none"
+    """The header that vouches for the caller's number on calls: none, P-Asserted-Identity or Remote-Party-ID."""
 
 
 @dataclass(frozen=True, slots=True)

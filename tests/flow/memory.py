@@ -36,7 +36,8 @@ from runtime.calls.reception import RegisteredOn, by_no_registration
 from runtime.calls.record import CallRecord
 from runtime.calls.switchboard import Switchboard
 from runtime.media.codecs.g711 import Law
-from runtime.media.session import DigitReceived, MediaSession, StreamConfig
+from runtime.media.events import DigitReceived
+from runtime.media.session import MediaSession, StreamConfig
 from runtime.rooms.adapter import participant_of
 from runtime.rooms.booth import Booth, Fetch, Sound
 from runtime.rooms.embedded import EmbeddedRooms

@@ -35,6 +35,7 @@ TARGETS: dict[str, Target] = {
     "address": Target(signalling.fuzz_address, signalling.address_seeds, signalling.WORDS, 512),
     "digest": Target(digest.fuzz_digest, digest.digest_seeds, digest.WORDS, 2048),
     "stun": Target(stun.fuzz_stun, stun.stun_seeds, stun.WORDS, 512),
+    "identity": Target(bodies.fuzz_identity, bodies.identity_seeds, bodies.IDENTITY_WORDS, 2048),
     "key": Target(bodies.fuzz_key, bodies.key_seeds, bodies.WORDS, 512),
     # media
     "rtp": Target(media.fuzz_rtp, media.rtp_seeds, media.RTP_WORDS, 2048),

@@ -122,6 +122,8 @@ def _of_trunk(row: TrunkRow) -> Iterator[Limit]:
 def _of_inbound(half: Inbound) -> Iterator[Limit]:
     yield from _prefixes(("spec", "inbound", "allowedNumbers"), half.allowed_numbers)
     yield from _of_auth("inbound", half.auth)
+    if half.trust_identity:
+        yield _none(("spec", "inbound", "trustIdentity"), "callers by P-Asserted-Identity")
 
 
 def _of_outbound(half: Outbound) -> Iterator[Limit]:
@@ -137,6 +139,8 @@ def _of_outbound(half: Outbound) -> Iterator[Limit]:
         yield _none(("spec", "outbound", "allowedDestinations"), "allowed destinations")
     if (half.max_concurrent_calls, half.calls_per_second, half.max_call_duration_ms) != _UNLIMITED:
         yield _none(("spec", "outbound", "limits"), "limits of the calls that are placed")
+    if half.identity_header != "none":
+        yield _none(("spec", "outbound", "identityHeader"), "such header of its own")
     if half.auth is not None and half.auth.realm:
         yield _none(("spec", "outbound", "auth", "realm"), "realms of a trunk that is called")
     yield from _of_auth("outbound", half.auth)

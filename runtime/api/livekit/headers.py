@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from runtime.api.livekit.limits import HEADERS_MAX
 from runtime.api.livekit.values import invalid
-from runtime.routing.headers import NAME_CHARS_MAX, VALUE_CHARS_MAX, is_settable
+from runtime.routing.headers import NAME_CHARS_MAX, VALUE_CHARS_MAX, is_settable, vouches
 from runtime.sip.grammar import is_token
 from schemas.tables.rows import Pairs
 
@@ -23,6 +23,8 @@ def settable(headers: Mapping[str, str], argument: str) -> Pairs:
     _check_count(headers, argument)
     for name, value in headers.items():
         _check_name(name, argument)
+        if vouches(name):
+            raise invalid(argument, f"must not set {name}, which carriers believe: set it in the Trunk's `headers`")
         if not is_settable(name, ""):
             instead = _INSTEAD.get(name.lower(), "leave it out")
             raise invalid(argument, f"must not set {name}, which the bridge writes itself: {instead}")

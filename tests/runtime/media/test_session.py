@@ -12,15 +12,9 @@ from hypothesis import strategies as st
 
 from runtime.media import dtmf, rtcp, rtp, session
 from runtime.media.codecs import g711
+from runtime.media.events import DigitReceived, MediaTimedOut, RemoteBye, SourceLocked
 from runtime.media.rtcp import Bye, ReceiverReport, ReportBlock, SenderReport, SourceDescription
-from runtime.media.session import (
-    DigitReceived,
-    MediaSession,
-    MediaTimedOut,
-    RemoteBye,
-    SourceLocked,
-    StreamConfig,
-)
+from runtime.media.session import MediaSession, StreamConfig
 
 SDP = ("192.0.2.10", 4000)
 SDP_RTCP = ("192.0.2.10", 4001)
