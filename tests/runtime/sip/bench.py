@@ -36,7 +36,7 @@ class Bench:
             0.0,
             on_response=lambda incoming, now: self.heard.append((now, incoming.status)),
             on_timeout=lambda now: self.heard.append((now, "timeout")),
-            second=None if second is None else first.moved(second, None),
+            second=None if second is None else first.moved(second, second.local[0]),
         )
 
     def answer(self, transaction, status, now=0.0):
