@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ REPORT_HEAD = """\
 
 Written by `make bench` from `results.json`; [docs.md](docs.md) says how to repeat and read it. Every figure stands
 beside a reference that was measured in the same run on the same machine, and what counts is the ratio: absolute
-figures are those of one machine.
+figures are those of the machine that is named with them.
 """
 
 Saved = dict[str, Any]
@@ -40,7 +41,7 @@ Saved = dict[str, Any]
 
 def load() -> Saved:
     """The file, or one that has nothing yet."""
-    return dict(json.loads(JSON.read_text())) if JSON.exists() else {"machine": {}, "benches": {}}
+    return dict(json.loads(JSON.read_text())) if JSON.exists() else {"benches": {}}
 
 
 def save(saved: Saved, order: list[str]) -> None:
@@ -57,7 +58,7 @@ def render(saved: Saved) -> None:
 
 def report_of(saved: Saved) -> str:
     """`RESULTS.md`."""
-    parts = [REPORT_HEAD, f"{_taken(saved)}\n"]
+    parts = [REPORT_HEAD, f"{_taken(saved['benches'])}\n"]
     missed = [figure for figure in _figures(saved) if figure["met"] is False]
     held = sum(figure["met"] is not None for figure in _figures(saved))
     parts.append(f"{held - len(missed)} of {held} budgets are met{':' if missed else '.'}\n")
@@ -68,7 +69,7 @@ def report_of(saved: Saved) -> str:
         rows = [_row(figure) for figure in bench["figures"]]
         parts.append(_table(("what", "how", "measured", "reference", "ratio", "budget"), rows))
         parts.append(
-            f"{bench['date']}, commit {bench['commit']}, {bench['seconds']} s; "
+            f"{bench['date']}, commit {bench['commit']}, {bench['seconds']} s on {_machine(bench)}; "
             f"others used {bench['others_percent']:g} % of the machine meanwhile.\n"
         )
     return "\n".join(parts)
@@ -81,18 +82,33 @@ def readme_with(text: str, saved: Saved) -> str:
     assert begin, f"the README has no line {BEGIN}"
     assert end, f"the README has no line {END}"
     figures = {figure["id"]: figure for figure in _figures(saved)}
+    missing = [name for name in QUOTED if name not in figures]
+    assert not missing, f"results.json has no figure {', '.join(missing)}, which the README quotes"
     rows = [
         (figure["what"], _measured(figure), _beside(figure), _times(figure), _budget(figure).removesuffix(", met"))
-        for figure in (figures[name] for name in QUOTED if name in figures)
+        for figure in (figures[name] for name in QUOTED)
     ]
+    quoted = {
+        name: bench
+        for name, bench in saved["benches"].items()
+        if any(figure["id"] in QUOTED for figure in bench["figures"])
+    }
     table = _table(("what", "measured", "beside it, in the same run", "ratio", "budget"), rows)
-    return f"{head}{begin}{table}\n{_taken(saved)}\n{end}{tail}"
+    return f"{head}{begin}{table}\n{_taken(quoted)}\n{end}{tail}"
 
 
-def _taken(saved: Saved) -> str:
-    machine, dates = saved["machine"], sorted({bench["date"] for bench in saved["benches"].values()})
-    when = " to ".join(dates[:: max(1, len(dates) - 1)]) or "never"
-    return f"Taken {when} on {machine.get('cores')} cores of {machine.get('cpu')}, Python {machine.get('python')}."
+def _taken(benches: Mapping[str, Any]) -> str:
+    """When and on what, machine by machine."""
+    dates: dict[str, list[str]] = {}
+    for bench in benches.values():
+        dates.setdefault(_machine(bench), []).append(bench["date"])
+    told = (f"{' to '.join(sorted({min(days), max(days)}))} on {machine}" for machine, days in dates.items())
+    return f"Taken {'; '.join(told)}."
+
+
+def _machine(bench: Mapping[str, Any]) -> str:
+    machine = bench["machine"]
+    return f"{machine['cores']} cores of {machine['cpu']}, Python {machine['python']}"
 
 
 def _figures(saved: Saved) -> list[dict[str, Any]]:

@@ -3,9 +3,8 @@
     python -m tests.bench.run [BENCH ...]
 
 Each benchmark is a module of this folder, run in a process of its own; what it finds replaces what the file had of it,
-and what the others found before stays, as long as it was found on the same machine with the same Python. With each
-stands the date, the commit, and how much of the machine others used meanwhile: figures by the wall clock need a quiet
-one. `RESULTS.md` and the README's table are written anew at the end. Nothing here fails because something is slow; a
+and what the others found before stays. With each stands the machine, the date, the commit, and how much of the machine
+others used meanwhile: figures by the wall clock need a quiet one. `RESULTS.md` and the README's table are written anew at the end. Nothing here fails because something is slow; a
 benchmark that fails otherwise leaves its old figures, and the rest goes on.
 """
 
@@ -75,6 +74,7 @@ def run(name: str, place: str) -> dict[str, Any] | None:
         "commit": commit(),
         "seconds": round(wall),
         "others_percent": round(others * 100, 1),
+        "machine": machine(),
         **found,
     }
 
@@ -93,8 +93,6 @@ def main() -> None:
     if unknown := set(chosen) - BENCHES.keys():
         options.error(f"no such benchmark: {', '.join(sorted(unknown))}")
     saved = results.load()
-    if saved["machine"] != machine():
-        saved = {"machine": machine(), "benches": {}}
     failed: list[str] = []
     for number, name in enumerate(chosen, 1):
         try:

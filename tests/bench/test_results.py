@@ -13,10 +13,10 @@ from tests.bench.figures import Figure, percentile
 from tests.bench.run import BENCHES
 
 SAVED: dict[str, Any] = {
-    "machine": {"cores": 2, "cpu": "a processor", "python": "3.13.0", "system": "Linux"},
     "benches": {
         "route": {
             "date": "2026-01-02", "commit": "abc1234", "seconds": 40, "others_percent": 1.5, "details": {},
+            "machine": {"cores": 2, "cpu": "a processor", "python": "3.13.0", "system": "Linux"},
             "figures": [
                 Figure(
                     id="decision", what="a decision", how="CPU", value=9.876, unit="µs", reference=0.25,
@@ -27,6 +27,11 @@ SAVED: dict[str, Any] = {
     },
 }  # fmt: skip
 README = f"# x\n\n{results.BEGIN}stale\n{results.END}\nmore\n"
+
+
+@pytest.fixture(autouse=True)
+def _one_figure_is_quoted(monkeypatch):
+    monkeypatch.setattr(results, "QUOTED", ("decision",))
 
 
 def figure(value: float, reference: float | None = None, **more: Any) -> Figure:
@@ -62,6 +67,11 @@ def test_the_readme_quotes_the_file_and_keeps_all_around_it():
     assert text.startswith("# x\n\n<!--")
     assert text.endswith("-->\n\nmore\n")
     assert results.readme_with(text, SAVED) == text
+
+
+def test_a_readme_that_would_quote_a_figure_that_is_gone_is_not_written():
+    with pytest.raises(AssertionError, match="no figure decision"):
+        results.readme_with(README, {"benches": {}})
 
 
 def test_a_missed_budget_is_named():
