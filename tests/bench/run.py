@@ -4,8 +4,9 @@
 
 Each benchmark is a module of this folder, run in a process of its own; what it finds replaces what the file had of it,
 and what the others found before stays. With each stands the machine, the date, the commit, and how much of the machine
-others used meanwhile: figures by the wall clock need a quiet one. `RESULTS.md` and the README's table are written anew at the end. Nothing here fails because something is slow; a
-benchmark that fails otherwise leaves its old figures, and the rest goes on.
+others used meanwhile: figures by the wall clock need a quiet one. `RESULTS.md` and the README's table are written anew
+at the end. Nothing here fails because something is slow; a benchmark that fails otherwise leaves its old figures, and
+the rest goes on.
 """
 
 from __future__ import annotations
