@@ -15,7 +15,7 @@ from runtime.routing.place import not_allowed
 from runtime.sip.errors import SipSyntaxError
 from runtime.sip.fields import NameAddr, parse_addresses
 from runtime.sip.message import Response
-from runtime.sip.path import PORT_DEFAULT, Path
+from runtime.sip.path import Path, default_port
 from runtime.sip.uri import TelUri, Uri, parse_uri
 from schemas.tables.rows import Outbound
 
@@ -85,8 +85,8 @@ def _judged(contact: NameAddr, outbound: Outbound, ways: Sequence[Way], last: Wa
 def _way_to(uri: Uri, ways: Sequence[Way]) -> Way | None:
     """The way to this host, by its name or its address; the port counts, for another one may be another server's."""
     host = uri.host.lower()
-    address = host, uri.port or PORT_DEFAULT
     for hop, path in ways:
+        address = host, uri.port or default_port(path.transport)
         if address == path.remote or (host, uri.port) == (hop.host.lower(), hop.port):
             return hop, path
     return None
