@@ -121,27 +121,31 @@ class TlsContexts:
     # -- on the thread ---------------------------------------------------------------------------------------------
 
     def _follow(self, hand_over: Callable[[Callable[[], None]], object]) -> None:
-        before, warned = self._seen, ""
+        before, warned, refused = self._seen, "", ""
         while not self._stopping.wait(LOOK_EVERY_S):
             found = seen(self._settings.files)
-            if is_settled(found, before, self._seen):
-                self._seen = found
-                self._read(hand_over)
-            before = found
+            fault = self._read(found, hand_over) if is_settled(found, before, self._seen) else ""
+            if fault and fault != refused:
+                hand_over(lambda words=fault: self._log(words))  # type: ignore[misc]  # mypy knows no default here
+            before, refused = found, fault
             pair = self._now.pair if self._now is not None else None
             warning = about_to_expire(pair) if pair is not None else ""
             if warning and warning != warned:
                 hand_over(lambda words=warning: self._log(words))  # type: ignore[misc]  # mypy knows no default here
             warned = warning
 
-    def _read(self, hand_over: Callable[[Callable[[], None]], object]) -> None:
+    def _read(self, found: Seen, hand_over: Callable[[Callable[[], None]], object]) -> str:
+        """Take up the files that were found; or why not, in words.
+
+        What cannot be used is read again at each look: who may read a file is repaired without a trace in it.
+        """
         try:
             contexts = made(self._settings)
         except BridgeError as fault:
-            words = f"{fault.what}; connections go on with the certificates of before"
-            hand_over(lambda: self._log(words))
-        else:
-            hand_over(lambda: self._take(contexts))
+            return f"{fault.what}; connections go on with the certificates of before"
+        self._seen = found
+        hand_over(lambda: self._take(contexts))
+        return ""
 
 
 def made(settings: TlsSettings) -> Contexts:

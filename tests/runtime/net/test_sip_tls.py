@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -265,6 +266,44 @@ def test_a_new_certificate_is_shown_to_new_connections_and_the_old_ones_go_on(
         contexts.stop()
 
     checked(test, ours, theirs)
+
+
+def test_a_pair_that_could_not_be_read_is_taken_up_once_it_can_and_told_of_once(
+    tmp_path: File, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tls_contexts, "LOOK_EVERY_S", 0.01)
+    authority = Authority(tmp_path)
+    pair, new = authority.pair("theirs", "old.example"), authority.pair("new", "new.example")
+    told: list[str] = []
+    reads: list[object] = []
+
+    def reading(settings: TlsSettings) -> tls_contexts.Contexts:
+        reads.append(settings)
+        return made(settings)
+
+    made = tls_contexts.made
+    monkeypatch.setattr(tls_contexts, "made", reading)
+    contexts = TlsContexts(settings_of(pair, authority), log=told.append)
+    contexts.load()
+
+    def write_key(data: bytes) -> None:
+        """In place, with nothing to be seen of it from outside: a mode that is repaired leaves as little."""
+        pair.key.write_bytes(data)
+        os.utime(pair.key, ns=(1, 1))
+
+    async def test() -> None:
+        right = new.key.read_bytes()
+        write_key(b"x" * len(right))
+        pair.certificate.write_bytes(new.certificate.read_bytes())
+        contexts.watch(asyncio.get_running_loop().call_soon_threadsafe)
+        await until(lambda: len(reads) > 4, "looks at the broken pair")
+        assert len(told) == 2
+        assert "cannot use" in told[1]
+        write_key(right)
+        await until(lambda: "new.example" in told[-1], "the repaired pair")
+        contexts.stop()
+
+    run(test)
 
 
 def test_calls_go_out_over_tls_where_nobody_listens_by_it(tmp_path: File) -> None:
