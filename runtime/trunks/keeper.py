@@ -168,13 +168,9 @@ class Keeper:
         """The addresses of the registrars that have us."""
         return self._sources
 
-    def connections(self) -> set[Path]:
-        """The connections by which registrars call us."""
-        return {
-            one.at
-            for one in self._registrations.values()
-            if one.at is not None and one.at.reliable and one.state in (State.REGISTERED, State.ASKING, State.DUE)
-        }
+    def connections(self, now: float) -> set[Path]:
+        """The connections by which registrars call us, or are asked to."""
+        return set(chain.from_iterable(one.connections(now) for one in self._registrations.values()))
 
     def trunk_of(self, user: str, source: str, now: float) -> str:
         """The trunk by whose registration an INVITE for `user` from there came; "" = by none.

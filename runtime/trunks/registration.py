@@ -69,7 +69,9 @@ class Registration:
         self.since = first
         self.words = "it has not been asked for yet"
         self.at: Path | None = None
-        """Where it was registered last, or is being registered."""
+        """Where the registrar was asked last."""
+        self._held: Path | None = None
+        """Where it was registered last, until that connection closes."""
         self.until = 0.0
         """Until when the registrar has us."""
         self.due = first
@@ -150,12 +152,20 @@ class Registration:
 
     def connection_failed(self, path: Path, now: float) -> None:
         """A connection has closed. By ours the registrar would have called."""
-        if path == self.at and self.state is State.REGISTERED:
-            self.hurry(now, limits.AGAIN_S)
+        if path == self._held:
+            self._held = None
+            if self.is_live(now):
+                self.hurry(now, limits.AGAIN_S)
 
     def is_live(self, now: float) -> bool:
         """Whether the registrar sends calls here."""
         return now < self.until
+
+    def connections(self, now: float) -> set[Path]:
+        """The connection by which it sends them, and the one on which it is asked."""
+        held = self._held if self.is_live(now) else None
+        asked = self.at if self.state is State.ASKING else None
+        return {path for path in (held, asked) if path is not None and path.reliable}
 
     # -- how it is done --------------------------------------------------------------------------------------------
 
@@ -211,7 +221,7 @@ class Registration:
 
     def _registered(self, response: Response, now: float) -> None:
         granted_s = min(max(self._granted(response), limits.EXPIRES_S_MIN), limits.EXPIRES_S_MAX)
-        self.until = now + granted_s
+        self.until, self._held = now + granted_s, self.at
         ahead_s = min(max(granted_s * limits.AHEAD, limits.AHEAD_S_MIN), limits.AHEAD_S_MAX, granted_s / 2)
         self.due = now + (granted_s - ahead_s) * (1 - limits.JITTER * self._draw())
         self._failures = 0

@@ -250,7 +250,7 @@ class Worker:
 
     def connections_needed(self) -> Collection[Path]:
         """The connections of live calls and transactions, and those by which registrars call us."""
-        return self.endpoint.connections() | self.keeper.connections()
+        return self.endpoint.connections() | self.keeper.connections(time.monotonic())
 
     def _names(self, address: str) -> bool:
         return self.switchboard.reception.knows(address) or address in self._registrars

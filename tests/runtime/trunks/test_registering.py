@@ -259,12 +259,43 @@ def test_a_closed_connection_is_made_again_at_once() -> None:
     world.servers[A] = OK
     world.tend(account())
     world.run(2)
-    assert world.registration.at in world.keeper.connections()
-    at = world.registration.at
-    assert at is not None
+    [at] = world.keeper.connections(world.now)
     world.keeper.connection_failed(at, world.now)
     world.run(limits.AGAIN_S + 0.5)
     assert len(world.registers()) == 2
+
+
+def test_the_connection_of_a_registration_is_kept_through_failed_refreshes() -> None:
+    world = World(A, B, transport="tcp")
+    world.servers[A] = OK
+    world.tend(account())
+    world.run(2)
+    at = Path("tcp", US, (A, 5060))
+    world.servers[A] = world.servers[B] = says(500)
+    while world.registration.state is not State.FAILED:
+        world.run(1)
+    assert world.registers(B), "the next way was asked, and refuses too"
+    assert world.keeper.trunk_of("token-out", A, world.now) == TRUNK
+    assert world.keeper.connections(world.now) == {at}, "calls come by it"
+    world.run(limits.EXPIRES_S_MAX)
+    assert world.keeper.connections(world.now) == set(), "nobody calls by it any more"
+
+
+def test_a_connection_that_closes_after_a_failed_refresh_is_made_again_once() -> None:
+    world = World(transport="tcp")
+    world.servers[A] = OK
+    world.tend(account())
+    world.run(2)
+    [at] = world.keeper.connections(world.now)
+    world.servers[A] = says(403)
+    while world.registration.state is not State.FAILED:
+        world.run(1)
+    count = len(world.registers())
+    for _ in range(5):  # it refuses, and closes each time
+        world.keeper.connection_failed(at, world.now)
+        world.run(limits.AGAIN_S + 0.5)
+    assert len(world.registers()) == count + 1
+    assert world.keeper.connections(world.now) == set()
 
 
 def test_a_user_with_a_domain_is_registered_as_that() -> None:
