@@ -1,7 +1,9 @@
 """RTP port pairs: an even port for RTP and the next one for RTCP, bound together, from one range (RFC 3550 §11).
 
 The search starts at a random pair, so that a call's port cannot be guessed from the last one's, and walks on. A
-port that somebody else holds is passed over; when `PORT_TRIES_MAX` pairs in a row are taken the call is refused.
+port that somebody else holds is passed over; when `PORT_TRIES_MAX` pairs in a row are taken the call is refused. A pair
+that was given back rests while others can be had: what the last call's peer goes on to send must not be the first
+thing that the next call hears.
 """
 
 from __future__ import annotations
@@ -10,12 +12,18 @@ import errno
 import random
 import resource
 import socket
-from dataclasses import dataclass
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from runtime.limits import PORT_TRIES_MAX, TCP_CONNECTIONS_MAX
 
 RECEIVE_BUFFER_BYTES = 64 << 10
 DESCRIPTORS_SPARE = 200
+
+RESTS_S = 30.0
+"""How long a pair is not given out again, as long as there are others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +34,13 @@ class RtpPorts:
     port: int
     rtp: socket.socket
     rtcp: socket.socket
+    _given_back: Callable[[int], None] = field(repr=False, compare=False)
 
     def close(self) -> None:
         """Give both ports back."""
         self.rtp.close()
         self.rtcp.close()
+        self._given_back(self.port)
 
 
 class NoDescriptorsError(Exception):
@@ -38,10 +48,13 @@ class NoDescriptorsError(Exception):
 
 
 class RtpPortRange:
-    """The pairs of one range; `first` and `last` are inclusive."""
+    """The pairs of one range; `first` and `last` are inclusive, `clock` gives monotonic seconds."""
 
-    def __init__(self, first: int, last: int) -> None:
+    def __init__(self, first: int, last: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._pairs = range(first + first % 2, last, 2)
+        self._clock = clock
+        self._resting: OrderedDict[int, float] = OrderedDict()
+        """When the rest of each pair is over, the soonest first; never more than there are pairs."""
         assert len(self._pairs) > 0
 
     def __len__(self) -> int:
@@ -55,13 +68,37 @@ class RtpPortRange:
             return "no more files can be opened: raise the limit, ulimit -n"
 
     def _reserve(self, address: str) -> RtpPorts | None:
+        now = self._clock()
+        while self._resting and next(iter(self._resting.values())) <= now:
+            self._resting.popitem(last=False)
         start = random.randrange(len(self._pairs))  # noqa: S311 - spreads ports; keys are never drawn here
-        for step in range(min(PORT_TRIES_MAX, len(self._pairs))):
+        tried = 0
+        for step in range(len(self._pairs)):
             port = self._pairs[(start + step) % len(self._pairs)]
-            pair = _bind_pair(address, port)
+            if port in self._resting:
+                continue
+            pair = self._bound(address, port)
             if pair is not None:
-                return RtpPorts(address, port, *pair)
+                return pair
+            tried += 1
+            if tried >= PORT_TRIES_MAX:
+                return None
+        for port in list(self._resting)[: PORT_TRIES_MAX - tried]:
+            pair = self._bound(address, port)
+            if pair is not None:
+                return pair
         return None
+
+    def _bound(self, address: str, port: int) -> RtpPorts | None:
+        pair = _bind_pair(address, port)
+        if pair is None:
+            return None
+        self._resting.pop(port, None)
+        return RtpPorts(address, port, *pair, self._rest)
+
+    def _rest(self, port: int) -> None:
+        self._resting[port] = self._clock() + RESTS_S
+        self._resting.move_to_end(port)
 
 
 def descriptors_for(calls: int) -> int:

@@ -8,7 +8,7 @@ import socket
 
 import pytest
 
-from runtime.net.rtp_ports import RtpPortRange, descriptors_for
+from runtime.net.rtp_ports import RESTS_S, RtpPortRange, descriptors_for
 from tests.peers import free_port
 
 
@@ -27,6 +27,36 @@ def test_pairs_are_even_and_next_to_each_other_and_given_back() -> None:
     again = ports.reserve("127.0.0.1")
     assert not isinstance(again, str)
     again.close()
+
+
+def test_a_pair_rests_after_a_call_while_there_are_others() -> None:
+    first, now = free_port() & ~1, 0.0
+    ports = RtpPortRange(first, first + 3, lambda: now)
+    one = ports.reserve("127.0.0.1")
+    assert not isinstance(one, str)
+    one.close()
+    for _ in range(20):
+        other = ports.reserve("127.0.0.1")
+        assert not isinstance(other, str)
+        assert other.port != one.port, "the last call's peer may still send there"
+        other.rtp.close()
+        other.rtcp.close()  # taken back without a rest, so that only the first one's counts
+    held = ports.reserve("127.0.0.1")
+    assert not isinstance(held, str)
+    again = ports.reserve("127.0.0.1")
+    assert not isinstance(again, str)
+    assert again.port == one.port, "rather a pair that rests than no call"
+    again.close()
+    held.close()
+    now = RESTS_S
+    seen = set()
+    for _ in range(60):
+        pair = ports.reserve("127.0.0.1")
+        assert not isinstance(pair, str)
+        seen.add(pair.port)
+        pair.rtp.close()
+        pair.rtcp.close()
+    assert seen == {first, first + 2}
 
 
 def test_a_pair_whose_second_port_is_taken_is_passed_over_and_none_left_is_told() -> None:

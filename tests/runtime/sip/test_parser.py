@@ -134,6 +134,16 @@ def test_a_fault_in_a_request_is_answered_with_what_could_be_read(lines, reason)
     assert fault.partial.method == "OPTIONS"
 
 
+@pytest.mark.parametrize("place", ["before", "within", "behind"])
+@pytest.mark.parametrize("byte", [*range(0x09), *range(0x0B, 0x0D), *range(0x0E, 0x20), 0x7F, 0x80, 0xA0, 0xFF])
+def test_no_control_byte_beside_a_name_makes_another_header(byte, place):
+    """A proxy that strips `X-Tenant` by name must not see another name than we do (ES2020-01)."""
+    odd = bytes([byte])
+    name = {"before": odd + b"X-Tenant", "within": b"X-Ten" + odd + b"ant", "behind": b"X-Tenant" + odd}[place]
+    fault = fault_of(REQUEST + name + b": acme\r\n\r\n")
+    assert (fault.status, fault.partial.headers.first("X-Tenant")) == (400, None)
+
+
 @pytest.mark.parametrize(
     "lines", [b"no colon\r\n", b"Content-Length: 7\r\n", b"l: 0\r\nl: 0\r\n", b"To: <sip:x@h>\r\n", b"X: \x00\r\n"]
 )
