@@ -167,7 +167,7 @@ def main() -> None:
                 budget=GAP_MS_MAX,
             ),
             Figure(
-                id="flood-memory", what=f"growth of the bridge's memory from the first to the last of {chosen.rounds} rounds",
+                id="flood-memory", what=f"growth of memory from the first to the last of {chosen.rounds} rounds",
                 how="resident", value=float(max(0, memory[-1] - memory[0])), unit="KiB",
                 reference=float(memory[0]), beside="what it had after the first round", budget=GROWTH_KIB_MAX,
             ),
