@@ -18,7 +18,7 @@ from runtime.commands.calls import calls
 from runtime.commands.dial import dial
 from runtime.commands.doctor import doctor
 from runtime.commands.serve import run, up
-from runtime.commands.steer import hold, pick_up, resume
+from runtime.commands.steer import hold, keep, pick_up, resume
 from runtime.commands.transfer import transfer
 from runtime.errors import BridgeError
 from schemas.environment import is_plain, load_env_file
@@ -40,7 +40,7 @@ def bridge() -> None:
     """
 
 
-for command in (up, run, call, answer, dial, transfer, calls, hold, resume, pick_up, doctor):
+for command in (up, run, call, answer, dial, transfer, calls, hold, resume, pick_up, keep, doctor):
     bridge.add_command(command)
 
 

@@ -56,6 +56,8 @@ def trunk_row(declared: trunk.Trunk, since: int) -> TrunkRow:
         max_concurrent_calls=spec.limits.max_concurrent_calls if spec.limits else None,
         calls_per_second=spec.limits.calls_per_second if spec.limits else None,
         refer_to=spec.refer_to,
+        refer_notify=spec.refer_notify,
+        accept_refer=spec.accept_refer,
         metadata=spec.metadata,
         claimed_since=since,
     )

@@ -61,11 +61,14 @@ def _trunk(row: TrunkRow) -> Written:
         out["inbound"] = _inbound(row.inbound)
     if row.outbound is not None:
         out["outbound"] = _outbound(row.outbound)
+    if not row.refer_notify:
+        out["referNotify"] = False
     return out | _set(
         media=_media(row.media),
         regions=[*row.regions],
         limits=limits,
         referTo=row.refer_to if row.refer_to != "asGiven" else "",
+        acceptRefer=row.accept_refer,
         metadata=row.metadata,
     )
 

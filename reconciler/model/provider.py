@@ -33,6 +33,8 @@ def with_provider(spec: TrunkSpec) -> TrunkSpec:
     form = facts.refer_to.known
     if form in ("tel", "sip") and "refer_to" not in spec.model_fields_set:
         found["refer_to"] = form
+    if facts.refer_notify.known is False and "refer_notify" not in spec.model_fields_set:
+        found["refer_notify"] = False
     return spec.model_copy(update=found)
 
 

@@ -3,7 +3,7 @@
     GET /healthz     no key; 200 while the bridge takes calls, else 503 (no tables yet, stopping)
     GET /v1/calls    Authorization: Bearer KEY; live calls, the newest ended ones, counters
     GET /v1/status   the same key; listeners, tables, trunks, registrations, rooms, and what is wrong
-    POST /v1/calls/CALL/hold, …/resume, …/answer    the same key; what a room may ask of its phones
+    POST /v1/calls/CALL/hold, …/resume, …/answer, …/keep    the same key; what a room may ask of its phones
 
 It listens on loopback by default, and then answers nobody who names it otherwise; the key lies in the state folder.
 Answers are JSON with a `formatVersion`. A connection is for one request and is cut off when that takes too long.
@@ -63,7 +63,7 @@ class Api:
         app.router.add_get("/healthz", self._get_health)
         app.router.add_get("/v1/calls", self._get_calls)
         app.router.add_get("/v1/status", self._get_status)
-        app.router.add_post("/v1/calls/{call}/{verb:hold|resume|answer}", self._post_verb)
+        app.router.add_post("/v1/calls/{call}/{verb:hold|resume|answer|keep}", self._post_verb)
         self._runner = web.AppRunner(app, access_log=None, logger=self._complaints)
         await self._runner.setup()
         try:

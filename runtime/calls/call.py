@@ -26,6 +26,7 @@ from runtime.calls.negotiate import HOLDING, early, with_timeout
 from runtime.calls.presses import Presses
 from runtime.calls.record import CallRecord, EndedBy
 from runtime.calls.redirects import Redirect
+from runtime.calls.referral import Referral
 from runtime.calls.transfer import Transfer
 from runtime.media.session import StreamConfig
 from runtime.routing.dial import Destination, Failure, FailureKind
@@ -114,6 +115,8 @@ class Call:
     """When the longest allowed duration is over, likewise."""
     transfer: Transfer | None = None
     """The last one that was begun."""
+    referral: Referral | None = None
+    """The last one that its phone asked for."""
     wants_hold: bool = False
     """Whether the room's side wants the phone on hold; `holds` is whether the phone has agreed."""
     hold_asked: bool = False

@@ -11,6 +11,7 @@ from runtime.media.codecs.g711 import Law
 from runtime.media.session import StreamConfig
 from runtime.routing.dial import Dialled, Failure, Transferred
 from runtime.routing.orders import Orders
+from runtime.routing.place import Placement
 from schemas.tables.rows import Pairs
 
 
@@ -118,6 +119,14 @@ class RingPhone:
 
 
 @dataclass(frozen=True, slots=True)
+class FindWays:
+    """Look up where this call's phone may be sent on to; `ways_found` is told."""
+
+    call_id: str
+    placement: Placement
+
+
+@dataclass(frozen=True, slots=True)
 class HoldSettled:
     """Whoever asked for a hold, or its end, is told whether the call is `held` now, and why it is not as asked."""
 
@@ -176,6 +185,7 @@ Command = (
     | ShowHeaders
     | TrustSource
     | ExpectAnswers
+    | FindWays
     | HoldSettled
     | DialSettled
     | TransferSettled

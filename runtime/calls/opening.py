@@ -90,6 +90,15 @@ class Opening:
         self._trunks.left(trunk, placed=placed)
         self.media_ports.remove(ports)
 
+    def lend(self, trunk: TrunkRow, now: float) -> str:
+        """A place among the calls that the trunk places, for a phone that another is exchanged for; or why not."""
+        limited = self._trunks.admit(trunk, now, placed=True)
+        return limited.words if limited is not None else ""
+
+    def give_back(self, trunk: TrunkRow) -> None:
+        """It is not needed any more."""
+        self._trunks.left(trunk.id, placed=True)
+
     def _place(self, trunk: TrunkRow, path: Path, now: float, *, placed: bool) -> Ports | Rejection:
         """A place on the trunk, and ports."""
         limited = self._trunks.admit(trunk, now, placed=placed)

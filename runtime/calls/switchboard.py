@@ -25,6 +25,7 @@ from runtime.calls.presses import Way
 from runtime.calls.reasons import ENDINGS, EndReason
 from runtime.calls.reception import Reception, RegisteredOn, by_no_registration
 from runtime.calls.record import CallRecord, EndedBy
+from runtime.calls.referrals import Referrals
 from runtime.calls.transfers import Transfers
 from runtime.media.events import DigitDue, DigitReceived, DigitsSent, MediaTimedOut, RemoteBye, SourceLocked
 from runtime.routing.dial import Destination, DialRequest, Failure, TransferRequest
@@ -65,6 +66,7 @@ class Switchboard(Board):
         self._dialler = Dialler(self, endpoint, self._opening, self.circuits)
         self._transfers = Transfers(self, endpoint)
         self._changes = Changes(self, endpoint, self._opening, entropy, self.reception.hears)
+        self._referrals = Referrals(self, endpoint, self._opening, self._place_now)
         self._keys = Keys(self, endpoint, self._pressed)
         self._unseal = unseal
         self._entropy = entropy
@@ -98,13 +100,16 @@ class Switchboard(Board):
                 self._acknowledged(event, now)
             case sip.RequestReceived():
                 self._requested(event, now)
+            case sip.ByeReceived() if self._referrals.hangs_up(event.leg):
+                pass  # somebody else is on the way into its place
             case sip.ByeReceived() | sip.Cancelled():
                 told = read_reasons(event.request.headers)
                 self.phone_ended(event.leg, now, *ENDINGS[type(event)], told)
             case sip.InviteExpired() | sip.AckMissing() | sip.PrackMissing() | sip.SessionExpired() | sip.LegEnded():
                 self.phone_ended(event.leg, now, *ENDINGS[type(event)])
             case sip.Ringing() | sip.Answered() | sip.Rejected() | sip.InviteTimedOut():
-                self._dialler.handle(event, now)
+                if not self._referrals.handle(event, now):
+                    self._dialler.handle(event, now)
             case sip.RequestAnswered():
                 self._transfers.refer_answered(event, now)
             case sip.MessageDropped() | sip.AskAnswered():
@@ -142,6 +147,7 @@ class Switchboard(Board):
         self.ring_out(now)
         self._dialler.handle_timer(now)
         self._transfers.handle_timer(now)
+        self._referrals.handle_timer(now)
         self._changes.handle_timer(now)
         for call in [c for c in self._by_id.values() if c.ends_at <= now.mono]:
             limit_s = call.orders.max_call_duration_s
@@ -152,6 +158,7 @@ class Switchboard(Board):
     def end(self, call: Call, now: Now, status: int, reason: str, words: str, by: EndedBy) -> None:
         """Take a call off the board, and out of all that goes on with it."""
         self.reception.forget(call.id)
+        self._referrals.ended(call, now)
         super().end(call, now, status, reason, words, by)
 
     # -- calls of ours ---------------------------------------------------------------------------------------------
@@ -184,6 +191,17 @@ class Switchboard(Board):
     def transfer(self, request: TransferRequest, now: Now) -> str | Failure:
         """Send a caller on: the transfer's id, whose end is told by one `TransferSettled`; or why not."""
         return self._transfers.begin(request, self._entropy(ID_BYTES), now)
+
+    def cancel_transfer(self, call_id: str) -> Failure | None:
+        """Wait no more for a transfer; or why there is none."""
+        return self._transfers.cancel(call_id)
+
+    def ways_found(self, call_id: str, ways: Sequence[tuple[Destination, Path]] | Failure, now: Now) -> None:
+        """Where a phone may be sent on to: the answer to `FindWays`."""
+        self._referrals.ways_found(call_id, ways, now)
+
+    def _place_now(self, call_id: str, request: DialRequest) -> Placement | Failure:
+        return self.place(self.tables, self.revision, call_id, request, ())
 
     def hold(self, call_id: str, now: Now, *, on: bool) -> Failure | None:
         """Put a phone on hold, or take it back: one `HoldSettled` follows; or why that cannot be."""
@@ -221,6 +239,8 @@ class Switchboard(Board):
             self._changes.pracked(event, now)
         elif event.request.method == "INFO":
             self._keys.informed(event, now)
+        elif event.request.method == "REFER":
+            self._referrals.referred(event, now)
         elif event.request.method == "NOTIFY":
             status = self._transfers.notified(event.leg, event.request, now)
             self._endpoint.respond_request(event.request_id, status, now.mono)

@@ -49,6 +49,9 @@ class Transfers:
                 return under_way.id
             words = f"the call is being transferred to {under_way.request.refer_to} already"
             return Failure(FailureKind.INVALID_ARGUMENT, words)
+        if _does_more(request.refer_to):
+            words = f"{request.refer_to} asks for more than a call: leave out its headers and its method"
+            return Failure(FailureKind.INVALID_ARGUMENT, words)
         refusal = _not_allowed(call, request.refer_to)
         if refusal:
             return Failure(FailureKind.FAILED_PRECONDITION, refusal)
@@ -65,6 +68,20 @@ class Transfers:
             self._board.do(RingPhone(call.id, on=True))
         return call.transfer.id
 
+    def cancel(self, call_id: str) -> Failure | None:
+        """Wait no more for a transfer: the phone hears its room again.
+
+        A REFER cannot be taken back: should the other number answer later all the same, the call ends then.
+        """
+        call = self._board.get(call_id)
+        if call is None:
+            return Failure(FailureKind.NOT_FOUND, f"there is no call {call_id}")
+        if call.transfer is None or not call.transfer.is_open:
+            return Failure(FailureKind.FAILED_PRECONDITION, "the call is not being transferred")
+        words = f"the transfer to {call.transfer.request.refer_to} was called off"
+        self._fail(call, call.transfer, TransferReason.CANCELED, FailureKind.CANCELED, words)
+        return None
+
     def refer_answered(self, event: sip.RequestAnswered, now: Now) -> None:
         """The phone took the REFER, or not."""
         call = self._board.of_leg(event.leg)
@@ -78,7 +95,7 @@ class Transfers:
             self._refused(call, transfer, response.status, response.reason)
         else:
             transfer.accepted = True
-            if _is_without_news(response):
+            if _is_without_news(response) or not call.orders.trunk.refer_notify:
                 self._done(call, transfer, response.status, response.reason, now)
 
     def notified(self, leg: int | None, request: Request, now: Now) -> int:
@@ -170,6 +187,12 @@ def _not_allowed(call: Call, refer_to: str) -> str:
     if not words and uri.params:
         words = f"{refer_to}: parameters may mean another number"
     return f"Trunk {call.orders.trunk.id} may not refer to {words}" if words else ""
+
+
+def _does_more(refer_to: str) -> bool:
+    """Whether a target would have the phone do something else than call it: replace a call, send another request."""
+    uri = parse_uri(refer_to.removeprefix("<").removesuffix(">"))
+    return not isinstance(uri, TelUri) and (bool(uri.headers) or uri.param("method") is not None)
 
 
 def _fragment(body: bytes) -> tuple[int, str] | None:

@@ -62,6 +62,23 @@ def pick_up(call_id: str, state: Path, output: str, *, anywhere: bool) -> None:
     _steer("pick-up", call_id, "answer", "is answered", state, output, anywhere=anywhere)
 
 
+@click.command("keep")
+@_call
+@state_option
+@output_option
+@_anywhere
+def keep(call_id: str, state: Path, output: str, *, anywhere: bool) -> None:
+    """Wait no more for the transfer of a live call: its phone hears its room again.
+
+    What the phone was told cannot be taken back: if the other number answers all the same, the call ends then.
+
+    \b
+    Example:
+      bridge keep SCL_uGZvL8mVKa3P
+    """
+    _steer("keep", call_id, "keep", "is not being transferred", state, output, anywhere=anywhere)
+
+
 def _steer(command: str, call_id: str, verb: str, done: str, state: Path, output: str, *, anywhere: bool) -> None:
     path = f"/v1/calls/{urllib.parse.quote(call_id, safe='')}/{verb}"
     told = ask(state, path, f"{command} {call_id}", anywhere=anywhere, method="POST")

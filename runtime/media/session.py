@@ -150,6 +150,7 @@ class MediaSession:
             self._source.reopen(config.remote)
             self._to = config.remote
             self._rtcp_from = None
+            self._last_heard = now
         if not config.takes_digits and self._out.digits.pending:
             self._out.digits.clear()
             self._tell(DigitsSent())  # nobody waits for keys that can no more be pressed

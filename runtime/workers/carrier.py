@@ -11,6 +11,7 @@ from runtime.calls.commands import (
     DialSettled,
     EndCall,
     ExpectAnswers,
+    FindWays,
     HoldSettled,
     HushPrompt,
     JoinRoom,
@@ -61,6 +62,8 @@ class Carrier:
                 self.gate.trust(command.address, time.monotonic())
             case ExpectAnswers():
                 self.gate.expect(command.address, time.monotonic())
+            case FindWays():
+                self.control.find_ways(command.call_id, command.placement)
             case HoldSettled():
                 self.control.hold_settled(command.call_id, command.held, command.failure)
             case DialSettled():

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from runtime.calls.board import Now
@@ -46,6 +46,7 @@ class CallControl:
         self._numbers: dict[str, Sequence[str]] = {}
         self._dials: dict[str, asyncio.Future[Dialled | Failure]] = {}
         self._transfers: dict[str, asyncio.Future[Transferred]] = {}
+        self._finding: set[asyncio.Task[None]] = set()
         self._holds: dict[str, asyncio.Future[bool | Failure]] = {}
 
     # -- what the API asks -----------------------------------------------------------------------------------------
@@ -109,7 +110,14 @@ class CallControl:
 
     async def steer(self, call_id: str, verb: str) -> dict[str, Any] | tuple[int, str]:
         """What the HTTP API asks of a call, once it is so: the JSON to answer with, or a status and words."""
-        asked = self.answer(call_id) if verb == "answer" else self.hold(call_id, on=verb == "hold")
+        asked: Awaitable[bool | Failure | None]
+        match verb:
+            case "answer":
+                asked = self.answer(call_id)
+            case "keep":
+                asked = self.cancel_transfer(call_id)
+            case _:
+                asked = self.hold(call_id, on=verb == "hold")
         try:
             done = await asyncio.wait_for(asked, STEER_S)
         except TimeoutError:
@@ -118,6 +126,12 @@ class CallControl:
             return (404 if done.kind is FailureKind.NOT_FOUND else 409), done.words
         live = self._switchboard.get(call_id)
         return {"formatVersion": 1, "callId": call_id, "hold": live.hold if live is not None else ""}
+
+    async def cancel_transfer(self, call_id: str) -> Failure | None:
+        """Wait no more for a transfer of a call."""
+        failure = self._switchboard.cancel_transfer(call_id)
+        self._drain()
+        return failure
 
     # -- what the switchboard tells --------------------------------------------------------------------------------
 
@@ -138,6 +152,16 @@ class CallControl:
         waiting = self._transfers.pop(outcome.transfer_id, None)
         if waiting is not None and not waiting.done():
             waiting.set_result(outcome)
+
+    def find_ways(self, call_id: str, placement: Placement) -> None:
+        """Look up where a phone may be sent on to, and tell the switchboard."""
+        task = asyncio.get_running_loop().create_task(self._find(call_id, placement))
+        self._finding.add(task)
+        task.add_done_callback(self._finding.discard)
+
+    async def _find(self, call_id: str, placement: Placement) -> None:
+        self._switchboard.ways_found(call_id, await self._ways(placement), _now())
+        self._drain()
 
     def forget_numbers(self) -> None:
         """There are new tables."""

@@ -83,6 +83,8 @@ HONOURED: dict[str, frozenset[str]] = {
         "spec.regions",
         "spec.limits",
         "spec.referTo",
+        "spec.referNotify",
+        "spec.acceptRefer",
         "spec.metadata",
         "spec.allowedNamespaces",
         "spec.deletionPolicy",

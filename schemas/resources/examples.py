@@ -45,6 +45,8 @@ spec:
   regions: [us-east]
   limits: {maxConcurrentCalls: 50, callsPerSecond: 5}
   referTo: tel
+  referNotify: false
+  acceptRefer: true
   allowedNamespaces: [a, b]
   metadata: free text
   deletionPolicy: Retain

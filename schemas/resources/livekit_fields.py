@@ -83,6 +83,8 @@ AT_LIVEKIT: dict[str, dict[str, str]] = {
                 "regions": NOWHERE,
                 "limits": NOWHERE,
                 "referTo": NOWHERE,
+                "referNotify": NOWHERE,
+                "acceptRefer": NOWHERE,
                 "allowedNamespaces": "our own",
                 "metadata": f"{_BOTH} metadata, the mark behind it",
                 "deletionPolicy": "our own; Retain is in the mark",

@@ -212,6 +212,13 @@ class TrunkSpec(CrossedPart):
         description="How a transfer names a number to this trunk: as it was asked for, as `tel:`, or as `sip:` at the "
         "trunk's own host.",
     )
+    refer_notify: Flag = Field(
+        True, description="Whether this trunk tells by NOTIFY how a transfer goes; if not, its 202 is believed."
+    )
+    accept_refer: Flag = Field(
+        False,
+        description="Lets phones of this trunk send their calls on (REFER) to outbound.allowedDestinations.",
+    )
     allowed_namespaces: AllowedNamespaces = Field("Same", description="Which namespaces may refer to this trunk.")
     metadata: Metadata = Field("", description="Free text that stays on the trunk.")
     deletion_policy: DeletionPolicy = Field("Delete", description="What happens when this document is deleted.")

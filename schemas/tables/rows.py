@@ -143,6 +143,10 @@ class TrunkRow:
     metadata: str = ""
     refer_to: str = "asGiven"
     """How a transfer names a number: asGiven, tel or sip."""
+    refer_notify: bool = True
+    """The carrier tells by NOTIFY how a transfer goes."""
+    accept_refer: bool = False
+    """Its phones may send their calls on."""
     claimed_since: int = 0
     """The revision since which this row holds its claim: the incumbent of a clash is the smaller one."""
 

@@ -16,6 +16,7 @@ from runtime.calls.commands import (
     DialSettled,
     EndCall,
     ExpectAnswers,
+    FindWays,
     HoldSettled,
     HushPrompt,
     JoinRoom,
@@ -302,6 +303,10 @@ class World:
                 self.legs[command.call_id].phone_rings = command.on
             case ShowHeaders():
                 self.shown_headers[command.call_id] = dict(command.headers)
+            case FindWays():
+                hops = command.placement.hops
+                ways = [(hop, Path("udp", BRIDGE, (hop.host, hop.port or 5060))) for hop in hops]
+                self.switchboard.ways_found(command.call_id, ways, self.moment)
             case HoldSettled():
                 self.held.append((command.call_id, command.held, command.failure))
             case DialSettled():

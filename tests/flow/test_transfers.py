@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from runtime.routing.dial import Failure, FailureKind, TransferReason
@@ -183,3 +185,42 @@ def test_a_guarded_trunk_sends_nobody_to_a_number_that_it_may_not_call(target: s
     assert "may not refer to" in refused.words
     assert not phone.refers
     assert isinstance(world.transfer(TO), str)
+
+
+def test_a_trunk_without_notify_is_believed_at_its_202() -> None:
+    world, phone = talking()
+    world.switchboard.live_calls()[0].orders = replace(
+        world.switchboard.live_calls()[0].orders,
+        trunk=replace(world.switchboard.live_calls()[0].orders.trunk, refer_notify=False),
+    )
+    world.transfer(TO)
+    phone.take_refer(202)
+    assert (world.transferred[0].reason, world.transferred[0].sip_status) == (TransferReason.COMPLETED, 202)
+    world.step(2)
+    assert phone.ended
+    assert world.records[0].reason == "transferred"
+
+
+def test_a_transfer_that_is_called_off_gives_the_phone_its_room_back() -> None:
+    world, phone = talking()
+    assert world.switchboard.cancel_transfer(CALL) is not None
+    world.transfer(TO, dialtone=True)
+    phone.take_refer()
+    assert world.switchboard.cancel_transfer(CALL) is None
+    world.settle()
+    assert world.transferred[0].reason is TransferReason.CANCELED
+    assert not world.legs[CALL].phone_rings
+    world.step(2)
+    assert not phone.ended
+    phone.notify("SIP/2.0 200 OK", "terminated")
+    world.step(2)
+    assert phone.ended, "the other number has answered all the same"
+
+
+@pytest.mark.parametrize("to", ["<sip:1@a?Replaces=b%3Bto-tag%3Dc>", "<sip:1@a;method=BYE>"])
+def test_a_target_asks_for_nothing_but_a_call(to: str) -> None:
+    world, phone = talking()
+    refused = world.transfer(to)
+    assert isinstance(refused, Failure)
+    assert refused.kind is FailureKind.INVALID_ARGUMENT
+    assert not phone.refers

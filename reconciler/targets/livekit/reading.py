@@ -69,6 +69,7 @@ class Reader:
             # Both halves hold these; where they differ, the one that is not as declared is to be seen.
             media=_unlike(medias, hint.media if hint else None),
             refer_to=hint.refer_to if hint else "asGiven",  # nothing there can differ from what is declared
+            refer_notify=hint.refer_notify if hint else True,  # likewise
             metadata=_unlike(texts, hint.metadata if hint else None),
             claimed_since=LIVE_SINCE,
         )

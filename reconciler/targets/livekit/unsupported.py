@@ -53,12 +53,13 @@ class Limits:
         if isinstance(row, TrunkRow):
             found = [*_of_trunk(row)]
             # A provider's way of transfers is none of the document's wishes: who asks LiveKit for one says it himself.
-            if (
-                row.refer_to != "asGiven"
-                and isinstance(document, Trunk)
-                and "refer_to" in document.spec.model_fields_set
-            ):
+            written = document.spec.model_fields_set if isinstance(document, Trunk) else frozenset[str]()
+            if row.refer_to != "asGiven" and "refer_to" in written:
                 found.append(_none(("spec", "referTo"), "form of transfers"))
+            if not row.refer_notify and "refer_notify" in written:
+                found.append(_none(("spec", "referNotify"), "transfers without NOTIFY"))
+            if row.accept_refer:
+                found.append(_none(("spec", "acceptRefer"), "phones that send their calls on"))
         else:
             found = [*(self._of_rule(row) if isinstance(row, RuleRow) else self._of_number(row))]
         more = self.more.get((kind_of(row), row.id))

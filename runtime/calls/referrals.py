@@ -1,0 +1,265 @@
+"""Phones that send their call on themselves: an incoming REFER (RFC 3515), where their trunk says `acceptRefer`.
+
+A core; it works on the board. The number is called by the same trunk, held to the same guards as a request of ours
+(and never without `allowedDestinations`, or any phone could dial anything). It rings beside the old phone; when it
+answers it takes the old one's place in the call: same room, same participant, same ports. The old phone is told by
+NOTIFY how it goes, and has a second to hang up after the last one. One that hangs up at once, as many do, leaves the
+room waiting for the other. When the number is not reached the call goes on with the old phone, if that is still there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Final
+
+from runtime.calls.board import Board, Now
+from runtime.calls.call import Call, InboundCall, OutboundCall, State
+from runtime.calls.commands import ExpectAnswers, FindWays, SetAttributes, StartMedia
+from runtime.calls.negotiate import agreed, early
+from runtime.calls.opening import Opening
+from runtime.calls.reasons import EndReason
+from runtime.calls.record import EndedBy
+from runtime.calls.referral import Referral
+from runtime.calls.refusal import warning
+from runtime.routing.dial import Destination, DialRequest, Failure
+from runtime.routing.place import Placement
+from runtime.sip import events as sip
+from runtime.sip.endpoint import Endpoint
+from runtime.sip.errors import SipSyntaxError
+from runtime.sip.fields import NameAddr, parse_addresses, parse_cseq
+from runtime.sip.message import Headers, Request
+from runtime.sip.offer_answer import NegotiationFailure
+from runtime.sip.path import Path
+from runtime.sip.uri import TelUri, Uri, parse_uri
+
+RINGS_S: Final = 60.0
+"""How long the number may ring."""
+LEAVES_AFTER_S: Final = 1.0
+SIPFRAG: Final = "message/sipfrag;version=2.0"
+OVER: Final = "terminated;reason=noresource"
+
+Places = Callable[[str, DialRequest], Placement | Failure]
+"""How a call of this id would be placed by the tables of the moment."""
+NewLeg = sip.Ringing | sip.Answered | sip.Rejected | sip.InviteTimedOut
+
+
+class Referrals:
+    """One per bridge."""
+
+    def __init__(self, board: Board, endpoint: Endpoint, opening: Opening, places: Places) -> None:
+        self._board = board
+        self._endpoint = endpoint
+        self._opening = opening
+        self._places = places
+        self._by_leg: dict[int, Call] = {}
+
+    # -- what the phone asks ---------------------------------------------------------------------------------------
+
+    def referred(self, event: sip.RequestReceived, now: Now) -> None:
+        """A REFER."""
+        call = self._board.of_leg(event.leg) if event.leg is not None else None
+        outcome = self._judge(call, event.request)
+        if isinstance(outcome, tuple):
+            status, words = outcome
+            self._endpoint.respond_request(event.request_id, status, now.mono, headers=[warning(words)])
+            return
+        assert call is not None, "only a call's phone is judged well"
+        tells = (event.request.headers.first("Refer-Sub") or "").strip().lower() != "false"
+        said = () if tells else (("Refer-Sub", "false"),)
+        self._endpoint.respond_request(event.request_id, 202, now.mono, headers=said)
+        cseq = parse_cseq(event.request.headers).number
+        call.referral = Referral(cseq, tells, outcome, now.mono + RINGS_S)
+        self._tell(call, call.referral, "SIP/2.0 100 Trying", now)
+        self._board.do(FindWays(call.id, outcome))
+
+    def ways_found(self, call_id: str, ways: Sequence[tuple[Destination, Path]] | Failure, now: Now) -> None:
+        """Where the number may be called."""
+        call = self._board.get(call_id)
+        referral = call.referral if call is not None else None
+        if call is None or referral is None or referral.is_over or referral.leg is not None:
+            return
+        usable = [] if isinstance(ways, Failure) else [way for way in ways if way[1].local[0] == call.ports.address]
+        limited = self._opening.lend(referral.placement.trunk, now.mono) if usable else "no way leads there"
+        if limited:
+            self._failed(call, referral, 503, limited, now)
+            return
+        referral.has_place = True
+        self._invite(call, referral, usable[0], now)
+
+    def hangs_up(self, leg: int) -> bool:
+        """A phone says goodbye: True where its call goes on without it, because somebody else is on the way."""
+        call = self._board.of_leg(leg)
+        referral = call.referral if call is not None else None
+        if call is None or referral is None or referral.is_over:
+            return False
+        self._board.take_leg(call)
+        assert call.stream is not None, "it was answered"
+        self._board.do(StartMedia(call.id, replace(early(call.stream), send=False)))  # nobody is missed meanwhile
+        return True
+
+    # -- the other phone -------------------------------------------------------------------------------------------
+
+    def handle(self, event: NewLeg, now: Now) -> bool:
+        """What became of an INVITE; False where it is none of these."""
+        call = self._by_leg.get(event.leg)
+        if call is None or call.referral is None:
+            return False
+        referral = call.referral
+        match event:
+            case sip.Ringing():
+                if event.response.status >= 180 and not referral.told_ringing:
+                    referral.told_ringing = True
+                    self._tell(call, referral, "SIP/2.0 180 Ringing", now)
+            case sip.Answered():
+                self._answered(call, referral, event, now)
+            case sip.Rejected():
+                self._failed(call, referral, event.response.status, event.response.reason, now)
+            case sip.InviteTimedOut():
+                self._failed(call, referral, 408, "Request Timeout", now)
+        return True
+
+    def handle_timer(self, now: Now) -> None:
+        """Give up what rings too long, and hang up on phones that have been sent on."""
+        for call in self._board.live_calls():
+            referral = call.referral
+            if referral is None:
+                continue
+            if referral.leaves_at <= now.mono:
+                referral.leaves_at = float("inf")
+                if referral.old_leg is not None:
+                    self._endpoint.bye(referral.old_leg, now.mono)
+            elif not referral.is_over and referral.deadline <= now.mono:
+                self._failed(call, referral, 408, "Request Timeout", now)
+
+    def ended(self, call: Call, now: Now) -> None:
+        """The call is over, and with it whatever was on the way."""
+        referral = call.referral
+        if referral is None:
+            return
+        self._forget(referral, now)
+        if referral.old_leg is not None and referral.leaves_at < float("inf"):
+            self._endpoint.bye(referral.old_leg, now.mono)
+        if referral.has_place:
+            self._opening.give_back(referral.placement.trunk)
+
+    # -- parts -----------------------------------------------------------------------------------------------------
+
+    def _judge(self, call: Call | None, request: Request) -> Placement | tuple[int, str]:
+        if call is None or call.leg is None:
+            return 403, "only the phone of a call may ask for that"
+        trunk = call.orders.trunk
+        if not trunk.accept_refer:
+            return 403, f"Trunk {trunk.id} takes no REFER: it has no acceptRefer"
+        if call.state is not State.ACTIVE or call.stream is None:
+            return 403, "the call has not been answered yet"
+        under_way = call.referral is not None and not call.referral.is_over
+        if under_way or (call.transfer is not None and call.transfer.is_open):
+            return 491, "the call is being sent on already"
+        if trunk.outbound is None or not trunk.outbound.allowed_destinations:
+            return 403, f"Trunk {trunk.id} has no outbound.allowedDestinations, so its phones may dial nothing"
+        number = referred_number(request.headers)
+        if number is None:
+            return 400, "Refer-To names no plain number"
+        wanted = DialRequest(call_to=number, room=call.record.room, trunk=trunk.id, caller=_own_number(call))
+        placed = self._places(call.id, wanted)
+        return (403, placed.words) if isinstance(placed, Failure) else placed
+
+    def _invite(self, call: Call, referral: Referral, way: tuple[Destination, Path], now: Now) -> None:
+        hop, path = way
+        placement = referral.placement
+        referral.local = replace(call.local, direction="sendrecv", session_id=call.local.session_id + 1)
+        params = () if hop.transport == "auto" else (("transport", hop.transport),)
+        host = placement.from_.address.host or path.local[0]
+        referral.leg = self._endpoint.invite(
+            str(Uri("sip", placement.user, None, hop.host, hop.port, params)),
+            path,
+            now.mono,
+            from_=str(NameAddr("", str(Uri("sip", placement.from_.address.user, None, host)))),
+            to=str(NameAddr("", str(Uri("sip", placement.to_user, None, hop.host)))),
+            headers=placement.invite_headers,
+            body=referral.offer_answer.offer(referral.local),
+            login=placement.login,
+        )
+        self._by_leg[referral.leg] = call
+        self._board.do(ExpectAnswers(path.remote[0]))
+
+    def _answered(self, call: Call, referral: Referral, event: sip.Answered, now: Now) -> None:
+        assert referral.local is not None, "an offer went out"
+        try:
+            negotiated = referral.offer_answer.accept(event.response.body)
+            timeout_s = call.orders.media_timeout_s
+            stream = agreed(negotiated, referral.local, timeout_s, self._opening.media_ports)
+        except NegotiationFailure as fault:
+            self._endpoint.bye(event.leg, now.mono)
+            self._failed(call, referral, 488, fault.text, now)
+            return
+        self._by_leg.pop(event.leg, None)
+        referral.is_over = True
+        self._tell(call, referral, "SIP/2.0 200 OK", now, OVER)
+        referral.old_leg, referral.leaves_at = call.leg, now.mono + LEAVES_AFTER_S
+        self._board.take_leg(call)
+        call.leg, referral.leg = event.leg, None
+        self._board.put(call)
+        call.local, call.offer_answer = referral.local, referral.offer_answer
+        call.proposed, call.wants_hold = None, False
+        self._board.stream_agreed(call, stream)
+        self._board.do(SetAttributes(call.id, self._shown(call, referral)))
+
+    def _shown(self, call: Call, referral: Referral) -> tuple[tuple[str, str], ...]:
+        assert call.leg is not None, "it was answered"
+        info = self._endpoint.leg_info(call.leg)
+        shown = {"sip.callIDFull": info.call_id, "sip.callTag": info.remote_tag} if info is not None else {}
+        if not call.orders.hides_number:
+            shown["sip.phoneNumber"] = referral.placement.called
+        return tuple(sorted(shown.items()))
+
+    def _failed(self, call: Call, referral: Referral, status: int, reason: str, now: Now) -> None:
+        """The number is not reached: the call goes on as it was, if anybody is left."""
+        referral.is_over = True
+        self._forget(referral, now)
+        if referral.has_place:
+            referral.has_place = False
+            self._opening.give_back(referral.placement.trunk)
+        line = "".join(c for c in reason[:120] if c.isprintable())
+        self._tell(call, referral, f"SIP/2.0 {status} {line}", now, OVER)
+        if call.leg is None:
+            words = f"the phone sent its call on to {referral.placement.called} and hung up: SIP {status} {line}"
+            self._board.end(call, now, 200, EndReason.HANGUP, words, EndedBy.CALLER)
+
+    def _forget(self, referral: Referral, now: Now) -> None:
+        """Whatever still rings is cancelled."""
+        if referral.leg is not None:
+            self._endpoint.cancel(referral.leg, now.mono)
+            self._by_leg.pop(referral.leg, None)
+            referral.leg = None
+
+    def _tell(self, call: Call, referral: Referral, line: str, now: Now, state: str = "") -> None:
+        if not referral.tells or call.leg is None:
+            return
+        state = state or f"active;expires={max(1, round(referral.deadline - now.mono))}"
+        headers = [("Event", f"refer;id={referral.cseq}"), ("Subscription-State", state)]
+        self._endpoint.request(call.leg, "NOTIFY", now.mono, headers, f"{line}\r\n".encode(), SIPFRAG)
+
+
+def referred_number(headers: Headers) -> str | None:
+    """The number that Refer-To names, None where it is not one plain number: no headers, no method, no Replaces."""
+    try:
+        targets = parse_addresses(headers, "Refer-To")
+        uri = parse_uri(targets[0].uri) if len(targets) == 1 else None
+    except SipSyntaxError:
+        return None
+    if isinstance(uri, TelUri):
+        return uri.user if not uri.params else None
+    if uri is None or uri.headers or uri.password is not None or uri.param("method") is not None:
+        return None
+    user = uri.user or ""
+    return user if user and user.isprintable() and ";" not in user else None
+
+
+def _own_number(call: Call) -> str:
+    """Who the other phone sees calling: the number of ours that the call is about."""
+    if isinstance(call, OutboundCall):
+        return call.orders.caller
+    assert isinstance(call, InboundCall), "there are two kinds"
+    return call.record.to_user
