@@ -1,8 +1,8 @@
 """A request of ours that was challenged, made again with credentials (RFC 3261 sections 8.1.3.5 and 22).
 
-Only a leg that we have begun with a login answers at all, and only for requests that went to the address that the
-call was sent to: a peer that calls us, or that moves the dialog elsewhere, gets no answer to work on (the digest leak,
-CVE-2021-41158).
+Only a leg that we have begun with a login answers at all, and only for requests that went to the address and port that
+the call was sent to: a peer that calls us, or that moves the dialog elsewhere, gets no answer to work on (the digest
+leak, CVE-2021-41158).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from runtime.sip.writer import write_message
 
 def authorised(core: Core, leg: Leg, outgoing: Outgoing, incoming: IncomingResponse, cseq: int) -> Outgoing | None:
     """The request to send, as number `cseq`, in place of `outgoing`; None: the response to that one stands."""
-    if leg.authorizer is None or leg.is_ended or outgoing.path.remote[0] != leg.path.remote[0]:
+    if leg.authorizer is None or leg.is_ended or outgoing.path.remote != leg.path.remote:
         return None
     return with_credentials(core, leg.authorizer, outgoing, incoming, cseq)
 

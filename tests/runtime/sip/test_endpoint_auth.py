@@ -10,7 +10,7 @@ from runtime.sip.auth.limits import CLIENT_TRIES_MAX
 from runtime.sip.endpoint import Path
 from runtime.sip.events import Answered, InviteReceived, LegEnded, ReinviteRejected, Rejected, RequestAnswered
 from runtime.sip.message import Request
-from tests.runtime.sip.raw import PATH, US, Raw, methods, read, request, response
+from tests.runtime.sip.raw import PATH, PEER, US, Raw, methods, read, request, response
 
 LOGIN = Login("acme", b"tiger")
 AWAY = ("198.51.100.66", 5060)
@@ -203,14 +203,15 @@ def test_a_caller_that_challenges_us_gets_no_answer():
     assert raw.events() == [LegEnded(leg)]
 
 
-def test_a_dialog_that_was_moved_elsewhere_gets_no_answer():
+@pytest.mark.parametrize("away", [AWAY, (PEER[0], 5099)])
+def test_a_dialog_that_was_moved_elsewhere_gets_no_answer(away):
     raw, leg, invite = calling()
-    raw.send(response(invite, 200, to_tag="them", contact=f"<sip:evil@{AWAY[0]}>"))
+    raw.send(response(invite, 200, to_tag="them", contact=f"<sip:evil@{away[0]}:{away[1]}>"))
     raw.events()
     raw.endpoint.bye(leg, raw.now)
     ((data, path),) = raw.endpoint.datagrams_to_send()
-    assert path.remote == AWAY
-    assert refuse(raw, read(data), path=Path("udp", US, AWAY)) == []
+    assert path.remote == away
+    assert refuse(raw, read(data), path=Path("udp", US, away)) == []
     assert raw.events() == [LegEnded(leg)]
 
 
