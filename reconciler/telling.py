@@ -115,7 +115,7 @@ class Telling:
         self._told_refusal = ""
         self._pin(planned)
         changes = [change for change in planned.plan.changes if (change.kind, change.id) not in planned.left]
-        if changes:
+        if changes or planned.deals:
             self._account(planned)
         told = [brief(change) for change in changes[:LINES_PER_PASS_MAX]]
         if len(changes) > LINES_PER_PASS_MAX:

@@ -57,6 +57,10 @@ class Cloud(StandIn):
         held.sip_dispatch_rule_ids.extend(rules)
         self.numbers[number] = held
 
+    def show_all(self) -> None:
+        """What was sold is in every list from now on."""
+        self._hidden.clear()
+
     def rules_of(self, number: str) -> list[str]:
         return [*self.numbers[number].sip_dispatch_rule_ids]
 

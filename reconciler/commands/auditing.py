@@ -14,6 +14,7 @@ from reconciler.plan.gates import Allowances
 from reconciler.plan.saved import TABLES
 from reconciler.settings import Settings
 from reconciler.targets.target import Planned
+from schemas.tables.rows import Kind
 
 
 def note_down(
@@ -25,22 +26,19 @@ def note_down(
     event: Event = Event.APPLY,
     details: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write down what was applied or refused; of a plan without changes there is nothing to say."""
-    if not (planned.plan or planned.refused):
-        return
-    entry = Entry(
-        Event.REFUSAL if planned.refused else event,
-        target,
-        settings.owner,
-        note,
-        planned.made_on,
-        planned.revision,
-        planned.published or planned.digest,
-        planned.plan,
-        planned.refused,
-        details or {},
-    )
-    write_down(settings, entry)
+    """Write down each number that was bought or released, and what was applied or refused.
+
+    Of a plan without changes there is nothing to say.
+    """
+    at = planned.made_on, planned.revision, planned.published or planned.digest
+    for deal in planned.deals:
+        what = Event.NUMBER_RELEASE if deal.is_release else Event.PURCHASE
+        said = {"number": deal.number, "object": f"{Kind.NUMBER} {deal.name}", "asked": deal.asked}
+        write_down(settings, Entry(what, target, settings.owner, note, *at, details=said))
+    if planned.plan or planned.refused:
+        what = Event.REFUSAL if planned.refused else event
+        entry = Entry(what, target, settings.owner, note, *at, planned.plan, planned.refused, details or {})
+        write_down(settings, entry)
 
 
 def write_down(settings: Settings, entry: Entry) -> None:

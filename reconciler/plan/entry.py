@@ -1,6 +1,7 @@
 """One line of the audit log: what was done, or refused, and by what. `reconciler.audit` writes it.
 
-An entry names the objects of a plan and, in a refusal, numbers, but no other value, so that no secret can get into it.
+An entry names the objects of a plan and, where it is about them, numbers, but no other value, so that no secret can get
+into it.
 Its JSON only ever grows within one `formatVersion`. Long lists of names are cut; the counts are whole.
 """
 
@@ -22,13 +23,17 @@ NAMES_MAX = 500
 
 
 class Event(StrEnum):
-    """What happened. A refusal is an apply or a rollback that was unsafe and did nothing."""
+    """What happened. A refusal is an apply or a rollback that was unsafe and did nothing.
+
+    RELEASE ends what a rollback holds; a number that is given back is NUMBER_RELEASE.
+    """
 
     APPLY = "apply"
     ROLLBACK = "rollback"
     RELEASE = "release"
     REFUSAL = "refusal"
     PURCHASE = "purchase"
+    NUMBER_RELEASE = "number-release"
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,19 @@ from schemas.tables.rows import Kind
 
 
 @dataclass(frozen=True, slots=True)
+class Deal:
+    """A number that was bought or, with `is_release`, given back for good. `name` is its PhoneNumber's.
+
+    `asked` says what was asked for, in words; "" = it was not bought from here.
+    """
+
+    number: str
+    name: str
+    asked: str = ""
+    is_release: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Planned:
     """What an apply would do at `revision`, or did. `refused` non-empty: it would not, unless that is allowed."""
 
@@ -52,6 +65,8 @@ class Planned:
     """The fingerprint of the documents as they were last read whole, where a target knows pins."""
     left: frozenset[Key] = frozenset()
     """Changes that were not carried out, where a target may do only a part of them."""
+    deals: tuple[Deal, ...] = ()
+    """What became known of numbers that are bought and given back, in its order."""
     unwritten: tuple[tuple[Source, str], ...] = ()
     """Documents that asked for a number, and the number that is to be written into each."""
 

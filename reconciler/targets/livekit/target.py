@@ -240,7 +240,8 @@ class LiveKitTarget:
                 if carrying.made & {id_ for ids in after.holdings.doubled.values() for id_ in ids}:
                     await _give_way(carrying, after, hint)
                     after = await self._look(server, declared, Adoption(), hint)
-        return self._done(planned, way, carrying.done, failures, after, declared, note)
+        planned = self._done(planned, way, carrying.done, failures, after, declared, note)
+        return replace(planned, deals=tuple(numbers.deals))
 
     def _done(
         self,

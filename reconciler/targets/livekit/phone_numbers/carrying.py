@@ -8,7 +8,7 @@ given up for another one only if its purchase was sent once and refused.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from reconciler.model.limits import Limit
 from reconciler.targets.livekit.phone_numbers.holdings import HeldNumber, Wish
@@ -19,6 +19,7 @@ from reconciler.targets.livekit.phone_numbers.service import PhoneNumbers
 from reconciler.targets.livekit.phone_numbers.standing import Standing
 from reconciler.targets.livekit.phone_numbers.steps import NumberStep, NumberVerb
 from reconciler.targets.livekit.server import TRIES_MAX, CallFailed, Server, Unsure
+from reconciler.targets.target import Deal
 from schemas.resources.conditions import Reason
 
 
@@ -30,10 +31,14 @@ class NumberCarrying:
     service: PhoneNumbers
     file: LedgerFile
     ledger: Ledger
+    deals: list[Deal] = field(default_factory=list)
+    """What this apply has bought and given back, and what it has found to have become of an earlier one's calls."""
 
     def write(self, ledger: Ledger) -> None:
         """Put it on the disk. Raises ReconcileError."""
         if ledger != self.ledger:
+            # First: what LiveKit has done is done, also where it cannot be written down.
+            self.deals += deals_between(self.ledger, ledger)
             self.file.write(ledger)
             self.ledger = ledger
 
@@ -125,6 +130,18 @@ class NumberCarrying:
         said = f"{number} is not sold any more ({what}), and an earlier purchase of it has no known end"
         hint = f"if it is not the project's, apply with --not-mine {number}"
         raise CallFailed(f"{said}; {hint}", refused=True)
+
+
+def deals_between(before: Ledger, after: Ledger) -> list[Deal]:
+    """What a ledger says of numbers that one before it did not: it is bought, or given back."""
+    out = []
+    for number, entry in before.entries.items():
+        asked, now = str(entry.wish) if entry.wish is not None else "", after.entries.get(number)
+        if entry.stage is Stage.ASKED and now is not None and now.stage is Stage.BOUGHT:
+            out.append(Deal(number, now.name, asked))
+        elif entry.stage is Stage.RELEASING and now is None:
+            out.append(Deal(number, entry.name, asked, is_release=True))
+    return out
 
 
 def _not_chosen(what: str) -> Limit:
