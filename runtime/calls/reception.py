@@ -146,6 +146,10 @@ class Reception:
                 else:
                     self._admit(event, record, verdict.admission, verdict, now)
 
+    def turns_down(self, event: sip.InviteReceived, rejection: Rejection, now: Now) -> None:
+        """Somebody calls, and may not for a reason that no table has."""
+        self._refuse(event.leg, self._new_record(event, now), rejection, now)
+
     def turned_away(self, event: sip.InviteTurnedAway, now: Now) -> None:
         """A stranger has been answered already, and leaves a record."""
         self._count_refused(turned_away(self.tables, event, self._new_record(event, now), now.wall))

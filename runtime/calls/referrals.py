@@ -10,7 +10,7 @@ room waiting for the other. When the number is not reached the call goes on with
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 from runtime.calls.board import Board, Now
@@ -23,6 +23,7 @@ from runtime.calls.record import EndedBy
 from runtime.calls.referral import Referral
 from runtime.calls.refusal import warning
 from runtime.routing.dial import Destination, DialRequest, Failure
+from runtime.routing.headers import merged
 from runtime.routing.place import Placement
 from runtime.sip import events as sip
 from runtime.sip.endpoint import Endpoint
@@ -31,11 +32,13 @@ from runtime.sip.fields import NameAddr, parse_addresses, parse_cseq
 from runtime.sip.message import Headers, Request
 from runtime.sip.offer_answer import NegotiationFailure
 from runtime.sip.path import Path
+from runtime.sip.replaces import read_replaces
 from runtime.sip.uri import TelUri, Uri, parse_uri
 
 RINGS_S: Final = 60.0
 """How long the number may ring."""
 LEAVES_AFTER_S: Final = 1.0
+REFERRED_BY_CHARS_MAX: Final = 1_024
 SIPFRAG: Final = "message/sipfrag;version=2.0"
 OVER: Final = "terminated;reason=noresource"
 
@@ -158,12 +161,15 @@ class Referrals:
             return 491, "the call is being sent on already"
         if trunk.outbound is None or not trunk.outbound.allowed_destinations:
             return 403, f"Trunk {trunk.id} has no outbound.allowedDestinations, so its phones may dial nothing"
-        number = referred_number(request.headers)
-        if number is None:
+        target = referred(request.headers)
+        if target is None:
             return 400, "Refer-To names no plain number"
-        wanted = DialRequest(call_to=number, room=call.record.room, trunk=trunk.id, caller=_own_number(call))
+        wanted = DialRequest(call_to=target.number, room=call.record.room, trunk=trunk.id, caller=_own_number(call))
         placed = self._places(call.id, wanted)
-        return (403, placed.words) if isinstance(placed, Failure) else placed
+        if isinstance(placed, Failure):
+            return 403, placed.words
+        passed_on = _passed_on(target, request.headers)
+        return replace(placed, invite_headers=merged(placed.invite_headers, passed_on))
 
     def _invite(self, call: Call, referral: Referral, way: tuple[Destination, Path], now: Now) -> None:
         hop, path = way
@@ -242,19 +248,41 @@ class Referrals:
         self._endpoint.request(call.leg, "NOTIFY", now.mono, headers, f"{line}\r\n".encode(), SIPFRAG)
 
 
-def referred_number(headers: Headers) -> str | None:
-    """The number that Refer-To names, None where it is not one plain number: no headers, no method, no Replaces."""
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Who is to be called, and which dialog of theirs the call takes the place of ("" = none)."""
+
+    number: str
+    replaces: str = ""
+
+
+def referred(headers: Headers) -> Target | None:
+    """What Refer-To names, None where it is not one plain number, with a Replaces (RFC 3891 section 6.1) or nothing."""
     try:
         targets = parse_addresses(headers, "Refer-To")
         uri = parse_uri(targets[0].uri) if len(targets) == 1 else None
+        if isinstance(uri, TelUri):
+            return Target(uri.user) if not uri.params else None
+        if uri is None or uri.password is not None or uri.param("method") is not None:
+            return None
+        if any(name.lower() != "replaces" for name, _ in uri.headers):
+            return None
+        replaces = read_replaces(Headers([("Replaces", value) for _, value in uri.headers]))
     except SipSyntaxError:
         return None
-    if isinstance(uri, TelUri):
-        return uri.user if not uri.params else None
-    if uri is None or uri.headers or uri.password is not None or uri.param("method") is not None:
-        return None
     user = uri.user or ""
-    return user if user and user.isprintable() and ";" not in user else None
+    if not user or not user.isprintable() or ";" in user:
+        return None
+    return Target(user, str(replaces) if replaces is not None else "")
+
+
+def _passed_on(target: Target, headers: Headers) -> tuple[tuple[str, str], ...]:
+    """What of a REFER goes on the INVITE that it asks for: the dialog, and who asked (RFC 3892)."""
+    by = headers.first("Referred-By") or ""
+    told = [("Replaces", target.replaces)] if target.replaces else []
+    if by and len(by) <= REFERRED_BY_CHARS_MAX:
+        told.append(("Referred-By", by))
+    return tuple(told)
 
 
 def _own_number(call: Call) -> str:

@@ -26,6 +26,7 @@ from runtime.calls.reasons import ENDINGS, EndReason
 from runtime.calls.reception import Reception, RegisteredOn, by_no_registration
 from runtime.calls.record import CallRecord, EndedBy
 from runtime.calls.referrals import Referrals
+from runtime.calls.replacing import Replacing
 from runtime.calls.transfers import Transfers
 from runtime.media.events import DigitDue, DigitReceived, DigitsSent, MediaTimedOut, RemoteBye, SourceLocked
 from runtime.routing.dial import Destination, DialRequest, Failure, TransferRequest
@@ -67,6 +68,7 @@ class Switchboard(Board):
         self._transfers = Transfers(self, endpoint)
         self._changes = Changes(self, endpoint, self._opening, entropy, self.reception.hears)
         self._referrals = Referrals(self, endpoint, self._opening, self._place_now)
+        self._replacing = Replacing(self, endpoint, self._opening)
         self._keys = Keys(self, endpoint, self._pressed)
         self._unseal = unseal
         self._entropy = entropy
@@ -93,18 +95,15 @@ class Switchboard(Board):
         """One event of the endpoint."""
         match event:
             case sip.InviteReceived():
-                self.reception.invited(event, now)
+                self._invited(event, now)
             case sip.InviteTurnedAway():
                 self.reception.turned_away(event, now)
             case sip.AckReceived():
                 self._acknowledged(event, now)
             case sip.RequestReceived():
                 self._requested(event, now)
-            case sip.ByeReceived() if self._referrals.hangs_up(event.leg):
-                pass  # somebody else is on the way into its place
             case sip.ByeReceived() | sip.Cancelled():
-                told = read_reasons(event.request.headers)
-                self.phone_ended(event.leg, now, *ENDINGS[type(event)], told)
+                self._hung_up(event, now)
             case sip.InviteExpired() | sip.AckMissing() | sip.PrackMissing() | sip.SessionExpired() | sip.LegEnded():
                 self.phone_ended(event.leg, now, *ENDINGS[type(event)])
             case sip.Ringing() | sip.Answered() | sip.Rejected() | sip.InviteTimedOut():
@@ -228,6 +227,20 @@ class Switchboard(Board):
                 self.reception.hears(call, call.stream, now)
         if call.offer_answer.awaits_answer:
             self._changes.late_answer(call, event.request.body, now)
+
+    def _invited(self, event: sip.InviteReceived, now: Now) -> None:
+        if "Replaces" not in event.request.headers:
+            self.reception.invited(event, now)
+            return
+        refusal = self._replacing.invited(event, now)
+        if refusal is not None:
+            self.reception.turns_down(event, refusal, now)
+
+    def _hung_up(self, event: sip.ByeReceived | sip.Cancelled, now: Now) -> None:
+        if self._referrals.hangs_up(event.leg):
+            return  # somebody else is on the way into its place
+        told = read_reasons(event.request.headers)
+        self.phone_ended(event.leg, now, *ENDINGS[type(event)], told)
 
     def _requested(self, event: sip.RequestReceived, now: Now) -> None:
         if event.request.method == "OPTIONS":  # RFC 3261 section 11.2: as an INVITE would be answered

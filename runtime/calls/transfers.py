@@ -108,7 +108,7 @@ class Transfers:
             return 481
         transfer = call.transfer
         transfer.accepted = True  # it may overtake the 202
-        told = _fragment(request.body)
+        told = fragment(request.body)
         if told is not None and told[0] >= 200:
             status, reason = told
             if status < 300:
@@ -195,7 +195,7 @@ def _does_more(refer_to: str) -> bool:
     return not isinstance(uri, TelUri) and (bool(uri.headers) or uri.param("method") is not None)
 
 
-def _fragment(body: bytes) -> tuple[int, str] | None:
+def fragment(body: bytes) -> tuple[int, str] | None:
     """The status line of a `message/sipfrag` (RFC 3420); None where there is none."""
     if len(body) > FRAGMENT_BYTES_MAX:
         return None

@@ -280,6 +280,11 @@ class Endpoint:
         found = self._core.legs.get(leg)
         return None if found is None else info_of(found)
 
+    def leg_of(self, call_id: str, local_tag: str, remote_tag: str) -> int | None:
+        """The leg that has this dialog; None where no live one has."""
+        found = self._core.legs.find((call_id, local_tag, remote_tag))
+        return found[0].handle if found is not None and not found[0].is_leaving else None
+
     @property
     def leg_count(self) -> int:
         """Calls that are being set up, up, or being torn down."""

@@ -48,8 +48,8 @@ from schemas.tables.tables import Tables
 ALLOWED = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "NOTIFY", "UPDATE", "PRACK", "INFO", "REFER")
 """Methods that the bridge takes; NOTIFY tells of the transfers that it asked for."""
 
-SUPPORTED = ("100rel", "timer")
-"""RFC 3262 and RFC 4028."""
+SUPPORTED = ("100rel", "timer", "replaces")
+"""RFC 3262, RFC 4028 and RFC 3891."""
 
 CONTACT_KEY_BYTES = 32
 SLOW_WORK_EVERY_S = 0.5

@@ -155,6 +155,9 @@ def test_a_call_that_ends_takes_back_what_rings() -> None:
         (tables(), "tel:+449001234567", 403),
         (tables(), "<sip:1234@198.51.100.9>", 403),
         (tables(), f"<sip:{OTHER}@a?Replaces=x%3Bto-tag%3D1>", 400),
+        (tables(), f"<sip:{OTHER}@a?Subject=x>", 400),
+        (tables(), f"<sip:{OTHER}@a?Replaces=x%3Bto-tag%3D1%3Bfrom-tag%3D2&Subject=x>", 400),
+        (tables(), "<sip:+449001234567@a?Replaces=x%3Bto-tag%3D1%3Bfrom-tag%3D2>", 403),
         (tables(), f"<sip:{OTHER}@a;method=BYE>", 400),
         (tables(), f"<sip:{OTHER};ext=1@a>", 400),
         (tables(), "<http://a.example>", 400),
@@ -169,6 +172,15 @@ def test_nothing_else_is_dialled(declared: Tables, to: str, status: int) -> None
     assert not phone.ended
     if status == 202:
         assert phone.news[-1][0].startswith("SIP/2.0 503")
+
+
+def test_the_dialog_that_a_consultation_made_is_taken_over() -> None:
+    _, phone, other = talking()
+    by = ("Referred-By", "<sip:+15550101111@phone.example>")
+    assert phone.refer(f"<sip:{OTHER}@a?Replaces=id%40x%3Bto-tag%3D1%3Bfrom-tag%3D2>", by) == 202
+    headers = other.invites[0].headers
+    assert headers.first("Replaces") == "id@x;to-tag=1;from-tag=2"
+    assert headers.first("Referred-By") == by[1]
 
 
 def test_one_at_a_time_and_no_news_where_none_are_wanted() -> None:
@@ -189,3 +201,71 @@ def test_a_trunk_lends_a_place_for_as_long_as_it_is_needed() -> None:
     world.step(2)
     other.hang_up()
     assert world.place(trunk="default/home", call_to=OTHER) is None, "it has been given back"
+
+
+# -- an INVITE with Replaces -------------------------------------------------------------------------------------------
+
+
+def dialog_of(phone: Caller, **other: str) -> str:
+    """Replaces with the dialog that a phone has with the bridge; `other` parts in place of its own."""
+    info = phone.endpoint.leg_info(phone.leg)
+    assert info is not None
+    parts = {"call_id": info.call_id, "to_tag": info.remote_tag, "from_tag": info.local_tag, **other}
+    return "{call_id};to-tag={to_tag};from-tag={from_tag}".format(**parts)
+
+
+def third(world: World, address: str = "198.51.100.20") -> Caller:
+    made = world.caller(address, number="+15550104444")
+    made.says = ANSWERS
+    return made
+
+
+def test_a_phone_takes_another_s_place_by_its_dialog() -> None:
+    world, phone, _ = talking()
+    taker = third(world)
+    taker.dial("bridge", headers=[("Replaces", dialog_of(phone)), ("Require", "replaces")])
+    assert taker.status == 200
+    assert phone.ended
+    assert "Replaced" in phone.bye_reason
+    [member] = world.rooms.members("lobby")
+    assert member.identity == "sip_+15550101111"
+    assert not world.records
+    world.step(1)
+    assert taker.heard.count(ANSWERS) > 20, "alone it hears itself"
+    assert taker.change("sendonly") == 200
+    taker.hang_up()
+    assert len(world.records) == 1
+    assert not world.rooms.members("lobby")
+
+
+@pytest.mark.parametrize(
+    ("declared", "other", "more", "address", "status"),
+    [
+        (tables(), {"call_id": "unknown"}, "", "198.51.100.20", 481),
+        (tables(), {"to_tag": "x"}, "", "198.51.100.20", 481),
+        (tables(), {"from_tag": "x"}, "", "198.51.100.20", 481),
+        (tables(), {"from_tag": ""}, "", "198.51.100.20", 400),
+        (tables(), {}, ";early-only", "198.51.100.20", 486),
+        (tables(), {}, "", "203.0.113.5", 403),
+        (tables(accepts=False), {}, "", "198.51.100.20", 403),
+    ],
+)
+def test_nobody_else_gets_its_place(
+    declared: Tables, other: dict[str, str], more: str, address: str, status: int
+) -> None:
+    world, phone, _ = talking(declared)
+    taker = third(world, address)
+    taker.dial("bridge", headers=[("Replaces", dialog_of(phone, **other) + more)])
+    assert taker.status == status
+    assert not phone.ended
+    assert len(world.records) == 1
+    world.step(0.5)
+    assert phone.heard.count(SAYS) > 10
+
+
+def test_a_phone_that_is_being_sent_on_is_not_replaced_meanwhile() -> None:
+    world, phone, _ = talking()
+    phone.refer(f"tel:{OTHER}")
+    taker = third(world)
+    taker.dial("bridge", headers=[("Replaces", dialog_of(phone))])
+    assert taker.status == 491

@@ -1,11 +1,15 @@
-"""Small texts of strangers beside the call itself: keys in bodies, who calls by which header."""
+"""Small texts of strangers beside the call itself: keys and news in bodies, who calls, who is to take whose place."""
 
 from __future__ import annotations
 
+from runtime.calls.referrals import referred
+from runtime.calls.transfers import fragment
 from runtime.media.dtmf import EVENTS
 from runtime.media.info_digits import read_key, write_relay
+from runtime.sip.errors import SipSyntaxError
 from runtime.sip.identity import TEXT_CHARS_MAX, read_identity
 from runtime.sip.message import Headers
+from runtime.sip.replaces import read_replaces
 
 WORDS = (b"Signal=", b"Duration=", b"d=", b"hf", b"!", b"10", b"\r\n")
 
@@ -49,4 +53,41 @@ def identity_seeds() -> list[bytes]:
         b"Remote-Party-ID: <sip:1@c>;party=calling;screen=yes;privacy=full",
         b"Diversion: <sip:1@a>;reason=no-answer;counter=1\nDiversion: <tel:+2>;reason=unconditional",
         b"History-Info: <sip:1@a?Privacy=history>;index=1, <sip:2@b?Reason=SIP%3Bcause%3D302>;index=1.1",
+    ]
+
+
+REFER_WORDS = (
+    b"SIP/2.0 200 OK", b"SIP/2.0 180 ", b"\r\n", b";to-tag=", b";from-tag=", b";early-only", b"@", b"<sip:", b"tel:+",
+    b">", b"?Replaces=", b"%3Bto-tag%3D", b"%3Bfrom-tag%3D", b";method=BYE", b"&", b", ",
+)  # fmt: skip
+
+
+def fuzz_refer(data: bytes) -> None:
+    """What is told of a transfer, whom it is to, and which dialog is named: read or refused, and never more."""
+    told = fragment(data)
+    assert told is None or (0 <= told[0] <= 999 and told[1].isprintable())
+    text = data.decode("utf-8", "replace").replace("\r", " ").replace("\n", " ")
+    try:
+        found = read_replaces(Headers([("Replaces", text)]))
+    except SipSyntaxError:
+        pass
+    else:
+        assert found is not None
+        assert read_replaces(Headers([("Replaces", str(found))])) == found
+    target = referred(Headers([("Refer-To", text)]))
+    if target is not None:
+        assert target.number.isprintable()
+        assert ";" not in target.number
+        assert not target.replaces or str(read_replaces(Headers([("Replaces", target.replaces)]))) == target.replaces
+
+
+def refer_seeds() -> list[bytes]:
+    """News, targets and dialogs."""
+    return [
+        b"SIP/2.0 200 OK\r\n",
+        b"SIP/2.0 603 Decline",
+        b"98732@sip.example.com;from-tag=r33;to-tag=ff87ff;early-only",
+        b"<sip:+15550109999@a?Replaces=id%40x%3Bto-tag%3D1%3Bfrom-tag%3D2>",
+        b"tel:+15550109999",
+        b"<sip:a@b;method=BYE>",
     ]

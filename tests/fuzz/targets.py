@@ -36,6 +36,7 @@ TARGETS: dict[str, Target] = {
     "digest": Target(digest.fuzz_digest, digest.digest_seeds, digest.WORDS, 2048),
     "stun": Target(stun.fuzz_stun, stun.stun_seeds, stun.WORDS, 512),
     "identity": Target(bodies.fuzz_identity, bodies.identity_seeds, bodies.IDENTITY_WORDS, 2048),
+    "refer": Target(bodies.fuzz_refer, bodies.refer_seeds, bodies.REFER_WORDS, 1024),
     "key": Target(bodies.fuzz_key, bodies.key_seeds, bodies.WORDS, 512),
     # media
     "rtp": Target(media.fuzz_rtp, media.rtp_seeds, media.RTP_WORDS, 2048),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.interop.test_dialling import ended_well, sipp_phone
+from tests.interop.test_dialling import SCENARIOS, ended_well, sipp_phone
 from tests.interop.test_sessions import run
-from tests.peers import BridgeProcess, wait_for
+from tests.peers import BridgeProcess, free_port, sipp_command, wait_for
 
 RULES = """\
 apiVersion: dialplane.dev/v1alpha1
@@ -47,3 +48,23 @@ def test_another_phone_takes_the_place_of_the_one_that_refers(tmp_path: Path, tr
             assert (live["room"], live["state"]) == ("lobby", "active")
             bridge.stop()
         assert ended_well(phone), (called / "sipp-errors.log").read_text()
+
+
+@pytest.mark.peer("sipp")
+@pytest.mark.xdist_group("sipp")
+@pytest.mark.parametrize("transport", ["u1", "t1"])
+def test_a_phone_takes_another_s_place_by_its_dialog(tmp_path: Path, transport: str) -> None:
+    manifests, first, second = tmp_path / "manifests", tmp_path / "first", tmp_path / "second"
+    for folder in (manifests, first, second):
+        folder.mkdir()
+    (manifests / "rules.yaml").write_text(RULES.format(port=free_port(), transport="udp"))
+    with BridgeProcess(manifests, tmp_path) as bridge:
+        options = ["-sf", str(SCENARIOS / "replaced.xml"), "-s", "+15550100000", "-m", "1", "-t", transport]
+        command = sipp_command(bridge.target, first, *options)
+        phone = subprocess.Popen(command, cwd=first, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        [live] = wait_for(lambda: [c for c in bridge.counters()["live"] if c["state"] == "active"], "the first call")
+        dialog = f"{live['sipCallId']};to-tag={live['callId']};from-tag={phone.pid}p1"
+        run(bridge, second, "replaces", "-t", transport, "-key", "replaces", dialog, called="bridge")
+        assert phone.wait(20) == 0, f"{(first / 'sipp-errors.log').read_text()}\n{bridge.log()}"
+        [record] = wait_for(bridge.records, "the one record")
+        assert (record["reason"], record["room"]) == ("hangup", "lobby")

@@ -1,0 +1,117 @@
+"""Phones that take another's place by an INVITE with Replaces (RFC 3891): the last step of an attended transfer.
+
+A core; it works on the board. Whoever names a call's dialog, which only its phone and its proxies know, and comes from
+an address that the call's trunk allows, gets that phone's place where the trunk says `acceptRefer`: same room, same
+participant, same ports. The phone that was there is hung up on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+from runtime.calls.board import Board, Now
+from runtime.calls.call import Call, State
+from runtime.calls.commands import SetAttributes
+from runtime.calls.negotiate import describe
+from runtime.calls.opening import Opening
+from runtime.calls.reasons import EndReason
+from runtime.media.session import StreamConfig
+from runtime.routing.route import Rejection
+from runtime.sip.endpoint import Endpoint
+from runtime.sip.errors import SipSyntaxError
+from runtime.sip.events import InviteReceived
+from runtime.sip.offer_answer import LocalMedia, NegotiationFailure, OfferAnswer
+from runtime.sip.replaces import read_replaces
+from runtime.sip.validate import validate_invite
+from schemas.tables.networks import compile_networks, parse_address
+
+REPLACED: Final = (("Reason", 'SIP;cause=200;text="Replaced"'),)
+UNKNOWN: Final = Rejection(481, EndReason.SYNTAX, "no call here has the dialog that Replaces names", untold=True)
+
+
+class Replacing:
+    """One per bridge."""
+
+    def __init__(self, board: Board, endpoint: Endpoint, opening: Opening) -> None:
+        self._board = board
+        self._endpoint = endpoint
+        self._opening = opening
+
+    def invited(self, event: InviteReceived, now: Now) -> Rejection | None:
+        """An INVITE that names a dialog; None where it has that phone's place now."""
+        call = self._named(event)
+        if isinstance(call, Rejection):
+            return call
+        offer_answer = OfferAnswer()
+        local = replace(call.local, direction="sendrecv", session_id=call.local.session_id + 1)
+        try:
+            body, stream = describe(
+                offer_answer, event.request.body, local, call.orders.media_timeout_s, self._opening.media_ports
+            )
+        except NegotiationFailure as fault:
+            return Rejection(fault.status, EndReason.MEDIA, f"no common media: {fault.text}")
+        self._exchange(call, event, local, offer_answer, body, stream, now)
+        return None
+
+    def _named(self, event: InviteReceived) -> Call | Rejection:
+        """The call whose phone is to be replaced, or why none is."""
+        try:
+            wanted = read_replaces(event.request.headers)
+        except SipSyntaxError as fault:
+            return Rejection(fault.status, EndReason.SYNTAX, fault.reason, untold=True)
+        assert wanted is not None, "the header is there"
+        leg = self._endpoint.leg_of(wanted.call_id, wanted.to_tag, wanted.from_tag)
+        call = self._board.of_leg(leg) if leg is not None else None
+        if call is None or not _allows(call, event.path.remote[0]):
+            return UNKNOWN  # who may not ask is not told what there is
+        trunk = call.orders.trunk
+        unreadable = validate_invite(event.request)
+        if unreadable is not None:
+            headers = tuple(unreadable.headers)
+            return Rejection(unreadable.status, EndReason.BODY, unreadable.reason, trunk=trunk.id, headers=headers)
+        if not trunk.accept_refer:
+            words = f"Trunk {trunk.id} lets no phone take another's place: it has no acceptRefer"
+            return Rejection(403, EndReason.SYNTAX, words, trunk=trunk.id)
+        if call.state is not State.ACTIVE:
+            return UNKNOWN
+        if wanted.early_only:
+            return Rejection(486, EndReason.SYNTAX, "the call has been answered already", trunk=trunk.id)
+        if call.referral is not None and not call.referral.is_over:
+            return Rejection(491, EndReason.SYNTAX, "the call is being sent on already", trunk=trunk.id)
+        if event.path.local[0] != call.ports.address:
+            return Rejection(488, EndReason.MEDIA, "the call's media is at another address", trunk=trunk.id)
+        return call
+
+    def _exchange(
+        self,
+        call: Call,
+        event: InviteReceived,
+        local: LocalMedia,
+        offer_answer: OfferAnswer,
+        body: bytes,
+        stream: StreamConfig | None,
+        now: Now,
+    ) -> None:
+        old = call.leg
+        self._endpoint.set_local_tag(event.leg, call.id)
+        self._board.take_leg(call)
+        call.leg = event.leg
+        self._board.put(call)
+        call.local, call.offer_answer = local, offer_answer
+        call.proposed, call.wants_hold = None, False
+        self._endpoint.respond(event.leg, 200, now.mono, body=body)
+        if stream is not None:
+            self._board.stream_agreed(call, stream)
+        if old is not None:
+            self._endpoint.bye(old, now.mono, REPLACED)
+        info = self._endpoint.leg_info(event.leg)
+        assert info is not None, "just answered"
+        told = (("sip.callIDFull", info.call_id), ("sip.callTag", info.remote_tag))
+        self._board.do(SetAttributes(call.id, told))
+
+
+def _allows(call: Call, source: str) -> bool:
+    """Whether the call's trunk names this address; one that asks for passwords alone names nobody."""
+    inbound = call.orders.trunk.inbound
+    return inbound is not None and compile_networks(inbound.networks).holds(parse_address(source))
