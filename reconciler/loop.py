@@ -115,6 +115,10 @@ class Loop:
         except (StoreError, SecretKeyError, ReconcileError) as error:
             self._failed(error, reading)
             return
+        if planned.cut is not None:
+            self._hold_off(planned.cut)
+            self._telling.cut_off(reading, planned, planned.cut)
+            return
         if self._away:
             self._telling.back()
         self._due, self._away = bool(planned.left), False
@@ -125,8 +129,11 @@ class Loop:
         self._telling.the_pass(reading, planned, moved_by, (self._clock() - began) * 1000)
 
     def _failed(self, error: Exception, reading: Reading) -> None:
+        self._hold_off(error)
+        self._telling.no_pass(reading, str(error))
+
+    def _hold_off(self, error: Exception) -> None:
         self._due = True
         if isinstance(error, Away):
             self._away = True
         self._backoff.failed(self._clock(), self._luck(), error.wait_s if isinstance(error, Away) else 0.0)
-        self._telling.no_pass(reading, str(error))

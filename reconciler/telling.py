@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from reconciler.errors import ReconcileError
 from reconciler.manifests.folder import Reading, in_order
 from reconciler.model.desired import Desired
 from reconciler.model.live import rows_of
@@ -72,6 +73,14 @@ class Telling:
         """Why nothing was done; what the manifests themselves say is told all the same."""
         self._problems(reading)
         self.trouble(f"{trouble}; {self._manner.stay}")
+
+    def cut_off(self, reading: Reading, planned: Planned, cut: ReconcileError) -> None:
+        """What ended a pass that had written something already."""
+        self._account(planned)
+        self._between = planned.desired.problems
+        self._problems(reading)
+        plural = "" if planned.written == 1 else "s"
+        self.trouble(f"{cut}; {planned.written:,} object{plural} written before that")
 
     def put_off(self, reading: Reading) -> None:
         """Manifests changed while the target is left alone."""

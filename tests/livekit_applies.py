@@ -66,5 +66,7 @@ class Applies:
 
 
 def errors(planned: Planned) -> list[str]:
-    """What went wrong, refusals among it."""
-    return [*map(str, planned.refused), *(problem.what for problem in planned.desired.problems if problem.is_error)]
+    """What went wrong, refusals among it, and what ended it."""
+    cut = [str(planned.cut)] if planned.cut is not None else []
+    wrong = [problem.what for problem in planned.desired.problems if problem.is_error]
+    return [*map(str, planned.refused), *cut, *wrong]

@@ -98,6 +98,8 @@ def command(
     address = target.manner.address
     note_down(settings, planned, note, target=address, details={**details, **allowed_details(allowed)})
     _show(planned, problems, reading, form, target)
+    if planned.cut is not None:
+        raise planned.cut
     if planned.refused:
         ctx.exit(EXIT_UNSAFE)
     ctx.exit(EXIT_ERROR if has_errors(problems) else 0)
@@ -107,7 +109,7 @@ def _show(planned: Planned, problems: list[Problem], reading: Reading, form: str
     effects = effects_of(planned.turn)
     if form == "json":
         report = as_json(planned.plan, planned.refused, planned.places, effects)
-        done = {"applied": not planned.refused and planned.pin is None, **target.facts(planned)}
+        done = {"applied": not planned.refused and planned.pin is None and planned.cut is None, **target.facts(planned)}
         show_json({**report, **done, "problems": problems_json(problems)})
         return
     show_problems(problems, reading)

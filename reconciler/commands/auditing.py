@@ -36,8 +36,10 @@ def note_down(
         said = {"number": deal.number, "object": f"{Kind.NUMBER} {deal.name}", "asked": deal.asked}
         write_down(settings, Entry(what, target, settings.owner, note, *at, details=said))
     if planned.plan or planned.refused:
-        what = Event.REFUSAL if planned.refused else event
-        entry = Entry(what, target, settings.owner, note, *at, planned.plan, planned.refused, details or {})
+        what, details = Event.REFUSAL if planned.refused else event, details or {}
+        if planned.cut is not None:  # its words may be a server's, and stay out of the log
+            details = {"written": planned.written, **details, "cutOff": True}
+        entry = Entry(what, target, settings.owner, note, *at, planned.plan, planned.refused, details)
         write_down(settings, entry)
 
 

@@ -63,6 +63,8 @@ class Planned:
     """The revision that the tables were pinned to until this apply; 0 = none."""
     documents: str = ""
     """The fingerprint of the documents as they were last read whole, where a target knows pins."""
+    cut: ReconcileError | None = None
+    """What ended an apply when something was written already, and before all of it was read back."""
     left: frozenset[Key] = frozenset()
     """Changes that were not carried out, where a target may do only a part of them."""
     deals: tuple[Deal, ...] = ()
@@ -149,7 +151,8 @@ class Target(Protocol):
     ) -> Planned:
         """Plan and carry out. `check` sees each plan before anything is written, and may raise.
 
-        A refused plan changes nothing, but leaves word of what it held back.
+        A refused plan changes nothing, but leaves word of what it held back. What raises has changed nothing: once
+        something is written, what ends an apply is in the answer's `cut`, to be raised when the rest is noted down.
         """
         ...
 

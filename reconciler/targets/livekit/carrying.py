@@ -74,10 +74,10 @@ class Carrying:
 
     async def out(
         self, steps: Sequence[Step], puts: Sequence[NumberStep] = (), ends: Sequence[NumberStep] = ()
-    ) -> list[Failure]:
-        """Carry all steps out, numbers between the rules that come and those that go; what was not done.
+    ) -> None:
+        """Carry all steps out, numbers between the rules that come and those that go; `failures` were not done.
 
-        Raises ReconcileError when the key is not taken.
+        Raises ReconcileError when the key is not taken, or the ledger cannot be written; `done` was done all the same.
         """
         self.trunk_ids, self.rule_ids = self.holdings.inbound_ids(), self.holdings.rule_ids()
         self.count = len(steps) + len(puts) + len(ends)
@@ -89,7 +89,6 @@ class Carrying:
             self.failures = [failure for failure in self.failures if id(failure.step) not in again]
             numbers = [step for step in (*puts, *ends) if id(step) in again]
             await self._round([step for step in steps if id(step) in again], numbers, contested=True)
-        return self.failures
 
     async def give_way(self, doubled: Iterable[Sequence[str]]) -> None:
         """Of objects that another reconciler has created at the same moment, delete those that were created here.

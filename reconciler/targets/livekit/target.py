@@ -9,28 +9,29 @@ it is needed.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from reconciler.errors import ReconcileError
 from reconciler.model.conditions import conditions_elsewhere
-from reconciler.model.desired import Desired
-from reconciler.model.records import Record, Verdict
-from reconciler.model.sources import Key, object_id, object_name
+from reconciler.model.records import Record
+from reconciler.model.sources import Key
 from reconciler.model.standing import Declared, declared_last
 from reconciler.plan.drift import drift_of
 from reconciler.plan.gates import Allowances, refusals
 from reconciler.plan.render import brief
 from reconciler.plan.turn import Turn
 from reconciler.settings import LiveKitAccess
-from reconciler.targets.livekit.carrying import Carrying, Failure
+from reconciler.targets.livekit.carrying import Carrying
 from reconciler.targets.livekit.hints import documents
 from reconciler.targets.livekit.holdings import Claim, Info, digest_of, names_by_id, sort
 from reconciler.targets.livekit.importing.proof import Imported, import_of
 from reconciler.targets.livekit.memory import Memory
+from reconciler.targets.livekit.outcome import in_doubt, not_as_written, with_failures
 from reconciler.targets.livekit.phone_numbers.carrying import NumberCarrying
 from reconciler.targets.livekit.phone_numbers.desk import Desk
 from reconciler.targets.livekit.phone_numbers.filling import unwritten, with_numbers
@@ -41,25 +42,21 @@ from reconciler.targets.livekit.phone_numbers.ledger_file import NO_LEDGER, Ledg
 from reconciler.targets.livekit.phone_numbers.seen import moved_numbers
 from reconciler.targets.livekit.phone_numbers.service import NoPhoneNumbers, PhoneNumbers
 from reconciler.targets.livekit.phone_numbers.standing import Standing, Word, digest_with_numbers, numbers_of
-from reconciler.targets.livekit.phone_numbers.steps import NumberStep
 from reconciler.targets.livekit.planning import Course, View, as_gated, course, view_of
 from reconciler.targets.livekit.seen import moved
 from reconciler.targets.livekit.server import TRIES_MAX, CallFailed, Pace, Server, pace_of
-from reconciler.targets.livekit.steps import Step
 from reconciler.targets.status import Status, objects_of
 from reconciler.targets.target import Away, Manner, Planned, blocked
-from schemas.problems import Problem, Where
-from schemas.resources.conditions import Condition, ConditionType, Reason
+from schemas.resources.conditions import Condition
 from schemas.resources.documents import Document
 from schemas.seal import KEY_BYTES, Sealer
-from schemas.stores import Store
+from schemas.stores import Store, StoreError
 from schemas.tables.rows import Row
 
 T = TypeVar("T")
 BACKOFF_S = (2.0, 60.0)
 """A watcher's first pause after a failure, and the longest."""
 NOTHING = "No changes: LiveKit is as declared."
-_CODES = {Reason.REJECTED: "livekit-refused", Reason.PENDING: "livekit-waits", Reason.REMOTE_ERROR: "livekit-failed"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +135,8 @@ class LiveKitTarget:
         if planned.refused:
             return "Nothing was changed."
         plural = "" if planned.written == 1 else "s"
-        return f"Applied: {planned.written} object{plural} written at {self._access.host}."
+        word = "Applied" if planned.cut is None else "Not all was done"
+        return f"{word}: {planned.written} object{plural} written at {self._access.host}."
 
     def facts(self, planned: Planned) -> dict[str, Any]:
         """Where it is, and what was written."""
@@ -234,37 +232,50 @@ class LiveKitTarget:
                     planned = self._planned(view, way, allowed)
                 numbers.write(view.standing.ledger)
                 carrying = Carrying(server, way.goal, way.holdings, numbers, self._note)
-                failures = await carrying.out(way.steps, way.number_puts, way.number_ends)
-                hint = "apply again" if carrying.done else "nothing was changed"
-                after = await self._look(server, declared, Adoption(), hint) if way else view
-                if carrying.made & {id_ for ids in after.holdings.doubled.values() for id_ in ids}:
-                    await _give_way(carrying, after, hint)
-                    after = await self._look(server, declared, Adoption(), hint)
-        planned = self._done(planned, way, carrying.done, failures, after, declared, note)
-        return replace(planned, deals=tuple(numbers.deals))
+                try:
+                    after = await self._carried_out(carrying, way, view, declared)
+                    planned = self._done(planned, way, carrying, after, declared, note)
+                except (ReconcileError, StoreError, asyncio.CancelledError) as error:
+                    if not (carrying.done or numbers.deals):
+                        raise
+                    planned = self._cut_off(planned, carrying, error, note)
+        return replace(planned, written=carrying.done, deals=tuple(numbers.deals))
+
+    async def _carried_out(self, carrying: Carrying, way: Course, view: View, declared: Declared) -> View:
+        """Carry a plan out; the look after it. Raises ReconcileError, StoreError."""
+        await carrying.out(way.steps, way.number_puts, way.number_ends)
+        hint = "apply again" if carrying.done else "nothing was changed"
+        after = await self._look(carrying.server, declared, Adoption(), hint) if way else view
+        if carrying.made & {id_ for ids in after.holdings.doubled.values() for id_ in ids}:
+            await _give_way(carrying, after, hint)
+            after = await self._look(carrying.server, declared, Adoption(), hint)
+        return after
 
     def _done(
-        self,
-        planned: Planned,
-        way: Course,
-        done: int,
-        failures: list[Failure],
-        after: View,
-        declared: Declared,
-        note: str,
+        self, planned: Planned, way: Course, carrying: Carrying, after: View, declared: Declared, note: str
     ) -> Planned:
-        """What became of a plan, and what there is to remember of it."""
-        failures = failures + _not_as_written(way.left(after), failures)
+        """What became of a plan, and what there is to remember of it. Raises StoreError."""
+        failures = carrying.failures + not_as_written(way.left(after), carrying.failures)
         desired = with_failures(planned.desired, failures)
         failed = {failure.key for failure in failures}
         # What is told as done is what a second plan would not do again.
         left = {(change.kind, change.id) for change in course(after, after.declared).plan.changes} if failures else ()
         undone = {key: verdict for key, verdict in desired.verdicts.items() if key in failed}
         revision = self._memory.keep(after.live.mine, desired, undone, note)
-        published = after.digest if done else ""
+        published = after.digest if carrying.done else ""
         planned = replace(planned, desired=desired, revision=revision, published=published)
         missing = tuple(unwritten(declared, after.standing))
-        return replace(planned, written=done, left=frozenset(left), unwritten=missing)
+        return replace(planned, left=frozenset(left), unwritten=missing)
+
+    def _cut_off(self, planned: Planned, carrying: Carrying, error: BaseException, note: str) -> Planned:
+        """What is known of a plan that ended when something was written already: that stays, and is told."""
+        cut = _as_ending(error)
+        desired = with_failures(planned.desired, carrying.failures)
+        failed = {failure.key: desired.verdicts[failure.key] for failure in carrying.failures}
+        revision, undone = planned.revision, {**in_doubt(planned.plan, cut), **failed}
+        with contextlib.suppress(StoreError):  # kinder with it, and not needed
+            revision = self._memory.keep(None, desired, undone, note)
+        return replace(planned, desired=desired, revision=revision, left=frozenset(undone), cut=cut)
 
     async def _chosen(self, view: View, declared: Declared, numbers: NumberCarrying) -> View:
         """The same look, with the numbers that are to be bought."""
@@ -344,9 +355,18 @@ class LiveKitTarget:
 
         try:
             asyncio.run(working())
-        except asyncio.CancelledError:
-            raise ReconcileError("stopped in the middle of an apply", "the next one finishes it") from None
+        except asyncio.CancelledError as error:
+            raise _as_ending(error) from None
         return done[0]
+
+
+def _as_ending(error: BaseException) -> ReconcileError:
+    """What has ended an apply, as the sentence of a command."""
+    if isinstance(error, ReconcileError):
+        return error
+    if isinstance(error, StoreError):
+        return ReconcileError(f"{error.where}: {error.what}", error.hint)
+    return ReconcileError("stopped in the middle of an apply", "the next one finishes it")
 
 
 async def _give_way(carrying: Carrying, after: View, hint: str) -> None:
@@ -354,23 +374,3 @@ async def _give_way(carrying: Carrying, after: View, hint: str) -> None:
         await carrying.give_way(after.holdings.doubled.values())
     except CallFailed as failed:
         raise Away(failed.what, hint, failed.wait_s) from failed
-
-
-def with_failures(desired: Desired, failures: Sequence[Failure]) -> Desired:
-    """The same, and what was not done of it."""
-    problems, verdicts = [*desired.problems], dict(desired.verdicts)
-    for failure in failures:
-        key, what = failure.key, f"{object_name(failure.key)}, {failure.step.part}: {failure.what}"
-        source = desired.written(key)
-        where = source.place if source is not None else Where("LiveKit")
-        hint = "plan and apply again" if failure.reason is Reason.REMOTE_ERROR else ""
-        problems.append(Problem(where, what, hint, _CODES[failure.reason], object_id=object_id(key)))
-        verdicts.setdefault(key, Verdict(ConditionType.PROGRAMMED, failure.reason, what))
-    return replace(desired, problems=tuple(problems), verdicts=verdicts)
-
-
-def _not_as_written(left: Sequence[Step | NumberStep], failures: Sequence[Failure]) -> list[Failure]:
-    """What is not there though nothing failed: somebody else wrote it, or the server took it otherwise."""
-    known = {failure.key for failure in failures}
-    what = "LiveKit holds it otherwise than it was written"
-    return [Failure(step, Reason.REMOTE_ERROR, what) for step in left if step.key not in known]

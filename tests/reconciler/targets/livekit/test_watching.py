@@ -38,6 +38,8 @@ class Watched(Applies):
         self.now = 100.0
         self.lines: list[str] = []
         self.problems: list[str] = []
+        self.accounts: list[int] = []
+        """How many objects each pass wrote that is noted down."""
         self.hand = self.target(look_every_s=60.0, clock=lambda: self.now)
         vault = Vault("", {}, lambda: SEALER, needed=True, reach=Reach((str(self.folder),)))
         self.loop = Loop(
@@ -46,6 +48,7 @@ class Watched(Applies):
             self._say,
             lambda _, found: self.problems.extend(problem.code for problem in found),
             vault=vault,
+            account=lambda planned, _: self.accounts.append(planned.written),
             clock=lambda: self.now,
             luck=lambda: 1.0,
         )
@@ -137,6 +140,17 @@ def test_while_it_is_down_it_is_asked_ever_more_rarely_and_manifests_are_followe
     assert "DispatchRule default/support changed (room: lobby -> foyer), written at LiveKit in 0 ms" in told
 
 
+def test_a_pass_that_cannot_be_read_back_is_noted_down_told_and_finished_by_the_next(
+    watched: Watched, front: Front
+) -> None:
+    front.faults = lambda call, _: Fault(503, "unavailable") if "CreateSIPDispatchRule" in front.calls[:-1] else None
+    assert watched.passes() == ["the front says 503, apply again; 2 objects written before that"]
+    assert watched.accounts == [2]
+    front.well()
+    assert watched.passes(60.0)[0] == "LiveKit answers again"
+    assert watched.is_as_declared()
+
+
 def test_a_server_that_asks_for_time_gets_it(watched: Watched, front: Front) -> None:
     front.faults = always("List", Fault(429, "resource_exhausted", {"Retry-After": "300"}))
     watched.passes()
@@ -186,7 +200,10 @@ def test_a_pass_that_hangs_is_given_up_on_a_signal_and_finished_by_the_next(watc
         await asyncio.wait_for(running, 3.0)
 
     asyncio.run(stopped())
-    assert watched.lines[-1].startswith("stopped in the middle of an apply, the next one finishes it")
+    assert (
+        watched.lines[-1] == "stopped in the middle of an apply, the next one finishes it; 1 object written before that"
+    )
+    assert watched.accounts == [1], "the trunk is written, and noted down"
     front.well()
     watched.apply()
     assert watched.is_as_declared()

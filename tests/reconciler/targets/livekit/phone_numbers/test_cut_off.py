@@ -72,7 +72,7 @@ class Scene:
         except ReconcileError:
             return False
         problems = [*planned.desired.problems, *write_all(planned.unwritten)]
-        return not [problem for problem in problems if problem.is_error]
+        return planned.cut is None and not [problem for problem in problems if problem.is_error]
 
 
 def _at_once(access: LiveKitAccess, pace: Pace) -> Server:
