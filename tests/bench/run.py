@@ -34,7 +34,7 @@ BENCHES = {
     "edit": 60,
     "setups": 60,
     "transports": 120,
-    "flood": 200,
+    "flood": 260,
     "calls": 60,
     "delay": 60,
     "reload": 60,
