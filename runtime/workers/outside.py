@@ -30,6 +30,7 @@ class OutsideAddresses:
             self._facing = replace(self._facing, local=compile_networks(outside.local_networks))
         self._asking: asyncio.Task[None] | None = None
         self._told = ""
+        self._is_silent = False
 
     async def start(self) -> None:
         """Name what is known. A STUN server is waited for: the first call is to hear the right address."""
@@ -55,12 +56,17 @@ class OutsideAddresses:
         host, port = self._outside.stun
         address = await seen_at(host, port)
         if address is None:
-            kept = self._told or "our own addresses are named"
-            self._log("the STUN server does not answer", server=f"{host}:{port}", meanwhile=kept)
+            if not self._is_silent:
+                kept = self._told or "our own addresses are named"
+                self._log("the STUN server does not answer", server=f"{host}:{port}", meanwhile=kept)
+            self._is_silent = True
             return False
         if address != self._told:
             self._told = address
             self._log("the world sees us at another address than before", address=address, server=f"{host}:{port}")
             self._facing = replace(self._facing, signalling=(address,))
             self._face(self._facing)
+        elif self._is_silent:
+            self._log("the STUN server answers again", address=address, server=f"{host}:{port}")
+        self._is_silent = False
         return True
