@@ -85,7 +85,14 @@ class Bridge:
         self.livekit_api_url = ""
 
     async def start(self) -> None:
-        """Listen and follow the tables. BridgeError says what cannot be had."""
+        """Listen and follow the tables. BridgeError says what cannot be had; nothing runs on then."""
+        try:
+            await self._start()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def _start(self) -> None:
         settings = self._settings
         own_folder(settings.state, "--state", private=True)
         other = find(settings.state)
@@ -105,17 +112,10 @@ class Bridge:
         warning = await self._rooms.start()
         if warning:
             self._log(warning)
-        try:
-            await self._outside.start()
-            await self._worker.start(settings.listen)
-            await self._start_api()
-            await self._start_livekit_api()
-        except BaseException:
-            await self._worker.stop(0)
-            await self._rooms.close()
-            if self._api is not None:
-                await self._api.stop()
-            raise
+        await self._outside.start()
+        await self._worker.start(settings.listen)
+        await self._start_api()
+        await self._start_livekit_api()
         self._start_reader()
         self._tls.watch(asyncio.get_running_loop().call_soon_threadsafe)
         listening = tuple(str(listen) for listen in self.listening)
