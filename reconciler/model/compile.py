@@ -137,6 +137,7 @@ def _outbound(declared: trunk.Outbound) -> Outbound:
         calls_per_second=limits.calls_per_second,
         max_call_duration_ms=limits.max_call_duration,
         identity_header=declared.identity_header,
+        caller_form=declared.caller_form,
     )
 
 

@@ -111,6 +111,7 @@ def _outbound(half: Outbound) -> Written:
             maxCallDuration=_duration(half.max_call_duration_ms, bounds.CALL_DURATION_MS),
         ),
         identityHeader=half.identity_header if half.identity_header != "none" else "",
+        callerForm=half.caller_form if half.caller_form != "asGiven" else "",
     )
 
 

@@ -50,6 +50,8 @@ def _outbound(declared: Outbound, facts: Facts) -> Outbound:
     header = facts.username_header.known
     if header and declared.auth is not None and not _has(declared.headers or {}, header):
         found["headers"] = {**(declared.headers or {}), header: declared.auth.username}
+    if facts.number_form.known == "+E.164" and "caller_form" not in declared.model_fields_set:
+        found["caller_form"] = "+E.164"
     return declared.model_copy(update=found)
 
 

@@ -34,6 +34,9 @@ CALLER_IDS_MAX: Final = 1_000
 INLINE: Final = ""
 """The id of a trunk that is nowhere declared."""
 
+PLUS_WANTED: Final = ".twilio.com"
+"""Hosts of a trunk that is nowhere declared, so of no provider: its callers get the `+` that LiveKit gives them."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Placement(Orders):
@@ -118,8 +121,8 @@ def place(
     if not caller:
         hint = f"declare a PhoneNumber with trunkRef {trunk.id}, or set sip_number"
         return _failed(f"no numbers on outbound trunk: {_named(trunk)} has none to call from; {hint}")
-    if hops[0].host.lower().endswith("twilio.com") and not caller.startswith("+"):
-        caller = f"+{caller}"  # Twilio takes E.164 alone
+    if outbound.caller_form == "+E.164" and is_e164(f"+{caller}"):
+        caller = f"+{caller}"
     if not (request.display_name or "").isprintable():
         return Failure(FailureKind.INVALID_ARGUMENT, "display_name has a character that cannot be printed")
     login = _login(trunk, outbound, request, unseal)
@@ -215,6 +218,7 @@ def _inline(trunk: InlineTrunk) -> TrunkRow:
         transport=trunk.transport,
         from_host=trunk.from_host,
         headers=trunk.policy,
+        caller_form="+E.164" if trunk.host.lower().endswith(PLUS_WANTED) else "asGiven",
     )
     return TrunkRow(id=INLINE, outbound=outbound)
 

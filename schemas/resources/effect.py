@@ -77,6 +77,7 @@ HONOURED: dict[str, frozenset[str]] = {
         "spec.outbound.allowedDestinations",
         "spec.outbound.limits",
         "spec.outbound.identityHeader",
+        "spec.outbound.callerForm",
         "spec.media.roomCodec",
         "spec.media.dtmf",
         "spec.media.timeout",

@@ -41,6 +41,7 @@ spec:
     allowedDestinations: ["+1*"]
     limits: {maxConcurrentCalls: 20, callsPerSecond: 2, maxCallDuration: 1h}
     identityHeader: P-Asserted-Identity
+    callerForm: +E.164
   media: {codecs: [opus, g722, pcmu, pcma], encryption: require, roomCodec: auto, dtmf: [rfc4733, info], timeout: 15s}
   regions: [us-east]
   limits: {maxConcurrentCalls: 50, callsPerSecond: 5}

@@ -77,6 +77,7 @@ AT_LIVEKIT: dict[str, dict[str, str]] = {
                         "allowedDestinations": NOWHERE,
                         "limits": NOWHERE,
                         "identityHeader": NOWHERE,
+                        "callerForm": NOWHERE,
                     },
                 ),
                 **_media(_BOTH),

@@ -127,6 +127,11 @@ class Outbound(HeaderPolicy, CrossedPart):
     identity_header: Literal["none", "P-Asserted-Identity", "Remote-Party-ID"] = Field(
         "none", description="A header that vouches for the caller's number on calls of this trunk."
     )
+    caller_form: Literal["asGiven", "+E.164"] = Field(
+        "asGiven",
+        description="How the caller's number is written on calls of this trunk: as it was asked for, or with the `+` "
+        "that it lacks.",
+    )
 
     @classmethod
     def crossings(cls, given: Mapping[str, object]) -> Iterator[Crossing]:

@@ -127,6 +127,8 @@ class Outbound:
     max_call_duration_ms: int = 86_400_000
     identity_header: str = "none"
     """The header that vouches for the caller's number on calls: none, P-Asserted-Identity or Remote-Party-ID."""
+    caller_form: str = "asGiven"
+    """How the caller's number is written on calls: asGiven or +E.164."""
 
 
 @dataclass(frozen=True, slots=True)

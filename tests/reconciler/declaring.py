@@ -122,6 +122,7 @@ _outbound = st.fixed_dictionaries(
         "probe": st.just({"every": "30s"}),
         "tls": st.fixed_dictionaries({"certificateFrom": _secret, "keyFrom": _secret}),
         "destinationCountry": st.just("US"),
+        "callerForm": st.sampled_from(["asGiven", "+E.164"]),
         "allowedDestinations": _patterns,
         "limits": st.fixed_dictionaries(
             {},

@@ -104,6 +104,7 @@ class Reader:
             auth=self._auth(info, "", place, half.auth if half else None, before.auth if before else None),
             headers=read_headers(info),
             destination_country=info.destination_country,
+            caller_form=half.caller_form if half else "asGiven",  # nor here, see refer_to
         )
 
     def _rule(self, name: str, trunk_names: Mapping[str, str], pointing: Collection[str]) -> RuleRow:

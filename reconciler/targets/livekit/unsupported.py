@@ -60,6 +60,9 @@ class Limits:
                 found.append(_none(("spec", "referNotify"), "transfers without NOTIFY"))
             if row.accept_refer:
                 found.append(_none(("spec", "acceptRefer"), "phones that send their calls on"))
+            # Likewise its form of numbers; LiveKit adds a `+` for Twilio by itself.
+            if row.outbound is not None and row.outbound.caller_form != "asGiven" and _declares_caller_form(document):
+                found.append(_none(("spec", "outbound", "callerForm"), "form of numbers"))
         else:
             found = [*(self._of_rule(row) if isinstance(row, RuleRow) else self._of_number(row))]
         more = self.more.get((kind_of(row), row.id))
@@ -125,6 +128,11 @@ def _of_inbound(half: Inbound) -> Iterator[Limit]:
     yield from _of_auth("inbound", half.auth)
     if half.trust_identity:
         yield _none(("spec", "inbound", "trustIdentity"), "callers by P-Asserted-Identity")
+
+
+def _declares_caller_form(document: Document) -> bool:
+    half = document.spec.outbound if isinstance(document, Trunk) else None
+    return half is not None and "caller_form" in half.model_fields_set
 
 
 def _of_outbound(half: Outbound) -> Iterator[Limit]:

@@ -47,6 +47,13 @@ def test_telnyx_is_told_the_user_name() -> None:
     assert kept.headers.fixed == (("X-A", "b"), ("x-telnyx-username", "other"))
 
 
+@pytest.mark.parametrize(("provider", "form"), [("twilio", "+E.164"), ("wavix", "asGiven"), ("generic", "asGiven")])
+def test_who_takes_e164_alone_is_shown_a_plus_where_that_was_verified(provider: str, form: str) -> None:
+    assert half(provider, "host.example.com").caller_form == form
+    assert half(provider, "host.example.com", callerForm="asGiven").caller_form == "asGiven"
+    assert half(provider, "host.example.com", callerForm="+E.164").caller_form == "+E.164"
+
+
 def test_what_is_written_is_left_alone() -> None:
     found = row(
         "plivo",

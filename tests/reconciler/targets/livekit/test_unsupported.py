@@ -52,6 +52,7 @@ def rule(**spec: Any) -> Documents:
         (trunk(outbound={**OUTBOUND, "probe": {}}), "spec.outbound.probe"),
         (trunk(outbound={**OUTBOUND, "tls": {"certificateFrom": PLACE, "keyFrom": PLACE}}), "spec.outbound.tls"),
         (trunk(outbound={**OUTBOUND, "allowedDestinations": ["+1*"]}), "spec.outbound.allowedDestinations"),
+        (trunk(outbound={**OUTBOUND, "callerForm": "+E.164"}), "spec.outbound.callerForm"),
         (
             trunk(outbound={**OUTBOUND, "auth": {"username": "a", "passwordFrom": PLACE, "realm": "r"}}),
             "spec.outbound.auth.realm",
@@ -84,3 +85,7 @@ def test_a_rule_cannot_name_a_trunk_that_takes_no_calls() -> None:
 
 def test_what_is_livekits_own_way_may_be_written() -> None:
     assert held_back(rule(answer="whenRoomReady", media={"roomCodec": "auto"}, fallback={"sipCode": 480})) == {}
+
+
+def test_what_a_provider_fills_in_is_no_wish_of_the_document() -> None:
+    assert held_back(trunk(provider="twilio", outbound=OUTBOUND)) == {}
