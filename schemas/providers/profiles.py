@@ -101,7 +101,10 @@ class Profile(_Data):
 
 @cache
 def profile(name: str) -> Profile | None:
-    """The profile of a provider by its name in manifests; None for one that has none (`generic`)."""
+    """The profile of a provider by its name in manifests; None for one that has none (`generic`).
+
+    Cores ask for it although it reads a file: that is a part of the code, and the same for as long as the process runs.
+    """
     if name not in NAMES:
         return None
     text = files("schemas.providers").joinpath(f"{name}.yaml").read_text(encoding="utf-8")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,15 @@ def test_a_module_fits_a_head(path: Path) -> None:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             assert node.end_lineno is not None
             assert node.end_lineno - node.lineno < FUNCTION_LINES_MAX, f"{node.name} does not fit a screen"
+
+
+def test_who_calls_itself_a_core_is_held_to_it() -> None:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    held = [module for contract in contracts if "window" in contract["name"] for module in contract["source_modules"]]
+    for path in SOURCES:
+        module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        if re.search(r"(^|[.:] |\n)(A core\b|CORE\.)", ast.get_docstring(ast.parse(path.read_text())) or ""):
+            assert any(f"{module}.".startswith(f"{name}.") for name in held), f"{module} is in no contract of cores"
 
 
 @pytest.mark.parametrize("path", PAGES, ids=named)
