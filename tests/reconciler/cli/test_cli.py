@@ -99,6 +99,28 @@ def test_a_missing_folder_is_one_sentence_and_no_traceback(capsys):
     assert not Path(".dialplane").exists(), "nothing was touched"
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        "validate m",
+        "plan m",
+        "status",
+        "drift",
+        "drift m",
+        "history",
+        "providers",
+        "schema",
+        "rollback --to 1 --dry-run",
+        "test m",
+        f"explain m --ip 10.1.0.1 {' '.join(CALL)}",
+    ],
+)
+def test_what_only_looks_creates_nothing(command, capsys):
+    there = sorted(Path().rglob("*"))
+    said(capsys, *command.split())
+    assert sorted(Path().rglob("*")) == there
+
+
 def test_plan_changes_nothing_and_tells_by_its_exit_code_when_asked(capsys):
     code, out, _ = said(capsys, "plan", "m")
     assert code == 0
