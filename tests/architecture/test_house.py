@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import tomllib
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -49,9 +50,27 @@ def test_who_calls_itself_a_core_is_held_to_it() -> None:
 
 @pytest.mark.parametrize("path", PAGES, ids=named)
 def test_links_between_pages_lead_somewhere(path: Path) -> None:
-    for target in re.findall(r"\]\(([^)#\s]+)", path.read_text()):
-        if "://" not in target:
-            assert (path.parent / target).exists(), f"{target} is not there"
+    for target in re.findall(r"\]\(([^)\s]+)\)", path.read_text()):
+        if "://" in target:
+            continue
+        name, _, anchor = target.partition("#")
+        page = path.parent / name if name else path
+        assert page.exists(), f"{target} is not there"
+        if anchor:
+            assert anchor in anchors(page), f"{target} is no heading of that page"
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors that GitHub gives to the headings of a page; what is fenced is none."""
+    seen: Counter[str] = Counter()
+    out = set()
+    unfenced = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+    for heading in re.findall(r"^#+ +(.+)$", unfenced, re.MULTILINE):
+        words = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading.strip())
+        slug = re.sub(r"[^\w\- ]", "", words.lower()).replace(" ", "-")
+        out.add(f"{slug}-{seen[slug]}" if seen[slug] else slug)
+        seen[slug] += 1
+    return out
 
 
 def test_every_reason_of_a_record_is_explained() -> None:
@@ -65,6 +84,7 @@ def test_every_reason_of_a_record_is_explained() -> None:
 def test_architecture_is_a_map_not_a_book() -> None:
     text = (ROOT / "ARCHITECTURE.md").read_text()
     assert text.count("\n") <= 200
+    assert [line for line in text.splitlines() if len(line) > 160] == [], "longer lines are more lines"
     for house in ("reconciler", "runtime", "schemas"):
         for room in (ROOT / house).iterdir():
             if (room / "__init__.py").exists():
