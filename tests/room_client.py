@@ -42,6 +42,7 @@ class Client:
         self.room.on(
             "sip_dtmf_received", lambda d: say("dtmf", digit=d.digit, code=d.code, identity=d.participant.identity)
         )
+        self.room.on("data_received", lambda d: say("data", topic=d.topic, text=d.data.decode()))
         self.room.on("track_muted", lambda p, _: say("muted", identity=p.identity))
         self.room.on("disconnected", lambda reason: say("disconnected", reason=reason))
 

@@ -87,6 +87,7 @@ def rule_row(declared: DispatchRule, resolved: Resolution, since: int) -> RuleRo
         media=_media(spec.media),
         answer=spec.answer,
         ringback=spec.ringback,
+        messages=spec.messages,
         claimed_since=since,
         **fallback,
     )

@@ -133,6 +133,7 @@ def _rule(row: RuleRow) -> Written:
         media=_media(row.media),
         answer=row.answer if row.answer != "whenRoomReady" else "",
         ringback=row.ringback if row.ringback != "none" else "",
+        messages=row.messages if row.messages != "none" else "",
         fallback={"sipCode": row.fallback_sip_code} if row.fallback_sip_code != bounds.FALLBACK_SIP_CODE else None,
     )
 

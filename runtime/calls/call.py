@@ -28,6 +28,7 @@ from runtime.calls.record import CallRecord, EndedBy
 from runtime.calls.redirects import Redirect
 from runtime.calls.referral import Referral
 from runtime.calls.transfer import Transfer
+from runtime.gate.bucket import TokenBucket
 from runtime.media.session import StreamConfig
 from runtime.routing.dial import Destination, Failure, FailureKind
 from runtime.routing.orders import Orders
@@ -125,6 +126,8 @@ class Call:
     """What a re-INVITE of ours offers that is not answered yet."""
     retry_at: float = field(default=float("inf"))
     """When it is tried again, on the monotonic clock."""
+    writes: TokenBucket | None = None
+    """What its phone may still write."""
     presses: Presses = field(default_factory=Presses)
     """The keys that its phone has told of."""
     shown_hold: str = ""

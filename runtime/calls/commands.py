@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from runtime.calls.pin_dialogue import Prompt
@@ -84,6 +84,16 @@ class PassDigit:
 
     call_id: str
     digit: str
+
+
+@dataclass(frozen=True, slots=True)
+class PassMessage:
+    """What this call's phone wrote, by MESSAGE or INFO, for its room. `content_type` is `type/subtype`."""
+
+    call_id: str
+    method: str
+    content_type: str
+    body: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +189,7 @@ Command = (
     | HushPrompt
     | StartMedia
     | PassDigit
+    | PassMessage
     | PressKeys
     | RingPhone
     | SetAttributes

@@ -11,12 +11,11 @@ from typing import Final
 
 from runtime.calls.board import Board, Now
 from runtime.calls.call import Call
+from runtime.calls.messages import Messages, type_of
 from runtime.calls.presses import Way
 from runtime.media.info_digits import RELAY, TYPES, read_key, write_relay
 from runtime.sip.endpoint import Endpoint
-from runtime.sip.errors import SipSyntaxError
 from runtime.sip.events import RequestReceived
-from runtime.sip.fields import parse_media_type
 
 ACCEPT: Final = ("Accept", ", ".join(TYPES))
 NO_PACKAGES: Final = ("Recv-Info", "")
@@ -27,8 +26,11 @@ RETRY: Final = ("Retry-After", "1")
 class Keys:
     """One per bridge. `pressed` is told of every press of every phone."""
 
-    def __init__(self, board: Board, endpoint: Endpoint, pressed: Callable[[Call, str, Now], None]) -> None:
+    def __init__(
+        self, board: Board, endpoint: Endpoint, messages: Messages, pressed: Callable[[Call, str, Now], None]
+    ) -> None:
         self._board = board
+        self._messages = messages
         self._endpoint = endpoint
         self._pressed = pressed
 
@@ -42,7 +44,9 @@ class Keys:
             self._say(event, 469, now, NO_PACKAGES)
         elif not request.body:
             self._say(event, 200, now)  # RFC 2976 section 2.2: it asks whether the call is up
-        elif not call.local.info_digits or _type_of(event) not in TYPES:
+        elif call.orders.messages and type_of(request) not in TYPES:
+            self._messages.pass_on(call, event, now)
+        elif not call.local.info_digits or type_of(request) not in TYPES:
             self._say(event, 415, now, ACCEPT if call.local.info_digits else ("Accept", ""))
         elif not call.presses.may_tell(now.mono):
             self._say(event, 500, now, RETRY)
@@ -64,11 +68,3 @@ class Keys:
 
     def _say(self, event: RequestReceived, status: int, now: Now, *headers: tuple[str, str]) -> None:
         self._endpoint.respond_request(event.request_id, status, now.mono, headers=headers)
-
-
-def _type_of(event: RequestReceived) -> str:
-    try:
-        kind = parse_media_type(event.request.headers.first("Content-Type") or "")
-    except SipSyntaxError:
-        return ""
-    return f"{kind.type}/{kind.subtype}".lower()

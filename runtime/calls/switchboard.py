@@ -20,6 +20,7 @@ from runtime.calls.commands import (
 )
 from runtime.calls.dialler import Dialler
 from runtime.calls.keys import Keys
+from runtime.calls.messages import Messages
 from runtime.calls.opening import Opening
 from runtime.calls.presses import Way
 from runtime.calls.reasons import ENDINGS, EndReason
@@ -69,7 +70,8 @@ class Switchboard(Board):
         self._changes = Changes(self, endpoint, self._opening, entropy, self.reception.hears)
         self._referrals = Referrals(self, endpoint, self._opening, self._place_now)
         self._replacing = Replacing(self, endpoint, self._opening)
-        self._keys = Keys(self, endpoint, self._pressed)
+        self._messages = Messages(self, endpoint, endpoint.allow_without("MESSAGE"))
+        self._keys = Keys(self, endpoint, self._messages, self._pressed)
         self._unseal = unseal
         self._entropy = entropy
         self._region = region
@@ -252,6 +254,8 @@ class Switchboard(Board):
             self._changes.pracked(event, now)
         elif event.request.method == "INFO":
             self._keys.informed(event, now)
+        elif event.request.method == "MESSAGE":
+            self._messages.written(event, now)
         elif event.request.method == "REFER":
             self._referrals.referred(event, now)
         elif event.request.method == "NOTIFY":

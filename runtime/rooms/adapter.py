@@ -148,6 +148,10 @@ class Rooms(Protocol):
         """A digit that this call's phone sent, for the others in its room."""
         ...
 
+    def message(self, call_id: str, method: str, content_type: str, body: bytes) -> None:
+        """What this call's phone wrote, by MESSAGE or INFO, likewise."""
+        ...
+
     def tick(self, now: float) -> None:
         """One 20 ms step of every room."""
         ...

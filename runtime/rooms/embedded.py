@@ -116,6 +116,9 @@ class EmbeddedRooms:
             if other != call_id:
                 member.leg.send_digits(digit, now)
 
+    def message(self, call_id: str, method: str, content_type: str, body: bytes) -> None:
+        """Nobody in these rooms can read it."""
+
     def members(self, room: str) -> list[Participant]:
         """Who is in a room now; empty when there is no such room."""
         found = self._rooms.get(room)

@@ -49,6 +49,8 @@ class Orders:
     room_codec: str
     room_settings: Room
     """How the room is made, if this call makes it."""
+    messages: bool = False
+    """What the phone writes goes to the room."""
 
 
 def laws_of(media: Media) -> tuple[Law, ...]:

@@ -210,6 +210,7 @@ def _admit(found: Admitted | PinNeeded, arrival: Arrival, call_id: str, suffix: 
         answer_at_once=rule.answer == "immediately",
         answers_on_request=rule.answer == "onRequest",
         ringback=rule.ringback,
+        messages=rule.messages == "room",
         fallback_sip_code=rule.fallback_sip_code,
         room_codec=media.room_codec or "auto",
         room_settings=rule.room,

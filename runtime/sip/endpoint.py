@@ -280,6 +280,10 @@ class Endpoint:
         found = self._core.legs.get(leg)
         return None if found is None else info_of(found)
 
+    def allow_without(self, method: str) -> str:
+        """The value of Allow where this method is not taken."""
+        return ", ".join(name for name in self._core.config.allow if name != method)
+
     def leg_of(self, call_id: str, local_tag: str, remote_tag: str) -> int | None:
         """The leg that has this dialog; None where no live one has."""
         found = self._core.legs.find((call_id, local_tag, remote_tag))

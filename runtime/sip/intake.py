@@ -33,8 +33,8 @@ CHALLENGE = 401
 TOO_SMALL = (("Min-SE", str(MIN_SE_S)),)
 """What a 422 says: the least that we take (RFC 4028 section 9)."""
 
-METHODS_IN_DIALOG = frozenset({"BYE", "INFO", "PRACK", "UPDATE", "NOTIFY"})
-"""These mean nothing outside a dialog: 481."""
+METHODS_IN_DIALOG = frozenset({"BYE", "INFO", "MESSAGE", "PRACK", "REFER", "UPDATE", "NOTIFY"})
+"""These mean nothing to us outside a dialog: 481."""
 
 METHODS_KNOWN = METHODS_IN_DIALOG | {
     "INVITE",

@@ -17,6 +17,7 @@ from runtime.calls.commands import (
     JoinRoom,
     OpenLeg,
     PassDigit,
+    PassMessage,
     PlayPrompt,
     PressKeys,
     RingPhone,
@@ -36,7 +37,7 @@ from runtime.workers.control import CallControl
 from runtime.workers.legs import PhoneLeg, PhoneLegs, new_session
 
 OnLeg = OpenLeg | StartMedia | PressKeys | RingPhone | PlayPrompt | HushPrompt
-InRoom = JoinRoom | PassDigit | SetAttributes | ShowHeaders
+InRoom = JoinRoom | PassDigit | PassMessage | SetAttributes | ShowHeaders
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ class Carrier:
         match command:
             case OpenLeg() | StartMedia() | PressKeys() | RingPhone() | PlayPrompt() | HushPrompt():
                 self._on_leg(command)
-            case JoinRoom() | PassDigit() | SetAttributes() | ShowHeaders():
+            case JoinRoom() | PassDigit() | PassMessage() | SetAttributes() | ShowHeaders():
                 self._in_room(command)
             case TrustSource():
                 self.gate.trust(command.address, time.monotonic())
@@ -102,6 +103,8 @@ class Carrier:
                 self.rooms.join(command.orders.room, participant_of(command), leg, time.monotonic())
             case PassDigit():
                 self.rooms.digit(command.call_id, command.digit, time.monotonic())
+            case PassMessage():
+                self.rooms.message(command.call_id, command.method, command.content_type, command.body)
             case SetAttributes():
                 self.rooms.set_attributes(command.call_id, command.changes)
             case ShowHeaders():

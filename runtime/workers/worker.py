@@ -45,7 +45,7 @@ from schemas.seal import Unseal, unseals_nothing
 from schemas.tables.rows import Pairs
 from schemas.tables.tables import Tables
 
-ALLOWED = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "NOTIFY", "UPDATE", "PRACK", "INFO", "REFER")
+ALLOWED = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "NOTIFY", "UPDATE", "PRACK", "INFO", "REFER", "MESSAGE")
 """Methods that the bridge takes; NOTIFY tells of the transfers that it asked for."""
 
 SUPPORTED = ("100rel", "timer", "replaces")

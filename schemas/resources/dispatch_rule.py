@@ -204,6 +204,9 @@ class DispatchRuleSpec(CrossedPart):
         "none",
         description="What the caller hears before the answer: its own network, a ringing tone of the bridge, the room.",
     )
+    messages: Literal["none", "room"] = Field(
+        "none", description="Where what the phone writes goes (MESSAGE, INFO): nowhere, or to the room as data."
+    )
     fallback: Maybe[Fallback] = Field(None, description="What the caller gets when the room cannot be had.")
     deletion_policy: DeletionPolicy = Field("Delete", description="What happens when this document is deleted.")
 

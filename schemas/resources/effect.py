@@ -108,6 +108,7 @@ HONOURED: dict[str, frozenset[str]] = {
         "spec.media.timeout",
         "spec.answer",
         "spec.ringback",
+        "spec.messages",
         "spec.fallback",
         "spec.deletionPolicy",
     },

@@ -77,6 +77,7 @@ spec:
   media: {codecs: [g722, pcma], encryption: allow, roomCodec: opus, dtmf: [info], timeout: 1m}
   answer: immediately
   ringback: tone
+  messages: room
   fallback: {sipCode: 486}
   deletionPolicy: Delete
 ---

@@ -121,6 +121,7 @@ AT_LIVEKIT: dict[str, dict[str, str]] = {
                 "noiseCancellation": f"{_RULE}.krisp_enabled",
                 **_media(f"{_RULE}'s"),
                 "answer": "`whenRoomReady` is its way; `immediately` cannot be held",
+                "messages": NOWHERE,
                 "ringback": "`none` is its way; another cannot be held",
                 "fallback": NOWHERE,
                 "deletionPolicy": "our own; Retain is in the mark",

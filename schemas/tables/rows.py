@@ -211,6 +211,8 @@ class RuleRow:
     media: Media = NO_WISHES
     answer: str = "whenRoomReady"
     ringback: str = "none"
+    messages: str = "none"
+    """Where a phone's MESSAGE and INFO go: none or room."""
     fallback_sip_code: int = 480
     claimed_since: int = 0
 

@@ -22,6 +22,7 @@ from runtime.calls.commands import (
     JoinRoom,
     OpenLeg,
     PassDigit,
+    PassMessage,
     PlayPrompt,
     PressKeys,
     RingPhone,
@@ -145,6 +146,7 @@ class World:
         self.records: list[CallRecord] = []
         self.entries: dict[str, str] = {}
         self.trusted: list[str] = []
+        self.messages: list[tuple[str, str, bytes]] = []
         self.expected: list[str] = []
         self.dialled: dict[str, Dialled | Failure] = {}
         self.transferred: list[Transferred] = []
@@ -293,6 +295,8 @@ class World:
                     leg.session.reconfigure(command.stream, self.now)
             case PassDigit():
                 self.rooms.digit(command.call_id, command.digit, self.now)
+            case PassMessage():
+                self.messages.append((command.method, command.content_type, command.body))
             case TrustSource():
                 self.trusted.append(command.address)
             case ExpectAnswers():

@@ -239,6 +239,22 @@ def test_keys_go_both_ways_and_not_from_phone_to_phone(server: LiveKit, door: Li
     assert heard == ["9", "9"]
 
 
+@pytest.mark.peer("sipp")
+def test_what_a_phone_writes_is_data_of_its_room(server: LiveKit, tmp_path: Path) -> None:
+    said = speech(tmp_path / "c.wav", 20)
+    with bridge_on(server, tmp_path, "  messages: room\n") as bridge, Client(server, "agent", "lobby", said) as agent:
+        options = ["-sf", str(SCENARIOS / "message.xml"), "-s", NUMBER, "-m", "1"]
+        phone = subprocess.Popen(
+            sipp_command(bridge.target, tmp_path, *options), cwd=tmp_path, stdout=subprocess.DEVNULL
+        )
+        for method, kind, body in (("MESSAGE", "text/plain", "hello"), ("INFO", "application/xml", "<a/>")):
+            told = agent.await_event(lambda e, m=method: e["event"] == "data" and m in e["text"])
+            assert told["topic"] == "sip.message"
+            assert json.loads(told["text"])["contentType"] == kind
+            assert json.loads(told["text"])["body"].strip() == body
+        assert phone.wait(20) == 0, (tmp_path / "sipp-errors.log").read_text()
+
+
 @both_ways
 @pytest.mark.parametrize(
     ("act", "reason"),

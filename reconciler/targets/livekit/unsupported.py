@@ -84,6 +84,8 @@ class Limits:
             yield _none(("spec", "pinPrompts"), "prompts of one's own")
         if row.answer != "whenRoomReady":
             yield _none(("spec", "answer"), f"`answer: {row.answer}`")
+        if row.messages != "none":
+            yield _none(("spec", "messages"), "messages of phones")
         if row.ringback != "none":
             yield _none(("spec", "ringback"), f"`ringback: {row.ringback}`")
         if row.fallback_sip_code != _FALLBACK_SIP_CODE:

@@ -106,6 +106,12 @@ class RoomConnection:
         elif len(self._digits) < DIGITS_WAITING_MAX:
             self._digits.append(digit)
 
+    def message(self, method: str, content_type: str, body: bytes) -> None:
+        """Tell the room what the phone wrote; before there is a way to tell it is lost."""
+        data = self._data.get(Target.PUBLISHER)
+        if data is not None:
+            data.send(self._desk.message(method, content_type, body))
+
     # -- the clock -------------------------------------------------------------------------------------------------
 
     def tick(self, now: float) -> None:

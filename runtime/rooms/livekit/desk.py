@@ -11,6 +11,7 @@ the room can send anything: sizes and rates are bounded, and what is not underst
 
 from __future__ import annotations
 
+import base64
 import json
 from collections import OrderedDict
 from collections.abc import Callable
@@ -39,6 +40,8 @@ UNSUPPORTED_METHOD: Final = 1400
 UNSUPPORTED_VERSION: Final = 1404
 APPLICATION_ERROR: Final = 1500
 RPC_VERSION: Final = 1
+MESSAGE_TOPIC: Final = "sip.message"
+
 CODES: Final = {digit: code for code, digit in enumerate("0123456789*#abcd")}
 """SipDTMF's code is RFC 4733's event; LiveKit writes letters small."""
 
@@ -124,6 +127,17 @@ class Desk:
         small = digit.lower()
         tone = models.SipDTMF(code=CODES.get(small, 0), digit=small)
         return models.DataPacket(kind=models.DataPacket.RELIABLE, sip_dtmf=tone).SerializeToString()
+
+    @staticmethod
+    def message(method: str, content_type: str, body: bytes) -> bytes:
+        """The packet that tells the room what the phone wrote: JSON under the topic `sip.message`."""
+        told = {"method": method, "contentType": content_type}
+        try:
+            told["body"] = body.decode()
+        except UnicodeDecodeError:
+            told["bodyBase64"] = base64.b64encode(body).decode()
+        user = models.UserPacket(payload=json.dumps(told).encode(), topic=MESSAGE_TOPIC)
+        return models.DataPacket(kind=models.DataPacket.RELIABLE, user=user).SerializeToString()
 
     def _digit(self, packet: models.DataPacket, now: float) -> list[Reaction]:
         digit = packet.sip_dtmf.digit

@@ -118,6 +118,12 @@ class LiveKitRooms:
         if connection is not None:
             connection.digit(digit)
 
+    def message(self, call_id: str, method: str, content_type: str, body: bytes) -> None:
+        """Tell the room what a phone wrote."""
+        connection = self._calls.get(call_id)
+        if connection is not None:
+            connection.message(method, content_type, body)
+
     def tick(self, now: float) -> None:
         """One 20 ms step of every call."""
         wall_s = time.time()

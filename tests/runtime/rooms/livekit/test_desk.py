@@ -110,3 +110,13 @@ def test_who_calls_too_often_takes_nothing_from_others() -> None:
     request = models.RpcRequest(id="r", method="lk.sip.EndCall", payload="{}", version=1)
     other = models.DataPacket(rpc_request=request, participant_identity="honest").SerializeToString()
     assert any(isinstance(each, EndAsked) for each in ours.receive(other, 0.0))
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [("h\N{EURO SIGN}".encode(), {"body": "h\N{EURO SIGN}"}), (b"\xff", {"bodyBase64": "/w=="})],
+)
+def test_what_a_phone_writes_is_told_as_data(body: bytes, told: dict[str, str]) -> None:
+    packet = models.DataPacket.FromString(Desk.message("MESSAGE", "text/plain", body))
+    assert (packet.kind, packet.user.topic) == (models.DataPacket.RELIABLE, "sip.message")
+    assert json.loads(packet.user.payload) == {"method": "MESSAGE", "contentType": "text/plain", **told}
