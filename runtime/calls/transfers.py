@@ -8,6 +8,8 @@ number answer later all the same, the call ends then.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from runtime.calls.board import Board, Now
 from runtime.calls.call import Call, State
 from runtime.calls.commands import RingPhone
@@ -21,8 +23,10 @@ from runtime.routing.refer_to import refer_to
 from runtime.sip import events as sip
 from runtime.sip.endpoint import Endpoint
 from runtime.sip.message import Request, Response
-from runtime.sip.uri import TelUri, parse_uri
+from runtime.sip.replaces import Replaces
+from runtime.sip.uri import TelUri, Uri, parse_uri
 from schemas.ids import random_id
+from schemas.tables.rows import Pairs
 
 LEAVES_AFTER_S = 1.0
 """How long the phone may take to hang up by itself, as with LiveKit."""
@@ -49,17 +53,13 @@ class Transfers:
                 return under_way.id
             words = f"the call is being transferred to {under_way.request.refer_to} already"
             return Failure(FailureKind.INVALID_ARGUMENT, words)
-        if _does_more(request.refer_to):
-            words = f"{request.refer_to} asks for more than a call: leave out its headers and its method"
-            return Failure(FailureKind.INVALID_ARGUMENT, words)
-        refusal = _not_allowed(call, request.refer_to)
-        if refusal:
-            return Failure(FailureKind.FAILED_PRECONDITION, refusal)
+        target = self._target(call, request.refer_to)
+        if isinstance(target, Failure):
+            return target
         policy = call.orders.policy
-        headers = merged(headers_from(call.attributes, policy), settable(request.headers))
+        headers = merged(target, headers_from(call.attributes, policy), settable(request.headers))
         assert call.leg is not None, "an active call has one"
-        target = refer_to(call.orders.trunk, request.refer_to)
-        cseq = self._endpoint.request(call.leg, "REFER", now.mono, [("Refer-To", target), *headers])
+        cseq = self._endpoint.request(call.leg, "REFER", now.mono, headers)
         if not cseq:
             return Failure(FailureKind.FAILED_PRECONDITION, "the call is being hung up")
         deadline = now.mono + request.ringing_timeout_s
@@ -151,6 +151,38 @@ class Transfers:
             return Failure(FailureKind.FAILED_PRECONDITION, "the call has not been answered yet")
         return active[0]
 
+    def _target(self, call: Call, asked: str) -> Pairs | Failure:
+        """The headers that say where to: Refer-To, and with another call's phone who refers."""
+        uri = parse_uri(asked.removeprefix("<").removesuffix(">"))
+        other = self._board.get(uri.user or "")
+        if other is not None:
+            return self._consulted(call, other)
+        if _does_more(uri):
+            words = f"{asked} asks for more than a call: leave out its headers and its method"
+            return Failure(FailureKind.INVALID_ARGUMENT, words)
+        refusal = _not_allowed(call, uri, asked)
+        if refusal:
+            return Failure(FailureKind.FAILED_PRECONDITION, refusal)
+        return (("Refer-To", refer_to(call.orders.trunk, asked)),)
+
+    def _consulted(self, call: Call, other: Call) -> Pairs | Failure:
+        """Have one phone take our place in the call with another (RFC 3891), and say who refers (RFC 3892)."""
+        if other is call or other.state is not State.ACTIVE or other.leg is None:
+            return Failure(FailureKind.FAILED_PRECONDITION, f"{other.id} is no other call that has been answered")
+        if other.orders.trunk.id != call.orders.trunk.id:
+            words = f"{other.id} is on Trunk {other.orders.trunk.id}: only phones of one trunk reach each other"
+            return Failure(FailureKind.FAILED_PRECONDITION, words)
+        assert call.leg is not None, "an active call has one"
+        ours, theirs = self._endpoint.leg_info(call.leg), self._endpoint.leg_info(other.leg)
+        if ours is None or theirs is None:
+            return Failure(FailureKind.FAILED_PRECONDITION, "one of the calls is being hung up")
+        uri = parse_uri(theirs.remote_target)
+        if isinstance(uri, TelUri):
+            return Failure(FailureKind.FAILED_PRECONDITION, f"the phone of {other.id} has no SIP address")
+        dialog = Replaces(theirs.call_id, theirs.remote_tag, theirs.local_tag)
+        target = replace(uri, headers=(("Replaces", str(dialog)),))
+        return ("Refer-To", f"<{target}>"), ("Referred-By", f"<{ours.local_uri}>")
+
     def _done(self, call: Call, transfer: Transfer, status: int, reason: str, now: Now) -> None:
         if transfer.done:
             return
@@ -174,7 +206,7 @@ class Transfers:
             self._board.do(RingPhone(call.id, on=False))
 
 
-def _not_allowed(call: Call, refer_to: str) -> str:
+def _not_allowed(call: Call, uri: Uri | TelUri, refer_to: str) -> str:
     """Why a trunk that is guarded against toll fraud may not send a call there; "" where it may.
 
     The phone dials it at the carrier's expense or ours: the guard is the same as for calls.
@@ -182,16 +214,14 @@ def _not_allowed(call: Call, refer_to: str) -> str:
     outbound = call.orders.trunk.outbound
     if outbound is None or not outbound.allowed_destinations:
         return ""
-    uri = parse_uri(refer_to.removeprefix("<").removesuffix(">"))
     words = not_allowed(outbound, uri.number if isinstance(uri, TelUri) else uri.user or "")
     if not words and uri.params:
         words = f"{refer_to}: parameters may mean another number"
     return f"Trunk {call.orders.trunk.id} may not refer to {words}" if words else ""
 
 
-def _does_more(refer_to: str) -> bool:
+def _does_more(uri: Uri | TelUri) -> bool:
     """Whether a target would have the phone do something else than call it: replace a call, send another request."""
-    uri = parse_uri(refer_to.removeprefix("<").removesuffix(">"))
     return not isinstance(uri, TelUri) and (bool(uri.headers) or uri.param("method") is not None)
 
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from runtime.routing.dial import Failure
 from runtime.sip import events as sip
+from runtime.sip.fields import parse_addresses
+from runtime.sip.uri import Uri, parse_uri
 from schemas.tables.rows import Direction, Inbound, NumberRow, Outbound, RoomKind, Rows, RuleRow, TrunkRow
 from schemas.tables.tables import Tables
 from tests.flow.memory import Callee, Caller, World
@@ -269,3 +273,48 @@ def test_a_phone_that_is_being_sent_on_is_not_replaced_meanwhile() -> None:
     taker = third(world)
     taker.dial("bridge", headers=[("Replaces", dialog_of(phone))])
     assert taker.status == 491
+
+
+# -- two phones of ours are connected ----------------------------------------------------------------------------------
+
+
+def test_the_phones_of_two_calls_are_connected_without_us() -> None:
+    world = World(tables())
+    one, two = (Callee(world, ("198.51.100.7", 5060 + n), f"+1555010111{n}") for n in range(2))
+    world.callers += [one, two]
+    for phone in (one, two):
+        phone.dial(OURS)
+    world.step(0.2)
+    _, other = world.switchboard.live_calls()
+    begun = world.transfer(f"<sip:{other.id}@call>", "sip_+15550101110")
+    assert isinstance(begun, str)
+    [refer] = one.refers
+    info = two.endpoint.leg_info(two.leg)
+    assert info is not None
+    [target] = parse_addresses(refer.headers, "Refer-To")
+    uri = parse_uri(target.uri)
+    assert isinstance(uri, Uri)
+    assert uri.headers == (("Replaces", f"{info.call_id};to-tag={info.local_tag};from-tag={info.remote_tag}"),)
+    assert (uri.host, uri.port) == ("198.51.100.7", 5061)
+    assert OURS in (refer.headers.first("Referred-By") or "")
+    one.take_refer()
+    one.notify("SIP/2.0 200 OK", "terminated")
+    two.hang_up()
+    world.step(2)
+    assert one.ended
+    assert sorted(record.reason for record in world.records) == ["hangup", "transferred"]
+
+
+def test_only_another_call_of_the_same_trunk_will_do() -> None:
+    world, phone, _ = talking()
+    [call] = world.switchboard.live_calls()
+    assert isinstance(world.transfer(f"<sip:{call.id}@call>", "sip_+15550101111"), Failure), "itself"
+    other = third(world)
+    other.dial(OURS)
+    _, theirs = world.switchboard.live_calls()
+    theirs.orders = replace(theirs.orders, trunk=replace(theirs.orders.trunk, id="default/else"))
+    refused = world.transfer(f"<sip:{theirs.id}@call>", "sip_+15550101111")
+    theirs.orders = replace(theirs.orders, trunk=call.orders.trunk)
+    assert isinstance(refused, Failure)
+    assert "one trunk" in refused.words
+    assert not phone.news

@@ -126,6 +126,7 @@ def test_every_field_of_a_rule_reaches_its_row():
         "media": {"timeout": "20s"},
         "answer": "immediately",
         "ringback": "tone",
+        "messages": "room",
         "fallback": {"sipCode": 486},
     }
     assert rows(trunk(), document("DispatchRule", "support", spec)).rules["default/support"] == RuleRow(
@@ -147,6 +148,7 @@ def test_every_field_of_a_rule_reaches_its_row():
         Media(timeout_ms=20_000),
         "immediately",
         "tone",
+        "room",
         486,
         claimed_since=1,
     )
