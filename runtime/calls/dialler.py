@@ -19,20 +19,18 @@ from runtime.calls.negotiate import agreed
 from runtime.calls.opening import Opening
 from runtime.calls.reasons import EndReason, refusal_reason
 from runtime.calls.record import CallRecord, EndedBy
-from runtime.calls.redirects import Redirect, Way, redirect_of
+from runtime.calls.redirects import Redirect, redirect_of
 from runtime.media.session import StreamConfig
-from runtime.routing.dial import Destination, Dialled, Failure, FailureKind, NamedAddress, uri_of
+from runtime.routing.dial import Dialled, Failure, FailureKind, NamedAddress, Way, uri_of
 from runtime.routing.headers import attributes_from, headers_from, merged, readable, remote_headers
 from runtime.routing.orders import IDS
 from runtime.routing.place import Placement
 from runtime.sip import events as sip
 from runtime.sip.endpoint import Endpoint
 from runtime.sip.fields import NameAddr, parse_seconds
-from runtime.sip.grammar import write_host_port
-from runtime.sip.locating import Hop
+from runtime.sip.locating import Hop, hop_of
 from runtime.sip.message import Response
 from runtime.sip.offer_answer import NegotiationFailure
-from runtime.sip.path import Path
 from runtime.sip.reason import read_reasons
 from runtime.sip.responses import made_here
 from runtime.sip.uri import Uri
@@ -67,13 +65,13 @@ class Dialler:
         self,
         call_id: str,
         placement: Placement,
-        ways: list[tuple[Destination, Path]],
+        ways: list[Way],
         region: str,
         now: Now,
     ) -> Failure | None:
         """Begin a call, or say why it cannot be begun. What becomes of it is told by one `DialSettled`."""
         assert ways, "whoever looked the hops up has found one"
-        ways = self._circuits.order(ways, lambda way: _hop_of(way[1]), now.mono)
+        ways = self._circuits.order(ways, lambda way: hop_of(way[1]), now.mono)
         full = self._board.full()
         if full:
             return Failure(FailureKind.UNAVAILABLE, full)
@@ -146,7 +144,7 @@ class Dialler:
     def _call_by(self, call: OutboundCall, way: Way, now: Now) -> None:
         hop, path = call.last = way
         call.dialled |= {Redirect(call.user, way)}
-        call.hop = _hop_of(path)
+        call.hop = hop_of(path)
         self._circuits.trying(call.hop, now.mono)
         placement = call.orders
         call.leg = self._endpoint.invite(
@@ -172,7 +170,7 @@ class Dialler:
         info = self._endpoint.leg_info(call.leg)
         assert info is not None, "just begun"
         call.record = replace(call.record, sip_call_id=info.call_id, source=path.remote[0])
-        call.at = f"{path.transport}://{write_host_port(*path.remote)}"
+        call.at = str(call.hop)
         self._board.do(
             # At a stranger's rate the answers to ten calls would be lost.
             ExpectAnswers(path.remote[0]),
@@ -309,10 +307,6 @@ class Dialler:
         call.record = replace(call.record, sip_reason=sip_reason)
         by = EndedBy.CALLEE if sip_reason else EndedBy.NETWORK
         self._board.end(call, now, status, reason, words, by)
-
-
-def _hop_of(path: Path) -> Hop:
-    return Hop(path.transport, path.remote)
 
 
 def _silence(call: OutboundCall) -> str:

@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from runtime.routing.dial import Destination
+from runtime.routing.dial import Way
 from runtime.routing.place import not_allowed
 from runtime.sip.errors import SipSyntaxError
 from runtime.sip.fields import NameAddr, parse_addresses
 from runtime.sip.message import Response
-from runtime.sip.path import Path, default_port
+from runtime.sip.path import default_port
 from runtime.sip.uri import TelUri, Uri, parse_uri
 from schemas.tables.rows import Outbound
 
@@ -26,8 +26,6 @@ REDIRECTS_MAX = 3
 """How often one call is sent on."""
 
 USER_CHARS_MAX = 200
-
-Way = tuple[Destination, Path]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +83,10 @@ def _judged(contact: NameAddr, outbound: Outbound, ways: Sequence[Way], last: Wa
 def _way_to(uri: Uri, ways: Sequence[Way]) -> Way | None:
     """The way to this host, by its name or its address; the port counts, for another one may be another server's."""
     host = uri.host.lower()
-    for hop, path in ways:
+    for place, path in ways:
         address = host, uri.port or default_port(path.transport)
-        if address == path.remote or (host, uri.port) == (hop.host.lower(), hop.port):
-            return hop, path
+        if address == path.remote or (host, uri.port) == (place.host.lower(), place.port):
+            return place, path
     return None
 
 

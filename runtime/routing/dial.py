@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from runtime.sip.path import Path
 from runtime.sip.uri import Uri
 from schemas.tables.rows import NO_WISHES, Headers, Media, Pairs
 
@@ -29,6 +30,10 @@ class Destination:
     host: str
     port: int | None = None
     transport: str = "auto"
+
+
+Way = tuple[Destination, Path]
+"""A destination, and the path to one of its addresses."""
 
 
 def uri_of(place: Destination) -> Uri:

@@ -40,7 +40,7 @@ PLUS_WANTED: Final = ".twilio.com"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Placement(Orders):
-    """A call to be placed, and how. `hops` are tried in order; the Request-URI is made of `user` and a hop."""
+    """A call to be placed, and how. `destinations` are tried in order; with `user` one makes the Request-URI."""
 
     revision: int
     """Of the tables that say so."""
@@ -51,7 +51,7 @@ class Placement(Orders):
     to_user: str
     from_: NamedAddress
     """Its host is "" where it is to be our own address."""
-    hops: tuple[Destination, ...]
+    destinations: tuple[Destination, ...]
     invite_headers: Pairs
     login: Login | None = field(repr=False)
     digits: str
@@ -108,12 +108,12 @@ def place(
         return trunk
     outbound = trunk.outbound
     assert outbound is not None, "only trunks that place calls are found"
-    hops = (request.request_uri,) if request.request_uri is not None else hops_of(outbound)
+    destinations = (request.request_uri,) if request.request_uri is not None else destinations_of(outbound)
     refusal = (
         (None if anywhere else _not_declared(trunk, outbound, request))
         or _not_here(trunk, region)
         or _not_there(trunk, outbound, request)
-        or _not_so(trunk, hops, request)
+        or _not_so(trunk, destinations, request)
     )
     if refusal is not None:
         return refusal
@@ -131,7 +131,7 @@ def place(
     if outbound.tls is not None and _is_own(outbound, request) and client_pair(tables, trunk.id, unseal) is None:
         words = f"the client certificate of {_named(trunk)} cannot be unsealed"
         return _failed(f"{words}: give the bridge the reconciler's key")
-    placed = _placement(trunk, outbound, request, call_id, hops, caller, login)
+    placed = _placement(trunk, outbound, request, call_id, destinations, caller, login)
     return replace(placed, revision=revision, vouched=caller if _owns(tables, trunk, caller) else "")
 
 
@@ -140,7 +140,7 @@ def _placement(
     outbound: Outbound,
     request: DialRequest,
     call_id: str,
-    hops: tuple[Destination, ...],
+    destinations: tuple[Destination, ...],
     caller: str,
     login: Login | None,
 ) -> Placement:
@@ -155,7 +155,7 @@ def _placement(
         identity=request.identity or identity(request.call_to, hide=request.hide_number),
         name=request.name or display_name(request.call_to, hide=request.hide_number),
         metadata=request.metadata,
-        attributes=_attributes(trunk, request, call_id, hops[0].host, caller),
+        attributes=_attributes(trunk, request, call_id, destinations[0].host, caller),
         codecs=laws_of(media),
         dtmf=takes_digits(media),
         info_digits=takes_info(media),
@@ -171,7 +171,7 @@ def _placement(
         user=request.request_uri.user if request.request_uri is not None else request.call_to,
         to_user=request.to_user or request.call_to,
         from_=_from(request, outbound, caller),
-        hops=hops,
+        destinations=destinations,
         invite_headers=merged(declared(policy.fixed), settable(request.headers)),
         login=login,
         digits=request.dtmf,
@@ -240,11 +240,11 @@ def _not_declared(trunk: TrunkRow, outbound: Outbound, request: DialRequest) -> 
 def _is_own(outbound: Outbound, request: DialRequest) -> bool:
     """Whether the call goes to one of the trunk's own addresses."""
     asked = request.request_uri
-    return asked is None or _place_of(asked) in {_place_of(hop) for hop in hops_of(outbound)}
+    return asked is None or _place_of(asked) in {_place_of(place) for place in destinations_of(outbound)}
 
 
-def _place_of(hop: Destination) -> tuple[str, int]:
-    return hop.host.lower(), hop.port or default_port(hop.transport)
+def _place_of(place: Destination) -> tuple[str, int]:
+    return place.host.lower(), place.port or default_port(place.transport)
 
 
 def _not_here(trunk: TrunkRow, region: str) -> Failure | None:
@@ -280,10 +280,10 @@ def not_allowed(outbound: Outbound, number: str) -> str:
     return ""
 
 
-def _not_so(trunk: TrunkRow, hops: Sequence[Destination], request: DialRequest) -> Failure | None:
+def _not_so(trunk: TrunkRow, destinations: Sequence[Destination], request: DialRequest) -> Failure | None:
     """What this version cannot do refuses, and is never left out."""
     media = merged_media(trunk.media, request.media)
-    unspoken = [hop.transport for hop in hops if hop.transport not in (*TRANSPORTS, "auto")]
+    unspoken = [place.transport for place in destinations if place.transport not in (*TRANSPORTS, "auto")]
     if unspoken:
         return _failed(f"{_named(trunk)} is called over {unspoken[0].upper()}, which this version does not speak")
     if media.encryption == "require":
@@ -296,7 +296,7 @@ def _not_so(trunk: TrunkRow, hops: Sequence[Destination], request: DialRequest) 
 # -- what it says ------------------------------------------------------------------------------------------------------
 
 
-def hops_of(outbound: Outbound) -> tuple[Destination, ...]:
+def destinations_of(outbound: Outbound) -> tuple[Destination, ...]:
     """A trunk's addresses, in the order in which they are tried."""
     return tuple(
         Destination("", *_host_and_port(address), transport=outbound.transport) for address in outbound.addresses

@@ -6,7 +6,7 @@ written anew, and no other number comes of it: what was guarded is what is sent.
 
 from __future__ import annotations
 
-from runtime.routing.place import hops_of
+from runtime.routing.place import destinations_of
 from runtime.sip.grammar import write_host_port
 from runtime.sip.uri import TelUri, Uri, parse_uri
 from schemas.ids import is_e164
@@ -15,7 +15,7 @@ from schemas.tables.rows import TrunkRow
 
 def refer_to(trunk: TrunkRow, asked: str) -> str:
     """The value of Refer-To for `asked`, which is `<sip:…>` or `tel:…`."""
-    hosts = [hop.host for hop in hops_of(trunk.outbound)] if trunk.outbound is not None else []
+    hosts = [place.host for place in destinations_of(trunk.outbound)] if trunk.outbound is not None else []
     if trunk.refer_to == "asGiven" or not hosts:
         return asked
     uri = parse_uri(asked.removeprefix("<").removesuffix(">"))

@@ -13,7 +13,8 @@ from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from runtime.sip.path import Address, default_port
+from runtime.sip.grammar import write_host_port
+from runtime.sip.path import Address, Path, default_port
 
 AUTO = "auto"
 """No transport is named: the DNS says which, or else it is the first one that we speak."""
@@ -93,6 +94,15 @@ class Hop:
 
     transport: str
     address: Address
+
+    def __str__(self) -> str:
+        """`udp://192.0.2.1:5060`, for people."""
+        return f"{self.transport}://{write_host_port(*self.address)}"
+
+
+def hop_of(path: Path) -> Hop:
+    """The hop that a path leads to."""
+    return Hop(path.transport, path.remote)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,11 +11,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import chain
 
-from runtime.routing.dial import Destination
+from runtime.routing.dial import Destination, Way
 from runtime.sip.endpoint import Endpoint
 from runtime.sip.events import AskAnswered
-from runtime.sip.grammar import write_host_port
-from runtime.sip.locating import Hop
+from runtime.sip.locating import Hop, hop_of
 from runtime.sip.path import Path
 from runtime.trunks import limits
 from runtime.trunks.circuits import Circuits
@@ -114,15 +113,13 @@ class Keeper:
             chain.from_iterable(one.sources for one in self._registrations.values() if one.is_live(now))
         )
 
-    def found(
-        self, who: Registration | Probe, ways: list[tuple[Destination, Path]], unknown: list[str], now: float
-    ) -> None:
+    def found(self, who: Registration | Probe, ways: list[Way], unknown: list[str], now: float) -> None:
         """The ways that were wished for."""
         if isinstance(who, Probe):
             if self._probes.get(who.probed.trunk) is who:
                 who.found(ways, unknown, now)
             return
-        ordered = self._circuits.order(ways, lambda way: Hop(way[1].transport, way[1].remote), now)
+        ordered = self._circuits.order(ways, lambda way: hop_of(way[1]), now)
         who.found(ordered, unknown, now)
 
     def handle(self, event: AskAnswered, now: float) -> None:
@@ -207,14 +204,14 @@ class Keeper:
     def _changed(self, probe: Probe, hop: Hop, before: CircuitState, now: float) -> None:
         """An address has come back, or gone, or was never asked before."""
         circuit = self._circuits.of(hop)
-        trunk, where = probe.probed.trunk, f"{hop.transport}://{write_host_port(*hop.address)}"
+        trunk = probe.probed.trunk
         lives = circuit.state is CircuitState.UP
-        self._say(trunk, f"{where} {'answers' if lives else 'is passed over'}: {circuit.words}")
+        self._say(trunk, f"{hop} {'answers' if lives else 'is passed over'}: {circuit.words}")
         registration = self._registrations.get(trunk)
         at = None if registration is None else registration.at
         if before is CircuitState.UNKNOWN and lives:
             return
-        if registration is not None and at is not None and Hop(at.transport, at.remote) == hop:
+        if registration is not None and at is not None and hop_of(at) == hop:
             # It may have forgotten us, or cannot call us any more.
             registration.hurry(now, limits.AGAIN_S)
 

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from runtime.routing.dial import Destination, uri_of
+from runtime.routing.dial import Way, uri_of
 from runtime.sip.endpoint import Endpoint
 from runtime.sip.fields import parse_seconds
 from runtime.sip.grammar import write_host_port
-from runtime.sip.locating import Hop
+from runtime.sip.locating import Hop, hop_of
 from runtime.sip.message import Response
-from runtime.sip.path import Path
 from runtime.sip.responses import made_here
 from runtime.trunks import limits
 from runtime.trunks.circuits import Circuits, State
@@ -47,9 +46,9 @@ class Probe:
         self._due = now + self.probed.every_s * wait
         return True
 
-    def found(self, ways: list[tuple[Destination, Path]], unknown: list[str], now: float) -> None:
+    def found(self, ways: list[Way], unknown: list[str], now: float) -> None:
         """Where they are: they are asked now, but those whose last answer is still awaited."""
-        by_hop = {Hop(path.transport, path.remote): (place, path) for place, path in ways}
+        by_hop = {hop_of(path): (place, path) for place, path in ways}
         self.hops, self.unknown = tuple(by_hop), tuple(unknown)
         awaited = set(self._asked.values())
         for hop, (place, path) in by_hop.items():

@@ -13,14 +13,15 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import Any
 
-from runtime.routing.dial import Destination, uri_of
+from runtime.routing.dial import Destination, Way, uri_of
 from runtime.sip.auth.client import Authorizer, Login
 from runtime.sip.auth.digest import ALGORITHMS
 from runtime.sip.auth.limits import CLIENT_TRIES_MAX
 from runtime.sip.endpoint import Endpoint
 from runtime.sip.errors import SipSyntaxError
 from runtime.sip.fields import NameAddr, parse_name_addr, parse_seconds
-from runtime.sip.grammar import elements, find_param, write_host_port
+from runtime.sip.grammar import elements, find_param
+from runtime.sip.locating import hop_of
 from runtime.sip.message import Response
 from runtime.sip.path import Path
 from runtime.sip.responses import made_here
@@ -85,8 +86,8 @@ class Registration:
         self._cseq = 0
         self._expires_s = account.expires_s
         self._authorizer: tuple[bytes, Authorizer] | None = None
-        self._ways: list[tuple[Destination, Path]] = []
-        self._way: tuple[Destination, Path] | None = None
+        self._ways: list[Way] = []
+        self._way: Way | None = None
         self._ask = 0
         self._lengthened = False
         self._failures = 0
@@ -105,7 +106,7 @@ class Registration:
         if self.state in (State.DUE, State.REGISTERED, State.FAILED) and self.due != float("inf"):
             self.due = min(self.due, now + within_s * self._draw())
 
-    def found(self, ways: list[tuple[Destination, Path]], unknown: list[str], now: float) -> None:
+    def found(self, ways: list[Way], unknown: list[str], now: float) -> None:
         """Where the registrar is, in the order in which it is tried."""
         if self.state in (State.LEAVING, State.GONE):
             return
@@ -248,7 +249,7 @@ class Registration:
 
     def _try_next(self, words: str, now: float, wait_s: float = 0.0) -> None:
         assert self.at is not None, "somebody was asked"
-        words = f"{self.at.transport}://{write_host_port(*self.at.remote)}: {words}"
+        words = f"{hop_of(self.at)}: {words}"
         if self._ways:
             self._ask_next(now)
         else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from runtime.routing.dial import Destination
-from runtime.routing.place import hops_of
+from runtime.routing.place import destinations_of
 from schemas.tables.rows import Auth, TrunkRow
 from schemas.tables.tables import Tables
 
@@ -52,7 +52,7 @@ def tended(tables: Tables, region: str) -> Tended:
     kept = rows[:TENDED_MAX]
     accounts = tuple(account for row in kept if (account := _account(row)) is not None)
     probed = tuple(
-        Probed(row.id, hops_of(row.outbound), row.outbound.probe_every_ms / 1000, _identity(row))
+        Probed(row.id, destinations_of(row.outbound), row.outbound.probe_every_ms / 1000, _identity(row))
         for row in kept
         if row.outbound is not None and row.outbound.probe_every_ms is not None
     )
@@ -72,7 +72,7 @@ def _account(row: TrunkRow) -> Account | None:
     if outbound.register_expires_ms is None or outbound.auth is None:
         return None
     expires_s = outbound.register_expires_ms // 1000
-    return Account(row.id, hops_of(outbound), outbound.auth, outbound.from_host, expires_s, _identity(row))
+    return Account(row.id, destinations_of(outbound), outbound.auth, outbound.from_host, expires_s, _identity(row))
 
 
 def _identity(row: TrunkRow) -> str:

@@ -7,9 +7,8 @@ import time
 from collections.abc import Sequence
 
 from runtime.rooms.adapter import Rooms
-from runtime.routing.place import hops_of
-from runtime.sip.grammar import write_host_port
-from runtime.sip.locating import Hop
+from runtime.routing.place import destinations_of
+from runtime.sip.locating import Hop, hop_of
 from runtime.trunks.circuits import Circuits, State
 from runtime.trunks.diagnosis import HopStatus, RegistrationStatus, TrunkStatus
 from runtime.trunks.keeper import Keeper
@@ -60,9 +59,9 @@ def _placing(tables: Tables, region: str) -> list[TrunkRow]:
 
 async def _status(row: TrunkRow, keeper: Keeper, circuits: Circuits, hops: HopFinder) -> TrunkStatus:
     assert row.outbound is not None, "it places calls"
-    found = await hops.find(hops_of(row.outbound))
+    found = await hops.find(destinations_of(row.outbound))
     now = time.monotonic()
-    known = dict.fromkeys(Hop(path.transport, path.remote) for _, path in found.ways)
+    known = dict.fromkeys(hop_of(path) for _, path in found.ways)
     return _made(row, keeper, [_hop_status(hop, circuits, now) for hop in known], found.unknown, looked_up=True)
 
 
@@ -79,10 +78,9 @@ def _made(
 
 def _hop_status(hop: Hop, circuits: Circuits, now: float) -> HopStatus:
     circuit = circuits.of(hop)
-    address = f"{hop.transport}://{write_host_port(*hop.address)}"
     if circuit.state is State.UNKNOWN:
-        return HopStatus(address, circuit.state, "", None, None)
-    return HopStatus(address, circuit.state, circuit.words, now - circuit.since, now - circuit.at)
+        return HopStatus(str(hop), circuit.state, "", None, None)
+    return HopStatus(str(hop), circuit.state, circuit.words, now - circuit.since, now - circuit.at)
 
 
 def _registration_status(trunk: str, keeper: Keeper, now: float) -> RegistrationStatus | None:

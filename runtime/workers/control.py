@@ -21,9 +21,10 @@ from runtime.routing.dial import (
     FailureKind,
     Transferred,
     TransferRequest,
+    Way,
 )
 from runtime.routing.place import Placement, caller_ids
-from runtime.workers.hops import HopFinder, Way
+from runtime.workers.hops import HopFinder
 from schemas.ids import random_id
 from schemas.tables.tables import Tables
 
@@ -181,12 +182,12 @@ class CallControl:
 
     async def _ways(self, placement: Placement) -> list[Way] | Failure:
         """Where the call may go, in the order in which it is tried."""
-        found = await self._hops.find(placement.hops, placement.trunk.id if placement.shows_certificate else "")
+        found = await self._hops.find(placement.destinations, placement.trunk.id if placement.shows_certificate else "")
         if found.ways:
             return found.ways
         if found.unknown:
             return Failure(FailureKind.FAILED_PRECONDITION, f"no address is known for {', '.join(found.unknown)}")
-        wanted = " or ".join(dict.fromkeys(hop.host for hop in placement.hops))
+        wanted = " or ".join(dict.fromkeys(place.host for place in placement.destinations))
         words = f"no --listen of this bridge reaches {wanted}: it needs the same transport, and the same version of IP"
         return Failure(FailureKind.FAILED_PRECONDITION, words)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from runtime.net.locator import Locator
-from runtime.routing.dial import Destination
+from runtime.routing.dial import Destination, Way
 from runtime.sip.grammar import is_address
 from runtime.sip.locating import Speaks
 from runtime.sip.path import Address, Path
@@ -23,10 +23,6 @@ class Sockets(Protocol):
 
     def path_to(self, transport: str, remote: Address) -> Path | None:
         """The path for a request of ours; None where no listener reaches such an address."""
-
-
-Way = tuple[Destination, Path]
-"""A destination, and the path to one of its addresses."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,7 +84,7 @@ def test_the_lesson_on_calling_out_dials_what_it_allows(number, may):
     placed = place(lesson, 1, request, "", "SCL_1", caller_ids(lesson, "default/carrier"), 0, lambda *_: b"")
     assert isinstance(placed, Placement) == may
     if isinstance(placed, Placement):
-        assert (placed.caller, placed.hops) == ("+15550100000", (Destination("", "127.0.0.1", 5090),))
+        assert (placed.caller, placed.destinations) == ("+15550100000", (Destination("", "127.0.0.1", 5090),))
     else:
         assert "allowedDestinations" in placed.words
 

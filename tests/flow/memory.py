@@ -201,7 +201,7 @@ class World:
         )
         if isinstance(placement, Failure):
             return placement
-        ways = [(hop, Path("udp", BRIDGE, (hop.host, hop.port or 5060))) for hop in placement.hops]
+        ways = [(place, Path("udp", BRIDGE, (place.host, place.port or 5060))) for place in placement.destinations]
         failure = self.switchboard.dial(call_id, placement, ways, self.moment)
         self.settle()
         return failure
@@ -308,7 +308,7 @@ class World:
             case ShowHeaders():
                 self.shown_headers[command.call_id] = dict(command.headers)
             case FindWays():
-                hops = command.placement.hops
+                hops = command.placement.destinations
                 ways = [(hop, Path("udp", BRIDGE, (hop.host, hop.port or 5060))) for hop in hops]
                 self.switchboard.ways_found(command.call_id, ways, self.moment)
             case HoldSettled():

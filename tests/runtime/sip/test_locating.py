@@ -21,9 +21,11 @@ from runtime.sip.locating import (
     Records,
     Speaks,
     Srv,
+    hop_of,
     locate,
     srv_order,
 )
+from runtime.sip.path import Path
 
 Dns = dict[tuple[Kind, str], Records]
 BOTH = ("udp", "tcp")
@@ -233,3 +235,7 @@ def test_of_one_name_few_addresses_are_tried() -> None:
     many = a(*(f"192.0.2.{n}" for n in range(100)))
     dns = {(Kind.SRV, "_sip._udp.x"): srv((1, 1, 5060, "y")), (Kind.ADDRESS, "y"): many}
     assert len(hops("x", dns, transport="udp")) == ADDRESSES_MAX
+
+
+def test_a_hop_is_written_as_people_write_it():
+    assert str(hop_of(Path("tls", ("192.0.2.99", 5061), ("2001:db8::1", 5061)))) == "tls://[2001:db8::1]:5061"
