@@ -63,12 +63,11 @@ def livekit_from(environ: Mapping[str, str]) -> LiveKitAccess:
     names = ("LIVEKIT_URL", "LIVEKIT_API_KEY", "LIVEKIT_API_SECRET")
     missing = [name for name in names if not environ.get(name)]
     if missing:
-        raise ReconcileError(
-            f"--target livekit needs {' and '.join(missing)}", "set them in the environment or in .env"
-        )
+        raise ReconcileError(f"LiveKit is reached by {' and '.join(missing)}", "set them in the environment or in .env")
     access = LiveKitAccess(*(environ[name] for name in names))
     if urlparse(access.url).scheme not in ("http", "https", "ws", "wss") or not access.host:
-        raise ReconcileError("LIVEKIT_URL is no address of a server", "write it like wss://project.livekit.cloud")
+        hint = "write it like wss://project.livekit.cloud or ws://localhost:7880"
+        raise ReconcileError("LIVEKIT_URL is no address of a server", hint)
     return access
 
 

@@ -62,6 +62,8 @@ def command(revision: int | None, limit: int | None, form: str, given: Given) ->
 def _change(store: Store, revision: int) -> tuple[HistoryEntry, Turn]:
     """One revision's entry, and its change as a turn of all owners' tables."""
     snapshot = store.load(origins=False)
+    if revision > snapshot.revision:
+        raise ReconcileError(f"there is no revision {revision}", f"the tables are at revision {snapshot.revision}")
     steps = steps_after(store, revision - 1, snapshot.revision)
     entries = [entry for entry in store.history(ALL) if entry.revision == revision]
     if not entries or not steps:

@@ -99,12 +99,15 @@ _OPENINGS = (
 )
 
 
-def refusals(turn: Turn, live: Rows, allowed: Allowances = Allowances()) -> tuple[Refusal, ...]:
-    """Why a plan must not be applied without being allowed; empty = safe. `live` are the rows that its owner has."""
-    return (*_deletions(turn, live, allowed), *_openings(turn, allowed), *_without_route(turn, allowed))
+def refusals(turn: Turn, live: Rows, allowed: Allowances = Allowances(), held_back: int = 0) -> tuple[Refusal, ...]:
+    """Why a plan must not be applied without being allowed; empty = safe. `live` are the rows that its owner has.
+
+    `held_back` documents are declared all the same, and wait for something to be mended.
+    """
+    return (*_deletions(turn, live, allowed, held_back), *_openings(turn, allowed), *_without_route(turn, allowed))
 
 
-def _deletions(turn: Turn, live: Rows, allowed: Allowances) -> list[Refusal]:
+def _deletions(turn: Turn, live: Rows, allowed: Allowances, held_back: int) -> list[Refusal]:
     plan = turn.plan
     total = plan.count(Action.DELETE)
     if total == 0 or (allowed.deletes is not None and total <= allowed.deletes):
@@ -113,6 +116,9 @@ def _deletions(turn: Turn, live: Rows, allowed: Allowances) -> list[Refusal]:
     held = {kind: len(rows) for kind, rows in by_kind(live)}
     if total == sum(held.values()) and plan.count(Action.CREATE) == 0:
         what = f"nothing is declared any more, all {total} live objects would be deleted"
+        if held_back:
+            waiting = "the one document is" if held_back == 1 else f"all {held_back:,} documents are"
+            what = f"all {total} live objects would be deleted while {waiting} held back: mend what is wrong first"
         return [Refusal("empty-desired-state", what, names, flags)]
     if total == sum(held.values()) and total >= REPLACED_COUNTED_FROM:
         what = f"all {total} live objects would be deleted, and others put in their place: is this the right folder?"

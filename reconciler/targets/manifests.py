@@ -43,4 +43,4 @@ def plan_against(
     live = Live(REVISION, Tables.build(before.rows), before.rows, {}, records)
     desired = desire(declared, live, limits_of=limits_of(declared))
     turn = Turn(live.tables, diff(before.rows, desired.rows, desired.moves))
-    return Planned(turn, desired, refusals(turn, before.rows, allowed), REVISION), before
+    return Planned(turn, desired, refusals(turn, before.rows, allowed, desired.held_back), REVISION), before

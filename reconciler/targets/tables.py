@@ -136,7 +136,7 @@ class TablesTarget:
         if pin is not None:
             plan, waiting = waiting, plan
         turn, revision = Turn(self._live.tables, plan), self._live.revision
-        refused = refusals(turn, self._live.mine, allowed)
+        refused = refusals(turn, self._live.mine, allowed, desired.held_back)
         ends_pin = 0 if pin is not None or refused else self._aim.pinned_to
         made_on = revision, self._digest or EMPTY_DIGEST, revision
         return Planned(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import warnings
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -35,6 +36,9 @@ RETRY_AFTER_MAX_S = 60.0
 CLOUD_CALLS_PER_S = 15.0
 """Below the 1,000 requests a minute that a LiveKit Cloud project may make."""
 OWN_SERVER_CALLS_PER_S = 500.0
+
+# `livekit-server --dev` has "secret" for its secret; that is the server's choice, and no news at every token.
+warnings.filterwarnings("ignore", message="The HMAC key is .* bytes long")
 
 T = TypeVar("T")
 M = TypeVar("M", bound=Message)

@@ -134,6 +134,8 @@ class LiveKitTarget:
         """What an apply wrote."""
         if planned.refused:
             return "Nothing was changed."
+        if planned.written == 0 and planned.cut is None:
+            return f"Nothing was written at {self._access.host}."
         plural = "" if planned.written == 1 else "s"
         word = "Applied" if planned.cut is None else "Not all was done"
         return f"{word}: {planned.written} object{plural} written at {self._access.host}."
@@ -330,7 +332,7 @@ class LiveKitTarget:
 
     def _planned(self, view: View, way: Course, allowed: Allowances) -> Planned:
         gated = Turn(view.live.tables, as_gated(way.plan), has_own_numbers=True)
-        refused = refusals(gated, view.live.mine, allowed)
+        refused = refusals(gated, view.live.mine, allowed, way.desired.held_back)
         due = {name: wish for name, wish in view.standing.due.items() if name in way.desired.rows.numbers}
         money = money_refusals(due, way.number_ends, allowed)
         turn, revision = Turn(view.live.tables, way.plan, has_own_numbers=True), view.live.revision

@@ -13,6 +13,7 @@ from reconciler.model.compile import object_id_of
 from reconciler.model.limits import Limit
 from reconciler.model.sources import Key
 from reconciler.targets.livekit.hints import Hints
+from schemas.resources.dispatch_rule import DispatchRule
 from schemas.resources.documents import Document
 from schemas.resources.routing_test import RoutingTest
 from schemas.resources.trunk import Trunk
@@ -64,12 +65,13 @@ class Limits:
             if row.outbound is not None and row.outbound.caller_form != "asGiven" and _declares_caller_form(document):
                 found.append(_none(("spec", "outbound", "callerForm"), "form of numbers"))
         else:
-            found = [*(self._of_rule(row) if isinstance(row, RuleRow) else self._of_number(row))]
+            found = [*(self._of_rule(document, row) if isinstance(row, RuleRow) else self._of_number(row))]
         more = self.more.get((kind_of(row), row.id))
         return [*found, more] if more is not None else found
 
-    def _of_rule(self, row: RuleRow) -> Iterator[Limit]:
-        if row.trunks == ():
+    def _of_rule(self, document: Document, row: RuleRow) -> Iterator[Limit]:
+        # Trunks that it names and that are not there are told of as what is missing.
+        if row.trunks == () and isinstance(document, DispatchRule) and document.spec.trunk_selector is not None:
             what = "no trunk is selected, and LiveKit takes a rule without trunks for one of all trunks"
             yield Limit(("spec", "trunkSelector"), what, "select a trunk")
         for trunk in row.trunks or ():

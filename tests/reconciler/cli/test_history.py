@@ -76,7 +76,8 @@ def test_what_is_not_kept_is_said(capsys, two):
     assert code == 1
     assert "the oldest that can be gone back to is 2" in err
     assert said(capsys, "apply", "m", "--revisions-kept", "many")[0] == 1
-    assert said(capsys, "history", "9")[0] == 1
+    code, _, err = said(capsys, "history", "9")
+    assert (code, "there is no revision 9, the tables are at revision" in err) == (1, True)
 
 
 def test_a_rollback_shows_what_it_does_and_holds(capsys, two):

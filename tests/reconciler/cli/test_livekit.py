@@ -24,7 +24,7 @@ def test_a_missing_variable_is_named(
 ) -> None:
     monkeypatch.setenv("LIVEKIT_URL", "wss://project.livekit.cloud")
     assert run([command, "a.yaml", "--target", "livekit"]) == 1
-    assert "--target livekit needs LIVEKIT_API_KEY and LIVEKIT_API_SECRET" in capsys.readouterr().err
+    assert "LiveKit is reached by LIVEKIT_API_KEY and LIVEKIT_API_SECRET" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

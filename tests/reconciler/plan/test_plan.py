@@ -93,6 +93,8 @@ def test_nothing_declared_any_more_is_refused_with_the_names_and_the_flag():
     assert refusal.code == "empty-desired-state"
     assert refusal.flags == "--allow-deletes 2"
     assert str(refusal).endswith("Trunk default/t, DispatchRule default/r")
+    (refusal,) = refusals(Turn(Tables.build(rows(TRUNK)), diff(rows(TRUNK), rows())), rows(TRUNK), held_back=3)
+    assert "while all 3 documents are held back: mend what is wrong first" in str(refusal)
     assert not refused(rows(TRUNK, RULE), rows(), Allowances(deletes=2))
     assert refused(rows(TRUNK, RULE), rows(), Allowances(deletes=1))
 

@@ -83,6 +83,13 @@ def test_a_rule_cannot_name_a_trunk_that_takes_no_calls() -> None:
     assert held_back(documents) == {"spec.trunkRefs": "Trunk default/out takes no calls"}
 
 
+def test_a_rule_whose_trunk_is_held_back_is_told_so_and_not_to_select_one() -> None:
+    documents = [trunk(regions=["eu"])[0], declaring.rule(trunkRefs=[{"name": "carrier"}])]
+    declared = declaring.declared({"a.yaml": documents})
+    desired = desire(declared, Live(), limits_of=Limits(hints_of(declared, {})))
+    assert [problem.where.path for problem in desired.problems if problem.code == "unsupported"] == ["spec.regions"]
+
+
 def test_what_is_livekits_own_way_may_be_written() -> None:
     assert held_back(rule(answer="whenRoomReady", media={"roomCodec": "auto"}, fallback={"sipCode": 480})) == {}
 
