@@ -60,6 +60,7 @@ class EndReason(StrEnum):
     NOT_PLACED = "not-placed"
     UNREACHABLE = "unreachable"
     TRANSFERRED = "transferred"
+    NOT_REPLACED = "not-replaced"
 
 
 ENDINGS: dict[type[sip.Event], tuple[int, EndReason, str, EndedBy]] = {

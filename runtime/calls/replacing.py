@@ -27,7 +27,7 @@ from runtime.sip.validate import validate_invite
 from schemas.tables.networks import compile_networks, parse_address
 
 REPLACED: Final = (("Reason", 'SIP;cause=200;text="Replaced"'),)
-UNKNOWN: Final = Rejection(481, EndReason.SYNTAX, "no call here has the dialog that Replaces names", untold=True)
+UNKNOWN: Final = Rejection(481, EndReason.NOT_REPLACED, "no call here has the dialog that Replaces names", untold=True)
 
 
 class Replacing:
@@ -72,13 +72,13 @@ class Replacing:
             return Rejection(unreadable.status, EndReason.BODY, unreadable.reason, trunk=trunk.id, headers=headers)
         if not trunk.accept_refer:
             words = f"Trunk {trunk.id} lets no phone take another's place: it has no acceptRefer"
-            return Rejection(403, EndReason.SYNTAX, words, trunk=trunk.id)
+            return Rejection(403, EndReason.NOT_REPLACED, words, trunk=trunk.id)
         if call.state is not State.ACTIVE:
             return UNKNOWN
         if wanted.early_only:
-            return Rejection(486, EndReason.SYNTAX, "the call has been answered already", trunk=trunk.id)
+            return Rejection(486, EndReason.NOT_REPLACED, "the call has been answered already", trunk=trunk.id)
         if call.referral is not None and not call.referral.is_over:
-            return Rejection(491, EndReason.SYNTAX, "the call is being sent on already", trunk=trunk.id)
+            return Rejection(491, EndReason.NOT_REPLACED, "the call is being sent on already", trunk=trunk.id)
         if event.path.local[0] != call.ports.address:
             return Rejection(488, EndReason.MEDIA, "the call's media is at another address", trunk=trunk.id)
         return call

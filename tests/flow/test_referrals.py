@@ -273,6 +273,7 @@ def test_a_phone_that_is_being_sent_on_is_not_replaced_meanwhile() -> None:
     taker = third(world)
     taker.dial("bridge", headers=[("Replaces", dialog_of(phone))])
     assert taker.status == 491
+    assert world.records[-1].reason == "not-replaced"
 
 
 # -- two phones of ours are connected ----------------------------------------------------------------------------------
