@@ -14,6 +14,8 @@ from schemas.ids import is_name
 
 LISTEN_DEFAULT = ("udp://127.0.0.1:5060", "tcp://127.0.0.1:5060")
 TRANSPORTS = ("udp", "tcp", "tls")
+"""What this version speaks; UDP where nobody says which (RFC 3263 section 4.1)."""
+
 RTP_PORTS_DEFAULT = "10000-20000"
 DNS_PORT = 53
 API_DEFAULT = "127.0.0.1:8080"

@@ -23,10 +23,8 @@ from runtime.sip import events as sip
 from runtime.sip.endpoint import Endpoint
 from runtime.sip.message import Request
 from runtime.sip.offer_answer import NegotiationFailure
+from runtime.sip.sessions import DIALOG_GONE
 from runtime.sip.validate import SDP_TYPE, Rejection, validate_invite
-
-DIALOG_GONE = frozenset({408, 481})
-"""RFC 3261 section 12.2.1.2: there is no call any more."""
 
 REQUEST_PENDING = 491
 BUSY_S = 1.0

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from runtime.chance import spread
 from runtime.media import rtcp
 from runtime.media.codecs.g711 import SAMPLES_PER_S
 from runtime.media.outgoing import OutgoingStream
@@ -60,7 +61,7 @@ class Reports:
         self._due_at = now + self._interval_s() / 2
 
     def _interval_s(self) -> float:
-        return interval_s_min * (0.5 + int.from_bytes(self._entropy(2)) / 0x10000) / _COMPENSATION
+        return interval_s_min * spread(self._entropy) / _COMPENSATION
 
     def due(self, now: float) -> bool:
         """Whether it is time for a report."""

@@ -9,12 +9,9 @@ from runtime.net.sip_tcp import SipTcp, SipTls
 from runtime.net.sip_transport import SipTransport, SipUser
 from runtime.net.sip_udp import SipUdp
 from runtime.net.tls_contexts import TlsContexts
-from runtime.settings import Listen
+from runtime.settings import TRANSPORTS, Listen
 from runtime.sip.locating import Speaks
 from runtime.sip.path import Address, Path
-
-PREFERRED = ("udp", "tcp", "tls")
-"""RFC 3263 section 4.1: UDP where nobody says which transport."""
 
 
 class SipSockets:
@@ -37,7 +34,7 @@ class SipSockets:
         """Our transports, the one that is taken where nothing is said first, and what they reach."""
         heard = {transport.listen.transport for transport in self._transports}
         return Speaks(
-            tuple(name for name in PREFERRED if name in heard),
+            tuple(name for name in TRANSPORTS if name in heard),
             lambda transport, address: self._for(transport, address) is not None,
         )
 

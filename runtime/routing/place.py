@@ -14,6 +14,7 @@ from runtime.routing.dial import Destination, DialRequest, Failure, FailureKind,
 from runtime.routing.headers import declared, merged, settable
 from runtime.routing.orders import Orders, laws_of, media_timeout_s, takes_digits, takes_info
 from runtime.routing.route import livekit_trunk_id
+from runtime.settings import TRANSPORTS
 from runtime.sip.auth.client import Login
 from runtime.sip.auth.digest import ALGORITHMS
 from runtime.sip.path import default_port
@@ -24,9 +25,6 @@ from schemas.tables.naming import display_name, identity, masked
 from schemas.tables.patterns import compile_numbers, received_number
 from schemas.tables.rows import ROOM_DEFAULTS, Direction, Kind, Outbound, Pairs, TrunkRow
 from schemas.tables.tables import Tables
-
-TRANSPORTS: Final = ("udp", "tcp", "tls")
-"""What this version speaks."""
 
 CALLER_IDS_MAX: Final = 1_000
 """Numbers of one trunk of which a caller id is picked; those beyond are never picked by chance."""

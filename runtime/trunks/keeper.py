@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import chain
 
+from runtime.chance import drawn
 from runtime.routing.dial import Destination, Way
 from runtime.sip.endpoint import Endpoint
 from runtime.sip.events import AskAnswered
@@ -23,8 +24,6 @@ from runtime.trunks.probe import Probe
 from runtime.trunks.registration import Registration, State
 from runtime.trunks.tended import Account, Probed, Tended
 from schemas.seal import Unseal
-
-_DRAWN_BYTES = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +70,7 @@ class Keeper:
         self._words: deque[Word] = deque()
         self._told: dict[str, tuple[State, str]] = {}
         self._sources: frozenset[str] = frozenset()
+        self._left_out = 0
         self._stopped = False
 
     # -- what the worker tells -------------------------------------------------------------------------------------
@@ -79,8 +79,10 @@ class Keeper:
         """There are new tables: what has not changed goes on as it was."""
         if self._stopped:
             return
-        if wanted.left_out:
-            self._say("", f"{wanted.left_out} trunks are neither registered nor probed: there are too many of them")
+        if wanted.left_out != self._left_out:
+            self._left_out = wanted.left_out
+            few = f"{wanted.left_out} trunks are neither registered nor probed: there are too many of them"
+            self._say("", few if wanted.left_out else "all trunks that want it are registered and probed again")
         accounts = {account.trunk: account for account in wanted.accounts}
         for trunk, registration in list(self._registrations.items()):
             if accounts.get(trunk) != registration.account:
@@ -88,7 +90,7 @@ class Keeper:
         begun = [account for trunk, account in accounts.items() if trunk not in self._registrations]
         within_s = limits.first_s(len(begun))
         for account in begun:
-            self._begin(account, now + within_s * self._draw())
+            self._begin(account, now + within_s * drawn(self._entropy))
         probed = {probe.trunk: probe for probe in wanted.probed}
         for trunk, probe in list(self._probes.items()):
             if probed.get(trunk) != probe.probed:
@@ -96,7 +98,7 @@ class Keeper:
         new = [wish for trunk, wish in probed.items() if trunk not in self._probes]
         within_s = limits.first_s(len(new))
         for wish in new:
-            first = now + within_s * self._draw()
+            first = now + within_s * drawn(self._entropy)
             self._probes[wish.trunk] = Probe(wish, self._endpoint, self._circuits, self._asked, first)
 
     def handle_timer(self, now: float) -> None:
@@ -106,7 +108,7 @@ class Keeper:
                 self._wishes.append(_wish(registration, registration.account))
             self._tell(registration)
         for probe in self._probes.values():
-            if probe.is_due(now, 1 - limits.JITTER * self._draw()):
+            if probe.is_due(now, 1 - limits.JITTER * drawn(self._entropy)):
                 self._wishes.append(_wish(probe, probe.probed))
         self._leaving = [one for one in self._leaving if one.state is not State.GONE]
         self._sources = frozenset(
@@ -117,7 +119,7 @@ class Keeper:
         """The ways that were wished for."""
         if isinstance(who, Probe):
             if self._probes.get(who.probed.trunk) is who:
-                who.found(ways, unknown, now)
+                who.found(ways, now)
             return
         ordered = self._circuits.order(ways, lambda way: hop_of(way[1]), now)
         who.found(ordered, unknown, now)
@@ -183,10 +185,6 @@ class Keeper:
         """A trunk's registration."""
         return self._registrations.get(trunk)
 
-    def probe(self, trunk: str) -> Probe | None:
-        """A trunk's probe."""
-        return self._probes.get(trunk)
-
     # -- how it is done --------------------------------------------------------------------------------------------
 
     def _begin(self, account: Account, first: float) -> None:
@@ -232,9 +230,6 @@ class Keeper:
 
     def _say(self, trunk: str, text: str) -> None:
         self._words.append(Word(text, trunk))
-
-    def _draw(self) -> float:
-        return int.from_bytes(self._entropy(_DRAWN_BYTES)) / (1 << 8 * _DRAWN_BYTES)
 
 
 def _wish(who: Registration | Probe, wanted: Account | Probed) -> WaysWanted:

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import Any
 
+from runtime.chance import drawn
 from runtime.routing.dial import Destination, Way, uri_of
 from runtime.sip.auth.client import Authorizer, Login
 from runtime.sip.auth.digest import ALGORITHMS
@@ -33,8 +34,6 @@ from schemas.tables.rows import Kind
 
 RETRIED = frozenset({408, 430, 480, 500, 502, 503, 504})
 """Refusals that say more of the server than of us: the next one may know better."""
-
-_DRAWN_BYTES = 4
 
 
 class State(StrEnum):
@@ -104,7 +103,7 @@ class Registration:
     def hurry(self, now: float, within_s: float) -> None:
         """Something has happened to the registrar, or to the way to it: ask again soon."""
         if self.state in (State.DUE, State.REGISTERED, State.FAILED) and self.due != float("inf"):
-            self.due = min(self.due, now + within_s * self._draw())
+            self.due = min(self.due, now + within_s * drawn(self._entropy))
 
     def found(self, ways: list[Way], unknown: list[str], now: float) -> None:
         """Where the registrar is, in the order in which it is tried."""
@@ -224,7 +223,7 @@ class Registration:
         granted_s = min(max(self._granted(response), limits.EXPIRES_S_MIN), limits.EXPIRES_S_MAX)
         self.until, self._held = now + granted_s, self.at
         ahead_s = min(max(granted_s * limits.AHEAD, limits.AHEAD_S_MIN), limits.AHEAD_S_MAX, granted_s / 2)
-        self.due = now + (granted_s - ahead_s) * (1 - limits.JITTER * self._draw())
+        self.due = now + (granted_s - ahead_s) * (1 - limits.JITTER * drawn(self._entropy))
         self._failures = 0
         self._become(State.REGISTERED, f"for {granted_s} s", now)
 
@@ -266,16 +265,13 @@ class Registration:
             return
         self._failures += 1
         wait_s = max(min(first_s * 2.0 ** min(self._failures - 1, 12), most_s), min(wait_s, limits.REFUSED_S_MAX))
-        self.due = now + wait_s * (1 - self._draw() / 2)
+        self.due = now + wait_s * (1 - drawn(self._entropy) / 2)
         self._become(State.FAILED, "".join(c for c in words if c.isprintable()), now)
 
     def _become(self, state: State, words: str, now: float) -> None:
         if state is not self.state:
             self.since = now
         self.state, self.words = state, words
-
-    def _draw(self) -> float:
-        return int.from_bytes(self._entropy(_DRAWN_BYTES)) / (1 << 8 * _DRAWN_BYTES)
 
 
 def _contacts(response: Response) -> list[NameAddr]:

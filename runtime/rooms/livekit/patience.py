@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from runtime.chance import spread
 from runtime.rooms.livekit.limits import (
     BACKOFF_S_MAX,
     BACKOFF_S_MIN,
@@ -74,7 +75,7 @@ class Attempts:
         if self._at is not None:
             return
         pause_s = min(BACKOFF_S_MIN * 2**self._made, BACKOFF_S_MAX) if self._made else 0.0
-        spread_s = pause_s * (0.5 + int.from_bytes(self._entropy(2)) / 0x10000)
+        spread_s = pause_s * spread(self._entropy)
         self._made += 1
         self._at = now + max(spread_s, not_before_s)
 
