@@ -21,8 +21,7 @@ from schemas.tables.tables import Tables
 
 RINGBACK_NONE = "none"
 RINGBACK_TONE = "tone"
-RINGBACK_ROOM = "room"
-"""What a caller hears before the answer: what its own network plays, a ringing tone of ours, or its room."""
+"""What a caller hears before the answer: what its own network plays, a ringing tone of ours; or else its room."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,9 +38,6 @@ class UacAsking:
         self._open: dict[int, _Ask] = {}
         self._last = 0
 
-    def __len__(self) -> int:
-        return len(self._open)
-
     def ask(
         self,
         method: str,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final, TypeVar
 
@@ -86,9 +86,7 @@ class Circuits:
         """A call is sent there: where it was down this is the trial, and others wait for how it ends."""
         circuit = self.of(hop)
         if circuit.state in (State.DOWN, State.RESTING) and circuit.retry_at <= now:
-            self._known[hop] = Circuit(
-                circuit.state, circuit.since, circuit.words, circuit.at, now + TRIAL_S, circuit.failures
-            )
+            self._known[hop] = replace(circuit, retry_at=now + TRIAL_S)
 
     def order(self, ways: Iterable[T], hop_of: Callable[[T], Hop], now: float) -> list[T]:
         """The ways in their order, those behind the others that lead to an address that is not to be tried now."""

@@ -29,10 +29,6 @@ class Probe:
         self, probed: Probed, endpoint: Endpoint, circuits: Circuits, asked: dict[int, Any], first: float
     ) -> None:
         self.probed = probed
-        self.hops: tuple[Hop, ...] = ()
-        """Its addresses as they were found last."""
-        self.unknown: tuple[str, ...] = ()
-        """Its hosts of which no address is known."""
         self._endpoint = endpoint
         self._circuits = circuits
         self._due = first
@@ -46,10 +42,9 @@ class Probe:
         self._due = now + self.probed.every_s * wait
         return True
 
-    def found(self, ways: list[Way], unknown: list[str], now: float) -> None:
+    def found(self, ways: list[Way], now: float) -> None:
         """Where they are: they are asked now, but those whose last answer is still awaited."""
         by_hop = {hop_of(path): (place, path) for place, path in ways}
-        self.hops, self.unknown = tuple(by_hop), tuple(unknown)
         awaited = set(self._asked.values())
         for hop, (place, path) in by_hop.items():
             if hop in awaited:

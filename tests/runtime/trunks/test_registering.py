@@ -322,3 +322,11 @@ def test_answers_that_come_late_or_twice_change_nothing() -> None:
         world.endpoint.receive_datagram(data, world.registration.at, world.now)  # type: ignore[arg-type]
     world.settle()
     assert world.words == words
+
+
+def test_trunks_that_are_left_out_are_told_of_when_their_number_changes() -> None:
+    world = World()
+    for left_out in (0, 3, 3, 2, 2, 0, 0):
+        world.tend(left_out=left_out)
+    left = "trunks are neither registered nor probed: there are too many of them"
+    assert world.words == [f"3 {left}", f"2 {left}", "all trunks that want it are registered and probed again"]
