@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -93,9 +94,9 @@ class Forge:
         self.jobs += 1
         place = self.folder / f"job-{self.jobs}"
         workspace, temp = place / "workspace", place / "temp"
-        for made in (workspace, temp / "dialplane/venv/bin"):
+        for made in (workspace, temp / "dialplane"):
             made.mkdir(parents=True)
-        (temp / "dialplane/venv/bin/reconcile").symlink_to(BIN / "reconcile")
+        (temp / "dialplane/venv").symlink_to(BIN.parent)
         git(workspace, "init", "-q")  # as actions/checkout does: one commit, and no other
         git(workspace, "remote", "add", "origin", f"file://{self.origin}")
         git(workspace, "fetch", "-q", "--no-tags", "--depth=1", "origin", checkout)
@@ -251,27 +252,33 @@ def test_nothing_that_is_given_becomes_a_command(forge):
     assert not pwned.exists()
 
 
-def test_the_action_installs_itself(forge, monkeypatch):
-    """Really, but for the network: what it depends on is there already."""
-    temp = forge.folder / "temp"
-    temp.mkdir()
-    site = subprocess.run(
-        [sys.executable, "-c", "import sysconfig; print(sysconfig.get_paths()['purelib'])"],
-        capture_output=True, text=True, check=True,
-    ).stdout.strip()  # fmt: skip
+def test_the_action_installs_itself_and_runs_nothing_of_the_checkout(forge):
+    """Really, but for the network: what it depends on is there already. The checkout has modules of those names."""
+    temp, workspace, pwned = forge.folder / "temp", forge.folder / "workspace", forge.folder / "pwned"
+    for name in ("pip", "venv", "ensurepip", "site", "sitecustomize", "setuptools", "click", "reconciler/__init__"):
+        file = workspace / f"{name}.py"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(f"open({str(pwned)!r}, 'a').write({name!r})\n")
+    (workspace / ".env").write_text(f"PYTHONPATH={workspace}\nPYTHONSTARTUP={workspace}/pip.py\n")
+    paths = sysconfig.get_paths()
+    beside = temp / "dialplane/venv" / Path(paths["purelib"]).relative_to(sys.prefix)
+    beside.mkdir(parents=True)
+    (beside / "dependencies.pth").write_text(paths["purelib"])
     copy = forge.folder / "copy"
     shutil.copytree(ROOT, copy, ignore=lambda _, names: [one for one in names if one.startswith(".") or one == "tests"])
     environ = {
-        "PATH": os.environ["PATH"], "HOME": str(temp), "RUNNER_TEMP": str(temp), "PYTHONPATH": site,
+        "PATH": os.environ["PATH"], "HOME": str(temp), "RUNNER_TEMP": str(temp),
+        "PYTHONPATH": f"{workspace}:.", "PYTHONSTARTUP": str(workspace / "pip.py"),
         "PIP_NO_INDEX": "1", "PIP_NO_BUILD_ISOLATION": "0",
         "GITHUB_EVENT_NAME": "push", "GITHUB_REF": "refs/heads/edit",
     }  # fmt: skip
     context = {"event": {"repository": {"default_branch": "main"}}, "token": "", "action_path": str(copy)}
     given = {"python": sys.executable, "folder": str(ROOT / "examples/manifests/07-tests")}
-    job = run_action(ROOT / "action.yml", given, context, environ, forge.folder)
+    job = run_action(ROOT / "action.yml", given, context, environ, workspace)
     assert job.is_good, job.told
     assert (temp / "dialplane/venv/bin/reconcile").is_file()
     assert "5 of 5 hold" in job["test"].out
+    assert not pwned.exists(), pwned.read_text()
 
 
 def test_the_workflow_in_the_docs_gives_inputs_that_there_are():
