@@ -3,6 +3,10 @@
 `git ls-tree` names the files and `git cat-file --batch` gives their bytes as they were committed: `git archive` would
 obey the attributes of that commit (export-ignore, export-subst), and a checkout would run filters. Git is run without
 a shell, with its own settings of hooks and monitors off, with a few variables, and never asks or fetches anything.
+
+Whoever writes the manifests may not choose what they are compared with. So git starts at the folder whose `.git` it is
+(nobody can commit one), never at the manifests' own, which could look like a bare repository; and the path by which
+the commit is asked is the one that was given, not where links on it lead.
 """
 
 from __future__ import annotations
@@ -22,10 +26,15 @@ GIT_SECONDS_MAX = 60
 BYTES_MAX = 256 * 1024 * 1024
 """All files of one commit together."""
 
-_SETTINGS = ("-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "--no-replace-objects", "--no-pager")
+_SETTINGS = (
+    *("-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null"),
+    *("-c", "safe.bareRepository=explicit", "-c", "protocol.allow=never"),
+    *("--no-replace-objects", "--no-pager"),
+)
 _VARIABLES = ("PATH", "HOME", "XDG_CONFIG_HOME", "USER", "TMPDIR")
 _QUIET = {"GIT_OPTIONAL_LOCKS": "0", "GIT_NO_LAZY_FETCH": "1", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
-_LINK, _FILES = "120000", ("100644", "100755")
+_LINK, _SUBMODULE, _FILES = "120000", "160000", ("100644", "100755")
+_OTHERWISE = "compare with a folder: --against DIR"
 
 Contents = dict[str, bytes | Problem]
 
@@ -33,21 +42,19 @@ Contents = dict[str, bytes | Problem]
 def read_commit(reference: str, source: str) -> Contents:
     """What `source`, a folder or a file in a work tree, held at a commit, by the names that files have there now."""
     is_folder = os.path.isdir(source)
-    home = source if is_folder else os.path.dirname(source) or "."
+    home, where = _placed(source, is_folder=is_folder)
     commit = _line(home, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{reference}^{{commit}}")
     if not commit:
         raise ReconcileError(f"{SCHEME}{reference}: git knows no such commit here", "fetch it first, or name another")
-    prefix = _line(home, "rev-parse", "--show-prefix")
-    where = prefix if is_folder else prefix + os.path.basename(source)
-    listed = _git(home, "ls-tree", "-r", "-z", "-l", "--full-tree", commit, *([where] if where else []))
+    listed = _git(home, "ls-tree", "-r", "-z", "-l", "--full-tree", "--", commit, *([where] if where else []))
     names = source if source != "." else ""
     found: Contents = {}
     wanted: dict[str, str] = {}
     size = 0
     for mode, blob, length, path in _entries(listed):
-        below = path[len(prefix) :] if is_folder else ""
+        below = path[len(where) :] if is_folder else ""
         name = os.path.join(names, below) if is_folder else source
-        if not _is_read(below or os.path.basename(source)):
+        if mode != _SUBMODULE and not _is_read(below or os.path.basename(source)):
             continue
         problem = _problem(name, mode, length)
         if problem is not None:
@@ -61,6 +68,36 @@ def read_commit(reference: str, source: str) -> Contents:
     return dict(sorted(found.items()))
 
 
+def _placed(source: str, *, is_folder: bool) -> tuple[str, str]:
+    """The work tree that holds `source`, and the path of it there: "" all of it, else a folder's ends with a slash."""
+    path = os.path.abspath(source)
+    if not os.path.exists(path) or not os.path.samefile(path, source):
+        raise ReconcileError(f"{source} goes back over a link", "name the folder itself")
+    top = _top(path)
+    if not top or os.path.realpath(_line(top, "rev-parse", "--show-toplevel")) != os.path.realpath(top):
+        raise ReconcileError(f"{source} is in no work tree of git", _OTHERWISE)
+    if above := _line(top, "rev-parse", "--show-superproject-working-tree"):
+        raise ReconcileError(f"{top} is a submodule of {above}, whose commits do not hold its files", _OTHERWISE)
+    where = os.path.relpath(path, top)
+    if where == ".":
+        return top, ""
+    return top, where + "/" if is_folder else where
+
+
+def _top(path: str) -> str:
+    """The folder nearest to an absolute path that holds a `.git`, "" = none. No link may stand behind a `.git`."""
+    top = ""
+    steps = path.split("/")
+    for count in range(1, len(steps) + 1):
+        at = "/".join(steps[:count]) or "/"
+        if top and os.path.islink(at):
+            what = f"{os.path.relpath(at, top)} is a link, and a commit holds nothing of what it leads to"
+            raise ReconcileError(what, f"name the folder that it leads to, or {_OTHERWISE}")
+        if os.path.lexists(os.path.join(at, ".git")):
+            top = at
+    return top
+
+
 def _is_read(below: str) -> bool:
     """As in a folder: dot entries never."""
     *folders, file = below.split("/")
@@ -70,18 +107,20 @@ def _is_read(below: str) -> bool:
 def _problem(name: str, mode: str, length: int) -> Problem | None:
     if mode == _LINK:
         return Problem(Where(name), "is a link in that commit, and is not followed", "compare two folders", "link")
+    if mode == _SUBMODULE:
+        what = "is a submodule in that commit, and is not read"
+        return Problem(Where(name), what, "compare two folders", "submodule")
     if length > FILE_BYTES_MAX:
         return Problem(Where(name), f"has more than {FILE_BYTES_MAX:,} bytes", "split it", "too-large")
     return None
 
 
 def _entries(listed: bytes) -> Iterator[tuple[str, str, int, str]]:
-    """(mode, object, size, path) of each file in `git ls-tree -r -z -l`; submodules have no size, and are none."""
+    """(mode, object, size, path) of each file in `git ls-tree -r -z -l`; a submodule has the size 0."""
     for entry in listed.split(b"\0")[:-1]:
         about, _, path = entry.partition(b"\t")
         mode, kind, blob, length = about.decode("ascii").split()
-        if kind == "blob":
-            yield mode, blob, int(length), os.fsdecode(path)
+        yield mode, blob, int(length) if kind == "blob" else 0, os.fsdecode(path)
 
 
 def _blobs(home: str, names: list[str]) -> dict[str, bytes]:
@@ -116,11 +155,9 @@ def _git(home: str, *arguments: str, said: bytes = b"", may_fail: bool = False) 
             command, input=said, capture_output=True, timeout=GIT_SECONDS_MAX, env=environ, check=False
         )
     except subprocess.TimeoutExpired:
-        raise ReconcileError(
-            f"git took more than {GIT_SECONDS_MAX} s", "compare with a folder: --against DIR"
-        ) from None
+        raise ReconcileError(f"git took more than {GIT_SECONDS_MAX} s", _OTHERWISE) from None
     except (OSError, ValueError) as error:
-        raise ReconcileError(f"git cannot be run: {error}", "compare with a folder: --against DIR") from error
+        raise ReconcileError(f"git cannot be run: {error}", _OTHERWISE) from error
     if done.returncode and not may_fail:
         reason = done.stderr.decode("utf-8", "replace").strip().partition("\n")[0][:200]
         raise ReconcileError(f"git: {reason}", "--against git:REF needs manifests in a git work tree")

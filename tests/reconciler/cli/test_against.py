@@ -144,11 +144,74 @@ def test_links_and_dot_entries_of_a_commit_are_not_read(capsys, repository):
     assert "1 error" in err
 
 
-def test_outside_of_a_repository_that_is_said(capsys, monkeypatch, place):
-    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(place.parent))
+@needs_git
+def test_manifests_that_look_like_a_bare_repository_are_compared_with_their_own(capsys, repository):
+    write("m", "hall")
+    git("init", "-q", "-b", "main", "bare")
+    (Path("bare") / "a.yaml").write_bytes((Path("m") / "a.yaml").read_bytes())
+    git("-C", "bare", "add", "a.yaml")
+    git("-C", "bare", "commit", "-q", "-m", "one")
+    for name in ("HEAD", "objects", "refs"):
+        (Path("bare/.git") / name).rename(Path("m") / name)
+    Path("m/config").write_text("[core]\n\trepositoryformatversion = 0\n\tbare = true\n")
+    assert git("-C", "m", "rev-parse", "--is-bare-repository") == "true\n"
+    assert "lobby -> hall" in said(capsys, "plan", "m", "--against", "git:HEAD")[1]
+    assert "lobby -> hall" in said(capsys, "plan", "m/a.yaml", "--against", "git:HEAD")[1]
+
+
+@needs_git
+def test_a_folder_reached_by_a_link_is_refused_since_git_holds_the_link_alone(capsys, repository, monkeypatch):
+    write("n", "hall")
+    git("add", "n")
+    git("commit", "-q", "-m", "two")
+    Path("m/a.yaml").unlink()
+    Path("m").rmdir()
+    Path("m").symlink_to("n")
+    outside = repository.parent / "outside"
+    outside.mkdir()
+    Path("o").symlink_to(outside)
+    write("o/p")
+    git("init", "-q", "o/p")
+    for source in ("m", "m/", "m/a.yaml", str(repository / "m"), "o/p", "o/p/a.yaml"):
+        code, out, err = said(capsys, "plan", source, "--against", "git:HEAD")
+        assert (code, out) == (1, ""), source
+        assert "is a link, and a commit holds nothing" in err
+    code, _, err = said(capsys, "plan", "o/../m", "--against", "git:HEAD")
+    assert code == 1
+
+
+@needs_git
+def test_a_work_tree_that_is_reached_over_a_link_is_one(capsys, repository):
+    write("m", "hall")
+    link = repository.parent / "link"
+    link.symlink_to(repository)
+    assert "lobby -> hall" in said(capsys, "plan", str(link / "m"), "--against", "git:HEAD")[1]
+
+
+@needs_git
+def test_a_submodule_is_refused_and_one_below_is_counted(capsys, repository):
+    git("init", "-q", "-b", "main", "m/sub")
+    write("m/sub", "hall")
+    git("-C", "m/sub", "add", ".")
+    git("-C", "m/sub", "commit", "-q", "-m", "one")
+    git("-c", "advice.addEmbeddedRepo=false", "add", "m/sub")
+    git("commit", "-q", "-m", "two")
+    code, _, err = said(capsys, "plan", "m/sub", "--against", "git:HEAD")
+    assert code == 1
+    assert "is a submodule of" in err
+    assert "1 error, and what has it is left out" in said(capsys, "plan", "m", "--against", "git:HEAD")[2]
+
+
+@needs_git
+def test_a_folder_whose_name_looks_like_an_option_is_a_folder(capsys, repository):
+    write("-r")
+    assert "everything is new" in said(capsys, "plan", "--against", "git:HEAD", "--", "-r")[2]
+
+
+def test_outside_of_a_repository_that_is_said(capsys):
     code, _, err = said(capsys, "plan", "m", "--against", "git:main")
     assert code == 1
-    assert "git" in err
+    assert "m is in no work tree of git" in err
 
 
 def test_a_comparison_is_not_saved(capsys):
