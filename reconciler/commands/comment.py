@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+from typing import TextIO
 
 import click
 
@@ -20,6 +21,8 @@ from reconciler.plan.markdown import MARK
 FORMAT_VERSION = 1
 COMMENT_CHARS_MAX = 65_536
 """GitHub's limit of a comment."""
+TEXT_CHARS_MAX = 500_000
+"""A job's summary holds a mebibyte."""
 STDIN = "-"
 
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._/]|-(?!-)){0,63}")
@@ -48,7 +51,10 @@ def command(file: str, name: str, number: int | None, repository: str, form: str
     job = job_of(os.environ, repository, number or 0)
     mark = f"{MARK.removesuffix(' -->')} {name} -->" if name else MARK
     body = _body(_text(file), mark, job)
-    kept, note = _kept(job, mark, body)
+    if len(body) > COMMENT_CHARS_MAX:
+        kept, note = _too_long(job, mark, body)
+    else:
+        kept, note = _kept(job, mark, body)
     if form == "json":
         show_json({"formatVersion": FORMAT_VERSION, "done": kept.done, "url": kept.url, "note": note})
         return
@@ -76,6 +82,21 @@ def _kept(job: Job, mark: str, body: str) -> tuple[Kept, str]:
     return Kept("summary", ""), note
 
 
+def _too_long(job: Job, mark: str, body: str) -> tuple[Kept, str]:
+    """The text goes into the summary; the comment must not go on showing an older plan."""
+    what = f"a comment holds {COMMENT_CHARS_MAX:,} characters, this one has {len(body):,}"
+    if not summarize(job, body):
+        raise ReconcileError(what, "write it with `reconcile plan -o markdown`, which keeps within that")
+    note = f"{what}: the plan is in the job's summary"
+    click.echo(annotation("warning", note), err=True)
+    if not job.number:
+        return Kept("summary", ""), note
+    instead = _body(
+        "**This plan is too long for a comment, do not approve by it: it is in the job's summary.**\n", mark, job
+    )
+    return _kept(job, mark, instead)[0], note
+
+
 def _read_only(job: Job, message: str) -> str:
     """Why there is no comment. Of a fork that is as it should be; elsewhere somebody forgot a permission."""
     if job.is_fork:
@@ -90,21 +111,22 @@ def _body(text: str, mark: str, job: Job) -> str:
     said = [f"commit {job.commit[:10]}"] if job.commit else []
     said += [f"[run]({job.run_url})"] if job.run_url else []
     foot = f"\n<sub>{', '.join(said)}</sub>\n" if said else ""
-    body = f"{mark}\n{text.removeprefix(MARK).lstrip()}{foot}"
-    if len(body) > COMMENT_CHARS_MAX:
-        what = f"a comment holds {COMMENT_CHARS_MAX:,} characters, this one has {len(body):,}"
-        raise ReconcileError(what, "write it with `reconcile plan -o markdown`, which keeps within that")
-    return body
+    return f"{mark}\n{text.removeprefix(MARK).lstrip()}{foot}"
 
 
 def _text(file: str) -> str:
-    chars_read = COMMENT_CHARS_MAX * 2
     try:
         if file == STDIN:
-            return sys.stdin.read(chars_read)
+            return _bounded(sys.stdin)
         with open(file, encoding="utf-8") as opened:
-            return opened.read(chars_read)
+            return _bounded(opened)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
         hint = "make it with: reconcile plan DIR -o markdown > FILE"
         raise ReconcileError(f"{file} cannot be read: {reason}", hint) from error
+
+
+def _bounded(opened: TextIO) -> str:
+    text = opened.read(TEXT_CHARS_MAX + 1)
+    cut = "\n\n**The rest is NOT shown: do not approve by this text.**\n"
+    return text if len(text) <= TEXT_CHARS_MAX else text[:TEXT_CHARS_MAX] + cut

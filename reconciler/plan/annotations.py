@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from reconciler.plan.changes import Change, Plan
+from reconciler.plan.danger import worst_first
 from reconciler.plan.effects import Effects
 from reconciler.plan.gates import Refusal
-from reconciler.plan.render import Places, brief, effect_lines
+from reconciler.plan.render import SIGNS, Places, brief, counted_moves, effect_lines, titled
 from schemas.problems import Problem, Where
 
-CHANGES_TOLD_MAX = 8
-"""GitHub shows ten notices of a step: these, what becomes of calls, and the counts."""
+CHANGES_TOLD_MAX = 7
+"""GitHub shows ten notices of a step: these, the names of the others, what becomes of calls, and the counts."""
 TEXT_CHARS_MAX = 4_000
 NOWHERE = Where()
 
@@ -57,9 +58,28 @@ def of_plan(
         for refusal in refused
     ]
     if told := [line.text.strip() for line in effect_lines(effects or Effects()) if line.text]:
-        lines.append(annotation("notice", "\n".join(told[1:]), title=told[0].rstrip(":")))
-    lines += [_of_change(change, places or {}) for change in plan.changes[:CHANGES_TOLD_MAX]]
+        title = f"{told[0]} {counted_moves(effects or Effects())}"
+        lines.append(annotation("notice", "\n".join(told[1:]), title=title))
+    changes = worst_first(plan.changes)
+    lines += [_of_change(change, places or {}) for change in changes[:CHANGES_TOLD_MAX]]
+    lines += _of_others(changes[CHANGES_TOLD_MAX:])
     return [*lines, annotation("notice", plan.summary if plan else nothing, title="plan")]
+
+
+def _of_others(changes: Sequence[Change]) -> list[str]:
+    """Those that have no line of their own, by name; a warning where even the names do not fit."""
+    named: list[str] = []
+    room = TEXT_CHARS_MAX
+    for change in changes:
+        name = f"{SIGNS[change.action]} {titled(change)}"
+        if (room := room - len(name) - 1) < 0:
+            break
+        named.append(name)
+    lines = [annotation("notice", "\n".join(named), title="More changes")] if named else []
+    if left := len(changes) - len(named):
+        what = f"{left:,} change{'' if left == 1 else 's'} are NOT shown: do not approve by these notes"
+        lines.insert(0, annotation("warning", what, title="plan"))
+    return lines
 
 
 def _of_change(change: Change, places: Places) -> str:

@@ -37,7 +37,8 @@ class Move(StrEnum):
     GAINED = "gained"
 
 
-_MOVES = list(Move)
+_MOVED_RANKS = 3
+"""Calls that move do so in three degrees: without a password or PIN that was asked for, to another room, otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,14 +124,14 @@ def effects_of(turn: Turn) -> Effects:
     touched = touched_by(turn)
     numbers = concerned(turn, touched)
     trial = Trial(turn, touched)
-    shown: dict[Move, list[Effect]] = {move: [] for move in Move}
+    shown: dict[int, list[Effect]] = {rank: [] for rank in range(_MOVED_RANKS + 2)}
     counts = dict.fromkeys(Move, 0)
     for called in numbers[:NUMBERS_MAX]:
         for place, moving in enumerate(trial.of(called).moving):
             counts[moving.move] += place == 0
-            if len(shown[moving.move]) < EFFECTS_MAX:
-                shown[moving.move].append(trial.effect(called, moving))
-    told = tuple(effect for move in Move for effect in shown[move])
+            if len(alike := shown[_rank(moving)]) < EFFECTS_MAX:
+                alike.append(trial.effect(called, moving))
+    told = tuple(effect for rank in sorted(shown) for effect in shown[rank])
     return Effects(told, counts, max(0, len(numbers) - NUMBERS_MAX))
 
 
@@ -189,7 +190,17 @@ def _moving(tried: tuple[Tried, ...], renamed: Mapping[str, str]) -> tuple[_Movi
         for (before, after), one in pairs.items()
         if replace(before, rule=renamed.get(before.rule, before.rule)) != after
     ]
-    return tuple(sorted(found, key=lambda moving: _MOVES.index(moving.move)))
+    return tuple(sorted(found, key=_rank))
+
+
+def _rank(moving: _Moving) -> int:
+    """How bad it is, 0 the worst: nobody answers; nobody is asked any more; another room; the rest; answered now."""
+    if moving.move is not Move.MOVED:
+        return 0 if moving.move is Move.LOST else _MOVED_RANKS + 1
+    before, after = moving.tried.before, moving.tried.after
+    if (before.asks_password and not after.asks_password) or (before.asks_pin and not after.asks_pin):
+        return 1
+    return 2 if before.room != after.room else _MOVED_RANKS
 
 
 def _move(before: Outcome, after: Outcome) -> Move:

@@ -11,17 +11,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from reconciler.model.desired import Desired
-from reconciler.plan.changes import Action, Change, FieldChange, Plan
+from reconciler.plan.changes import Action, Change, Plan
+from reconciler.plan.danger import fields_worst_first
+from reconciler.plan.difference import arrow, clip, sides
 from reconciler.plan.effects import Effect, Effects, Move
 from reconciler.plan.gates import Refusal
 from reconciler.plan.outcomes import Outcome
-from reconciler.plan.words import show
+from reconciler.plan.visible import visible
 from schemas.problems import Where
 from schemas.tables.rows import Kind
 
 FORMAT_VERSION = 1
 NOTHING = "No changes: the tables are as declared."
-VALUE_CHARS_MAX = 200
 BRIEF_FIELDS_MAX = 3
 EFFECTS_SHOWN_MAX = 20
 
@@ -86,12 +87,17 @@ def effect_lines(effects: Effects) -> list[Line]:
     if not effects:
         return []
     lines = [Line("What becomes of calls:")]
-    lines += [Line(f"  {effect}", _EFFECT_STYLES[effect.move]) for effect in effects.shown[:EFFECTS_SHOWN_MAX]]
-    if len(effects.shown) > EFFECTS_SHOWN_MAX:
-        lines.append(Line(f"  … in all {counted_moves(effects)}"))
+    shown = effects.shown[:EFFECTS_SHOWN_MAX]
+    lines += [Line(f"  {_effect_said(effect)}", _EFFECT_STYLES[effect.move]) for effect in shown]
+    if left := len(effects.shown) - len(shown):
+        lines.append(Line(f"  … and {left:,} more lines that are not shown; in all {counted_moves(effects)}"))
     if effects.untried:
         lines.append(Line(f"  and {effects.untried:,} more numbers, which were not tried"))
     return [*lines, Line("")]
+
+
+def _effect_said(effect: Effect) -> str:
+    return f"{clip(visible(effect.to))}: {arrow(str(effect.before), str(effect.after))}"
 
 
 def counted_moves(effects: Effects) -> str:
@@ -129,10 +135,10 @@ def brief(change: Change, *, planned: bool = False) -> str:
     head = f"{change.name} {'is ' if planned else ''}{_PAST[change.action]}"
     if change.moved_from:
         head = f"{head} from {change.moved_from}"
-    fields = change.fields if change.action in (Action.UPDATE, Action.MOVE) else ()
+    fields = fields_worst_first(change) if change.action in (Action.UPDATE, Action.MOVE) else []
     if not fields:
         return head
-    told = ", ".join(f"{_short(field.field)}: {_arrow(field)}" for field in fields[:BRIEF_FIELDS_MAX])
+    told = ", ".join(f"{_short(field.field)}: {arrow(field.old, field.new)}" for field in fields[:BRIEF_FIELDS_MAX])
     more = len(fields) - BRIEF_FIELDS_MAX
     return f"{head} ({told}{f', {more} more' if more > 0 else ''})"
 
@@ -151,7 +157,7 @@ def change_lines(change: Change, places: Places) -> list[Line]:
     if change.action is Action.DELETE:
         return lines
     for field in change.fields:
-        said = _arrow(field) if change.old is not None else clip(show(field.new))
+        said = arrow(field.old, field.new) if change.old is not None else sides(None, field.new)[1]
         lines.append(Line(f"    {field.field}: {said}"))
     return lines
 
@@ -208,15 +214,6 @@ def _outcome_json(outcome: Outcome) -> dict[str, Any]:
         "asksPin": outcome.asks_pin,
         "reason": outcome.reason,
     }
-
-
-def _arrow(field: FieldChange) -> str:
-    return f"{clip(show(field.old))} -> {clip(show(field.new))}"
-
-
-def clip(said: str, chars_max: int = VALUE_CHARS_MAX) -> str:
-    """The text, cut short where it is too long for its place."""
-    return said if len(said) <= chars_max else said[: chars_max - 1] + "…"
 
 
 def _short(path: str) -> str:

@@ -12,6 +12,7 @@ from dataclasses import MISSING, Field, fields, is_dataclass
 from functools import cache
 from typing import Any
 
+from reconciler.plan.visible import visible
 from schemas.resources.values import duration_text
 from schemas.tables.rows import Row, RuleRow, Secret
 
@@ -98,11 +99,8 @@ def show(value: Value) -> str:
         return "[" + ", ".join(show(item) for item in value) + "]"
     if isinstance(value, dict):
         return "{" + ", ".join(f"{show(key)}: {show(item)}" for key, item in value.items()) + "}"
-    text = str(value)
-    if text.isprintable():
-        return text
     # A line of its own would pass for a line of the plan, and an escape sequence would steer the terminal.
-    return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text)
+    return visible(str(value))
 
 
 def _leaves(value: Any, prefix: str, *, defaults: bool = True) -> Iterator[tuple[str, Any]]:

@@ -212,11 +212,20 @@ def test_nobody_there_is_said(job, capsys, monkeypatch, pauses):
     assert (code, "GitHub cannot be had: " in err) == (1, True)
 
 
-def test_a_text_that_no_comment_holds_is_refused(hub, job, capsys):
+def test_a_text_that_no_comment_holds_goes_into_the_summary_and_the_old_plan_goes(hub, job, capsys, monkeypatch):
+    old = hub.comment(BOT, f"{MARK}\nno changes, merge it")
     (job / "plan.md").write_text("x" * 70_000)
-    assert "a comment holds 65,536 characters" in said(capsys, "plan.md")[2]
+    code, out, err = said(capsys, "plan.md")
+    assert (code, out) == (0, f"comment updated: {old['html_url']}\n")
+    assert "a comment holds 65,536 characters" in err
+    assert "do not approve by it" in old["body"]
+    assert "x" * 70_000 in (job / "summary.md").read_text()
+    (job / "plan.md").write_text("x" * 2_000_000)
+    assert said(capsys, "plan.md")[0] == 0
+    assert "The rest is NOT shown" in (job / "summary.md").read_text()
+    monkeypatch.delenv("GITHUB_STEP_SUMMARY")
+    assert said(capsys, "plan.md")[0] == 1
     assert said(capsys, "nowhere.md")[0] == 1
-    assert hub.asked == []
 
 
 def test_no_token_is_in_what_is_printed_of_a_hand_on_the_api():
