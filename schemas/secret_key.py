@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import os
 import stat
-import tempfile
 from collections.abc import Mapping
 
 from schemas.environment import make_state_folder
 from schemas.seal import KEY_BYTES
+from schemas.whole_file import write_whole
 
 VARIABLE = "DIALPLANE_SECRET_KEY"
 FILE_VARIABLE = "DIALPLANE_SECRET_KEY_FILE"
@@ -82,17 +83,8 @@ def _contents(path: str) -> str:
 
 def _make(path: str) -> None:
     """Put a key there, whole and on the disk; the one that another process puts there first stays."""
-    handle, partial = tempfile.mkstemp(prefix=f".{KEY_FILE}.", dir=os.path.dirname(path) or ".")  # mode 0600
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(base64.b64encode(os.urandom(KEY_BYTES)) + b"\n")
-            file.flush()
-            os.fsync(handle)
-        os.link(partial, path)
-    except FileExistsError:
-        pass
-    finally:
-        os.unlink(partial)
+    with contextlib.suppress(FileExistsError):
+        write_whole(path, base64.b64encode(os.urandom(KEY_BYTES)) + b"\n", replace=False)
 
 
 def _parsed(where: str, text: str) -> bytes:

@@ -18,7 +18,6 @@ from reconciler.commands.common import key_of, opened_if_there, show_json, show_
 from reconciler.commands.options import Given, output_option, settings_options_but_tables
 from reconciler.commands.progress import patience
 from reconciler.commands.target import LIVEKIT, remembered_at
-from reconciler.commands.whole_file import OWNER_ALONE, write_whole
 from reconciler.errors import EXIT_ERROR, ReconcileError
 from reconciler.manifests.files import STDIN, is_manifest
 from reconciler.manifests.yaml_text import SCHEMA_FILE, Remarked, yaml_text
@@ -32,6 +31,7 @@ from schemas.environment import parse_env
 from schemas.resources.base import DEFAULT_NAMESPACE
 from schemas.seal import KEY_BYTES, Sealer
 from schemas.tables.rows import Kind
+from schemas.whole_file import OWNER_ALONE, write_whole
 
 STDOUT = STDIN
 DOCUMENTS_PER_FILE = 10_000

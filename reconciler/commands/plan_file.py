@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import stat
 
-from reconciler.commands.whole_file import write_whole
 from reconciler.errors import ReconcileError
 from reconciler.plan.saved import SavedPlan, SavedPlanError, decode, encode
+from schemas.whole_file import write_whole
 
 PLAN_BYTES_MAX = 256 * 1024 * 1024
 """A plan of a quarter of a million objects is a third of it."""

@@ -7,9 +7,9 @@ from importlib.resources import files
 
 import click
 
-from reconciler.commands.whole_file import write_whole
 from reconciler.errors import ReconcileError
 from schemas.resources.documents import KINDS
+from schemas.whole_file import write_whole
 
 SCHEMA_MODE = 0o644
 

@@ -7,7 +7,6 @@ has to be the same documents, one of them with its number; else the person is to
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections.abc import Iterator, Sequence
 from copy import deepcopy
@@ -17,6 +16,7 @@ from reconciler.manifests.files import STDIN_NAME
 from reconciler.manifests.reading import Entry, FileReading, read_file
 from reconciler.model.sources import Source, object_id, object_name
 from schemas.problems import Problem, Severity
+from schemas.whole_file import write_whole
 
 _BOM = b"\xef\xbb\xbf"
 _PATH = ("spec", "purchase")
@@ -111,33 +111,13 @@ def _stamp(status: os.stat_result) -> tuple[int, int, int, int]:
 
 def _replace(path: str, data: bytes, stamp: tuple[int, int, int, int]) -> bool:
     """Put `data` in the place of the file, whole or not at all; False: it is not the one that was read."""
-    folder, name = os.path.split(path)
-    beside = os.path.join(folder, f".{name}.new")  # what a killed apply leaves is written over by the next
     status = os.stat(path)
-    handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    try:
-        try:
-            with open(handle, "wb", closefd=False) as file:
-                file.write(data)
-            with contextlib.suppress(PermissionError):
-                os.fchown(handle, status.st_uid, status.st_gid)
-            os.fchmod(handle, status.st_mode & 0o7777)
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-        if _stamp(os.stat(path)) != stamp:
-            return False
-        os.replace(beside, path)
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(beside)
-    _sync(folder)
-    return True
-
-
-def _sync(folder: str) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    return write_whole(
+        path,
+        data,
+        status.st_mode & 0o7777,
+        replace=True,
+        alone=True,
+        owner=(status.st_uid, status.st_gid),
+        check=lambda: _stamp(os.stat(path)) == stamp,
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -10,6 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from runtime.errors import BridgeError
+from schemas.whole_file import write_whole
 
 FILE = "bridge.json"
 KEY_FILE = "api.key"
@@ -45,9 +47,7 @@ def own_folder(path: Path, option: str, *, private: bool = False) -> Path:
 
 def announce(state: Path, bridge: RunningBridge) -> None:
     """Write the file, whole or not at all."""
-    partial = state / f".{FILE}.{os.getpid()}"
-    partial.write_text(json.dumps(asdict(bridge)))
-    partial.replace(state / FILE)
+    write_whole(state / FILE, json.dumps(asdict(bridge)).encode(), replace=True)
 
 
 def withdraw(state: Path) -> None:
@@ -68,11 +68,9 @@ def find(state: Path, *, alive: bool = True) -> RunningBridge | None:
 def api_key(state: Path) -> str:
     """The key of this state folder's API: made once, readable by this user alone."""
     path = state / KEY_FILE
-    try:
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(secrets.token_urlsafe(KEY_BYTES))
-    except FileExistsError:
-        pass
+    if not path.exists():
+        with contextlib.suppress(FileExistsError):
+            write_whole(path, secrets.token_urlsafe(KEY_BYTES).encode(), replace=False)
     key = path.read_text().strip()
     if not key:
         raise BridgeError(f"{path} is empty", "remove it: the next start makes a new key")

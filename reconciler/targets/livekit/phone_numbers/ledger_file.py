@@ -14,8 +14,7 @@ from pathlib import Path
 
 from reconciler.errors import ReconcileError
 from reconciler.targets.livekit.phone_numbers.ledger import Ledger, decode, encode
-
-_PRIVATE = 0o600
+from schemas.whole_file import OWNER_ALONE, write_whole
 
 
 class LedgerFile:
@@ -41,17 +40,8 @@ class LedgerFile:
     def write(self, ledger: Ledger) -> None:
         """Replace what it holds; on the disk when this returns. Raises ReconcileError."""
         assert self._path is not None, "numbers are bought with a state folder only"
-        beside = self._path.with_name(f".{self._path.name}.new")  # whoever writes holds the lock
         try:
-            handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, _PRIVATE)
-            try:
-                with open(handle, "wb", closefd=False) as file:
-                    file.write(encode(ledger))
-                os.fsync(handle)
-            finally:
-                os.close(handle)
-            os.replace(beside, self._path)
-            _sync_folder(self._path.parent)
+            write_whole(self._path, encode(ledger), replace=True, alone=True)  # whoever writes holds the lock
         except OSError as error:
             what = f"{self._path} cannot be written: {error.strerror}"
             raise ReconcileError(what, "no number is bought that cannot be written down") from error
@@ -62,7 +52,7 @@ class LedgerFile:
         if self._path is None:
             yield
             return
-        handle = os.open(self._path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _PRIVATE)
+        handle = os.open(self._path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, OWNER_ALONE)
         try:
             _hold(handle)
             yield
@@ -80,11 +70,3 @@ def _hold(handle: int) -> None:
     except BlockingIOError as error:
         what = "another apply is at work on the phone numbers of this server"
         raise ReconcileError(what, "wait for it, and apply again") from error
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
