@@ -9,7 +9,6 @@ import json
 import os
 import signal
 import socket
-from collections import Counter, deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,12 +26,11 @@ from runtime.rooms.prompts import Prompts
 from runtime.routing.orders import LAWS
 from runtime.routing.place import client_pair
 from runtime.settings import LIVEKIT_API_EXAMPLE, BridgeSettings, Listen
-from runtime.trunks.diagnosis import BridgeStatus, as_json
 from runtime.trunks.tended import Tended, tended
-from runtime.workers.checkup import rooms_fault, trunk_statuses
 from runtime.workers.outside import OutsideAddresses
 from runtime.workers.reconciler_child import ReconcilerChild
 from runtime.workers.records import RecordFile, newest_records, open_records
+from runtime.workers.reporting import Reporting
 from runtime.workers.running import RunningBridge, announce, api_key, contact_key, find, own_folder, withdraw
 from runtime.workers.tables_reader import TablesReader
 from runtime.workers.unsealing import KeyedUnsealer
@@ -54,7 +52,6 @@ class Bridge:
     def __init__(self, settings: BridgeSettings, log: Callable[..., None], version: str) -> None:
         self._settings = settings
         self._log = log
-        self._version = version
         hand_over = asyncio.get_running_loop().call_soon_threadsafe
         self._unsealer = KeyedUnsealer(str(settings.state), os.environ, hand_over, log)
         self._tls = TlsContexts(settings.tls, self._client_pair, log)
@@ -72,8 +69,7 @@ class Bridge:
         )
         self._outside = OutsideAddresses(settings.outside, self._worker.endpoint.face, log)
         self._worker.rooms = self._rooms = self._make_rooms(settings)
-        self._recent: deque[dict[str, Any]] = deque(maxlen=RECENT_RECORDS_MAX)
-        self._reasons: Counter[str] = Counter()
+        self._reporting = Reporting(settings, self._worker, self._rooms, version)
         self._records: RecordFile | None = None
         self._reader: TablesReader | None = None
         self._api: Api | None = None
@@ -105,7 +101,7 @@ class Bridge:
         open_tables(settings.tables).close()  # a wrong address is said now, not at the first call
         records = settings.records or settings.state / "records.jsonl"
         self._records = open_records(records)
-        self._recent.extend(newest_records(records, RECENT_RECORDS_MAX))
+        self._reporting.remember(newest_records(records, RECENT_RECORDS_MAX))
         self._prompts = Prompts(settings.prompts, asyncio.get_running_loop().call_soon_threadsafe, self._log)
         self._prompts.start()
         self._worker.prompts = self._prompts
@@ -212,9 +208,9 @@ class Bridge:
         host, port = self._settings.api
         self._api = Api(
             api_key(self._settings.state),
-            self._calls_json,
-            self._health_json,
-            self._status_json,
+            self._reporting.calls,
+            self._reporting.health,
+            self._reporting.status,
             self._log,
             self._worker.control.steer,
         )
@@ -293,63 +289,13 @@ class Bridge:
         for line in (*record.trail, record.hint):
             if line:
                 self._log(f"  {line}", call=record.call_id)
-        as_json = record.as_json()
-        self._recent.append(as_json)
-        self._reasons[record.reason] += 1
+        written = self._reporting.ended(record)
         if self._records is not None:
             try:
-                self._records.write(json.dumps(as_json, ensure_ascii=False))
+                self._records.write(json.dumps(written, ensure_ascii=False))
             except OSError as fault:
                 self._log("call records are not written any more", fault=fault.strerror)
                 self._records = None
-
-    def _health_json(self) -> dict[str, Any]:
-        switchboard = self._worker.switchboard
-        status = "stopping" if switchboard.stopping else "ok" if switchboard.revision > 0 else "no-tables"
-        return {"status": status, "calls": len(switchboard.live_calls()), "revision": switchboard.revision}
-
-    async def _status_json(self) -> dict[str, Any]:
-        worker, settings = self._worker, self._settings
-        (trunks, left_out), fault = await asyncio.gather(
-            trunk_statuses(self.tables, settings.region, worker.keeper, worker.switchboard.circuits, worker.hops),
-            rooms_fault(self._rooms),
-        )
-        health = self._health_json()
-        return as_json(
-            BridgeStatus(
-                version=self._version,
-                state=health["status"],
-                revision=health["revision"],
-                region=settings.region,
-                listeners=tuple(str(listen) for listen in self.listening),
-                calls=health["calls"],
-                trunks=trunks,
-                trunks_left_out=left_out,
-                livekit=settings.livekit.url if settings.livekit is not None else None,
-                livekit_fault=fault,
-            )
-        )
-
-    def _calls_json(self) -> dict[str, Any]:
-        switchboard, connections = self._worker.switchboard, self._worker.sip.connections
-        live = [
-            {**call.record.as_json(), "state": call.state.value, "hold": call.hold} for call in switchboard.live_calls()
-        ]
-        return {
-            "formatVersion": 1,
-            "revision": switchboard.revision,
-            "live": live,
-            "recent": list(self._recent),
-            "admitted": switchboard.reception.admitted,
-            "refused": switchboard.reception.refused,
-            "challenged": switchboard.reception.challenged,
-            "reasons": dict(self._reasons),
-            "datagrams": self._worker.datagrams,
-            "dropped": dict(self._worker.dropped),
-            "refusedFull": self._worker.endpoint.counts.refused_full,
-            "connections": {"open": len(connections), "ended": dict(connections.ended)},
-            "ticksLost": self._worker.clock.ticks_lost,
-        }
 
 
 async def serve(

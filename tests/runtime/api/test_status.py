@@ -7,16 +7,9 @@ from dataclasses import replace
 
 import pytest
 
+from runtime.api.status import BridgeStatus, as_json, findings
 from runtime.commands.doctor import _show
-from runtime.trunks.diagnosis import (
-    BridgeStatus,
-    Finding,
-    HopStatus,
-    RegistrationStatus,
-    TrunkStatus,
-    as_json,
-    findings,
-)
+from runtime.trunks.diagnosis import Finding, HopStatus, RegistrationStatus, TrunkStatus
 
 UP = HopStatus("udp://192.0.2.1:5060", "up", "SIP 200", 100.0, 3.0)
 DOWN = HopStatus("udp://192.0.2.2:5060", "down", "no answer", 100.0, 3.0)
