@@ -80,17 +80,26 @@ def test_sipp_changes_a_call_and_refreshes_it(
     run(here, tmp_path, scenario, "-t", transport)
 
 
+def _answered(messages: Path, cseq: str) -> bool:
+    """Whether SIPp has received a 200 to this request of its."""
+    text = messages.read_text() if messages.exists() else ""
+    received = [part for part in text.split("\n-----") if " received " in part and "SIP/2.0 200" in part]
+    return any(f"CSeq: {cseq}" in part for part in received)
+
+
 @pytest.mark.peer("sipp")
 @pytest.mark.xdist_group("sipp")
 @both
 def test_sipp_hears_a_ringing_tone_acknowledges_it_and_is_answered_on_request(
     here: BridgeProcess, tmp_path: Path, transport: str
 ) -> None:
+    messages = tmp_path / "messages.log"
     options = ["-sf", str(SCENARIOS / "early.xml"), "-s", "+17770000001", "-m", "1", "-t", transport]
+    options += ["-trace_msg", "-message_file", str(messages)]
     command = sipp_command(here.target, tmp_path, *options)
     caller = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     live = wait_for(lambda: [c for c in here.counters()["live"] if c["room"] == "rings"], "the call to ring")
-    time.sleep(0.5)
+    wait_for(lambda: _answered(messages, "3 UPDATE"), "the early dialog to be changed")
     assert here.command("pick-up", live[0]["callId"], "-o", "json")["callId"] == live[0]["callId"]
     assert caller.wait(20) == 0, f"{(tmp_path / 'sipp-errors.log').read_text()}\n{here.log()}"
 

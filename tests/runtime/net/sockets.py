@@ -44,6 +44,8 @@ class User:
         self.faults: list[Fault] = []
         self.failures: list[tuple[Path, str]] = []
         self.needed: set[Path] = set()
+        self.times_asked = 0
+        """How often somebody wanted to know which connections are needed: a quiet one was found."""
         self.strangers: set[str] = set()
         self.rests: list[float] = []
         self.answer: Callable[[bytes, Path], None] | None = None
@@ -66,6 +68,7 @@ class User:
         return self.rests.pop() if self.rests else 0.0
 
     def connections_needed(self) -> set[Path]:
+        self.times_asked += 1
         return self.needed
 
     async def open(self, *transports: str) -> None:

@@ -405,7 +405,7 @@ def test_a_connection_of_ours_that_a_call_needs_is_pinged_and_dies_when_pings_ar
             path = user.sockets.path_to("tcp", server.sockets[0].getsockname())
             assert path is not None
             user.sockets.send(OPTIONS, path)
-            await asyncio.sleep(0.2)
+            await until(lambda: user.times_asked > 3, "looks at a quiet connection")
             assert pinged == [], "nobody needs it"
             user.needed.add(path)
             await until(lambda: len(pinged) > 3)
