@@ -11,30 +11,37 @@ from tests.reconciler.declaring import rule, text, trunk
 from tests.terminal import ROOT, on_a_terminal
 
 SCRIPT = """
-import time
+import threading
 from reconciler.commands import progress
 progress.PATIENCE_S, progress.LOOK_S = {after}, 0.01
 with progress.patience("reading the manifests") as bar:
     bar.note(3, 10)
-    time.sleep(0.3)
+    {wait}
 print("done")
 """
+DRAWN = """
+    from rich.progress import Progress
+    drawn, update = threading.Event(), Progress.update
+    Progress.update = lambda *of, **what: (update(*of, **what), what.get("completed") == 3 and drawn.set())
+    assert drawn.wait(60), "it is never drawn"
+"""
+SOON = "pass"
 ERASE_LINE = "\x1b[2K"
 
 
 def test_a_bar_says_how_far_it_is_and_goes_away(tmp_path: Path):
-    seen = on_a_terminal("-c", SCRIPT.format(after=0), cwd=tmp_path)
+    seen = on_a_terminal("-c", SCRIPT.format(after=0, wait=DRAWN), cwd=tmp_path)
     assert "reading the manifests" in seen
     assert "3/10" in seen
     assert seen.replace("\r", "").rpartition(ERASE_LINE)[2].strip() == "done"
 
 
 def test_what_is_soon_done_shows_none(tmp_path: Path):
-    assert on_a_terminal("-c", SCRIPT.format(after=5), cwd=tmp_path).strip() == "done"
+    assert on_a_terminal("-c", SCRIPT.format(after=60, wait=SOON), cwd=tmp_path).strip() == "done"
 
 
 def test_a_pipe_gets_none(tmp_path: Path):
-    script = [sys.executable, "-c", SCRIPT.format(after=0)]
+    script = [sys.executable, "-c", SCRIPT.format(after=0, wait=SOON)]
     done = subprocess.run(script, cwd=ROOT, capture_output=True, text=True, check=True)
     assert (done.stdout, done.stderr) == ("done\n", "")
 
