@@ -210,3 +210,12 @@ def problems_of(reading: Reading, planned: Planned, target: Target) -> list[Prob
 def has_errors(problems: Sequence[Problem]) -> bool:
     """Whether any of them holds something back."""
     return any(problem.is_error for problem in problems)
+
+
+def show_table(rows: Sequence[Sequence[str]], red: Callable[[Sequence[str]], bool] = lambda _: False) -> None:
+    """Print rows, the names of the columns first, in columns. A row that is `red` is so on a terminal."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    colour = is_colourful()
+    for row in rows:
+        line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        click.echo(click.style(line, fg="red") if colour and red(row) else line)

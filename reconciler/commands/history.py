@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from reconciler.commands.common import opened_there, show_json, show_lines
+from reconciler.commands.common import opened_there, show_json, show_lines, show_table
 from reconciler.commands.options import Given, output_option, settings_options
 from reconciler.commands.progress import patience
 from reconciler.errors import ReconcileError
@@ -19,18 +19,19 @@ from reconciler.plan.render import as_json, text
 from reconciler.plan.turn import Turn
 from reconciler.targets.rollback import steps_after
 from reconciler.targets.tables import pin_of
-from schemas.stores import HistoryEntry, Store
+from schemas.stores import HISTORY_MAX, HistoryEntry, Store
 from schemas.tables.tables import Tables
 
 FORMAT_VERSION = 1
 SHOWN = 20
-ALL = 10_000
 _COLUMNS = ("REVISION", "WHEN", "OWNER", "BY", "CHANGES", "TRUNKS", "RULES", "NUMBERS")
 
 
 @click.command("history")
 @click.argument("revision", metavar="[R]", type=click.IntRange(1), required=False)
-@click.option("--limit", metavar="N", type=click.IntRange(1, ALL), help=f"Show the newest N ({SHOWN}; all as JSON).")
+@click.option(
+    "--limit", metavar="N", type=click.IntRange(1, HISTORY_MAX), help=f"Show the newest N ({SHOWN}; all as JSON)."
+)
 @output_option("text", "json")
 @settings_options
 def command(revision: int | None, limit: int | None, form: str, given: Given) -> None:
@@ -48,7 +49,7 @@ def command(revision: int | None, limit: int | None, form: str, given: Given) ->
             entry, turn = _change(store, revision)
             _show_change(entry, turn, form)
             return
-        entries = store.history(limit or (ALL if form == "json" else SHOWN))
+        entries = store.history(limit or (HISTORY_MAX if form == "json" else SHOWN))
         pin = pin_of(store.aim(settings.owner))
     if form == "json":
         listed = {"owner": settings.owner, "pinned": pin_json(pin), "revisions": [_as_json(one) for one in entries]}
@@ -65,7 +66,7 @@ def _change(store: Store, revision: int) -> tuple[HistoryEntry, Turn]:
     if revision > snapshot.revision:
         raise ReconcileError(f"there is no revision {revision}", f"the tables are at revision {snapshot.revision}")
     steps = steps_after(store, revision - 1, snapshot.revision)
-    entries = [entry for entry in store.history(ALL) if entry.revision == revision]
+    entries = [entry for entry in store.history(HISTORY_MAX) if entry.revision == revision]
     if not entries or not steps:
         raise ReconcileError(f"there is no revision {revision}", f"the tables are at revision {snapshot.revision}")
     after = undone(snapshot.rows, (step.rows for step in steps[:-1]))
@@ -77,10 +78,7 @@ def _show(entries: list[HistoryEntry]) -> None:
     if not entries:
         click.echo("Nothing was published yet.")
         return
-    rows = [_COLUMNS, *(_row(entry) for entry in entries)]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    show_table([_COLUMNS, *(_row(entry) for entry in entries)])
     if lost := [entry for entry in entries if not entry.is_kept]:
         click.echo(f"What revision {lost[0].revision} and those before it changed is not kept.")
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from reconciler.commands.common import show_json
+from reconciler.commands.common import show_json, show_table
 from reconciler.commands.options import is_colourful, output_option
 from schemas.providers.profiles import NAMES, Fact, Facts, Profile, profile
 
@@ -53,9 +53,7 @@ def _show_all(profiles: dict[str, Profile]) -> None:
         facts = [getattr(known.facts, field) for field in _BRIEF]
         open_ones = sum(fact.status == "unverified" for _, fact in _facts(known))
         rows.append((name, *map(_brief, facts), str(open_ones)))
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    show_table(rows)
     click.echo("\n* unverified. `reconcile providers NAME` shows all that is known of one, and where it was read.")
 
 

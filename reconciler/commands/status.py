@@ -6,8 +6,8 @@ from typing import Any
 
 import click
 
-from reconciler.commands.common import show_json
-from reconciler.commands.options import Given, is_colourful, output_option, settings_options
+from reconciler.commands.common import show_json, show_table
+from reconciler.commands.options import Given, output_option, settings_options
 from reconciler.commands.target import Where, opened_target, target_option
 from reconciler.errors import EXIT_ERROR
 from reconciler.targets.status import Status
@@ -50,12 +50,9 @@ def _show(owner: str, status: Status) -> None:
         ready = one.conditions[-1]
         why = f"{ready.reason}: {ready.message}" if ready.status != "True" else ""
         rows.append((f"{one.key[0]} {one.key[1]}", ready.status, str(one.revision or "-"), one.place, why))
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    colour = is_colourful()
-    for row in rows if status.objects else ():
-        line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        click.echo(click.style(line, fg="red") if colour and row[1] == "False" else line)
-    if not status.objects:
+    if status.objects:
+        show_table(rows, red=lambda row: row[1] == "False")
+    else:
         click.echo(f"Nothing of the owner {owner} is live, and nothing is held back.")
     for line in status.lines:
         click.echo(line)

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from runtime.commands.admin import ask, plain
-from runtime.commands.options import output_option, state_option
+from runtime.commands.options import anywhere_option, output_option, state_option
 
 RECENT_SHOWN = 10
 
@@ -20,7 +20,7 @@ RECENT_SHOWN = 10
 @click.command()
 @state_option
 @output_option
-@click.option("--anywhere", is_flag=True, help="Send the key to an API that is not on this machine's loopback, too.")
+@anywhere_option
 def calls(state: Path, output: str, *, anywhere: bool) -> None:
     """Show the live calls and the newest ended ones of the bridge that runs on this state folder.
 

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from runtime.commands.admin import ask, plain
-from runtime.commands.options import output_option, state_option
+from runtime.commands.options import anywhere_option, output_option, state_option
 
 STYLES = {"up": "green", "registered": "green", "down": "red", "failed": "red", "resting": "yellow"}
 
@@ -19,7 +19,7 @@ STYLES = {"up": "green", "registered": "green", "down": "red", "failed": "red", 
 @click.command()
 @state_option
 @output_option
-@click.option("--anywhere", is_flag=True, help="Send the key to an API that is not on this machine's loopback, too.")
+@anywhere_option
 def doctor(state: Path, output: str, *, anywhere: bool) -> int:
     """Tell whether the bridge that runs on this state folder is well: its tables, trunks, registrations and rooms.
 

@@ -61,6 +61,13 @@ def output_option(command: F) -> F:
     )(command)
 
 
+def anywhere_option(command: F) -> F:
+    """`--anywhere`, of the commands that ask a running bridge by its API's key."""
+    return click.option(
+        "--anywhere", is_flag=True, help="Send the key to an API that is not on this machine's loopback, too."
+    )(command)
+
+
 def make_log(form: str) -> Callable[..., None]:
     """A function `log(event, **fields)` to standard error: coloured on a terminal, plain in a pipe, or JSON lines."""
     coloured = sys.stderr.isatty() and not is_plain(os.environ)

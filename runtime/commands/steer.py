@@ -9,19 +9,16 @@ from pathlib import Path
 import click
 
 from runtime.commands.admin import ask
-from runtime.commands.options import output_option, state_option
+from runtime.commands.options import anywhere_option, output_option, state_option
 
 _call = click.argument("call_id", metavar="CALL")
-_anywhere = click.option(
-    "--anywhere", is_flag=True, help="Send the key to an API that is not on this machine's loopback, too."
-)
 
 
 @click.command()
 @_call
 @state_option
 @output_option
-@_anywhere
+@anywhere_option
 def hold(call_id: str, state: Path, output: str, *, anywhere: bool) -> None:
     """Put the phone of a live call on hold: its room neither hears it nor is heard.
 
@@ -36,7 +33,7 @@ def hold(call_id: str, state: Path, output: str, *, anywhere: bool) -> None:
 @_call
 @state_option
 @output_option
-@_anywhere
+@anywhere_option
 def resume(call_id: str, state: Path, output: str, *, anywhere: bool) -> None:
     """Take the phone of a live call back from hold.
 
@@ -51,7 +48,7 @@ def resume(call_id: str, state: Path, output: str, *, anywhere: bool) -> None:
 @_call
 @state_option
 @output_option
-@_anywhere
+@anywhere_option
 def pick_up(call_id: str, state: Path, output: str, *, anywhere: bool) -> None:
     """Answer a phone that rings, as with rules that say `answer: onRequest`.
 
@@ -66,7 +63,7 @@ def pick_up(call_id: str, state: Path, output: str, *, anywhere: bool) -> None:
 @_call
 @state_option
 @output_option
-@_anywhere
+@anywhere_option
 def keep(call_id: str, state: Path, output: str, *, anywhere: bool) -> None:
     """Wait no more for the transfer of a live call: its phone hears its room again.
 

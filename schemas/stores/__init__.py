@@ -9,6 +9,7 @@ import os
 
 from schemas.environment import make_state_folder
 from schemas.stores.door import (
+    HISTORY_MAX,
     LIVE_WITHIN_S,
     Aim,
     BridgeAck,
@@ -28,6 +29,7 @@ from schemas.stores.sqlite import SqliteStore
 from schemas.stores.sqlite_past import REVISIONS_KEPT
 
 __all__ = [
+    "HISTORY_MAX",
     "LIVE_WITHIN_S",
     "Aim",
     "BridgeAck",

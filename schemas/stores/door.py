@@ -24,6 +24,9 @@ from schemas.tables.rows import Delta, Kind, Row, Rows
 LIVE_WITHIN_S = 10.0
 """A bridge whose last heartbeat is older than this is not waited for."""
 
+HISTORY_MAX = 10_000
+"""Publishes that a store remembers."""
+
 Key = tuple[Kind, str]
 """What a row is known by: its kind, and its id (`namespace/name`)."""
 

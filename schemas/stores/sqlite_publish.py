@@ -10,7 +10,7 @@ import sqlite3
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from schemas.stores.door import Aim, Declared, Head, Key, Outdated, OwnerClash
+from schemas.stores.door import HISTORY_MAX, Aim, Declared, Head, Key, Outdated, OwnerClash
 from schemas.stores.sqlite_past import aim_of, keep_past, write_aim
 from schemas.stores.sqlite_schema import transaction
 from schemas.tables.codec import encode_row
@@ -20,9 +20,6 @@ from schemas.tables.rows import Delta, Kind, Row, kind_of
 DELTA_ROWS_MAX = 20_000
 """Deltas are kept for at most this many rows in all, and this many revisions; who is further behind loads anew."""
 DELTA_REVISIONS_MAX = 1_000
-
-HISTORY_MAX = 10_000
-"""Publishes that are remembered."""
 
 BRIDGE_FORGOTTEN_S = 86_400.0
 """A bridge that has been silent for a day is no longer listed."""
