@@ -63,14 +63,15 @@ def command(
     option that allows it.
 
     With --plan the manifests are read again, from where the plan was made or from DIR, because the file holds no
-    secret; if they no longer come to what was planned, or what is live has changed, nothing is done.
+    secret; if they no longer come to what was planned, or what is live has changed, nothing is done. A plan that was
+    made without a key is not signed, and needs DIR.
 
     \b
     Example:
       reconcile apply manifests/
       reconcile apply manifests/ --allow-deletes 12
       reconcile apply manifests/ --allow-any DispatchRule/default/support
-      reconcile apply --plan plan.json
+      reconcile apply manifests/ --plan plan.json
       reconcile apply manifests/ --target livekit
       reconcile apply manifests/ --target livekit --allow-purchases
     """
@@ -78,6 +79,9 @@ def command(
     approved = _approved(plan_file, settings, allowed) if plan_file is not None else None
     if approved is not None:
         order = approved.order
+        if source is None and not approved.is_signed:
+            hint = f"name it: reconcile apply DIR --plan {shlex.quote(plan_file or '')}"
+            raise ReconcileError(f"{plan_file} is not signed, and cannot say which folder is applied", hint)
         source, allowed = source or order.source, order.allowed if approved.is_signed else allowed
         at = at.as_approved(order, plan_file or "", is_signed=approved.is_signed)
     if source is None:

@@ -48,7 +48,7 @@ from schemas.problems import Problem
     metavar="DIR2|git:REF",
     help="Compare with these manifests, or this commit's, not with the live tables.",
 )
-@click.option("--out", metavar="FILE", help="Write the plan there, for `reconcile apply --plan FILE`.")
+@click.option("--out", metavar="FILE", help="Write the plan there, for `reconcile apply DIR --plan FILE`.")
 @allow_options
 @target_options
 @output_option("text", "json", "markdown", "github")
@@ -76,7 +76,7 @@ def command(
       reconcile plan manifests/ --detailed-exitcode -o json
       reconcile plan manifests/ --target livekit
       reconcile plan manifests/ -o markdown > comment.md
-      reconcile plan manifests/ --out plan.json && reconcile apply --plan plan.json
+      reconcile plan manifests/ --out plan.json && reconcile apply manifests/ --plan plan.json
       reconcile plan manifests/ --against git:origin/main -o markdown
       reconcile plan manifests/ --against git:origin/main -o github
     """

@@ -3,8 +3,9 @@
 The file holds the digest of what was live when it was made (tables, or a LiveKit server), the owner, what was allowed,
 and each object as it is to be, but no secret: each is a keyed hash of its sealed value, or `unknown` where there was no
 key. An apply makes the plan anew from the manifests, which alone say where the secrets are, and goes on only if it is
-the one in the file: the file approves, it does not command. What it does command, the allowances and adoptions, counts
-only under the keyed hash of the whole content (`mac`), or where the apply repeats them.
+the one in the file: the file approves, it does not command. What it does command, the folder, the allowances and
+adoptions, counts only under the keyed hash of the whole content (`mac`), or where the apply repeats them; and where
+there is a key a file without one is none, or whoever edits it would only have to take the hash away.
 """
 
 from __future__ import annotations
@@ -101,7 +102,7 @@ def encode(plan: SavedPlan, key: bytes | None) -> bytes:
 
 
 def decode(data: bytes, key: bytes | None) -> SavedPlan:
-    """The plan in a file. Raises SavedPlanError for one that is none, is of another version, or was edited."""
+    """The plan in a file. Raises SavedPlanError for one that is none, of another version, edited, or not signed."""
     content = _content(data)
     mac = content.pop("mac")
     if mac:
@@ -109,6 +110,8 @@ def decode(data: bytes, key: bytes | None) -> SavedPlan:
             raise SavedPlanError("it was made with a key that is not here", "give this command the same state folder")
         if not hmac.compare_digest(mac.encode(), _mac(content, key).encode()):
             raise SavedPlanError("it was edited, or made with another key")
+    elif key is not None:
+        raise SavedPlanError("it is not signed with the key that is here", "make the plan again, with this key")
     try:
         said = content["allowed"]
         money = bool(said.get("purchases")), bool(said.get("releases"))

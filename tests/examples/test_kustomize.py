@@ -114,7 +114,7 @@ def test_the_example_is_validated_tested_planned_and_applied_from_a_pipe(monkeyp
 def test_a_plan_from_a_pipe_is_approved_and_applied_from_one(monkeypatch, capsys):
     built = BUILT.read_text()
     assert piped(monkeypatch, capsys, built, "plan", "-", "--secrets", "s", "--out", "p.json")[0] == 0
-    code, out, _ = piped(monkeypatch, capsys, built, "apply", "--plan", "p.json", "--secrets", "s")
+    code, out, _ = piped(monkeypatch, capsys, built, "apply", "-", "--plan", "p.json", "--secrets", "s")
     assert (code, out.splitlines()[-1]) == (0, "Applied: revision 1 is published.")
 
 

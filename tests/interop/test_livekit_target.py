@@ -438,25 +438,25 @@ def test_a_plan_is_saved_and_carried_out_and_a_stale_or_strange_one_is_refused(
     manifests.write(declaring.trunk(), rule)
     assert run(["plan", *source, "--out", "first.json", "-o", "markdown"]) == 0
     assert "**What becomes of calls:** 1 number is answered now" in capsys.readouterr().out
-    assert run(["apply", "--plan", "first.json", "--target", "tables"]) == 1
+    assert run(["apply", str(manifests.folder), "--plan", "first.json", "--target", "tables"]) == 1
     assert "is a plan for --target livekit, leave out --target tables" in capsys.readouterr().err
-    assert run(["apply", "--plan", "first.json"]) == 0
+    assert run(["apply", str(manifests.folder), "--plan", "first.json"]) == 0
     assert len(livekit.objects()) == 2
-    assert run(["apply", "--plan", "first.json"]) == 1
+    assert run(["apply", str(manifests.folder), "--plan", "first.json"]) == 1
     told = capsys.readouterr().err
     assert "what LiveKit holds has changed since it was made" in told
     assert f"reconcile plan {manifests.folder} --target livekit --out first.json" in told
     manifests.write(declaring.trunk(net=2), rule)
     assert run(["plan", *source, "--out", "second.json"]) == 0
     livekit.sip("create_inbound_trunk", sip.CreateSIPInboundTrunkRequest(trunk={"numbers": ["+15"], "name": "other"}))
-    assert run(["apply", "--plan", "second.json"]) == 1
+    assert run(["apply", str(manifests.folder), "--plan", "second.json"]) == 1
     assert run(["plan", *source, "--out", "second.json"]) == 0
     monkeypatch.setenv("LIVEKIT_URL", "ws://localhost:1")
-    assert run(["apply", "--plan", "second.json"]) == 1
+    assert run(["apply", str(manifests.folder), "--plan", "second.json"]) == 1
     assert "not for livekit:localhost:1" in capsys.readouterr().err
     assert manifests.plan()
     monkeypatch.setenv("LIVEKIT_URL", livekit.url)
-    assert run(["apply", "--plan", "second.json"]) == 0
+    assert run(["apply", str(manifests.folder), "--plan", "second.json"]) == 0
     assert not manifests.plan()
 
 

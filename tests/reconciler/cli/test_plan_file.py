@@ -43,15 +43,18 @@ def revision() -> int:
 
 def test_a_saved_plan_is_applied_once_and_the_tables_are_as_declared(capsys):
     assert said(capsys, "plan", "m", "--out", "p.json")[0] == 0
-    code, out, _ = said(capsys, "apply", "--plan", "p.json")
+    code, out, _ = said(capsys, "apply", "m", "--plan", "p.json")
     assert (code, revision()) == (0, 1)
     assert "Applied: revision 1" in out
     assert "No changes" in said(capsys, "plan", "m")[1]
+    write(rule(room="hall"))
+    said(capsys, "plan", "m", "--out", "p.json")
+    assert said(capsys, "apply", "--plan", "p.json")[0] == 0
     code, _, err = said(capsys, "apply", "--plan", "p.json")
     assert code == 1
-    assert "made on revision 0, and the tables have changed since" in err
+    assert "made on revision 1, and the tables have changed since" in err
     assert "reconcile plan m --out p.json" in err
-    assert revision() == 1
+    assert revision() == 2
 
 
 def test_the_file_is_for_its_owner_alone_and_holds_no_secret(capsys, monkeypatch):
@@ -73,13 +76,15 @@ def test_without_the_key_a_secret_is_unknown_and_no_change(capsys, monkeypatch):
     write(rule(room="hall"), trunk("second", 2, limits={"callsPerSecond": 1}))
     said(capsys, "plan", "m", "--out", "p.json")
     Path("away").rename(".dialplane/secret.key")
-    assert said(capsys, "apply", "--plan", "p.json")[0] == 0
+    code, _, err = said(capsys, "apply", "m", "--plan", "p.json")
+    assert (code, revision()) == (1, 1)
+    assert "it is not signed with the key that is here, make the plan again" in err
 
 
 def test_manifests_that_come_to_something_else_are_refused_by_name(capsys):
     said(capsys, "plan", "m", "--out", "p.json")
     write(rule(room="hall"), rule("other", priority=1))
-    code, _, err = said(capsys, "apply", "--plan", "p.json")
+    code, _, err = said(capsys, "apply", "m", "--plan", "p.json")
     assert code == 1
     assert "DispatchRule default/other would change too" in err
     assert "DispatchRule default/support would become something else" in err
@@ -104,6 +109,10 @@ def test_an_edited_file_a_foreign_one_and_one_of_another_owner_are_refused(capsy
     good = Path("p.json").read_text()
     Path("p.json").write_text(good.replace('"deletes": null', '"deletes": 9'))
     assert "it was edited" in said(capsys, "apply", "--plan", "p.json")[2]
+    Path("p.json").write_text(json.dumps({**json.loads(good), "mac": "", "source": "elsewhere"}))
+    for named in ((), ("m",)):
+        assert "it is not signed with the key" in said(capsys, "apply", *named, "--plan", "p.json")[2]
+    assert revision() == 1
     for other in ("{}", "no json", "[" * 100_000, good.replace('"formatVersion": 1', '"formatVersion": 2')):
         Path("p.json").write_text(other)
         code, _, err = said(capsys, "apply", "--plan", "p.json")
@@ -134,11 +143,16 @@ def test_an_unsigned_file_allows_nothing_that_apply_does_not_repeat(capsys):
     (Path("m") / "a.yaml").write_bytes(text([rule("other")]))
     said(capsys, "plan", "m", "--allow-deletes", "2", "--out", "p.json")
     assert json.loads(Path("p.json").read_text())["mac"] == ""
-    assert said(capsys, "apply", "--plan", "p.json")[0] == 3
-    assert said(capsys, "apply", "--plan", "p.json", "--allow-deletes", "2")[0] == 0
+    code, _, err = said(capsys, "apply", "--plan", "p.json", "--allow-deletes", "2")
+    assert code == 1
+    assert "p.json is not signed, and cannot say which folder is applied, name it: reconcile apply DIR" in err
+    assert said(capsys, "apply", "m", "--plan", "p.json")[0] == 3
+    assert said(capsys, "apply", "m", "--plan", "p.json", "--allow-deletes", "2")[0] == 0
 
 
 def test_a_plan_is_applied_from_another_checkout_when_that_is_named(capsys, tmp_path):
+    said(capsys, "apply", "m")
+    write(rule(room="hall"))
     said(capsys, "plan", "m", "--out", "p.json")
     Path("m").rename("n")
     assert said(capsys, "apply", "--plan", "p.json")[0] == 1
