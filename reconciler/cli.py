@@ -19,7 +19,7 @@ import click
 
 from reconciler.commands.options import Given, is_colourful, settings_options
 from reconciler.errors import EXIT_ERROR, ReconcileError
-from schemas.environment import load_env_file
+from schemas.environment import EnvFileError, load_env_file
 
 EXIT_INTERRUPTED = 130
 
@@ -138,6 +138,9 @@ def main() -> None:
     try:
         load_env_file()
         code = run(sys.argv[1:])
+    except EnvFileError as error:
+        _show_error(str(error))
+        code = EXIT_ERROR
     except KeyboardInterrupt:
         code = EXIT_INTERRUPTED
     finally:

@@ -21,7 +21,7 @@ from runtime.commands.serve import run, up
 from runtime.commands.steer import hold, keep, pick_up, resume
 from runtime.commands.transfer import transfer
 from runtime.errors import BridgeError
-from schemas.environment import is_plain, load_env_file
+from schemas.environment import EnvFileError, is_plain, load_env_file
 from schemas.stores import StoreError
 
 EXIT_INTERRUPTED = 130
@@ -50,6 +50,9 @@ def main() -> None:
     try:
         load_env_file()
         code = _run()
+    except EnvFileError as fault:
+        _show_error(str(fault))
+        code = 1
     except (click.exceptions.Abort, KeyboardInterrupt):
         code = EXIT_INTERRUPTED
     finally:

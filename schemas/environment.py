@@ -5,18 +5,21 @@ Called once, first, by both command lines. What the environment says already alw
 A `.env` file lies in whatever folder somebody stands in, so it configures these programs and nothing else. Only names
 that are theirs go into the environment, which children inherit and loaders obey: a `PYTHONPATH`, `LD_PRELOAD` or
 `PATH` in it would run what lies there. Its other names are found by name alone (`variables`), as secrets are.
+`DIALPLANE_ENV_FILE` names another file, or none where it is empty: for jobs whose working folder is a stranger's.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import re
+import stat
 from collections import ChainMap
 from collections.abc import Mapping
-from pathlib import Path
 
 STATE_DEFAULT = ".dialplane"
 ENV_FILE = ".env"
+ENV_FILE_VARIABLE = "DIALPLANE_ENV_FILE"
 ENV_FILE_BYTES_MAX = 1 << 20
 
 OWN_PREFIXES = ("DIALPLANE_", "LIVEKIT_")
@@ -31,6 +34,10 @@ _ASSIGNMENT = re.compile(r"(?:export[ \t]+)?([A-Za-z_][A-Za-z0-9_]*)[ \t]*=[ \t]
 _QUOTED = re.compile(r"(?:\"((?:[^\"\\]|\\.)*)\"|'([^']*)')[ \t]*(?:#.*)?")
 _ESCAPE = re.compile(r"\\(.)")
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r"}
+
+
+class EnvFileError(Exception):
+    """The file is there and not read. Reads as one sentence: where, what is wrong, what to do about it."""
 
 
 def is_plain(environ: Mapping[str, str]) -> bool:
@@ -54,20 +61,54 @@ def parse_env(text: str) -> dict[str, str]:
     return found
 
 
-def load_env_file(path: Path = Path(ENV_FILE)) -> None:
-    """Put our own names of the file into the environment where they are not set yet; a missing file is fine."""
+def env_file(environ: Mapping[str, str]) -> str:
+    """The path of the file, "" = none is to be read."""
+    return environ.get(ENV_FILE_VARIABLE, ENV_FILE)
+
+
+def load_env_file() -> None:
+    """Put our own names of the file into the environment where they are not set yet. Raises EnvFileError.
+
+    That there is no `.env` is fine; a file that was named must be there.
+    """
     _from_file.clear()
-    try:
-        if path.stat().st_size > ENV_FILE_BYTES_MAX:
-            return
-        text = path.read_text(encoding="utf-8", errors="replace")
-    except OSError:
+    path, is_named = env_file(os.environ), ENV_FILE_VARIABLE in os.environ
+    if not path:
         return
+    text = _contents(path, is_named=is_named)
     for name, value in parse_env(text).items():
+        if name == ENV_FILE_VARIABLE:
+            continue
         if name.startswith(OWN_PREFIXES):
             os.environ.setdefault(name, value)
         else:
             _from_file[name] = value
+
+
+def _contents(path: str, *, is_named: bool) -> str:
+    # A link is followed where somebody named it. Without O_NONBLOCK a named pipe would be waited for.
+    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | (0 if is_named else os.O_NOFOLLOW)
+    try:
+        with open(os.open(path, flags), "rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise _refused(path, "is no regular file")
+            data = file.read(ENV_FILE_BYTES_MAX + 1)
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
+        if is_named:
+            raise _refused(path, f"cannot be read: {error.strerror}") from error
+        return ""  # a folder is somebody's virtual environment
+    except (OSError, ValueError) as error:
+        if isinstance(error, OSError) and error.errno == errno.ELOOP:
+            raise _refused(path, "is a link, and is not followed") from error
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise _refused(path, f"cannot be read: {reason}") from error
+    if len(data) > ENV_FILE_BYTES_MAX:
+        raise _refused(path, f"holds more than {ENV_FILE_BYTES_MAX:,} bytes")
+    return data.decode(errors="replace")
+
+
+def _refused(path: str, what: str) -> EnvFileError:
+    return EnvFileError(f"{path} {what}, name a file of settings with {ENV_FILE_VARIABLE}, or leave it empty for none")
 
 
 def variables() -> Mapping[str, str]:

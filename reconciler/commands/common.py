@@ -27,7 +27,7 @@ from reconciler.plan.problems import render_problems
 from reconciler.plan.render import Line, nothing_changes
 from reconciler.settings import Settings
 from reconciler.targets.target import Planned, Target
-from schemas.environment import ENV_FILE, variables
+from schemas.environment import ENV_FILE, env_file, variables
 from schemas.problems import Problem
 from schemas.seal import KEY_BYTES, Sealer
 from schemas.secret_key import FILE_VARIABLE, SecretKeyError, read_key, read_or_make_key
@@ -124,8 +124,8 @@ _allow_releases = click.option(
 def reach_of(settings: Settings, sources: Sequence[str]) -> Reach:
     """What the manifests of these sources may read."""
     named = tuple(folder for folder in settings.secret_files.split(os.pathsep) if folder)
-    key_file = os.environ.get(FILE_VARIABLE)
-    return Reach(folders_of(sources) + named, (settings.state, ENV_FILE, *((key_file,) if key_file else ())))
+    elsewhere = os.environ.get(FILE_VARIABLE), env_file(os.environ)
+    return Reach(folders_of(sources) + named, (settings.state, ENV_FILE, *filter(None, elsewhere)))
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -46,6 +46,8 @@ class Forge:
     folder: Path
     hub: object
     jobs: int = 0
+    given: dict[str, str] = field(default_factory=dict)
+    """What the job's `env` says."""
 
     @property
     def origin(self) -> Path:
@@ -107,7 +109,7 @@ class Forge:
             "GITHUB_ACTIONS": "true", "GITHUB_API_URL": self.hub.url, "GITHUB_EVENT_NAME": name, "GITHUB_REF": where,
             "GITHUB_SHA": commit, "GITHUB_EVENT_PATH": str(place / "event.json"), "GITHUB_RUN_ID": "42",
             "GITHUB_REPOSITORY": "acme/telephony", "GITHUB_SERVER_URL": "https://github.example",
-            "DIALPLANE_STATE": str(self.folder / "state"),
+            "DIALPLANE_STATE": str(self.folder / "state"), **self.given,
         }  # fmt: skip
         context = {"event": event, "token": WRITES, "action_path": str(ROOT)}
         inputs.setdefault("python", sys.executable)
@@ -232,6 +234,25 @@ def test_a_checkout_of_something_else_is_not_compared_with_a_wrong_parent(forge)
     job = forge.on_pull(head, merge, against="tables")
     assert "3 to create" in forge.hub.comments[0]["body"]
     assert job.is_good
+
+
+def test_settings_and_state_of_the_checkout_are_not_read(forge):
+    (forge.origin / ".env").write_text("DIALPLANE_OWNER=mallory\nDIALPLANE_TABLES=sqlite:///evil.db\n")
+    (forge.origin / ".dialplane").mkdir()
+    (forge.origin / ".dialplane/tables.db").symlink_to("/dev/zero")
+    merge = forge.commit(*TESTED)
+    forge.given = {"DIALPLANE_STATE": ""}
+    job = forge.on_push(merge, do="apply")
+    assert job.is_good, job.told
+    place = forge.folder / f"job-{forge.jobs}"
+    assert not (place / "workspace/evil.db").exists()
+    with SqliteStore(str(place / "temp/dialplane/state/tables.db")) as store:
+        assert {entry.owner for entry in store.history()} == {"default"}
+    (place / "settings").write_text("DIALPLANE_OWNER=us\n")
+    forge.given = {"DIALPLANE_ENV_FILE": str(place / "settings")}
+    assert forge.on_push(merge, do="apply").is_good
+    with SqliteStore(str(forge.folder / "state/tables.db")) as store:
+        assert {entry.owner for entry in store.history()} == {"us"}
 
 
 def test_nothing_that_is_given_becomes_a_command(forge):
