@@ -14,18 +14,21 @@ from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
 from types import SimpleNamespace
-from typing import Self, TypeVar
+from typing import Self, TypeVar, cast
 from urllib.parse import urlparse
 
 import aiohttp
-from google.protobuf.message import Message
+from google.protobuf.message import DecodeError, Message
 from livekit import api
 from livekit.api.twirp_client import TwirpClient
 from livekit.protocol import sip
 
 from reconciler.errors import ReconcileError
+from reconciler.plan.visible import heard
 from reconciler.settings import LiveKitAccess
-from reconciler.targets.livekit.holdings import Info, Part
+from reconciler.targets.livekit.door import ERROR_CHARS_MAX, Door, UnfitAnswer
+from reconciler.targets.livekit.holdings import Info, Part, id_of
+from reconciler.targets.livekit.spelling import is_id
 
 CALL_TIMEOUT_S = 10.0
 TRIES_MAX = 5
@@ -100,15 +103,16 @@ class Server:
         traces = aiohttp.TraceConfig()
         traces.on_request_end.append(_note_retry_after)
         timeout = aiohttp.ClientTimeout(total=CALL_TIMEOUT_S)
-        self._session = aiohttp.ClientSession(timeout=timeout, trace_configs=[traces])
+        self._door = Door(timeout, traces)
+        session = cast(aiohttp.ClientSession, self._door)
         access = self._access
-        livekit = api.LiveKitAPI(access.url, access.key, access.secret, session=self._session, failover=False)
+        livekit = api.LiveKitAPI(access.url, access.key, access.secret, session=session, failover=False)
         self._sip = livekit.sip
-        self._twirp = TwirpClient(self._session, access.url, "livekit", failover=False)
+        self._twirp = TwirpClient(session, access.url, "livekit", failover=False)
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._session.close()
+        await self._door.close()
 
     @property
     def host(self) -> str:
@@ -133,7 +137,8 @@ class Server:
         taking = await self._call(lambda: self._sip.list_inbound_trunk(inbound), tries=tries)
         placing = await self._call(lambda: self._sip.list_outbound_trunk(outbound), tries=tries)
         rules = await self._call(lambda: self._sip.list_dispatch_rule(sip.ListSIPDispatchRuleRequest()), tries=tries)
-        return [*taking.items, *placing.items, *rules.items]
+        found: list[Info] = [*taking.items, *placing.items, *rules.items]
+        return [self._known(info) for info in found]
 
     async def read(self, part: Part, id_: str) -> Info | None:
         """One object as it is now; None = it is gone."""
@@ -147,10 +152,13 @@ class Server:
         else:
             rule = sip.ListSIPDispatchRuleRequest(dispatch_rule_ids=[id_])
             items = [*(await self._call(lambda: self._sip.list_dispatch_rule(rule))).items]
-        return items[0] if items else None
+        return self._known(items[0]) if items else None
 
     async def create(self, info: Info) -> Info:
         """Create an object. Raises Unsure where it may have been done."""
+        return self._known(await self._created(info), Unsure)
+
+    async def _created(self, info: Info) -> Info:
         if isinstance(info, sip.SIPInboundTrunkInfo):
             taking = sip.CreateSIPInboundTrunkRequest(trunk=info)
             return await self._call(lambda: self._sip.create_inbound_trunk(taking), again=False)
@@ -199,6 +207,10 @@ class Server:
             except api.TwirpError as error:
                 failed = self._failed(error)
                 never_done = error.status == 429
+            except (UnfitAnswer, DecodeError) as error:
+                said = str(error) if isinstance(error, UnfitAnswer) else "its answer is none of LiveKit's"
+                what = f"{self._access.host} is not believed: {said}"
+                raise CallFailed(what) if again else Unsure(what) from error
             except aiohttp.ClientConnectorError as error:
                 failed, never_done = CallFailed(f"{self._access.host} cannot be reached: {_reason(error)}"), True
             except (aiohttp.ClientError, TimeoutError) as error:
@@ -212,6 +224,12 @@ class Server:
                 raise failed
             await self.pause(tried)
         raise AssertionError("the last try returns or raises")
+
+    def _known(self, info: Info, failed: type[CallFailed] = CallFailed) -> Info:
+        """An object under an id that LiveKit could have given it: messages, files and the next requests repeat it."""
+        if not is_id(id_of(info)):
+            raise failed(f"{self._access.host} is not believed: an object of its has an id that is none")
+        return info
 
     def _failed(self, error: api.TwirpError) -> CallFailed:
         if error.status in (401, 403):
@@ -232,4 +250,6 @@ async def _note_retry_after(
 
 
 def _reason(error: Exception) -> str:
-    return "no answer in time" if isinstance(error, TimeoutError) else str(error) or type(error).__name__
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
+    return heard(str(error), ERROR_CHARS_MAX) or type(error).__name__

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
+import tracemalloc
+import zlib
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -13,6 +16,8 @@ from livekit.protocol import sip
 
 from reconciler.errors import ReconcileError
 from reconciler.settings import LiveKitAccess
+from reconciler.targets.livekit import door
+from reconciler.targets.livekit.door import ERROR_CHARS_MAX
 from reconciler.targets.livekit.holdings import Info, Part
 from reconciler.targets.livekit.server import TRIES_MAX, CallFailed, Server, Unsure, pace_of
 
@@ -155,3 +160,81 @@ def test_a_server_that_is_not_there_is_told_by_its_name() -> None:
 
     with pytest.raises(CallFailed, match=r"127\.0\.0\.1:9 cannot be reached"):
         asyncio.run(ask())
+
+
+def ask_in_vain(stand_in: StandIn, match: str = "is not believed", work: Any = reads) -> CallFailed:
+    with pytest.raises(CallFailed, match=match) as caught:
+        stand_in.serve(work)
+    said = str(caught.value)
+    assert said.isprintable()
+    assert len(said) <= ERROR_CHARS_MAX + 100
+    return caught.value
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_nobody_is_sent_elsewhere_with_our_passwords(status: int) -> None:
+    stand_in = StandIn(says(status, Location="/twirp/livekit.SIP/Elsewhere"), LISTED)
+    ask_in_vain(stand_in)
+    assert stand_in.asked == ["ListSIPInboundTrunk"]
+
+
+def packed(megabytes: int, packing: str = "gzip") -> Answer:
+    packer = zlib.compressobj(9, zlib.DEFLATED, 31)
+    body = b"".join(packer.compress(bytes(1 << 20)) for _ in range(megabytes)) + packer.flush()
+    return lambda: web.Response(body=body, headers={"Content-Encoding": packing})
+
+
+def test_an_answer_is_bounded_as_it_is_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(door, "ANSWER_BYTES_MAX", 4 << 20)
+    stand_in = StandIn(packed(64))
+    tracemalloc.start()
+    try:
+        assert "more than 4 MiB" in ask_in_vain(stand_in).what
+        assert tracemalloc.get_traced_memory()[1] < 24 << 20
+    finally:
+        tracemalloc.stop()
+    assert len(stand_in.asked) == 1
+
+
+def test_a_long_answer_that_is_not_packed_is_bounded_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(door, "ANSWER_BYTES_MAX", 1 << 20)
+    ask_in_vain(StandIn(lambda: web.Response(body=bytes((1 << 20) + 1))))
+
+
+def test_an_answer_may_be_packed() -> None:
+    body = gzip.compress(sip.ListSIPInboundTrunkResponse(items=[TRUNK]).SerializeToString())
+    assert StandIn(lambda: web.Response(body=body, headers={"Content-Encoding": "gzip"})).serve(reads) == TRUNK
+
+
+@pytest.mark.parametrize("answer", [packed(1, "br"), lambda: web.Response(body=b"\xff" * 9)])
+def test_an_answer_that_is_none_of_livekits_is_told_of(answer: Answer) -> None:
+    ask_in_vain(StandIn(answer))
+    created = sip.SIPInboundTrunkInfo(name="a")
+    failed = ask_in_vain(StandIn(answer), work=lambda server: server.create(created))
+    assert isinstance(failed, Unsure)
+
+
+NASTY = "bad\r\n::error::x\x1b]0;pwn\x07 \u202e##[error]y \u3164"
+
+
+@pytest.mark.parametrize("status", [400, 500])
+@pytest.mark.parametrize("msg", [NASTY, NASTY * 200, "A" * 5_000_000])
+def test_what_a_server_says_of_itself_becomes_one_short_line(status: int, msg: str) -> None:
+    said = ask_in_vain(StandIn(says(status, "internal", msg)), match=".").what
+    assert not {"\x1b", "\n", "\u202e", "\u3164"} & {*said}
+    assert "##[" not in said
+
+
+@pytest.mark.parametrize("body", ["[1]", '{"msg": {"a": 1}, "code": ["x"]}', '{"code": "\\u001b"}', "[" * 90_000, "\\"])
+def test_an_error_of_another_form_is_an_error(body: str) -> None:
+    ask_in_vain(
+        StandIn(lambda: web.Response(status=400, text=body, content_type="application/json")), match="400 unknown"
+    )
+
+
+@pytest.mark.parametrize("id_", ["", "ST_\x1b[2J", "ST_a\n::error::x", "S" * 65])
+def test_an_object_under_an_id_that_is_none_is_not_believed(id_: str) -> None:
+    odd = sip.SIPInboundTrunkInfo(sip_trunk_id=id_, name="a")
+    ask_in_vain(StandIn(gives(sip.ListSIPInboundTrunkResponse(items=[odd]))))
+    failed = ask_in_vain(StandIn(gives(odd)), work=lambda server: server.create(TRUNK))
+    assert isinstance(failed, Unsure)
