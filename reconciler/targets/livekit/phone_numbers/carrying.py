@@ -103,7 +103,10 @@ class NumberCarrying:
             try:
                 if (bought := await self.service.purchase(number)) is not None:
                     return bought
-                what = f"LiveKit does not say whether it has sold {number}"
+                if (there := await self._look(number)) is not None:
+                    return there
+                # An answer, and it is about something else: the same question would get the same.
+                raise CallFailed(_not_known(f"LiveKit does not say whether it has sold {number}", number))
             except Unsure as unsure:
                 what = unsure.what
             except CallFailed as failed:
@@ -117,7 +120,7 @@ class NumberCarrying:
                 return there
             if tried + 1 < TRIES_MAX:
                 await self.server.pause(tried)
-        raise CallFailed(f"{what}; whether {number} was bought is not known yet, the next apply looks first")
+        raise CallFailed(_not_known(what, number))
 
     async def _look(self, number: str) -> HeldNumber | None:
         return (await self.service.listed()).get(number)
@@ -142,6 +145,10 @@ def deals_between(before: Ledger, after: Ledger) -> list[Deal]:
         elif entry.stage is Stage.RELEASING and now is None:
             out.append(Deal(number, entry.name, asked, is_release=True))
     return out
+
+
+def _not_known(what: str, number: str) -> str:
+    return f"{what}; whether {number} was bought is not known yet, the next apply looks first"
 
 
 def _not_chosen(what: str) -> Limit:

@@ -10,10 +10,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from reconciler.targets.livekit.phone_numbers.messages import Status, Type
+from reconciler.targets.livekit.spelling import is_id
 from schemas import ids
 from schemas.resources.phone_number import Purchase
 
 NUMBERS_SHOWN_MAX = 5
+NO_ID = "?"
+"""In the place of an id that cannot be one: it is nobody's, and may be shown."""
+CALLING_CODE_DIGITS_MIN = 1
+CALLING_CODE_DIGITS_MAX = 3
+_NORTH_AMERICAN = {"US", "CA"}
+_TOLL_FREE = {"800", "833", "844", "855", "866", "877", "888"}
+_PREMIUM = {"900"}
 _TYPES = {"local": Type.LOCAL, "tollFree": Type.TOLL_FREE}
 _WORDS = {"local": "local", "tollFree": "toll-free"}
 
@@ -65,7 +73,19 @@ class Wish:
         """Whether a number on sale is to be bought: what was asked for, and one that can be called."""
         is_voice = not offer.capabilities or "voice" in offer.capabilities
         is_there = offer.country == self.country and (not self.area or offer.area == self.area)
-        return is_voice and is_there and offer.type == _TYPES.get(self.type)
+        return is_voice and is_there and offer.type == _TYPES.get(self.type) and self._is_spelt_in(offer.number)
+
+    def _is_spelt_in(self, number: str) -> bool:
+        """Whether the digits say the same as the server does: +1 900 is billed by the minute, whatever it is called.
+
+        https://www.nanpa.com/numbering/numbering-plan-area-codes
+        """
+        if self.country not in _NORTH_AMERICAN:
+            at = range(CALLING_CODE_DIGITS_MIN + 1, CALLING_CODE_DIGITS_MAX + 2)
+            return not number.startswith("+1") and (not self.area or any(number.startswith(self.area, i) for i in at))
+        area = number[2:5]
+        is_right = (area in _TOLL_FREE) == (self.type == "tollFree") and area not in _PREMIUM
+        return number.startswith("+1") and len(number) == 12 and is_right and self.area in ("", area)
 
 
 def wish_of(purchase: Purchase) -> Wish:
@@ -77,10 +97,11 @@ def held_number(item: Any) -> HeldNumber | None:
     """A PhoneNumber message as a value; None: it names no number."""
     if not ids.is_e164(item.e164_format):
         return None
-    rules = [*item.sip_dispatch_rule_ids] or [item.sip_dispatch_rule_id] * bool(item.sip_dispatch_rule_id)
+    said = [*item.sip_dispatch_rule_ids] or [item.sip_dispatch_rule_id] * bool(item.sip_dispatch_rule_id)
+    rules = [id_ if is_id(id_) else NO_ID for id_ in said]
     return HeldNumber(
         number=item.e164_format,
-        id=item.id,
+        id=item.id if is_id(item.id) else "",
         country=item.country_code,
         area=item.area_code,
         type=item.number_type,

@@ -410,3 +410,28 @@ def test_an_import_names_the_numbers_of_the_project_and_how_they_are_declared(pr
         project.apply("--adopt", f"{FIRST}=default/us", "--adopt", f"{made.sip_dispatch_rule_id}=default/support") == 0
     )
     assert project.reconcile("plan", "--detailed-exitcode") == 0, project.said
+
+
+@pytest.mark.parametrize("number", ["+19005550199", "+12125550100", "+18005550100", "+441555010000", "+1415555010"])
+def test_a_number_whose_digits_say_otherwise_than_the_server_is_not_bought(project: Project, number: str) -> None:
+    project.cloud.begin(on_sale(number, area="415"))
+    project.write(RULE, asks())
+    assert project.apply("--allow-purchases") == 1
+    assert "PurchasePhoneNumber" not in project.front.calls
+
+
+def test_what_is_sold_as_toll_free_is_toll_free(project: Project) -> None:
+    project.cloud.begin(on_sale("+14155550100", type_=Type.TOLL_FREE))
+    project.write(RULE, asks(purchase="countryCode: US, type: tollFree"))
+    assert project.apply("--allow-purchases") == 1
+    assert "PurchasePhoneNumber" not in project.front.calls
+
+
+def test_an_answer_about_another_number_ends_the_purchase_and_is_remembered(project: Project) -> None:
+    other = on_sale("+14155559999")
+    project.cloud._purchase = lambda _: {"phone_numbers": [other]}  # type: ignore[method-assign]
+    project.write(RULE, asks())
+    assert project.apply("--allow-purchases") == 1
+    assert "whether +14155550100 was bought is not known yet" in project.said
+    assert project.front.calls.count("PurchasePhoneNumber") == 1
+    assert project.ledger()[FIRST]["stage"] == "asked"
