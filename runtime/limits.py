@@ -116,6 +116,12 @@ TLS_HANDSHAKE_S = 5.0
 PING_AFTER_S = 95.0
 """A connection of ours that a call needs is pinged when nothing came for so long (RFC 5626 section 4.4.1)."""
 
+WS_HANDSHAKE_S = 10.0
+"""How long a WebSocket may take from its connection to the end of its handshake, TLS included; then it is closed."""
+
+WS_PING_AFTER_S = 30.0
+"""A WebSocket on which nothing came for so long is pinged: proxies between it and a browser close after a minute."""
+
 PONG_WITHIN_S = 10.0
 """How long the answer may take where the peer has answered before; then the connection is dead (the same section)."""
 

@@ -14,8 +14,12 @@ from schemas.ids import is_name
 
 LISTEN_DEFAULT = ("udp://127.0.0.1:5060", "tcp://127.0.0.1:5060")
 TRANSPORTS = ("udp", "tcp", "tls")
-"""What this version speaks; UDP where nobody says which (RFC 3263 section 4.1)."""
+"""What calls go out by; UDP where nobody says which (RFC 3263 section 4.1)."""
 
+LISTEN_TRANSPORTS = (*TRANSPORTS, "ws", "wss")
+"""What calls come in by."""
+
+ANY_ORIGIN = "*"
 RTP_PORTS_DEFAULT = "10000-20000"
 DNS_PORT = 53
 API_DEFAULT = "127.0.0.1:8080"
@@ -107,6 +111,8 @@ class BridgeSettings:
     rtp_first: int
     rtp_last: int
     tls: TlsSettings = TlsSettings()
+    ws_origins: tuple[str, ...] = ()
+    """The web pages that may connect by WebSocket; ("*",) any."""
     outside: Outside = Outside()
     region: str = ""
     api: tuple[str, int] | None = None
@@ -125,27 +131,41 @@ class BridgeSettings:
     record: Path | None = None
 
 
-def parse_listen(text: str, option: str = "--listen") -> Listen:
+def parse_listen(text: str, option: str = "--listen", transports: Sequence[str] = LISTEN_TRANSPORTS) -> Listen:
     """`udp://127.0.0.1:5060` or `tcp://…`. BridgeError says what was wrong with it."""
     scheme, separator, rest = text.partition("://")
     if not separator:
         scheme, rest = TRANSPORTS[0], text
-    if scheme not in TRANSPORTS:
+    if scheme not in transports:
         raise BridgeError(
-            f"{option} {text}: this version speaks SIP over {', '.join(TRANSPORTS)}, not over {scheme!r}",
+            f"{option} {text}: this version speaks SIP over {', '.join(transports)}, not over {scheme!r}",
             f"write it like {option} {LISTEN_DEFAULT[0]} or {option} {LISTEN_DEFAULT[1]}",
         )
     host, port = parse_host_port(rest, option)
     return Listen(scheme, host, port)
 
 
-def parse_listens(texts: Sequence[str]) -> tuple[Listen, ...]:
+def parse_listens(texts: Sequence[str], transports: Sequence[str] = LISTEN_TRANSPORTS) -> tuple[Listen, ...]:
     """All listeners of one bridge; the same one twice is an error."""
-    listens = tuple(parse_listen(text) for text in texts)
+    listens = tuple(parse_listen(text, transports=transports) for text in texts)
     for listen in listens:
         if listen.port and listens.count(listen) > 1:
             raise BridgeError(f"--listen {listen} is given twice", "name each listener once")
     return listens
+
+
+def parse_origins(texts: Sequence[str]) -> tuple[str, ...]:
+    """`https://phone.example` as browsers name the page that connects (RFC 6454 section 6.2), or `*`."""
+    for text in texts:
+        parts = urlsplit(text)
+        plain = f"{parts.scheme}://{parts.netloc}"
+        if text != ANY_ORIGIN and (parts.scheme not in ("http", "https") or not parts.netloc or text != plain.lower()):
+            raise BridgeError(
+                f"--ws-origin {text}: not the origin of web pages",
+                "write scheme, host and port as a browser's address bar has them, in small letters and without a slash"
+                " at the end: --ws-origin https://phone.example.com, or '*' for any",
+            )
+    return tuple(texts)
 
 
 def parse_host_port(text: str, option: str, example: str = "127.0.0.1:5060") -> tuple[str, int]:
@@ -159,6 +179,11 @@ def parse_host_port(text: str, option: str, example: str = "127.0.0.1:5060") -> 
     if not separator or not host or not (port.isascii() and port.isdigit()) or int(port) > 65535:
         raise BridgeError(f"{option} {text}: not an IP address and a port", f"write it like {option} {example}")
     return host, int(port)
+
+
+def callable_first(listens: Sequence[Listen]) -> Listen | None:
+    """The first listener that the test phone can call; it speaks no WebSocket."""
+    return next((listen for listen in listens if listen.transport in TRANSPORTS), None)
 
 
 def local_host(host: str) -> str:

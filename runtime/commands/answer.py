@@ -15,7 +15,7 @@ from runtime.commands.script import Report, not_answered, plain, report_of, scri
 from runtime.commands.tls_options import listening_options, tls_settings
 from runtime.phone.answering import Manner
 from runtime.phone.phone import await_call
-from runtime.settings import parse_listens
+from runtime.settings import TRANSPORTS, parse_listens
 
 SENTENCE = "answer.wav"
 """Another one than that of `bridge call`: two test phones in one room can tell each other from themselves."""
@@ -81,7 +81,7 @@ def answer(
     script = script_of(play, SENTENCE, dtmf, seconds, repeats=bool(seconds))
     manner = Manner(wait, ring, decline or 0, takes_transfers=not decline_transfer)
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a call that is given up is hung up
-    listens = parse_listens(listen)
+    listens = parse_listens(listen, TRANSPORTS)
 
     def tell(words: str) -> None:
         click.echo(plain(words), err=True)

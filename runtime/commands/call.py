@@ -19,7 +19,7 @@ from runtime.commands.tls_options import calling_options, tls_settings
 from runtime.errors import BridgeError
 from runtime.net.tls_stream import NOT_TRUSTED
 from runtime.phone.phone import Way, place_call
-from runtime.settings import TRANSPORTS, Listen, local_host, parse_listen
+from runtime.settings import TRANSPORTS, Listen, callable_first, local_host, parse_listen
 from runtime.sip.auth.client import Login
 from runtime.sip.dialog import transport_of
 from runtime.sip.errors import SipSyntaxError
@@ -123,7 +123,7 @@ def _from_file(path: Path) -> bytes:
 
 
 def _own_bridge(state: Path, via: str | None) -> str:
-    listen = parse_listen(via, "--via") if via else None
+    listen = parse_listen(via, "--via", TRANSPORTS) if via else None
     if listen is None:
         bridge = find(state)
         if bridge is None:
@@ -131,7 +131,10 @@ def _own_bridge(state: Path, via: str | None) -> str:
                 f"no bridge runs on the state folder {state}",
                 "start one in another terminal: make run   (bridge up), or name a URI: sip:+15550100000@127.0.0.1",
             )
-        listen = parse_listen(bridge.listen[0])
+        listen = callable_first([parse_listen(text) for text in bridge.listen])
+        if listen is None:
+            what = f"the bridge on the state folder {state} listens by WebSocket alone, which this phone does not speak"
+            raise BridgeError(what, "give it another listener: --listen udp://127.0.0.1:5060")
     params = () if listen.transport == TRANSPORT_DEFAULT else (("transport", listen.transport),)
     return str(Uri("sip", TEST_NUMBER, None, local_host(listen.host), listen.port, params))
 
@@ -150,7 +153,7 @@ def _way(target: str, via: str | None) -> Way:
         )
     name = "" if is_address(uri.host) else uri.host
     if via:
-        return Way(parse_listen(via, "--via"), name)
+        return Way(parse_listen(via, "--via", TRANSPORTS), name)
     port = uri.port or default_port(transport)
     try:
         found = socket.getaddrinfo(uri.host, port, type=socket.SOCK_STREAM)

@@ -28,6 +28,7 @@ from runtime.settings import (
     parse_listens,
     parse_livekit,
     parse_livekit_api,
+    parse_origins,
     parse_outside,
     parse_ports,
     parse_region,
@@ -44,7 +45,11 @@ def _serving_options(command: F) -> F:
     for option in reversed(
         [
             click.option("--listen", multiple=True, default=LISTEN_DEFAULT, show_default=True,
-                         envvar="DIALPLANE_LISTEN", help="Where SIP is heard, udp://, tcp:// or tls://; repeatable."),
+                         envvar="DIALPLANE_LISTEN",
+                         help="Where SIP is heard, udp://, tcp://, tls://, ws:// or wss://; repeatable."),
+            click.option("--ws-origin", multiple=True, envvar="DIALPLANE_WS_ORIGIN", metavar="ORIGIN",
+                         help="Web pages that may connect by ws:// and wss://, e.g. https://phone.example.com;"
+                         " '*' for any.  [default: none]"),
             click.option("--external-address", multiple=True, envvar="DIALPLANE_EXTERNAL_ADDRESS",
                          metavar="IP|stun:HOST",
                          help="Behind NAT: the address that the world sees this bridge at; one of each version of IP."),
@@ -115,6 +120,7 @@ def run(**options: Any) -> None:
       reconcile --watch my-manifests/ &
       bridge run --listen udp://0.0.0.0:5060 --listen tcp://0.0.0.0:5060
       bridge run --listen tls://0.0.0.0:5061 --tls-cert cert.pem --tls-key key.pem
+      bridge run --listen wss://0.0.0.0:8443 --tls-cert cert.pem --ws-origin https://phone.example.com
     """
     _serve(options, None)
 
@@ -168,6 +174,7 @@ def _settings(options: dict[str, Any], folder: Path | None) -> BridgeSettings:
         prompts=prompts_folder(options["prompts"], folder, state),
         listen=listens,
         tls=tls_settings(options, listens),
+        ws_origins=parse_origins(options["ws_origin"]),
         outside=parse_outside(options["external_address"], options["external_media_address"], options["local_network"]),
         rtp_first=first,
         rtp_last=last,

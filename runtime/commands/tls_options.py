@@ -11,6 +11,7 @@ import click
 from runtime.commands.options import F
 from runtime.errors import BridgeError
 from runtime.settings import Listen, TlsSettings
+from runtime.sip.path import SECURE_TRANSPORTS
 
 ALPN_NONE = "off"
 SELF_SIGNED = (
@@ -27,7 +28,7 @@ def listening_options(command: F) -> F:
     return _with(
         command,
         click.option("--tls-cert", type=_file, default=None, envvar="DIALPLANE_TLS_CERT",
-                     help="The certificate of tls:// listeners (PEM, with its chain); followed when it changes."),
+                     help="The certificate of tls:// and wss:// (PEM, with its chain); followed when it changes."),
         click.option("--tls-key", type=_file, default=None, envvar="DIALPLANE_TLS_KEY",
                      help="Its key (PEM).  [default: in the file of --tls-cert]"),
         click.option("--tls-client-ca", type=_file, default=None, envvar="DIALPLANE_TLS_CLIENT_CA",
@@ -64,7 +65,7 @@ def tls_settings(options: Mapping[str, Any], listens: Sequence[Listen] = ()) -> 
     certificate, key = options["tls_cert"], options["tls_key"]
     if key is not None and certificate is None:
         raise BridgeError("--tls-key needs --tls-cert", "name the certificate of this key")
-    first = next((listen for listen in listens if listen.transport == "tls"), None)
+    first = next((listen for listen in listens if listen.transport in SECURE_TRANSPORTS), None)
     if first is not None and certificate is None:
         raise BridgeError(f"--listen {first} needs a certificate", SELF_SIGNED)
     return TlsSettings(

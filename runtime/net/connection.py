@@ -11,17 +11,18 @@ import time
 from typing import TYPE_CHECKING
 
 from runtime.limits import (
-    PING_AFTER_S,
     PONG_WITHIN_S,
     TCP_LINGER_S,
     TCP_MESSAGES_PER_TURN_MAX,
     TCP_READS_PER_MESSAGE_MAX,
     TCP_UNSENT_BYTES_MAX,
     TLS_HANDSHAKE_S,
+    WS_HANDSHAKE_S,
 )
+from runtime.net.framing import Framing, Item, Over, Part, PlainFraming
 from runtime.net.tls_stream import TlsError, TlsStream
 from runtime.sip.certificates import is_for, shown
-from runtime.sip.framing import PING, PONG, Framed, Ping, Pong, StreamSplitter
+from runtime.sip.framing import Framed, Ping, Pong
 from runtime.sip.path import Path
 
 if TYPE_CHECKING:
@@ -36,12 +37,19 @@ CLOSED = "Connection Closed"
 class Connection(asyncio.Protocol):
     """One connection, accepted (`path` None until it is made) or of our own making; with `tls` it is encrypted.
 
+    `framing`: how messages stand in its stream; None: one behind the other.
+
     What is sent before it is made waits. `why` is the reason phrase of its end, one of a few, and `detail` what there
     is to say about this one; `is_stranger` is who made it then.
     """
 
     def __init__(
-        self, table: Connections, transport_name: str, path: Path | None = None, tls: TlsStream | None = None
+        self,
+        table: Connections,
+        transport_name: str,
+        path: Path | None = None,
+        tls: TlsStream | None = None,
+        framing: Framing | None = None,
     ) -> None:
         self.path = path
         self.why = CLOSED
@@ -54,14 +62,14 @@ class Connection(asyncio.Protocol):
         self._tls = tls
         self._made_at = self.heard_at
         self._is_shaking_hands = False
-        self._splitter = StreamSplitter()
+        self._framing: Framing = framing or PlainFraming()
         self._transport: asyncio.Transport | None = None
         self._unsent = bytearray()
         self._is_paused = False
         self._crumbs = 0
         self._over_at: float | None = None
         self._is_ours = path is not None
-        self._ping_at = self.heard_at + PING_AFTER_S
+        self._ping_at = self.heard_at + self._framing.ping_after_s
         self._pinged_at: float | None = None
         self._answers_pings = False
 
@@ -89,14 +97,14 @@ class Connection(asyncio.Protocol):
         if self._tls is not None:
             self._tls.receive(data)
         else:
-            self._splitter.receive(data)
+            self._framing.receive(data)
         self._crumbs += 1
         if not self._is_paused:
             self.read_on()
 
     def eof_received(self) -> None:
         """The peer sends no more: the connection is closed when what we have written is sent."""
-        broken = self._splitter.end()
+        broken = self._framing.end()
         if broken is not None and self._over_at is None:
             self._take(broken)
         self.close(self.why)
@@ -114,7 +122,11 @@ class Connection(asyncio.Protocol):
         assert self._transport is None, "a stream is encrypted from its first byte on"
         self._tls = tls
 
-    def send(self, data: bytes) -> None:
+    def send(self, message: bytes) -> None:
+        """Send one message, now or when the connection is made."""
+        self._write(self._framing.wrapped(message))
+
+    def _write(self, data: bytes) -> None:
         """Write, or keep until the connection is made. A peer that lets too much of it pile up is cut off."""
         if self._transport is None or (self._tls is not None and not self._tls.is_ready):
             self._unsent += data
@@ -137,7 +149,11 @@ class Connection(asyncio.Protocol):
             if self._transport is not None and now >= self._made_at + TLS_HANDSHAKE_S:
                 self.abort("TLS Handshake Took Too Long")
             return
-        late = self._splitter.check(now)
+        if not self._framing.is_ready:
+            if self._transport is not None and now >= self._made_at + WS_HANDSHAKE_S:
+                self.abort("WebSocket Handshake Took Too Long")
+            return
+        late = self._framing.check(now)
         if late is not None:
             self._take(late)
         elif self._pinged_at is not None and now >= self._pinged_at + PONG_WITHIN_S:
@@ -146,17 +162,26 @@ class Connection(asyncio.Protocol):
                 self.abort("No Answer To Keep-Alive")
 
     def wants_ping(self, now: float) -> bool:
-        """Whether it is quiet enough for a ping, which whoever made a connection sends (RFC 5626 section 4.4.1)."""
-        if not self._is_ours or self._over_at is not None or self._transport is None or self._pinged_at is not None:
+        """Whether it is quiet enough for a ping, which whoever made a connection sends (RFC 5626 section 4.4.1).
+
+        A WebSocket's is sent by whoever accepted it: a web page cannot (RFC 7118 section 6).
+        """
+        if not self._is_ours and not self.keeps_alive:
             return False
-        return now >= max(self._ping_at, self.heard_at + PING_AFTER_S)
+        if self._over_at is not None or self._transport is None or self._pinged_at is not None:
+            return False
+        return now >= max(self._ping_at, self.heard_at + self._framing.ping_after_s)
+
+    @property
+    def keeps_alive(self) -> bool:
+        """Whether it is pinged without a call that needs it, too."""
+        return self._framing.keeps_alive
 
     def ping(self, now: float) -> None:
         """Ask whether the peer is there. One that has never answered is only kept from being forgotten by a NAT."""
-        self._ping_at = now + PING_AFTER_S
+        self._ping_at = now + self._framing.ping_after_s
         self._pinged_at = now
-        self._splitter.expect_pong()
-        self.send(PING)
+        self._write(self._framing.ping())
 
     def close(self, why: str) -> None:
         """Close when everything that was written is sent."""
@@ -195,7 +220,7 @@ class Connection(asyncio.Protocol):
     def _send_waiting(self) -> None:
         if self._unsent:
             waiting, self._unsent = bytes(self._unsent), bytearray()
-            self.send(waiting)
+            self._write(waiting)
 
     # -- TLS -------------------------------------------------------------------------------------------------------
 
@@ -206,7 +231,7 @@ class Connection(asyncio.Protocol):
         try:
             if not tls.is_ready and not self._shake_hands(tls):
                 return False
-            self._splitter.receive(tls.read())
+            self._framing.receive(tls.read())
         except TlsError as fault:
             self._pass_on(tls)  # the alert that tells the peer
             self.close(str(fault))
@@ -254,6 +279,9 @@ class Connection(asyncio.Protocol):
             self._transport.write(out)
 
     def _say_goodbye(self) -> None:
+        last = self._framing.goodbye()
+        if last and (self._tls is None or self._tls.is_ready):
+            self._write(last)
         if self._tls is not None and self._tls.is_ready:
             self._tls.say_goodbye()
             self._pass_on(self._tls)
@@ -273,7 +301,7 @@ class Connection(asyncio.Protocol):
                 self._pause(True)
                 asyncio.get_running_loop().call_later(max(rest_s, REST_S_MIN), self.read_on)
                 return
-            item = self._splitter.next_item(time.monotonic()) if self._over_at is None else None
+            item = self._framing.next_item(time.monotonic()) if self._over_at is None else None
             if item is None:
                 self._all_read()
                 return
@@ -312,13 +340,21 @@ class Connection(asyncio.Protocol):
         else:
             self._transport.resume_reading()
 
-    def _take(self, item: Framed | Ping | Pong) -> None:
+    def _take(self, item: Item) -> None:
+        own = self._framing.taken()
+        if own:
+            self._write(own)
+        if isinstance(item, Part):
+            return
+        if isinstance(item, Over):
+            self._linger(item.why)
+            return
         if isinstance(item, Pong):
             self._answers_pings, self._pinged_at = True, None
             return
         if isinstance(item, Ping):
             self.has_spoken = True
-            self.send(PONG)
+            self._write(self._framing.pong())
             return
         assert self.path is not None, "data comes from a connection that was made"
         self._table.user.received(item.data, self.path, item.fault)

@@ -156,6 +156,9 @@ class Connections:
         is_known = connection.has_spoken and self.user.knows(connection.path.remote[0])
         return silent_s >= TCP_IDLE_S or not is_known
 
+    def _keeps_alive(self, connection: Connection) -> bool:
+        return connection.keeps_alive and connection.path is not None and self.user.knows(connection.path.remote[0])
+
     def _sweep(self) -> None:
         now = time.monotonic()
         idle, quiet = [], []
@@ -167,7 +170,7 @@ class Connections:
                 quiet.append(connection)
         needed = self.user.connections_needed() if idle or quiet else ()
         for connection in quiet:
-            if connection.path in needed:
+            if connection.path in needed or self._keeps_alive(connection):
                 connection.ping(now)
         for connection in idle:
             if connection.path in needed:

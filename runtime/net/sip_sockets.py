@@ -5,21 +5,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from runtime.net.connections import Connections
-from runtime.net.sip_tcp import SipTcp, SipTls
+from runtime.net.sip_tcp import SipTcp, SipTls, SipWs, SipWss
 from runtime.net.sip_transport import SipTransport, SipUser
 from runtime.net.sip_udp import SipUdp
 from runtime.net.tls_contexts import TlsContexts
 from runtime.settings import TRANSPORTS, Listen
 from runtime.sip.locating import Speaks
-from runtime.sip.path import Address, Path
+from runtime.sip.path import FLOW_TRANSPORTS, SECURE_TRANSPORTS, Address, Path
 
 
 class SipSockets:
-    """The transports of one endpoint, and its `Ways` (`runtime.sip.ways`). Without `tls` nobody speaks TLS."""
+    """The transports of one endpoint, and its `Ways` (`runtime.sip.ways`). Without `tls` nobody speaks TLS.
 
-    def __init__(self, user: SipUser, tls: TlsContexts | None = None) -> None:
+    `ws_origins`: the web pages that may connect by WebSocket.
+    """
+
+    def __init__(self, user: SipUser, tls: TlsContexts | None = None, ws_origins: Sequence[str] = ()) -> None:
         self._user = user
         self._tls = tls
+        self._ws_origins = ws_origins
         self._transports: list[SipTransport] = []
         self._ways_out: list[SipTransport] = []
         self.connections = Connections(user)
@@ -75,6 +79,9 @@ class SipSockets:
         self.connections.close()
 
     def _for(self, transport: str, address: str) -> SipTransport | None:
+        """What can begin to speak to an address."""
+        if transport in FLOW_TRANSPORTS:
+            return None
         for found in self._transports:
             if found.listen.transport == transport and (":" in found.listen.host) == (":" in address):
                 return found
@@ -93,8 +100,12 @@ class SipSockets:
     def _made(self, listen: Listen) -> SipTransport:
         if listen.transport == "udp":
             return SipUdp(listen, self._user)
-        if listen.transport == "tls":
+        if listen.transport == "ws":
+            return SipWs(listen, self.connections, self._ws_origins)
+        if listen.transport in SECURE_TRANSPORTS:
             assert self._tls is not None, "whoever listens by TLS says with what"
+            if listen.transport == "wss":
+                return SipWss(listen, self.connections, self._ws_origins, self._tls)
             return SipTls(listen, self.connections, self._tls)
         return SipTcp(listen, self.connections)
 

@@ -1,4 +1,4 @@
-"""SIP over TCP and TLS: one listener, and connections to where none is open (RFC 3261 section 18).
+"""SIP over TCP, TLS and WebSocket: one listener, and connections to where none is open (RFC 3261 section 18).
 
 A message goes along the connection of its path while that is open, else a new one is made to the path's remote
 address. Which path that is has been decided by the core.
@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Sequence
 
 from runtime.limits import TCP_BACKLOG, TCP_CONNECT_S
-from runtime.net.connection import Connection
+from runtime.net.connection import CLOSED, Connection
 from runtime.net.connections import Connections
 from runtime.net.sip_transport import Bound, bind_error, bound_socket
 from runtime.net.tls_contexts import TlsContexts
 from runtime.net.tls_stream import TlsError, TlsStream
+from runtime.net.ws_stream import WsStream
 from runtime.settings import Listen
 from runtime.sip.path import Address, Path
 
@@ -147,3 +149,43 @@ class SipTls(SipTcp):
     async def _prepare(self, connection: Connection, path: Path) -> None:
         context = await self._contexts.client(path.identity)
         connection.secure(TlsStream(context, server_side=False, name=path.name))
+
+
+class SipWs(SipTcp):
+    """One WebSocket listener. `origins`: the web pages that may connect.
+
+    Nobody can be connected to by it (RFC 7118 section 5): what has lost its connection has lost its peer, until that
+    comes again.
+    """
+
+    transport = "ws"
+
+    def __init__(self, listen: Listen, connections: Connections, origins: Sequence[str]) -> None:
+        super().__init__(listen, connections)
+        self._origins = origins
+
+    def send(self, data: bytes, path: Path) -> None:
+        """Write to the path's connection."""
+        connection = self._connections.find(path)
+        if connection is None:
+            asyncio.get_running_loop().call_soon(self._connections.user.connection_failed, path, CLOSED)
+            return
+        connection.send(data)
+
+    def _accepted(self) -> Connection:
+        return Connection(self._connections, self.transport, framing=WsStream(self._origins))
+
+
+class SipWss(SipWs):
+    """The same over TLS, with the certificate of TLS listeners."""
+
+    transport = "wss"
+
+    def __init__(self, listen: Listen, connections: Connections, origins: Sequence[str], contexts: TlsContexts) -> None:
+        super().__init__(listen, connections, origins)
+        self._contexts = contexts
+
+    def _accepted(self) -> Connection:
+        assert self._contexts.server is not None, "whoever listens by TLS has a certificate"
+        tls = TlsStream(self._contexts.server, server_side=True)
+        return Connection(self._connections, self.transport, tls=tls, framing=WsStream(self._origins))

@@ -1,6 +1,6 @@
 """What every SIP transport offers to `sip_sockets`, and what each needs: bound sockets, and its own address.
 
-UDP and TCP fit it; whatever comes next (TLS, WebSocket) is one more class of this shape and nothing else.
+UDP, TCP, TLS and WebSocket fit it; whatever comes next is one more class of this shape and nothing else.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from runtime.sip.errors import SipSyntaxError
 from runtime.sip.fields import NameAddr, parse_addresses, parse_name_addr
 from runtime.sip.incoming import IncomingRequest, IncomingResponse
 from runtime.sip.message import Headers, Request
-from runtime.sip.path import Address, Path, default_port
+from runtime.sip.path import FLOW_TRANSPORTS, Address, Path, default_port
 from runtime.sip.requests import build_request
 from runtime.sip.uri import Uri, parse_uri
 from runtime.sip.ways import Ways, current
@@ -118,9 +118,12 @@ class Dialog:
 
         A host name, an address that the peer's network hides, and a transport that we do not speak are reached the way
         its own messages came. Without a transport in the URI it is the one of the call: a peer that has come by a
-        stream is not left for UDP (RFC 3263 section 4.1 would, and firewalls punish it).
+        stream is not left for UDP (RFC 3263 section 4.1 would, and firewalls punish it). What came by a WebSocket goes
+        along it, whatever its Contact says.
         """
         peer = current(self.peer, ways)
+        if peer.transport in FLOW_TRANSPORTS:
+            return peer
         uri = _sip_uri(self.route_set[0].uri if self.route_set else self.remote_target)
         transport = peer.transport if uri is None else transport_of(uri) or peer.transport
         address = None if uri is None else _address_of(uri, transport)

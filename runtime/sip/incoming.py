@@ -13,7 +13,7 @@ from runtime.sip.fields import CSeq, Via, parse_cseq, parse_name_addr, parse_via
 from runtime.sip.grammar import split_commas
 from runtime.sip.limits import BRANCH_CHARS_MAX, CALL_ID_CHARS_MAX, TAG_CHARS_MAX
 from runtime.sip.message import Headers, Request, Response
-from runtime.sip.path import Path, default_port
+from runtime.sip.path import FLOW_TRANSPORTS, Path, default_port
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,9 +132,11 @@ def response_path(via: Via, path: Path) -> Path:
     """Where the response goes (RFC 3261 section 18.2.2): where the request came from, at the port the Via names.
 
     With rport at the port it came from (RFC 3581). On the connection that it came by; once that is gone, the port in
-    the Via is where a new one is tried. `maddr` is not followed: it would let a stranger aim our responses at anybody,
-    and we serve no multicast.
+    the Via is where a new one is tried; a WebSocket's peer has none (RFC 7118 section 5). `maddr` is not followed: it
+    would let a stranger aim our responses at anybody, and we serve no multicast.
     """
+    if path.transport in FLOW_TRANSPORTS:
+        return path
     named = path.remote[0], via.port or default_port(path.transport)
     if path.reliable:
         return replace(path, again=named)

@@ -16,6 +16,9 @@ PORT_DEFAULT = 5060
 PORT_DEFAULT_TLS = 5061
 """The same of `sips:`, and of `sip:` over TLS (RFC 3261 section 18.2.2, RFC 3263 section 4.2)."""
 
+PORTS_DEFAULT = {"tls": PORT_DEFAULT_TLS, "ws": 80, "wss": 443}
+"""Those that are not `PORT_DEFAULT`; of WebSockets by RFC 7118 section 10."""
+
 TRANSPORT_DEFAULT = "udp"
 """RFC 3263 section 4.1: the transport of `sip:` where none is written."""
 
@@ -23,10 +26,13 @@ RELIABLE_TRANSPORTS = frozenset({"tcp", "tls", "ws", "wss", "sctp"})
 
 SECURE_TRANSPORTS = frozenset({"tls", "wss"})
 
+FLOW_TRANSPORTS = frozenset({"ws", "wss"})
+"""Whose peers can only be reached along the connection that they have made (RFC 7118 section 5, RFC 5626)."""
+
 
 def default_port(transport: str) -> int:
     """The port of a transport where none is written."""
-    return PORT_DEFAULT_TLS if transport == "tls" else PORT_DEFAULT
+    return PORTS_DEFAULT.get(transport, PORT_DEFAULT)
 
 
 @dataclass(frozen=True, slots=True)

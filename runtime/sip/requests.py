@@ -12,6 +12,9 @@ from runtime.sip.writer import write_message
 
 MAX_FORWARDS = "70"
 
+URI_TRANSPORTS = {"wss": "ws"}
+"""How a URI names a transport, where Via has another name for it (RFC 7118 sections 5.2 and 5.3)."""
+
 Pairs = Sequence[tuple[str, str]]
 
 
@@ -46,10 +49,10 @@ def contact_of(path: Path, host: str, user: str = "", *, secure: bool) -> str:
 
     `secure`: the dialog is one of `sips:`, which its Contacts are too (RFC 3261 section 8.1.1.8; RFC 5630 section 3.1).
     """
-    if secure and path.transport in SECURE_TRANSPORTS:
-        return f"<sips:{user and user + '@'}{write_host_port(host, path.local[1])}>"
-    transport = "" if path.transport == TRANSPORT_DEFAULT else f";transport={path.transport}"
-    return f"<sip:{user and user + '@'}{write_host_port(host, path.local[1])}{transport}>"
+    is_secure = secure and path.transport in SECURE_TRANSPORTS
+    scheme, name = "sips" if is_secure else "sip", URI_TRANSPORTS.get(path.transport, path.transport)
+    transport = "" if name == TRANSPORT_DEFAULT or (is_secure and name == "tls") else f";transport={name}"
+    return f"<{scheme}:{user and user + '@'}{write_host_port(host, path.local[1])}{transport}>"
 
 
 def build_request(

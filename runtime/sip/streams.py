@@ -13,6 +13,8 @@ from runtime.sip.payloads import CODECS, encodings, event_encoding, payload_type
 from runtime.sip.sdp import MediaDescription, SessionDescription, rtcp_attribute
 
 PROTOCOL = "RTP/AVP"
+BROWSERS = frozenset({"UDP/TLS/RTP/SAVPF", "UDP/TLS/RTP/SAVP", "TCP/TLS/RTP/SAVPF", "RTP/SAVPF"})
+"""What web pages offer (RFC 8827 section 6.5)."""
 PTIME_MS = 20
 PTIME_MS_MAX = 200
 
@@ -106,6 +108,9 @@ def _transport_refusal(media: MediaDescription) -> Refusal | None:
         return Refusal(WARNING_MEDIA, f"{media.kind[:20]} is not served, only audio")
     if media.port == 0:
         return Refusal(WARNING_MEDIA, "the audio stream is not in use")
+    if media.protocol.upper() in BROWSERS:
+        text = f"{media.protocol} is not served: browsers' encrypted media (DTLS-SRTP, ICE), only {PROTOCOL}"
+        return Refusal(WARNING_PROTOCOL, text)
     if media.protocol.upper() != PROTOCOL:
         return Refusal(WARNING_PROTOCOL, f"{media.protocol[:40]} is not served, only {PROTOCOL}")
     return None

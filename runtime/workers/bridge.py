@@ -63,6 +63,7 @@ class Bridge:
             f"dialplane/{version}",
             self._unsealer,
             self._tls,
+            ws_origins=settings.ws_origins,
             anywhere=settings.dial_anywhere,
             dns=settings.dns,
             contact_key=contact_key(settings.state),

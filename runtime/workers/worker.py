@@ -60,8 +60,8 @@ STOP_LOOK_S = 0.02
 class Worker:
     """One event loop's bridge. `on_record(record)` is told of every call that ended, `log(event, **fields)` of news.
 
-    `dns`: the server that is asked where hosts are; None: the machine's own. `contact_key` is secret, and the same
-    after a restart: from it the Contacts of our registrations are made.
+    `ws_origins`: the web pages that may connect. `dns`: the server that is asked where hosts are; None: the machine's
+    own. `contact_key` is secret, and the same after a restart: from it the Contacts of our registrations are made.
     """
 
     def __init__(
@@ -74,11 +74,12 @@ class Worker:
         unseal: Unseal = unseals_nothing,
         tls: TlsContexts | None = None,
         *,
+        ws_origins: Sequence[str] = (),
         anywhere: bool = False,
         dns: Address | None = None,
         contact_key: bytes = b"",
     ) -> None:
-        self.sip = SipSockets(self, tls)
+        self.sip = SipSockets(self, tls, ws_origins)
         self.endpoint = Endpoint(
             EndpointConfig(user_agent, allow=ALLOWED, supported=SUPPORTED),
             os.urandom,

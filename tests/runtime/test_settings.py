@@ -17,8 +17,16 @@ from runtime.settings import (
     parse_listens,
     parse_livekit,
     parse_livekit_api,
+    parse_origins,
     parse_ports,
 )
+
+
+def test_origins_are_written_as_browsers_name_them() -> None:
+    assert parse_origins(["https://phone.example", "http://localhost:3000", "*"])[2] == "*"
+    for wrong in ("phone.example", "https://phone.example/", "https://Phone.example", "wss://phone.example", "null"):
+        with pytest.raises(BridgeError):
+            parse_origins([wrong])
 
 
 def test_listeners_are_read_and_written() -> None:

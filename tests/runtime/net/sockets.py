@@ -49,7 +49,7 @@ class User:
         self.strangers: set[str] = set()
         self.rests: list[float] = []
         self.answer: Callable[[bytes, Path], None] | None = None
-        self.sockets = SipSockets(self, tls)
+        self.sockets = SipSockets(self, tls, ws_origins=("https://phone.example",))
 
     def received(self, data: bytes, path: Path, framing_fault: Fault | None = None) -> None:
         self.messages.append((data, path))

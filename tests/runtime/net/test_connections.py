@@ -11,6 +11,7 @@ import pytest
 
 from runtime.limits import TCP_MESSAGES_PER_TURN_MAX, TCP_READS_PER_MESSAGE_MAX, TCP_TURN_S_MAX
 from runtime.net import connection, connections
+from runtime.net.framing import PlainFraming
 from runtime.sip import framing
 from runtime.sip.path import Path
 from tests.runtime.net.sockets import LOOPBACK, Client, run, until, users
@@ -381,7 +382,7 @@ def test_many_connections_that_send_at_once_share_one_turn_s_time_and_all_get_on
 def test_a_connection_of_ours_that_a_call_needs_is_pinged_and_dies_when_pings_are_answered_no_more(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(connection, "PING_AFTER_S", 0.05)
+    monkeypatch.setattr(PlainFraming, "ping_after_s", 0.05)
     monkeypatch.setattr(connection, "PONG_WITHIN_S", 0.1)
     pinged: list[str] = []
     answers = True
@@ -418,7 +419,7 @@ def test_a_connection_of_ours_that_a_call_needs_is_pinged_and_dies_when_pings_ar
 
 
 def test_a_peer_that_knows_no_pings_keeps_its_connection(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection, "PING_AFTER_S", 0.02)
+    monkeypatch.setattr(PlainFraming, "ping_after_s", 0.02)
     monkeypatch.setattr(connection, "PONG_WITHIN_S", 0.01)
 
     async def test() -> None:

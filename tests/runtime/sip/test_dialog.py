@@ -9,8 +9,9 @@ from runtime.sip.errors import SipSyntaxError
 from runtime.sip.incoming import read_request, read_response
 from runtime.sip.parser import parse_message
 from runtime.sip.path import Path
+from runtime.sip.requests import contact_of
 from runtime.sip.ways import SameWay
-from tests.runtime.sip.raw import PATH, US, request, response
+from tests.runtime.sip.raw import PATH, PEER, US, request, response
 
 
 def called(path=PATH, **kwargs):
@@ -23,6 +24,53 @@ def calling(extra=(), **kwargs):
     own = parse_message(request(from_tag="us"))
     answer = read_response(parse_message(response(own, 200, to_tag="them", extra=extra, **kwargs)), PATH)
     return dialog_of_response(own, 1, answer, PATH)
+
+
+WS = Path("ws", ("192.0.2.2", 8080), ("192.0.2.1", 40_000))
+BROWSER = "<sip:x@e4s1bsjj5o5c.invalid;transport=ws>"
+
+
+@pytest.mark.parametrize("contact", [BROWSER, "<sip:x@192.0.2.9:5060>", "<sip:x@192.0.2.9;transport=tcp>"])
+@pytest.mark.parametrize("extra", [(), ("Record-Route: <sip:192.0.2.9;lr>",)])
+def test_what_came_by_a_websocket_goes_along_it_whatever_it_calls_itself(contact, extra):
+    """RFC 7118 section 5: nobody connects to a browser."""
+    via = "Via: SIP/2.0/WS e4s1bsjj5o5c.invalid;branch=z9hG4bK1"
+    dialog = called(WS, via=via, contact=contact, extra=extra)
+    assert dialog.next_path(AnyWay()) == WS
+
+
+def test_a_response_has_no_other_way_than_the_websocket_of_its_request():
+    via = "Via: SIP/2.0/WS e4s1bsjj5o5c.invalid;branch=z9hG4bK1;rport"
+    incoming = read_request(parse_message(request(via=via)), WS)
+    assert incoming.response_path == incoming.path == WS
+    assert incoming.response_path.again is None
+    top = incoming.request.headers.first("Via")
+    assert top == "SIP/2.0/WS e4s1bsjj5o5c.invalid;branch=z9hG4bK1;rport=40000;received=192.0.2.1"
+
+
+@pytest.mark.parametrize(
+    ("transport", "secure", "contact"),
+    [
+        ("ws", False, "<sip:a@192.0.2.2:8080;transport=ws>"),
+        ("wss", False, "<sip:a@192.0.2.2:8080;transport=ws>"),
+        ("wss", True, "<sips:a@192.0.2.2:8080;transport=ws>"),
+        ("tls", True, "<sips:a@192.0.2.2:8080>"),
+        ("tls", False, "<sip:a@192.0.2.2:8080;transport=tls>"),
+        ("udp", False, "<sip:a@192.0.2.2:8080>"),
+    ],
+)
+def test_our_contact_names_a_transport_as_uris_do(transport, secure, contact):
+    assert contact_of(Path(transport, ("192.0.2.2", 8080), PEER), "192.0.2.2", "a", secure=secure) == contact
+
+
+class AnyWay(SameWay):
+    """A machine that speaks everything and has lost all connections."""
+
+    def local_for(self, transport, remote):
+        return US
+
+    def is_open(self, path):
+        return False
 
 
 def next_request(dialog):

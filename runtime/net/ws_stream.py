@@ -1,0 +1,203 @@
+"""SIP over WebSocket between the bytes of a connection and its messages, without a socket (RFC 7118, RFC 6455).
+
+Each message of the WebSocket is one SIP message, text or binary. Frames, the handshake and closing are `websockets`',
+which takes and gives bytes as `tls_stream` does; so the bounds of connections are those of WebSockets too. It is fed by
+the piece, since a kilobyte may hold a hundred frames and media waits for them.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from typing import Final
+
+from websockets.exceptions import InvalidOrigin, NegotiationError
+from websockets.frames import CloseCode, Frame, Opcode
+from websockets.http11 import Request
+from websockets.protocol import OPEN
+from websockets.server import ServerProtocol
+from websockets.typing import Origin, Subprotocol
+
+from runtime.limits import WS_PING_AFTER_S
+from runtime.net.framing import Item, Over, Part
+from runtime.sip.framing import PING, PONG, Framed, Ping, Pong
+from runtime.sip.limits import HEAD_BYTES_MAX, MESSAGE_WITHIN_S, STREAM_BODY_BYTES_MAX
+
+SUBPROTOCOL: Final = Subprotocol("sip")
+"""RFC 7118 section 4.1."""
+
+MESSAGE_BYTES_MAX: Final = HEAD_BYTES_MAX + STREAM_BODY_BYTES_MAX
+"""As much as any other stream may bring; more is closed with 1009."""
+
+PIECE_BYTES: Final = 512
+"""What is worked on at a time: 85 frames at the most, less than a millisecond."""
+
+CLOSED: Final = "WebSocket Closed"
+BROKEN: Final = "WebSocket Broken"
+TOO_LARGE: Final = "WebSocket Message Too Large"
+LATE: Final = "WebSocket Message Did Not End In Time"
+NO_HANDSHAKE: Final = "No WebSocket Handshake"
+OTHER_ORIGIN: Final = "WebSocket Origin Not Allowed"
+NOT_SIP: Final = "WebSocket Without The Protocol sip"
+
+_HEAD_END = b"\r\n\r\n"
+
+
+class WsStream:
+    """The server's side of one connection; a `Framing`. `origins`: the web pages that may connect ("*" is any).
+
+    A browser says which page connects; a program says none, or what it likes: it is let in, to be judged as any caller.
+    """
+
+    keeps_alive = True
+    ping_after_s = WS_PING_AFTER_S
+
+    __slots__ = ("_buffer", "_message", "_over", "_protocol", "_ready", "_since")
+
+    def __init__(self, origins: Sequence[str] = ()) -> None:
+        allowed = None if "*" in origins else [None, *(Origin(origin) for origin in origins)]
+        self._protocol = ServerProtocol(origins=allowed, subprotocols=[SUBPROTOCOL], max_size=MESSAGE_BYTES_MAX)
+        self._buffer = bytearray()
+        self._message = bytearray()
+        self._ready: deque[Item] = deque()
+        self._since: float | None = None
+        self._over = ""
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the handshake is done and nobody has closed."""
+        return self._protocol.state is OPEN
+
+    def receive(self, data: bytes) -> None:
+        """More of the stream. What comes after its end is nobody's."""
+        if not self._over:
+            self._buffer += data
+
+    def next_item(self, now: float) -> Item | None:
+        """The next message, ping or pong, or that a piece brought none; None until more bytes are here."""
+        worked = not self._ready and self._feed(now)
+        if self._ready:
+            return self._ready.popleft()
+        return Part() if worked else None
+
+    def check(self, now: float) -> Item | None:
+        """A message that has begun and takes too long."""
+        if self._since is None or now < self._since + MESSAGE_WITHIN_S or self._over:
+            return None
+        self._protocol.fail(CloseCode.POLICY_VIOLATION, LATE)
+        self._end(LATE)
+        return self._ready.popleft()
+
+    def end(self) -> Item | None:
+        """Nothing: half a message is no message."""
+        return None
+
+    def wrapped(self, message: bytes) -> bytes:
+        """One frame: text where it is UTF-8, as browsers insist. b"" where nobody would hear it (any more)."""
+        if not self.is_ready:
+            return b""
+        try:
+            message.decode()
+        except UnicodeDecodeError:
+            self._protocol.send_binary(message)
+        else:
+            self._protocol.send_text(message)
+        return self._written()
+
+    def ping(self) -> bytes:
+        """A Ping frame (RFC 6455 section 5.5.2, RFC 7118 section 6)."""
+        if not self.is_ready:
+            return b""
+        self._protocol.send_ping(b"")
+        return self._written()
+
+    def pong(self) -> bytes:
+        """Nothing: a ping is answered where it is read."""
+        return b""
+
+    def goodbye(self) -> bytes:
+        """A Close frame, where the peer has none yet."""
+        if self.is_ready:
+            self._protocol.send_close(CloseCode.GOING_AWAY)
+        return self._written()
+
+    def taken(self) -> bytes:
+        """The handshake's answer, pongs, a Close frame."""
+        return self._written()
+
+    # -- how it is done --------------------------------------------------------------------------------------------
+
+    def _feed(self, now: float) -> bool:
+        """Work on one piece, before the handshake on its head, whole and alone; False where that is not here yet."""
+        if not self._buffer or self._over:
+            return False
+        if self._protocol.handshake_exc is None and not self.is_ready:
+            length = self._buffer.find(_HEAD_END) + len(_HEAD_END)
+            if length < len(_HEAD_END) or length > HEAD_BYTES_MAX:
+                if len(self._buffer) > HEAD_BYTES_MAX:
+                    self._end(NO_HANDSHAKE)
+                return False
+        else:
+            length = PIECE_BYTES
+        piece = bytes(self._buffer[:length])
+        del self._buffer[:length]
+        if self._since is None:
+            self._since = now
+        self._protocol.receive_data(piece)
+        for event in self._protocol.events_received():
+            if isinstance(event, Request):
+                self._shake_hands(event)
+            elif isinstance(event, Frame):
+                self._take(event)
+        if not self.is_ready:
+            self._end(self._why())
+        return True
+
+    def _shake_hands(self, request: Request) -> None:
+        self._protocol.send_response(self._protocol.accept(request))
+        self._since = None
+
+    def _take(self, frame: Frame) -> None:
+        if frame.opcode is Opcode.PING:
+            self._ready.append(Ping())
+        elif frame.opcode is Opcode.PONG:
+            self._ready.append(Pong())
+        elif frame.opcode is not Opcode.CLOSE:
+            self._message += frame.data
+            if not frame.fin:
+                return
+            message = bytes(self._message)
+            self._message.clear()
+            self._ready.append(self._read(message))
+        self._since = None
+
+    def _read(self, message: bytes) -> Item:
+        """One message. The pings of other streams are heard here, too (RFC 5626 section 3.5.1)."""
+        if message == PING:
+            self._protocol.send_text(PONG)
+            return Ping()
+        return Framed(message)
+
+    def _why(self) -> str:
+        """Why it is over, one of a few phrases: what a peer wrote is not repeated."""
+        fault = self._protocol.handshake_exc
+        if isinstance(fault, InvalidOrigin):
+            return OTHER_ORIGIN
+        if isinstance(fault, NegotiationError):
+            return NOT_SIP
+        if fault is not None:
+            return NO_HANDSHAKE
+        sent, received = self._protocol.close_sent, self._protocol.close_rcvd
+        if received is not None:
+            return CLOSED
+        return TOO_LARGE if sent is not None and sent.code == CloseCode.MESSAGE_TOO_BIG else BROKEN
+
+    def _end(self, why: str) -> None:
+        self._over = why
+        self._since = None
+        self._buffer.clear()
+        self._message.clear()
+        self._ready.append(Over(why))
+
+    def _written(self) -> bytes:
+        return b"".join(self._protocol.data_to_send())
