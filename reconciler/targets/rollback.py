@@ -20,7 +20,7 @@ from reconciler.plan.turn import Turn
 from reconciler.targets.tables import TRIES_MAX, live_of
 from reconciler.targets.target import Planned
 from schemas.seal import Unseal
-from schemas.stores import Aim, Outdated, OwnerClash, Snapshot, Step, Store, StoreError
+from schemas.stores import Aim, Outdated, OwnerClash, Publish, Snapshot, Step, Store, StoreError
 from schemas.tables.rows import Delta, Kind
 
 
@@ -63,14 +63,16 @@ def roll_back(store: Store, owner: str, asked: Rollback, wall: Callable[[], floa
         now = wall()
         try:
             revision = store.publish(
-                snapshot.digest,
-                planned.plan.delta,
-                owner=owner,
-                now=now,
-                goods=way.goods,
-                note=asked.note,
-                aim=Aim(aim.documents, asked.to, snapshot.revision + 1, now),
-                aim_was=aim,
+                Publish(
+                    snapshot.digest,
+                    planned.plan.delta,
+                    owner=owner,
+                    now=now,
+                    goods=way.goods,
+                    note=asked.note,
+                    aim=Aim(aim.documents, asked.to, snapshot.revision + 1, now),
+                    aim_was=aim,
+                )
             )
         except (Outdated, OwnerClash):
             continue
@@ -86,7 +88,9 @@ def release(store: Store, owner: str, wall: Callable[[], float] = time.time) -> 
         if not aim.pinned_to:
             return None
         try:
-            store.publish(store.head().digest, Delta(), owner=owner, now=wall(), aim=Aim(aim.documents), aim_was=aim)
+            store.publish(
+                Publish(store.head().digest, Delta(), owner=owner, now=wall(), aim=Aim(aim.documents), aim_was=aim)
+            )
         except Outdated:
             continue
         return aim

@@ -31,7 +31,7 @@ from reconciler.targets.status import Status, objects_of
 from reconciler.targets.target import Manner, Planned
 from reconciler.targets.target import blocked as blocked_by
 from schemas.resources.conditions import Condition
-from schemas.stores import Aim, Outdated, OwnerClash, Snapshot, Store, StoreError
+from schemas.stores import Aim, Outdated, OwnerClash, Publish, Snapshot, Store, StoreError
 from schemas.tables.digest import EMPTY_DIGEST
 from schemas.tables.rows import Delta, Kind, Row, Rows
 from schemas.tables.tables import Tables
@@ -206,15 +206,17 @@ class TablesTarget:
         assert self._store is not None
         assert self._digest is not None
         revision = self._store.publish(
-            self._digest,
-            delta,
-            owner=self._owner,
-            now=self._wall(),
-            declared=places,
-            goods=records,
-            note=note,
-            aim=aim if aim != self._aim else None,
-            aim_was=self._aim,
+            Publish(
+                self._digest,
+                delta,
+                owner=self._owner,
+                now=self._wall(),
+                declared=places,
+                goods=records,
+                note=note,
+                aim=aim if aim != self._aim else None,
+                aim_was=self._aim,
+            )
         )
         self._aim = aim
         self._remembered.note_written(planned.desired, records, places, set(blocked))

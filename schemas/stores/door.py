@@ -122,6 +122,25 @@ class Aim:
     pinned_at: float = 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class Publish:
+    """What is to be published, on tables of the digest `expect`. `now` is Unix time.
+
+    `declared` may name rows that do not change otherwise, `goods` replaces or (None) removes the owner's last good
+    documents, `aim` replaces its aim; `aim_was` is the aim that the plan was made under, None = any.
+    """
+
+    expect: str
+    delta: Delta
+    owner: str = field(kw_only=True)
+    now: float = field(kw_only=True)
+    declared: Mapping[Key, Declared] = field(kw_only=True, default_factory=dict)
+    goods: Mapping[str, bytes | None] = field(kw_only=True, default_factory=dict)
+    note: str = field(kw_only=True, default="")
+    aim: Aim | None = field(kw_only=True, default=None)
+    aim_was: Aim | None = field(kw_only=True, default=None)
+
+
 class StoreError(Exception):
     """The store cannot do its work. Reads as one sentence: where, what is wrong, and what to do about it."""
 
@@ -203,25 +222,11 @@ class Reader(Protocol):
 class Store(Reader, Protocol):
     """What the reconciler needs of a store."""
 
-    def publish(
-        self,
-        expect: str,
-        delta: Delta,
-        *,
-        owner: str,
-        now: float,
-        declared: Mapping[Key, Declared] | None = None,
-        goods: Mapping[str, bytes | None] | None = None,
-        note: str = "",
-        aim: Aim | None = None,
-        aim_was: Aim | None = None,
-    ) -> int:
-        """Change the tables in one step, if their digest still is `expect`; the revision they are then at.
+    def publish(self, what: Publish) -> int:
+        """Change the tables in one step, if their digest still is as expected; the revision they are then at.
 
-        `declared` may name rows that do not change otherwise, `goods` replaces or (None) removes the owner's last
-        good documents, `aim` replaces its aim; `aim_was` is the aim that the plan was made under. Only rows make a
-        revision: when no row changes, the current one is returned. Raises Outdated, OwnerClash, StoreError; after any
-        of them nothing has changed.
+        Only rows make a revision: when no row changes, the current one is returned. Raises Outdated, OwnerClash,
+        StoreError; after any of them nothing has changed.
         """
         ...
 

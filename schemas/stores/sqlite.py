@@ -9,7 +9,7 @@ from __future__ import annotations
 import gc
 import os
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from sys import intern
 from typing import Self, cast
@@ -22,13 +22,14 @@ from schemas.stores.door import (
     Head,
     HistoryEntry,
     Key,
+    Publish,
     Snapshot,
     Step,
 )
 from schemas.stores.folder_news import FolderNews
 from schemas.stores.sqlite_errors import BUSY_TIMEOUT_S, told_apart
 from schemas.stores.sqlite_past import REVISIONS_KEPT, aim_of, kept_from, steps_back
-from schemas.stores.sqlite_publish import head, publication, publish
+from schemas.stores.sqlite_publish import encoded, head, publish
 from schemas.stores.sqlite_schema import open_file, transaction
 from schemas.tables.codec import decode_row
 from schemas.tables.rows import Delta, Kind, Row, Rows
@@ -134,27 +135,14 @@ class SqliteStore:
 
     # What the publisher asks.
 
-    def publish(
-        self,
-        expect: str,
-        delta: Delta,
-        *,
-        owner: str,
-        now: float,
-        declared: Mapping[Key, Declared] | None = None,
-        goods: Mapping[str, bytes | None] | None = None,
-        note: str = "",
-        aim: Aim | None = None,
-        aim_was: Aim | None = None,
-    ) -> int:
-        """Change the tables in one step, if their digest still is `expect`; the revision they are then at.
+    def publish(self, what: Publish) -> int:
+        """Change the tables in one step, if their digest still is as expected; the revision they are then at.
 
         See `door.Store.publish`. Raises Outdated, OwnerClash, StoreError; then nothing has changed.
         """
         self._follow(anew=True)
         with told_apart(self.path):
-            beside = declared, goods, note, aim, aim_was, self._revisions_kept
-            return publish(self._db, publication(expect, delta, owner, now, *beside))
+            return publish(self._db, what, encoded(what.delta), self._revisions_kept)
 
     def goods(self, owner: str) -> dict[str, bytes]:
         """The owner's last good documents, as they were published."""

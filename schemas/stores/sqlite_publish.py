@@ -7,10 +7,10 @@ change or none of it, whatever kills the process and wherever; work in proportio
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from schemas.stores.door import HISTORY_MAX, Aim, Declared, Head, Key, Outdated, OwnerClash
+from schemas.stores.door import HISTORY_MAX, Declared, Head, Key, Outdated, OwnerClash, Publish
 from schemas.stores.sqlite_past import aim_of, keep_past, write_aim
 from schemas.stores.sqlite_schema import transaction
 from schemas.tables.codec import encode_row
@@ -28,40 +28,15 @@ _KINDS = (Kind.TRUNK, Kind.RULE, Kind.NUMBER)
 _UNKNOWN = Declared()
 
 
-@dataclass(frozen=True, slots=True)
-class Publication:
-    """What is to be published, as `Store.publish` takes it; `puts` are the delta's rows with their bytes."""
-
-    expect: str
-    puts: tuple[tuple[Key, Row, bytes], ...]
-    deletes: tuple[Key, ...]
-    owner: str
-    now: float
-    declared: Mapping[Key, Declared]
-    goods: Mapping[str, bytes | None]
-    note: str
-    aim: Aim | None
-    aim_was: Aim | None
-    revisions_kept: int
+Put = tuple[Key, Row, bytes]
+"""A row that is put, with its key and its bytes."""
 
 
-def publication(
-    expect: str,
-    delta: Delta,
-    owner: str,
-    now: float,
-    declared: Mapping[Key, Declared] | None,
-    goods: Mapping[str, bytes | None] | None,
-    note: str,
-    aim: Aim | None,
-    aim_was: Aim | None,
-    revisions_kept: int,
-) -> Publication:
+def encoded(delta: Delta) -> tuple[Put, ...]:
     """Encode everything before the lock is taken."""
     puts = tuple(((kind_of(row), row.id), row, encode_row(row)) for row in delta.put)
     assert len({key for key, _, _ in puts} | set(delta.delete)) == len(puts) + len(delta.delete), "a row named twice"
-    beside = declared or {}, goods or {}, note, aim, aim_was, revisions_kept
-    return Publication(expect, puts, delta.delete, owner, now, *beside)
+    return puts
 
 
 def head(db: sqlite3.Connection) -> Head:
@@ -70,21 +45,21 @@ def head(db: sqlite3.Connection) -> Head:
     return Head(*newest) if newest else Head(0, EMPTY_DIGEST)
 
 
-def publish(db: sqlite3.Connection, what: Publication) -> int:
+def publish(db: sqlite3.Connection, what: Publish, puts: Sequence[Put], revisions_kept: int) -> int:
     """The revision after the change. Raises Outdated and OwnerClash with nothing changed."""
     with transaction(db, "BEGIN IMMEDIATE"):
         current = head(db)
         if current.digest != what.expect or what.aim_was not in (None, aim_of(db, what.owner)):
             raise Outdated(current)
-        edits = _edits(db, what)
+        edits = _edits(db, what, puts)
         revision = current.revision + 1 if edits else current.revision
         if edits:
-            assert all(row.claimed_since <= revision for _, row, _ in what.puts), "a claim from the future"
+            assert all(row.claimed_since <= revision for _, row, _ in puts), "a claim from the future"
             _write_rows(db, what, edits, revision)
             digest = update(_Nodes(db), edits)
             _write_history(db, what, edits, Head(revision, digest))
             _keep_deltas(db, edits, revision)
-            keep_past(db, edits, what.owner, what.goods, revision, what.revisions_kept)
+            keep_past(db, edits, what.owner, what.goods, revision, revisions_kept)
         _write_places(db, what)
         _write_goods(db, what)
         if what.aim is not None:
@@ -93,12 +68,12 @@ def publish(db: sqlite3.Connection, what: Publication) -> int:
     return revision
 
 
-def _edits(db: sqlite3.Connection, what: Publication) -> list[Edit]:
+def _edits(db: sqlite3.Connection, what: Publish, puts: Sequence[Put]) -> list[Edit]:
     """The rows that truly change, before and after. Raises OwnerClash."""
     edits, clashes = [], {}
     wanted: Iterable[tuple[Key, bytes | None]] = (
-        *((key, data) for key, _, data in what.puts),
-        *((key, None) for key in what.deletes),
+        *((key, data) for key, _, data in puts),
+        *((key, None) for key in what.delta.delete),
     )
     for key, after in wanted:
         found = db.execute("SELECT data, owner FROM rows WHERE kind = ? AND id = ?", key).fetchone()
@@ -112,7 +87,7 @@ def _edits(db: sqlite3.Connection, what: Publication) -> list[Edit]:
     return edits
 
 
-def _write_rows(db: sqlite3.Connection, what: Publication, edits: list[Edit], revision: int) -> None:
+def _write_rows(db: sqlite3.Connection, what: Publish, edits: list[Edit], revision: int) -> None:
     places = what.declared
     db.executemany(
         "DELETE FROM rows WHERE kind = ? AND id = ?", ((edit.kind, edit.id) for edit in edits if edit.after is None)
@@ -128,7 +103,7 @@ def _write_rows(db: sqlite3.Connection, what: Publication, edits: list[Edit], re
     )
 
 
-def _write_places(db: sqlite3.Connection, what: Publication) -> None:
+def _write_places(db: sqlite3.Connection, what: Publish) -> None:
     """Also of rows that do not change otherwise: a line moves whenever another one is written above it."""
     db.executemany(
         "UPDATE rows SET file = ?1, line = ?2, col = ?3, uid = ?4 WHERE kind = ?5 AND id = ?6 AND owner = ?7 "
@@ -142,7 +117,7 @@ def _columns(place: Declared | None) -> tuple[str, int, int, str]:
     return place.file, place.line, place.column, place.uid
 
 
-def _write_history(db: sqlite3.Connection, what: Publication, edits: list[Edit], after: Head) -> None:
+def _write_history(db: sqlite3.Connection, what: Publish, edits: list[Edit], after: Head) -> None:
     newest = "SELECT trunks, rules, numbers FROM history ORDER BY revision DESC LIMIT 1"
     counts = dict(zip(_KINDS, db.execute(newest).fetchone() or (0, 0, 0), strict=True))
     for edit in edits:
@@ -177,7 +152,7 @@ def _keep_deltas(db: sqlite3.Connection, edits: list[Edit], revision: int) -> No
         )
 
 
-def _write_goods(db: sqlite3.Connection, what: Publication) -> None:
+def _write_goods(db: sqlite3.Connection, what: Publish) -> None:
     for key, document in what.goods.items():
         if document is None:
             db.execute("DELETE FROM goods WHERE owner = ? AND key = ?", (what.owner, key))

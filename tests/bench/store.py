@@ -20,7 +20,7 @@ from collections.abc import Callable
 from multiprocessing import get_context
 from typing import Any
 
-from schemas.stores import Declared, SqliteStore
+from schemas.stores import Declared, Publish, SqliteStore
 from schemas.tables.codec import encode_row
 from schemas.tables.rows import Delta, Kind, NumberRow
 from schemas.tables.tables import Tables
@@ -41,7 +41,7 @@ def publish_numbers(store: SqliteStore, start: int, count: int) -> float:
     rows = tuple(number(i) for i in range(start, start + count))
     declared = {(Kind.NUMBER, row.id): Declared("numbers.yaml", 8 * i + 1, 1) for i, row in enumerate(rows)}
     began = time.perf_counter()
-    store.publish(store.head().digest, Delta(rows), owner="default", now=time.time(), declared=declared)
+    store.publish(Publish(store.head().digest, Delta(rows), owner="default", now=time.time(), declared=declared))
     return time.perf_counter() - began
 
 
@@ -90,7 +90,7 @@ def one_row_among(folder: str, count: int, edits: int) -> dict[str, Any]:
 
     def publish(i: int) -> None:
         row = number(i * 37 % count, digits=f"44{i:03}")
-        store.publish(store.head().digest, Delta((row,)), owner="default", now=time.time())
+        store.publish(Publish(store.head().digest, Delta((row,)), owner="default", now=time.time()))
 
     def update(i: int) -> None:
         row = number(i * 37 % count, digits=f"44{i:03}")
@@ -124,7 +124,7 @@ def seen(folder: str, edits: int) -> dict[str, Any]:
         time.sleep(POLL_S * (i % 10) / 10)  # not in step with the poll
         began = time.monotonic()
         row = number(i, digits=f"44{i:03}")
-        store.publish(store.head().digest, Delta((row,)), owner="default", now=time.time())
+        store.publish(Publish(store.head().digest, Delta((row,)), owner="default", now=time.time()))
         ended = time.monotonic()
         at = ours.recv()
         from_start.append(at - began)

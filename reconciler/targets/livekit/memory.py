@@ -16,7 +16,7 @@ from reconciler.plan.changes import diff
 from reconciler.targets.livekit.planning import Recorded
 from reconciler.targets.remembered import Remembered
 from reconciler.targets.tables import live_of
-from schemas.stores import Outdated, OwnerClash, Snapshot, Store, StoreError
+from schemas.stores import Outdated, OwnerClash, Publish, Snapshot, Store, StoreError
 from schemas.tables.rows import Kind, Rows
 
 TRIES_MAX = 8
@@ -81,7 +81,9 @@ class Memory:
         if not (delta or records or places):
             return snapshot.revision
         return store.publish(
-            snapshot.digest, delta, owner=self._owner, now=self._wall(), declared=places, goods=records, note=note
+            Publish(
+                snapshot.digest, delta, owner=self._owner, now=self._wall(), declared=places, goods=records, note=note
+            )
         )
 
     def _recorded(self, store: Store) -> tuple[Recorded, Snapshot]:

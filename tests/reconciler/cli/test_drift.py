@@ -9,7 +9,7 @@ import pytest
 from livekit.protocol import sip
 
 from reconciler.cli import run
-from schemas.stores import SqliteStore
+from schemas.stores import Publish, SqliteStore
 from schemas.tables.rows import Delta
 from tests.livekit_faults import Fault, Front, always
 from tests.livekit_stand_in import StandIn
@@ -89,7 +89,7 @@ def test_the_tables_drift_only_where_somebody_writes_past_the_documents(capsys):
     assert said(capsys, "drift")[:2] == (0, "No drift: the tables are as applied last.\n")
     with SqliteStore(".dialplane/tables.db") as store:
         row = replace(store.load().rows.rules["default/support"], room_name="elsewhere")
-        store.publish(store.head().digest, Delta((row,)), owner="default", now=1.0)
+        store.publish(Publish(store.head().digest, Delta((row,)), owner="default", now=1.0))
     code, out, _ = said(capsys, "drift")
     assert code == 2
     assert "rule.direct.room: lobby -> elsewhere" in out

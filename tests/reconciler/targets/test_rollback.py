@@ -20,7 +20,7 @@ from reconciler.targets.rollback import Rollback, plan_rollback, release, roll_b
 from reconciler.targets.tables import TablesTarget
 from schemas.resources.conditions import Reason
 from schemas.seal import Place, Sealer, unseals_nothing
-from schemas.stores import SqliteStore
+from schemas.stores import Publish, SqliteStore
 from schemas.tables.rows import Auth, Delta, Inbound, Kind, Secret, TrunkRow
 from tests.reconciler.declaring import any_folder, broken, codes, declared, number, ref, rule, trunk
 
@@ -266,7 +266,7 @@ def sealed(sealer: Sealer, secret: bytes, key: str = "env:PW", metadata: str = "
 
 
 def put(store: SqliteStore, row: TrunkRow) -> None:
-    store.publish(store.head().digest, Delta((row,)), owner="default", now=1.0)
+    store.publish(Publish(store.head().digest, Delta((row,)), owner="default", now=1.0))
 
 
 def secret_in(store: SqliteStore) -> bytes:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from runtime.workers.tables_reader import TablesReader
-from schemas.stores import SqliteStore, folder_news, open_tables
+from schemas.stores import Publish, SqliteStore, folder_news, open_tables
 from schemas.stores.door import Store
 from schemas.tables.rows import Delta, RoomKind, RuleRow
 from schemas.tables.tables import Tables
@@ -39,7 +39,7 @@ class Followed:
     def publish(self, name: str) -> int:
         """One more rule."""
         delta = Delta(put=(RuleRow(f"default/{name}", RoomKind.DIRECT, name),))
-        return self.store.publish(self.store.head().digest, delta, owner="t", now=time.time())
+        return self.store.publish(Publish(self.store.head().digest, delta, owner="t", now=time.time()))
 
     def next(self) -> tuple[Tables, int]:
         return self.tables.get(timeout=10)
@@ -119,10 +119,12 @@ def test_removed_tables_are_not_taken_for_empty_ones(followed: Followed, tmp_pat
     time.sleep(0.1)  # several polls: nothing may arrive
     assert followed.tables.empty()
     with_fresh_file.publish(
-        with_fresh_file.head().digest,
-        Delta(put=(RuleRow("default/z", RoomKind.DIRECT, "z"),)),
-        owner="t",
-        now=time.time(),
+        Publish(
+            with_fresh_file.head().digest,
+            Delta(put=(RuleRow("default/z", RoomKind.DIRECT, "z"),)),
+            owner="t",
+            now=time.time(),
+        )
     )
     tables, revision = followed.next()
     assert revision == 1

@@ -10,7 +10,7 @@ import random
 import signal
 import sys
 
-from schemas.stores import Outdated, open_tables
+from schemas.stores import Outdated, Publish, open_tables
 from schemas.tables.digest import digest_of
 from schemas.tables.rows import Delta, Kind, NumberRow
 
@@ -29,7 +29,14 @@ def publish_next(store) -> int:
     at = store.head()
     wanted = at.revision + 1
     return store.publish(
-        at.digest, state_after(wanted), owner=OWNER, now=float(wanted), goods={"a.yaml": b"%d" % wanted}, note="test"
+        Publish(
+            at.digest,
+            state_after(wanted),
+            owner=OWNER,
+            now=float(wanted),
+            goods={"a.yaml": b"%d" % wanted},
+            note="test",
+        )
     )
 
 

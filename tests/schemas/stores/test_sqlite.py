@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from schemas.stores import BridgeAck, Declared, Head, Outdated, OwnerClash, SqliteStore, StoreError
+from schemas.stores import BridgeAck, Declared, Head, Outdated, OwnerClash, Publish, SqliteStore, StoreError
 from schemas.stores import sqlite_publish as limits
 from schemas.tables.digest import EMPTY_DIGEST, digest_of
 from schemas.tables.rows import Delta, Kind, NumberRow, RoomKind, Rows, RuleRow, TrunkRow, kind_of
@@ -40,7 +40,7 @@ def reader(store):
 
 
 def publish(store, *put, delete=(), owner="default", now=1.0, **more) -> int:
-    return store.publish(store.head().digest, Delta(put, tuple(delete)), owner=owner, now=now, **more)
+    return store.publish(Publish(store.head().digest, Delta(put, tuple(delete)), owner=owner, now=now, **more))
 
 
 def renumbered(number: str) -> NumberRow:
@@ -67,7 +67,7 @@ def test_a_publish_onto_another_digest_is_outdated_and_changes_nothing(store):
     publish(store, NUMBER)
     before = store.load()
     with pytest.raises(Outdated) as outdated:
-        store.publish(EMPTY_DIGEST, Delta((TRUNK,)), owner="default", now=2.0, goods={"a.yaml": b"x"})
+        store.publish(Publish(EMPTY_DIGEST, Delta((TRUNK,)), owner="default", now=2.0, goods={"a.yaml": b"x"}))
     assert outdated.value.current == Head(1, before.digest)
     assert store.load() == before
     assert store.goods("default") == {}
@@ -75,9 +75,9 @@ def test_a_publish_onto_another_digest_is_outdated_and_changes_nothing(store):
 
 def test_of_two_plans_against_one_digest_the_second_is_outdated(store, reader):
     plan_1, plan_2 = store.head().digest, reader.head().digest
-    store.publish(plan_1, Delta((TRUNK,)), owner="default", now=1.0)
+    store.publish(Publish(plan_1, Delta((TRUNK,)), owner="default", now=1.0))
     with pytest.raises(Outdated):
-        reader.publish(plan_2, Delta((RULE,)), owner="default", now=1.0)
+        reader.publish(Publish(plan_2, Delta((RULE,)), owner="default", now=1.0))
 
 
 def test_rows_that_are_what_they_were_make_no_revision(store):
@@ -160,7 +160,7 @@ def test_rows_of_another_owner_are_not_overwritten_deleted_or_claimed(store, cha
     before = store.load()
     with pytest.raises(OwnerClash, match="PhoneNumber/default/n of owner voice-team") as clash:
         store.publish(
-            before.digest, Delta((*change.get("put", ()), RULE), change.get("delete", ())), owner="x", now=2.0
+            Publish(before.digest, Delta((*change.get("put", ()), RULE), change.get("delete", ())), owner="x", now=2.0)
         )
     assert clash.value.owners == {N: "voice-team"}
     assert store.load() == before
@@ -358,7 +358,7 @@ def test_a_publisher_whose_file_is_gone_starts_a_new_one_and_says_so(store):
     digest = store.head().digest
     os.remove(store.path)
     with pytest.raises(Outdated) as outdated:
-        store.publish(digest, Delta((RULE,)), owner="default", now=2.0)
+        store.publish(Publish(digest, Delta((RULE,)), owner="default", now=2.0))
     assert outdated.value.current == Head(0, EMPTY_DIGEST)
     assert publish(store, RULE) == 1
     with sqlite3.connect(store.path) as raw:

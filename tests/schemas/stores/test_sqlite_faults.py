@@ -9,7 +9,7 @@ from contextlib import closing
 
 import pytest
 
-from schemas.stores import SqliteStore, StoreError, sqlite_schema
+from schemas.stores import Publish, SqliteStore, StoreError, sqlite_schema
 from schemas.stores.sqlite_errors import store_error
 from schemas.tables.rows import Delta, NumberRow
 
@@ -37,7 +37,7 @@ def test_a_fresh_file_and_its_companions_are_for_their_owner_alone(path):
     old = os.umask(0)
     try:
         with SqliteStore(path) as store:
-            store.publish(store.head().digest, MANY, owner="default", now=1.0)
+            store.publish(Publish(store.head().digest, MANY, owner="default", now=1.0))
             modes = {name: stat.S_IMODE(os.stat(path + name).st_mode) for name in ("", "-wal", "-shm")}
     finally:
         os.umask(old)
@@ -139,15 +139,15 @@ def test_a_full_disk_changes_nothing_and_is_told(path):
         (pages,) = store._db.execute("PRAGMA page_count").fetchone()
         store._db.execute(f"PRAGMA max_page_count = {pages + 2}")
         with pytest.raises(StoreError, match="disk is full, nothing was changed; free some space"):
-            store.publish(before.digest, MANY, owner="default", now=1.0, goods={"a.yaml": b"x"})
+            store.publish(Publish(before.digest, MANY, owner="default", now=1.0, goods={"a.yaml": b"x"}))
         assert store.load() == before
         store._db.execute("PRAGMA max_page_count = 100000")
-        assert store.publish(before.digest, MANY, owner="default", now=1.0) == 1
+        assert store.publish(Publish(before.digest, MANY, owner="default", now=1.0)) == 1
 
 
 def test_a_damaged_file_is_told_with_the_way_out(path):
     with SqliteStore(path) as store:
-        store.publish(store.head().digest, MANY, owner="default", now=1.0)
+        store.publish(Publish(store.head().digest, MANY, owner="default", now=1.0))
     with open(path, "r+b") as file:
         file.seek(4096 * 2)
         file.write(b"\xff" * (os.path.getsize(path) - 4096 * 3))
@@ -157,7 +157,7 @@ def test_a_damaged_file_is_told_with_the_way_out(path):
 
 def tampered(path: str, data: bytes) -> None:
     with SqliteStore(path) as store:
-        store.publish(store.head().digest, MANY, owner="default", now=1.0)
+        store.publish(Publish(store.head().digest, MANY, owner="default", now=1.0))
     with raw(path) as db:
         db.execute("UPDATE rows SET data = ? WHERE id = 'default/n-7'", (data,))
 
@@ -173,7 +173,7 @@ def test_a_row_changed_behind_the_digests_back_is_found_when_it_is_edited(path):
     edit = Delta((NumberRow("default/n-7", "+2"),))
     with SqliteStore(path) as store:
         with pytest.raises(StoreError, match="rows are not those that were published; move the file away"):
-            store.publish(store.head().digest, edit, owner="default", now=1.0)
+            store.publish(Publish(store.head().digest, edit, owner="default", now=1.0))
         assert store.head().revision == 1
 
 

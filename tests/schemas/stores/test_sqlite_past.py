@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from schemas.stores import Aim, Outdated, SqliteStore, Step
+from schemas.stores import Aim, Outdated, Publish, SqliteStore, Step
 from schemas.stores import sqlite_past as limits
 from schemas.tables.rows import Delta, Kind, NumberRow, kind_of
 from tests.any_rows import any_row
@@ -31,7 +31,7 @@ def store(path):
 
 
 def publish(store, *put, delete=(), owner="default", **more) -> int:
-    return store.publish(store.head().digest, Delta(put, tuple(delete)), owner=owner, now=1.0, **more)
+    return store.publish(Publish(store.head().digest, Delta(put, tuple(delete)), owner=owner, now=1.0, **more))
 
 
 def numbered(digits: str, key=N) -> NumberRow:
