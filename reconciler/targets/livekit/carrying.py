@@ -61,6 +61,8 @@ class Carrying:
     note: Callable[[int, int], None] | None = None
     """Hears how many steps are over, and of how many."""
     done: int = 0
+    unsure: int = 0
+    """Steps that were under way when the apply ended: what became of them nobody has heard."""
     rule_ids: dict[str, str] = field(default_factory=dict)
     trunk_ids: dict[str, str] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
@@ -126,6 +128,9 @@ class Carrying:
             return
         try:
             await self.numbers.do(step, self.rule_ids)
+        except asyncio.CancelledError:
+            self.unsure += 1
+            raise
         except CallFailed as error:
             self._failed(step, error, error.what)
         else:
@@ -218,6 +223,9 @@ class Carrying:
             return
         try:
             failed = await self._do(step)
+        except asyncio.CancelledError:
+            self.unsure += 1
+            raise
         except CallFailed as error:
             self._failed(step, error, self._without_secrets(step, error.what))
         else:

@@ -238,7 +238,7 @@ class LiveKitTarget:
                     after = await self._carried_out(carrying, way, view, declared)
                     planned = self._done(planned, way, carrying, after, declared, note)
                 except (ReconcileError, StoreError, asyncio.CancelledError) as error:
-                    if not (carrying.done or numbers.deals):
+                    if not (carrying.done or carrying.unsure or numbers.deals):
                         raise
                     planned = self._cut_off(planned, carrying, error, note)
         return replace(planned, written=carrying.done, deals=tuple(numbers.deals))

@@ -166,7 +166,7 @@ def test_a_key_that_is_taken_away_in_the_middle_ends_the_apply(applies: Applies,
     front.faults = lambda call, _: Fault(401, "unauthenticated") if call > 4 else None
     planned = applies.apply()
     assert "does not take this API key" in str(planned.cut)
-    assert planned.written == 1
+    assert planned.written <= 1, "the call that was under way may have had its answer"
     assert len(front.calls) <= 4 + 4, "calls that were under way, and none after"
     front.well()
     assert errors(applies.apply()) == []
