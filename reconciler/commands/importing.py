@@ -38,7 +38,6 @@ DOCUMENTS_PER_FILE = 10_000
 ADOPTIONS_FILE = "adopt.txt"
 ADOPTIONS_ON_A_LINE_MAX = 10
 """More adoptions than a person copies from a terminal go into a file."""
-MANIFEST_MODE = 0o644
 _FILES = {Kind.TRUNK: "trunks", Kind.RULE: "dispatch-rules", Kind.NUMBER: "phone-numbers"}
 
 
@@ -137,7 +136,7 @@ def _write(
     try:
         os.makedirs(folder, exist_ok=True)
         for path, text in paths.items():
-            write_whole(path, text.encode(), MANIFEST_MODE, replace=overwrite)
+            write_whole(path, text.encode(), OWNER_ALONE, replace=overwrite)
     except OSError as error:
         raise ReconcileError(
             f"{error.filename or folder} cannot be written: {error.strerror}", "name another --out"

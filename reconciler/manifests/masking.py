@@ -13,7 +13,7 @@ from schemas.resources.values import without_credentials
 MASK = "****"
 
 _WORD = (
-    r"(?:(?!secretKeyRef)(?:\w*(?:passw|passphrase|passcode|pwd|secret|token|credential)\w*|\w*pass|\w*key(?:s|From)?)"
+    r"(?:(?!secretKeyRef)(?:\w*(?:passw|passphrase|passcode|pwd|secret|token|credential|authorization)\w*|\w*pass|\w*key(?:s|From)?|[-\w]*key-[-\w]*)"
     r"|pin(?:[_A-Z]\w*|code)?)"
 )
 _PLACE = r"\{\s*(?:env|file)\s*:\s*[^\s,{}]+\s*\}|\{\s*secretKeyRef\s*:\s*\{[^{}]*\}\s*\}"

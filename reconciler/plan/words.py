@@ -7,17 +7,21 @@ unequal has a word. Secrets appear by their place alone (`env:NAME`), never by v
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass
 from functools import cache
 from typing import Any
 
 from reconciler.plan.visible import visible
+from schemas.resources.header_policy import names_a_credential
 from schemas.resources.values import duration_text
 from schemas.tables.rows import Row, RuleRow, Secret
 
 Value = str | int | bool | list[Any] | dict[str, Any] | None
 """What a field holds, as JSON can say it; None = left out."""
+
+MASK = "****"
+"""In the place of a header's value that may be a credential."""
 
 _HIDDEN = {"id", "claimed_since"}
 """Identity is the change's own; `claimed_since` is bookkeeping and follows from the fields."""
@@ -72,7 +76,9 @@ def changed_words(old: Row, new: Row) -> list[tuple[str, Value, Value]]:
         was, now = before.get(path), after.get(path)
         if was == now or path in defaults_left_out:
             continue
-        if isinstance(was, Secret) and isinstance(now, Secret) and was.key == now.key:
+        if _last(path) == "headers" and isinstance(was, tuple) and isinstance(now, tuple):
+            out.append((path, _headers(was), _headers(now, dict(was))))
+        elif isinstance(was, Secret) and isinstance(now, Secret) and was.key == now.key:
             out.append((path, _say(path, was), f"{_say(path, now)}, changed"))
         else:
             out.append((path, _say(path, was), _say(path, now)))
@@ -144,7 +150,7 @@ def _default(slot: Field[Any]) -> Any:
 
 def _say(path: str, value: Any) -> Value:
     """A raw column as its manifest would say it."""
-    last = path.rpartition(".")[2]
+    last = _last(path)
     if value is None or value == "":
         return None
     if isinstance(value, Secret):
@@ -158,11 +164,26 @@ def _say(path: str, value: Any) -> Value:
     return value if isinstance(value, str | int | bool) else str(value)
 
 
+def _last(path: str) -> str:
+    return path.rpartition(".")[2]
+
+
+def _headers(held: tuple[Any, ...], before: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Headers with their values, those of credentials aside: of one that was another `before` that it changed."""
+    out: dict[str, str] = {}
+    for name, value in held:
+        is_other = before is not None and before.get(name, value) != value
+        out[name] = f"{MASK}{', changed' if is_other else ''}" if names_a_credential(name) else value
+    return out
+
+
 _DURATIONS = {"ringingTimeout", "maxCallDuration", "expires", "every", "timeout", "emptyTimeout", "departureTimeout"}
-_MAPS = {"headers", "headersToAttributes", "attributesToHeaders", "attributes"}
+_MAPS = {"headersToAttributes", "attributesToHeaders", "attributes"}
 
 
 def _say_many(last: str, value: tuple[Any, ...]) -> Value:
+    if last == "headers":
+        return _headers(value)
     if last in _MAPS:
         return dict(value)
     if last == "agents":

@@ -8,13 +8,26 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from schemas.resources.documents import Document
+from schemas.resources.header_policy import names_a_credential
 from schemas.resources.shape import Path
 from schemas.resources.trunk import Trunk
+from schemas.resources.values import shown
 
 
 def cautions(document: Document) -> Iterator[tuple[Path, str, str]]:
     """(path, what, hint) of each."""
-    if not isinstance(document, Trunk) or document.spec.inbound is None:
+    if not isinstance(document, Trunk):
+        return
+    for half, policy in (("inbound", document.spec.inbound), ("outbound", document.spec.outbound)):
+        for header in (policy.headers if policy is not None else None) or ():
+            if names_a_credential(header):
+                what = f"the value of {shown(header)} stands here in clear: whoever reads the manifest has it"
+                yield (
+                    ("spec", half, "headers", header),
+                    what,
+                    "use `auth` with passwordFrom, if your carrier takes that",
+                )
+    if document.spec.inbound is None:
         return
     for index, network in enumerate(document.spec.inbound.allowed_addresses or ()):
         if str(network).endswith("/0"):

@@ -25,6 +25,7 @@ from schemas.resources.values import (
 )
 
 _TOKEN = re.compile(r"[-A-Za-z0-9.!%*_+`'~]+")
+_CREDENTIAL = re.compile(r"authorization|token|key|secret|passw|credential", re.IGNORECASE)
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 BRIDGE_HEADERS = frozenset(
@@ -56,6 +57,11 @@ def settable_header_name(value: object) -> str:
     if name.lower() in BRIDGE_HEADERS:
         raise refuse("bad-header", f"the header {shown(name)} is written by the bridge", "choose another name")
     return name
+
+
+def names_a_credential(header: str) -> bool:
+    """Whether a header's name says that its value gives a right to whoever knows it: `Authorization`, `X-Api-Key`."""
+    return _CREDENTIAL.search(header) is not None
 
 
 def header_value(value: object) -> str:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.plan.words import changed_words, set_words, show, words
-from schemas.tables.rows import Inbound, Kind, RoomKind, RuleRow, Secret, TrunkRow
+from schemas.tables.rows import Headers, Inbound, Kind, RoomKind, RuleRow, Secret, TrunkRow
 from tests.any_rows import any_row
 
 TRUNK = TrunkRow("default/t", Inbound(("10.0.0.0/8",)))
@@ -78,3 +78,14 @@ def test_a_text_that_would_break_the_line_or_steer_a_terminal_is_shown_escaped()
     assert show("\x1b[2Jgone\u202eback") == r"\x1b[2Jgone\u202eback"
     assert show({"a\nb": ["c\td"]}) == r"{a\nb: [c\td]}"
     assert show("Grüße, 電話 ☎") == "Grüße, 電話 ☎"
+
+
+def test_the_value_of_a_header_that_may_be_a_credential_is_in_no_word():
+    def trunk(*fixed):
+        return replace(TRUNK, inbound=replace(TRUNK.inbound, headers=Headers(fixed)))
+
+    old, new = trunk(("Authorization", "a"), ("X-A", "1")), trunk(("Authorization", "b"), ("X-A", "2"))
+    assert set_words(old)["inbound.headers"] == {"Authorization": "****", "X-A": "1"}
+    assert changed_words(old, new) == [
+        ("inbound.headers", {"Authorization": "****", "X-A": "1"}, {"Authorization": "****, changed", "X-A": "2"})
+    ]

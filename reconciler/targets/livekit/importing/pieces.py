@@ -13,10 +13,12 @@ from dataclasses import dataclass, field
 
 from livekit.protocol import sip
 
+from reconciler.plan.visible import visible
 from reconciler.targets.livekit.holdings import Info, Part, id_of, marker_of, part_of
 from reconciler.targets.livekit.marker import METADATA_GAP, NAME_GAP, Marker, parted
 from schemas.ids import normalise_number
 from schemas.livekit_words import read_media, read_room_choice
+from schemas.resources.header_policy import names_a_credential
 from schemas.seal import SECRET_BYTES_MAX
 
 Pairs = dict[str, str]
@@ -66,6 +68,10 @@ def stock_of(infos: Sequence[Info], owner: str) -> Stock:
         if any(len(secret.encode()) > SECRET_BYTES_MAX for secret in _secrets(info)):
             stock.left[id_] = ["its password or PIN is longer than any secret"]
             continue
+        if telling := sorted(filter(names_a_credential, _headers(info))):
+            why = "its value may be a credential, and manifests are no place for one"
+            stock.left[id_] = [f"headers.{visible(name)}: {why}" for name in telling]
+            continue
         stock.pieces[id_] = Piece(info, marker)
         if marker is not None:
             marked[part_of(info), marker.name].append(id_)
@@ -75,6 +81,11 @@ def stock_of(infos: Sequence[Info], owner: str) -> Stock:
                 stock.left[id_] = [f"several objects are marked as {name}: {', '.join(ids)}"]
                 del stock.pieces[id_]
     return stock
+
+
+def _headers(info: Info) -> Iterable[str]:
+    """The names of the headers whose values are written there."""
+    return () if isinstance(info, sip.SIPDispatchRuleInfo) else info.headers
 
 
 def _secrets(info: Info) -> tuple[str, ...]:

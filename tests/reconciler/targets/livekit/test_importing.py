@@ -149,3 +149,17 @@ def test_secrets_become_variables_one_for_both_halves_where_they_are_the_same() 
     done, _ = named(inbound(**auth), outbound(**{**auth, "auth_password": "Lion"}))
     assert done.variables.values == {"CARRIER_PASSWORD": "Tiger", "CARRIER_OUTBOUND_PASSWORD": "Lion"}
     assert "Tiger" not in repr(done.documents)
+
+
+def test_a_trunk_with_a_credential_in_its_headers_is_left_and_told_of() -> None:
+    done, names = named(
+        outbound(headers={"Authorization": "Bearer hunter2"}),
+        outbound(name="Other", headers={"X-Api-Key": "hunter2"}),
+        inbound(name="In", headers={"X-Tenant": "acme"}),
+    )
+    assert "Trunk default/in" in names
+    assert sorted(why for whys in done.left.values() for why in whys) == [
+        "headers.Authorization: its value may be a credential, and manifests are no place for one",
+        "headers.X-Api-Key: its value may be a credential, and manifests are no place for one",
+    ]
+    assert "hunter2" not in str(done.documents)

@@ -1,0 +1,18 @@
+from __future__ import annotations
+
+import pytest
+
+from schemas.resources.cautions import cautions
+from schemas.resources.check import check
+from tests.schemas.resources import given
+
+
+@pytest.mark.parametrize("half", ["inbound", "outbound"])
+@pytest.mark.parametrize(("header", "warned"), [("X-Auth-Token", True), ("X-Api-Key", True), ("X-Tenant", False)])
+def test_a_credential_in_a_header_is_warned_of_without_its_value(half: str, header: str, warned: bool) -> None:
+    made = given.inbound if half == "inbound" else given.outbound
+    document, complaints = check(made(headers={header: "hunter2"}))
+    assert document is not None, complaints
+    found = [(path, what) for path, what, _ in cautions(document) if "headers" in path]
+    assert [path for path, _ in found] == ([("spec", half, "headers", header)] if warned else [])
+    assert "hunter2" not in str(found)
