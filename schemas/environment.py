@@ -116,8 +116,28 @@ def variables() -> Mapping[str, str]:
     return ChainMap(os.environ, _from_file)
 
 
+def others_may_write(status: os.stat_result) -> str:
+    """Why somebody else than this user (and root) can have put something there, and what to do; "" = nobody can."""
+    if status.st_uid not in (0, os.geteuid()):
+        return f"it belongs to another user (number {status.st_uid}), chown it or name another"
+    if status.st_mode & 0o022:
+        return f"others may write to it (mode {stat.S_IMODE(status.st_mode):04o}), chmod go-w it or name another"
+    return ""
+
+
+def check_state_folder(state: str) -> None:
+    """Raises PermissionError where others may put a key or tables into the state folder; a missing one is fine."""
+    try:
+        status = os.stat(state)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    if why := others_may_write(status):
+        raise PermissionError(errno.EPERM, why, state)
+
+
 def make_state_folder(state: str) -> None:
     """Make the state folder, for its owner alone and unseen by git, when it is missing. Raises OSError."""
+    check_state_folder(state)
     if os.path.isdir(state):
         return
     os.makedirs(state, mode=0o700, exist_ok=True)

@@ -2,6 +2,7 @@
 
 `DIALPLANE_SECRET_KEY` (base64 of 64 bytes), else the file that `DIALPLANE_SECRET_KEY_FILE` names, else `secret.key` in
 the state folder, which the reconciler makes once, for its owner alone. Reconciler and bridge must have the same one.
+A key that somebody else may have put there is refused, as ssh does: with it they could read what is sealed thereafter.
 No message ever shows any of it.
 """
 
@@ -10,11 +11,12 @@ from __future__ import annotations
 import base64
 import binascii
 import contextlib
+import errno
 import os
 import stat
 from collections.abc import Mapping
 
-from schemas.environment import make_state_folder
+from schemas.environment import check_state_folder, make_state_folder, others_may_write
 from schemas.seal import KEY_BYTES
 from schemas.whole_file import write_whole
 
@@ -43,14 +45,18 @@ def read_key(state: str, environ: Mapping[str, str]) -> bytes | None:
     named = environ.get(FILE_VARIABLE)
     path = named or os.path.join(state, KEY_FILE)
     try:
-        return _parsed(path, _contents(path))
+        if not named:
+            check_state_folder(state)
+        return _parsed(path, _contents(path, is_named=bool(named)))
     except (FileNotFoundError, NotADirectoryError):
         if not named:
             return None
         raise SecretKeyError(path, "there is no such file", f"{FILE_VARIABLE} names it") from None
     except OSError as error:
+        what = "cannot be trusted" if error.errno == errno.EPERM else "cannot be read"
+        reason = "it is a link" if error.errno == errno.ELOOP else error.strerror
         hint = "let this user, and nobody else, read it"
-        raise SecretKeyError(path, f"cannot be read: {error.strerror}", hint) from error
+        raise SecretKeyError(str(error.filename or path), f"{what}: {reason}", hint) from error
 
 
 def read_or_make_key(state: str, environ: Mapping[str, str]) -> bytes:
@@ -69,12 +75,16 @@ def read_or_make_key(state: str, environ: Mapping[str, str]) -> bytes:
     return made
 
 
-def _contents(path: str) -> str:
-    # Without O_NONBLOCK a named pipe would be waited for.
-    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+def _contents(path: str, *, is_named: bool) -> str:
+    # A link is followed where somebody named it. Without O_NONBLOCK a named pipe would be waited for.
+    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | (0 if is_named else os.O_NOFOLLOW)
+    handle = os.open(path, flags)
     try:
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
+        status = os.fstat(handle)
+        if not stat.S_ISREG(status.st_mode):
             raise SecretKeyError(path, "this is no regular file", "put the key into one")
+        if why := others_may_write(status):
+            raise PermissionError(errno.EPERM, why, path)
         with open(handle, encoding="ascii", errors="replace", closefd=False) as file:
             return file.read(KEY_FILE_BYTES_MAX)
     finally:

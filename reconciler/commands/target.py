@@ -106,9 +106,9 @@ def opened_target(
 
     access = livekit_from(os.environ)
     adoption = Adoption(claims_of(at.adopt), at.take_over, numbers_said(at.not_mine))
-    if to_write:
+    if to_write or os.path.isdir(settings.state):
         with store_errors():
-            default_url(settings.state)  # makes the state folder
+            default_url(settings.state)  # makes the state folder, or looks whose it is
     remembered = remembered_at(settings, access)
     ledger = LedgerFile(Path(remembered.tables.removeprefix("sqlite:///")).with_suffix(".numbers.json"))
     with opening(remembered) as store:

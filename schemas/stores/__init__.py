@@ -81,5 +81,5 @@ def default_url(state: str) -> str:
         make_state_folder(state)
     except OSError as error:
         hint = "choose a folder that you may write to with --state DIR"
-        raise StoreError(state, f"the state folder cannot be made: {error.strerror}", hint) from error
+        raise StoreError(state, f"the state folder cannot be used: {error.strerror}", hint) from error
     return _SQLITE + os.path.join(state, "tables.db")

@@ -84,3 +84,50 @@ def test_a_state_folder_that_cannot_be_made_is_said(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(SecretKeyError, match="--state DIR"):
         read_or_make_key(str(tmp_path / "file" / "state"), {})
+
+
+@pytest.mark.parametrize("mode", [0o620, 0o602, 0o666])
+def test_a_key_that_others_may_write_is_refused(tmp_path, mode):
+    state = tmp_path / "state"
+    read_or_make_key(str(state), {})
+    for environ in ({}, {"DIALPLANE_SECRET_KEY_FILE": str(state / KEY_FILE)}):
+        (state / KEY_FILE).chmod(mode)
+        with pytest.raises(SecretKeyError, match=f"cannot be trusted: others may write to it .mode {mode:04o}."):
+            read_key(str(state), environ)
+        (state / KEY_FILE).chmod(0o640)
+        assert read_key(str(state), environ)
+
+
+def test_a_key_in_a_folder_that_others_may_write_to_is_refused_unless_it_was_named(tmp_path):
+    state = tmp_path / "state"
+    read_or_make_key(str(state), {})
+    state.chmod(0o775)
+    for ask in (read_key, read_or_make_key):
+        with pytest.raises(SecretKeyError, match=r"state: cannot be trusted: others may write to it \(mode 0775\)"):
+            ask(str(state), {})
+    assert read_key(str(state), {"DIALPLANE_SECRET_KEY_FILE": str(state / KEY_FILE)})
+
+
+def test_a_key_of_another_user_is_refused_but_not_one_of_root(tmp_path, monkeypatch):
+    state, me = tmp_path / "state", os.geteuid()
+    read_or_make_key(str(state), {})
+    if me:
+        other = me
+        monkeypatch.setattr(os, "geteuid", lambda: me + 1)
+    else:
+        other = 12345
+        monkeypatch.setattr(os, "geteuid", lambda: 4321)
+        assert read_key(str(state), {})
+        os.chown(state / KEY_FILE, other, -1)
+    with pytest.raises(SecretKeyError, match=f"it belongs to another user .number {other}., chown it"):
+        read_key(str(state), {})
+
+
+def test_a_key_is_not_looked_for_behind_a_link_unless_it_was_named(tmp_path):
+    state = tmp_path / "state"
+    read_or_make_key(str(state), {})
+    (state / KEY_FILE).rename(tmp_path / "key")
+    (state / KEY_FILE).symlink_to(tmp_path / "key")
+    with pytest.raises(SecretKeyError, match="cannot be read: it is a link"):
+        read_key(str(state), {})
+    assert read_key(str(state), {"DIALPLANE_SECRET_KEY_FILE": str(state / KEY_FILE)})

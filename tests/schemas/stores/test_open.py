@@ -53,7 +53,18 @@ def test_the_default_is_in_the_state_folder_which_is_made_private_and_unseen_by_
     assert default_url(state) == f"sqlite:///{state}/tables.db"
 
 
+def test_a_state_folder_that_others_may_write_to_is_refused(tmp_path):
+    state = tmp_path / "state"
+    state.mkdir()
+    for mode in (0o777, 0o770, 0o1777):
+        state.chmod(mode)
+        with pytest.raises(StoreError, match=f"others may write to it .mode {mode:04o}., chmod go-w it"):
+            default_url(str(state))
+    state.chmod(0o755)
+    assert default_url(str(state))
+
+
 def test_a_state_folder_that_cannot_be_made_is_told(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(StoreError, match=r"state folder cannot be made: .*; choose a folder .* --state"):
+    with pytest.raises(StoreError, match=r"state folder cannot be used: .*; choose a folder .* --state"):
         default_url(str(tmp_path / "file" / "state"))

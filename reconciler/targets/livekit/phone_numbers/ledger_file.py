@@ -16,6 +16,9 @@ from reconciler.errors import ReconcileError
 from reconciler.targets.livekit.phone_numbers.ledger import Ledger, decode, encode
 from schemas.whole_file import OWNER_ALONE, write_whole
 
+_NO_LINK = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+"""What is in the state folder is there itself. A named pipe is not waited for."""
+
 
 class LedgerFile:
     """The ledger of one server. `path` None: nothing is kept on this machine yet, and nothing can be written."""
@@ -28,7 +31,8 @@ class LedgerFile:
         if self._path is None:
             return Ledger()
         try:
-            return decode(self._path.read_bytes())
+            with open(os.open(self._path, os.O_RDONLY | _NO_LINK), "rb") as file:
+                return decode(file.read())
         except FileNotFoundError:
             return Ledger()
         except (OSError, ValueError) as error:
@@ -52,7 +56,12 @@ class LedgerFile:
         if self._path is None:
             yield
             return
-        handle = os.open(self._path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, OWNER_ALONE)
+        beside = self._path.with_suffix(".lock")
+        try:
+            handle = os.open(beside, os.O_RDWR | os.O_CREAT | _NO_LINK, OWNER_ALONE)
+        except OSError as error:
+            what = f"{beside} cannot be held: {error.strerror}"
+            raise ReconcileError(what, "no number is bought by two at once") from error
         try:
             _hold(handle)
             yield

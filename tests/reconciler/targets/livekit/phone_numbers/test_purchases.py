@@ -435,3 +435,19 @@ def test_an_answer_about_another_number_ends_the_purchase_and_is_remembered(proj
     assert "whether +14155550100 was bought is not known yet" in project.said
     assert project.front.calls.count("PurchasePhoneNumber") == 1
     assert project.ledger()[FIRST]["stage"] == "asked"
+
+
+def test_a_ledger_behind_a_link_is_not_read_nor_its_lock_made_there(project: Project, tmp_path: Path) -> None:
+    project.write(RULE, asks())
+    project.buy()
+    [ledger] = project.state.glob("*.numbers.json")
+    for file in (ledger, ledger.with_suffix(".lock")):
+        away = tmp_path / file.name
+        file.rename(away)
+        file.symlink_to(away)
+        assert project.apply() == 1
+        assert f"{file.name}" in project.said
+        assert "symbolic links" in project.said
+        file.unlink()
+        away.rename(file)
+    assert project.apply() == 0
