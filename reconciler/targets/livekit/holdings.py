@@ -108,6 +108,14 @@ def id_of(info: Info) -> str:
     return info.sip_dispatch_rule_id if isinstance(info, sip.SIPDispatchRuleInfo) else info.sip_trunk_id
 
 
+def secret_of(info: Info) -> str:
+    """Its password or PIN in clear, "" = it has none."""
+    if not isinstance(info, sip.SIPDispatchRuleInfo):
+        return info.auth_password
+    choice = info.rule.WhichOneof("rule")
+    return str(getattr(info.rule, choice).pin) if choice is not None else ""
+
+
 def part_of(info: Info) -> Part:
     """Which kind of object it is."""
     if isinstance(info, sip.SIPDispatchRuleInfo):

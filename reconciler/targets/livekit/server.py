@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import random
 import warnings
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from types import SimpleNamespace
@@ -25,9 +26,10 @@ from livekit.protocol import sip
 
 from reconciler.errors import ReconcileError
 from reconciler.plan.visible import heard
+from reconciler.plan.words import MASK
 from reconciler.settings import LiveKitAccess
 from reconciler.targets.livekit.door import ERROR_CHARS_MAX, Door, UnfitAnswer
-from reconciler.targets.livekit.holdings import Info, Part, id_of
+from reconciler.targets.livekit.holdings import Info, Part, id_of, secret_of
 from reconciler.targets.livekit.spelling import is_id
 
 CALL_TIMEOUT_S = 10.0
@@ -156,7 +158,8 @@ class Server:
 
     async def create(self, info: Info) -> Info:
         """Create an object. Raises Unsure where it may have been done."""
-        return self._known(await self._created(info), Unsure)
+        with _no_secret_of(info):
+            return self._known(await self._created(info), Unsure)
 
     async def _created(self, info: Info) -> Info:
         if isinstance(info, sip.SIPInboundTrunkInfo):
@@ -170,11 +173,12 @@ class Server:
 
     async def replace(self, id_: str, info: Info) -> Info:
         """Write the whole object."""
-        if isinstance(info, sip.SIPInboundTrunkInfo):
-            return await self._call(lambda: self._sip.update_inbound_trunk(id_, info))
-        if isinstance(info, sip.SIPOutboundTrunkInfo):
-            return await self._call(lambda: self._sip.update_outbound_trunk(id_, info))
-        return await self._call(lambda: self._sip.update_dispatch_rule(id_, info))
+        with _no_secret_of(info):
+            if isinstance(info, sip.SIPInboundTrunkInfo):
+                return await self._call(lambda: self._sip.update_inbound_trunk(id_, info))
+            if isinstance(info, sip.SIPOutboundTrunkInfo):
+                return await self._call(lambda: self._sip.update_outbound_trunk(id_, info))
+            return await self._call(lambda: self._sip.update_dispatch_rule(id_, info))
 
     async def delete(self, part: Part, id_: str) -> None:
         """Delete an object; one that is gone already is no fault."""
@@ -239,6 +243,17 @@ class Server:
         if error.status in (408, 429) or (error.status >= 500 and error.status != 501):
             return CallFailed(what, code=error.code)
         return CallFailed(what, refused=True, missing=error.status == 404, code=error.code)
+
+
+@contextmanager
+def _no_secret_of(info: Info) -> Iterator[None]:
+    """Take what was written of secrets out of what the server says of it."""
+    try:
+        yield
+    except CallFailed as failed:
+        failed.what = failed.what if not (secret := secret_of(info)) else failed.what.replace(secret, MASK)
+        failed.args = (failed.what,)
+        raise
 
 
 async def _note_retry_after(

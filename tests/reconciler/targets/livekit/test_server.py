@@ -238,3 +238,12 @@ def test_an_object_under_an_id_that_is_none_is_not_believed(id_: str) -> None:
     ask_in_vain(StandIn(gives(sip.ListSIPInboundTrunkResponse(items=[odd]))))
     failed = ask_in_vain(StandIn(gives(odd)), work=lambda server: server.create(TRUNK))
     assert isinstance(failed, Unsure)
+
+
+@pytest.mark.parametrize("work", ["create", "replace"])
+def test_a_secret_that_a_server_says_again_is_not_repeated(work: str) -> None:
+    secret = sip.SIPInboundTrunkInfo(name="a", auth_password="hunter2-hunter2")
+    stand_in = StandIn(says(400, "invalid_argument", "bad auth_password hunter2-hunter2"))
+    call = (lambda s: s.create(secret)) if work == "create" else (lambda s: s.replace("ST_a", secret))
+    failed = ask_in_vain(stand_in, match=r"bad auth_password \*\*\*\*", work=call)
+    assert "hunter2" not in failed.what + str(failed)
