@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from reconciler.plan.changes import Change, Plan
+from reconciler.plan.changes import Action, Change, Plan
 from reconciler.plan.danger import worst_first
 from reconciler.plan.effects import Effects
 from reconciler.plan.gates import Refusal
@@ -67,7 +67,7 @@ def of_plan(
 
 
 def _of_others(changes: Sequence[Change]) -> list[str]:
-    """Those that have no line of their own, by name; a warning where even the names do not fit."""
+    """Those that have no line of their own, by name; a warning where that hides something."""
     named: list[str] = []
     room = TEXT_CHARS_MAX
     for change in changes:
@@ -76,10 +76,17 @@ def _of_others(changes: Sequence[Change]) -> list[str]:
             break
         named.append(name)
     lines = [annotation("notice", "\n".join(named), title="More changes")] if named else []
-    if left := len(changes) - len(named):
-        what = f"{left:,} change{'' if left == 1 else 's'} are NOT shown: do not approve by these notes"
-        lines.insert(0, annotation("warning", what, title="plan"))
+    left = len(changes) - len(named)
+    by_name = sum(change.action is not Action.CREATE for change in changes[: len(named)])
+    told = [f"{left:,} change{'' if left == 1 else 's'} {_are(left)} NOT shown"] if left else []
+    told += [f"{by_name:,} {_are(by_name)} shown by name alone"] if by_name else []
+    if told:
+        lines.insert(0, annotation("warning", f"{', '.join(told)}: do not approve by these notes", title="plan"))
     return lines
+
+
+def _are(count: int) -> str:
+    return "is" if count == 1 else "are"
 
 
 def _of_change(change: Change, places: Places) -> str:

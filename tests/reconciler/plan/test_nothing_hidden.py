@@ -84,7 +84,9 @@ def test_what_is_created_does_not_push_out_what_is_changed() -> None:
 def test_every_update_and_delete_is_named_as_long_as_there_is_room_for_names() -> None:
     old = [replace(RULE, id=f"default/r{i:03}", to=(f"+44{i}*",)) for i in range(400)]
     new = [replace(row, metadata="|" * 190) for row in old[:300]]
-    told = forms(rows(*old), rows(*new))["markdown"]
+    shown = forms(rows(*old), rows(*new))
+    told = shown["markdown"]
+    assert "shown by name alone: do not approve by these notes" in shown["github"]
     assert all(row.id in told for row in old)
     assert "shown by name alone: do not approve by this comment**" in told
     assert "NOT shown" not in told.replace("of what becomes of calls are NOT shown", "")
