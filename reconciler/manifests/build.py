@@ -32,7 +32,11 @@ from schemas.resources.values import shown
 DEPTH_MAX = 64
 """Levels of nesting; manifests use seven."""
 NODES_MAX = 100_000
-"""Values of one document once its aliases are written out; of an aliased string, each 32 characters count as one."""
+"""Values of one document once its aliases are written out; of an aliased string, each 32 characters count as one.
+
+Of these, aliases make no more than the document has characters: so what is read grows with the size of the files
+alone, however many documents and files there are.
+"""
 FLAWS_MAX = 100
 """After so many complaints the rest of the document is not read."""
 
@@ -71,7 +75,7 @@ class _Stopped(Exception):  # noqa: N818 - ends the reading of one document, nev
 
 def build(text: str) -> Built:
     """Read the one document in `text`. Never raises for what the text says."""
-    builder = _Builder()
+    builder = _Builder(len(text))
     built = builder.built
     parser = CParser(text)
     try:
@@ -92,7 +96,7 @@ def build(text: str) -> Built:
 class _Builder:
     """The open containers from the outside in, each with the key that waits for its value."""
 
-    def __init__(self) -> None:
+    def __init__(self, chars: int) -> None:
         self.built = Built()
         self.root: list[Any] = []
         self.stack: list[tuple[Any, Any]] = []
@@ -100,6 +104,7 @@ class _Builder:
         self.key: Any = _NO_KEY
         self.anchors: dict[str, Any] = {}
         self.nodes_left = NODES_MAX
+        self.copies_left = self.copies_max = chars
 
     def read(self, next_event: Callable[[], Any]) -> None:
         """Build values until the stream ends."""
@@ -198,7 +203,7 @@ class _Builder:
         self.node = container
 
     def alias(self, event: Any) -> None:
-        """Write out a copy of what the anchor holds, within `NODES_MAX`."""
+        """Write out a copy of what the anchor holds, within the bounds of both."""
         name = event.anchor
         if name not in self.anchors:
             hint = "quote it if it is text; an alias needs its &anchor further up in the same document"
@@ -214,10 +219,13 @@ class _Builder:
 
     def copied(self, value: Any, depth: int, event: Any) -> Any:
         """A copy of an anchored value: equal, and counted like anything written out."""
-        self.nodes_left -= 1 + len(value) // _CHARS_PER_NODE if type(value) is str else 1
-        if self.nodes_left < 0 or depth > DEPTH_MAX:
-            hint = "aliases of aliases grow without end: write the values out"
-            self.stop(event, f"the aliases make more than {NODES_MAX:,} values", hint, "too-many-values")
+        cost = 1 + len(value) // _CHARS_PER_NODE if type(value) is str else 1
+        self.nodes_left -= cost
+        self.copies_left -= cost
+        if self.nodes_left < 0 or self.copies_left < 0 or depth > DEPTH_MAX:
+            what = f"the aliases make more than {min(NODES_MAX, self.copies_max):,} values"
+            hint = "they may make as many as the document has characters: write the values out"
+            self.stop(event, what, hint, "too-many-values")
         if type(value) is dict:
             return {key: self.copied(child, depth + 1, event) for key, child in value.items()}
         if type(value) is list:

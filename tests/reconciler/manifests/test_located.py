@@ -204,6 +204,25 @@ def test_an_alias_is_a_copy_of_its_anchor():
     assert document.where(("c", "b", 0)).line == 2
 
 
+def test_many_small_alias_bombs_make_no_more_values_than_the_file_has_characters():
+    levels = [f"a{n}: &a{n} [{','.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 5)]
+    bomb = "\n".join([f"a0: &a0 [{'x,' * 10}]", *levels])
+    file = read_bytes("\n---\n".join([bomb] * 200).encode(), "m.yaml")
+    assert {problem.code for document in file.documents for problem in document.problems} == {"too-many-values"}
+    assert sum(_values(document.data) for document in file.documents) <= 3 * len(file.text)
+
+
+def _values(data) -> int:
+    inner = data.values() if isinstance(data, dict) else data if isinstance(data, list) else ()
+    return 1 + sum(map(_values, inner))
+
+
+def test_aliases_that_people_write_are_within_that():
+    networks = ", ".join(f"203.0.113.{n}/32" for n in range(100))
+    text = f"a: &a [{networks}]\n" + "".join(f"b{n}: *a\n" for n in range(15))
+    assert codes(text) == []
+
+
 def test_an_alias_bomb_is_cut_short():
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]" for i in range(1, 12)]
