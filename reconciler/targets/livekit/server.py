@@ -34,6 +34,8 @@ from reconciler.targets.livekit.spelling import is_id
 
 CALL_TIMEOUT_S = 10.0
 TRIES_MAX = 5
+SILENCES_MAX = 2
+"""So many calls without an answer in time, and no more are made."""
 BACKOFF_FIRST_S = 0.25
 BACKOFF_MAX_S = 8.0
 RETRY_AFTER_MAX_S = 60.0
@@ -206,6 +208,7 @@ class Server:
         for tried in range(tries):
             await self._pace.turn()
             _retry_after_s.set(None)
+            fault: Exception | None = None
             try:
                 return await call()
             except api.TwirpError as error:
@@ -218,12 +221,19 @@ class Server:
             except aiohttp.ClientConnectorError as error:
                 failed, never_done = CallFailed(f"{self._access.host} cannot be reached: {_reason(error)}"), True
             except (aiohttp.ClientError, TimeoutError) as error:
-                failed, never_done = CallFailed(f"{self._access.host} did not answer: {_reason(error)}"), False
+                failed, never_done, fault = (
+                    CallFailed(f"{self._access.host} did not answer: {_reason(error)}"),
+                    False,
+                    error,
+                )
             if failed.refused:
                 raise failed
             if not (again or never_done):
                 raise Unsure(failed.what)
             failed.wait_s = _retry_after_s.get() or 0.0
+            # Who is silent for so long is silent: a person, or a job, waits for the answer.
+            if isinstance(fault, TimeoutError) and tried + 1 >= SILENCES_MAX:
+                raise failed
             if tried + 1 == tries or failed.wait_s > RETRY_AFTER_MAX_S:
                 raise failed
             await self.pause(tried)
@@ -264,7 +274,17 @@ async def _note_retry_after(
     _retry_after_s.set(float(said) if said.isdecimal() and said.isascii() else None)
 
 
+def _short(error: aiohttp.ClientConnectorError) -> str:
+    """What the machine says, without the address that stands before it anyway."""
+    fault = error.os_error
+    return heard(fault.strerror or str(fault) or type(fault).__name__, ERROR_CHARS_MAX)
+
+
 def _reason(error: Exception) -> str:
     if isinstance(error, TimeoutError):
-        return "no answer in time"
+        return f"no answer within {CALL_TIMEOUT_S:.0f} s"
+    if isinstance(error, aiohttp.ClientConnectorSSLError):
+        return f"{_short(error)} (a server without TLS is ws:// in LIVEKIT_URL)"
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return f"{_short(error)} (is it running, and is LIVEKIT_URL right?)"
     return heard(str(error), ERROR_CHARS_MAX) or type(error).__name__

@@ -161,6 +161,21 @@ def test_a_server_that_is_too_slow_is_asked_again_and_nothing_is_doubled(
     assert len(front.objects()) == 3
 
 
+def test_a_server_that_is_silent_is_asked_twice_and_no_more(
+    applies: Applies, front: Front, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "CALL_TIMEOUT_S", 0.3)
+    applies.write(*first())
+    front.calls.clear()
+    front.faults = lambda _, __: Fault(hangs_s=0.6)
+    try:
+        with pytest.raises(Away, match=r"did not answer: no answer within .*, nothing was changed"):
+            applies.apply()
+    finally:
+        front.well()
+    assert len(front.calls) == server.SILENCES_MAX
+
+
 def test_a_key_that_is_taken_away_in_the_middle_ends_the_apply(applies: Applies, front: Front) -> None:
     applies.write(*first())
     front.faults = lambda call, _: Fault(401, "unauthenticated") if call > 4 else None
