@@ -111,7 +111,7 @@ class Loop:
                 return
             self._due = True
             planned = self._target.apply(declared_by(reading, self._vault), Allowances(), note=self._note)
-            planned = planned.with_problems(write_all(planned.unwritten))
+            planned = planned.with_problems(write_all(planned.unwritten, self._folder.source))
         except (StoreError, SecretKeyError, ReconcileError) as error:
             self._failed(error, reading)
             return

@@ -95,7 +95,7 @@ def command(
         note = f"apply {source}"
         checking = _checking(approved, plan_file or "", settings, reading, target) if approved is not None else None
         planned = target.apply(declared, allowed, note, checking)
-    problems = problems_of(reading, planned.with_problems(write_all(planned.unwritten)), target)
+    problems = problems_of(reading, planned.with_problems(write_all(planned.unwritten, source)), target)
     details = (
         {**target.facts(planned), "errors": sum(problem.is_error for problem in problems)} if at.is_livekit else {}
     )

@@ -14,6 +14,7 @@ from typing import Any
 
 from reconciler.manifests.files import STDIN_NAME
 from reconciler.manifests.reading import Entry, FileReading, read_file
+from reconciler.manifests.text import FILE_BYTES_MAX
 from reconciler.model.sources import Source, object_id, object_name
 from schemas.problems import Problem, Severity
 from schemas.whole_file import write_whole
@@ -22,20 +23,25 @@ _BOM = b"\xef\xbb\xbf"
 _PATH = ("spec", "purchase")
 
 
-def write_all(numbers: Sequence[tuple[Source, str]]) -> list[Problem]:
+def write_all(numbers: Sequence[tuple[Source, str]], root: str) -> list[Problem]:
     """Write each number into its document; what could not be written, and what to write by hand."""
-    return [problem for source, number in numbers if (problem := write_number(source, number)) is not None]
+    return [problem for source, number in numbers if (problem := write_number(source, number, root))]
 
 
-def write_number(source: Source, number: str) -> Problem | None:
-    """Write `number` into the file of `source`; the complaint where that cannot be, and what to write by hand."""
+def write_number(source: Source, number: str, root: str) -> Problem | None:
+    """Write `number` into the file of `source`; the complaint where that cannot be, and what to write by hand.
+
+    `root` is what was read, a folder or a file: a link that leads out of it by now is not followed, as in reading.
+    """
     path = source.place.file
     if path == STDIN_NAME:
         return _complaint(source, number, "standing in standard input, it cannot be written back")
-    real = os.path.realpath(path)
+    real, home = os.path.realpath(path), os.path.realpath(root)
+    if real != home and not real.startswith(home.rstrip("/") + "/"):
+        return _complaint(source, number, f"a link leads its file out of {root} meanwhile")
     try:
-        with open(real, "rb") as file:
-            stamp, data = _stamp(os.fstat(file.fileno())), file.read()
+        with open(os.open(real, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+            stamp, data = _stamp(os.fstat(file.fileno())), file.read(FILE_BYTES_MAX + 1)
         before = read_file(data, path)
         entry = _entry(before, source)
         if entry is None:

@@ -56,7 +56,7 @@ def test_only_the_number_is_put_in(tmp_path: Path, text: str, expected: str) -> 
     path = tmp_path / "a.yaml"
     path.write_bytes(text.encode())
     path.chmod(0o640)
-    assert write_number(source_of(path), NUMBER) is None
+    assert write_number(source_of(path), NUMBER, str(tmp_path)) is None
     assert path.read_bytes() == expected.encode()
     assert path.stat().st_mode & 0o777 == 0o640
     assert [entry.name for entry in tmp_path.iterdir()] == ["a.yaml"]
@@ -67,7 +67,7 @@ def test_what_else_is_edited_meanwhile_stays(tmp_path: Path) -> None:
     path.write_text(BLOCK)
     source = source_of(path)
     path.write_text(f"{OTHER}---\n{BLOCK}")
-    assert write_number(source, NUMBER) is None
+    assert write_number(source, NUMBER, str(tmp_path)) is None
     assert path.read_text() == f"{OTHER}---\n{IN_BLOCK}"
 
 
@@ -81,7 +81,7 @@ def test_a_document_that_changed_meanwhile_is_left(tmp_path: Path, edited: str) 
     path.write_text(BLOCK)
     source = source_of(path)
     path.write_text(edited)
-    problem = write_number(source, NUMBER)
+    problem = write_number(source, NUMBER, str(tmp_path))
     assert problem is not None
     assert problem.what == f"PhoneNumber default/us has the number {NUMBER}; its document has changed meanwhile"
     assert problem.hint == f'write `number: "{NUMBER}"` beside `purchase`'
@@ -92,7 +92,7 @@ def test_a_way_of_writing_that_has_no_place_for_it_is_left(tmp_path: Path) -> No
     path = tmp_path / "a.yaml"
     text = BLOCK.replace("    purchase:   # asks", "    ? purchase\n    :")
     path.write_text(text)
-    problem = write_number(source_of(path), NUMBER)
+    problem = write_number(source_of(path), NUMBER, str(tmp_path))
     assert problem is not None
     assert path.read_text() == text
 
@@ -102,6 +102,25 @@ def test_a_link_stays_a_link(tmp_path: Path) -> None:
     real, path = tmp_path / "real" / "a.yaml", tmp_path / "a.yaml"
     real.write_text(BLOCK)
     path.symlink_to(real)
-    assert write_number(source_of(path), NUMBER) is None
+    assert write_number(source_of(path), NUMBER, str(tmp_path)) is None
     assert path.is_symlink()
     assert real.read_text() == IN_BLOCK
+
+
+@pytest.mark.parametrize("swapped", ["file", "folder"])
+def test_a_link_that_leads_out_by_now_is_not_followed(tmp_path: Path, swapped: str) -> None:
+    root, away = tmp_path / "m", tmp_path / "away"
+    path = root / "sub" / "a.yaml"
+    path.parent.mkdir(parents=True)
+    path.write_text(BLOCK)
+    source = source_of(path)
+    path.parent.rename(away)
+    if swapped == "folder":
+        path.parent.symlink_to(away)
+    else:
+        path.parent.mkdir()
+        path.symlink_to(away / "a.yaml")
+    problem = write_number(source, NUMBER, str(root))
+    assert problem is not None
+    assert f"a link leads its file out of {root} meanwhile" in problem.what
+    assert (away / "a.yaml").read_text() == BLOCK

@@ -71,7 +71,7 @@ class Scene:
             planned = target.apply(declared_by(read_documents([str(self.folder)])), ALLOWED)
         except ReconcileError:
             return False
-        problems = [*planned.desired.problems, *write_all(planned.unwritten)]
+        problems = [*planned.desired.problems, *write_all(planned.unwritten, str(self.folder))]
         return planned.cut is None and not [problem for problem in problems if problem.is_error]
 
 
