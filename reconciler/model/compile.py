@@ -139,6 +139,7 @@ def _outbound(declared: trunk.Outbound) -> Outbound:
         max_call_duration_ms=limits.max_call_duration,
         identity_header=declared.identity_header,
         caller_form=declared.caller_form,
+        proxy=declared.proxy or "",
     )
 
 

@@ -91,6 +91,7 @@ def _outbound(half: Outbound) -> Written:
     out = _set(
         addresses=[*half.addresses],
         transport=half.transport if half.transport != "auto" else "",
+        proxy=half.proxy,
         fromHost=half.from_host,
         auth=_auth(half.auth),
         **_headers(half.headers),

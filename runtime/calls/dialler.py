@@ -21,7 +21,7 @@ from runtime.calls.reasons import EndReason, refusal_reason
 from runtime.calls.record import CallRecord, EndedBy
 from runtime.calls.redirects import Redirect, redirect_of
 from runtime.media.session import StreamConfig
-from runtime.routing.dial import Dialled, Failure, FailureKind, NamedAddress, Way, uri_of
+from runtime.routing.dial import Dialled, Failure, FailureKind, NamedAddress, Way, route_of, uri_of
 from runtime.routing.headers import attributes_from, headers_from, merged, readable, remote_headers
 from runtime.routing.orders import IDS
 from runtime.routing.place import Placement
@@ -154,6 +154,7 @@ class Dialler:
             from_=_name_addr(placement.from_, self._endpoint.facing.host(path)),
             to=str(NameAddr("", str(Uri("sip", placement.to_user, None, hop.host)))),
             headers=merged(
+                route_of(hop),
                 _vouching(placement, path.local[0]),
                 headers_from(call.attributes, placement.policy),
                 placement.invite_headers,

@@ -30,6 +30,13 @@ class Destination:
     host: str
     port: int | None = None
     transport: str = "auto"
+    proxy: Destination | None = None
+    """Where requests for it go first, without a user; None = to itself."""
+
+    @property
+    def first_hop(self) -> Destination:
+        """Whose address is looked up."""
+        return self.proxy or self
 
 
 Way = tuple[Destination, Path]
@@ -40,6 +47,11 @@ def uri_of(place: Destination) -> Uri:
     """The URI of a destination; one without a user is a host's own."""
     params = () if place.transport == "auto" else (("transport", place.transport),)
     return Uri("sip", place.user or None, None, place.host, place.port, params)
+
+
+def route_of(place: Destination) -> Pairs:
+    """The Route header of requests for a destination behind a proxy (RFC 3261 section 8.1.1.1), else nothing."""
+    return () if place.proxy is None else (("Route", f"<{uri_of(place.proxy)};lr>"),)
 
 
 @dataclass(frozen=True, slots=True)

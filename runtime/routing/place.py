@@ -18,6 +18,7 @@ from runtime.settings import TRANSPORTS
 from runtime.sip.auth.client import Login
 from runtime.sip.auth.digest import ALGORITHMS
 from runtime.sip.path import default_port
+from runtime.sip.uri import Uri, parse_uri
 from schemas.ids import is_e164
 from schemas.seal import CLIENT_CERTIFICATE, CLIENT_KEY, OUTBOUND_PASSWORD, Place, Unseal
 from schemas.tables.media import merged_media
@@ -106,7 +107,9 @@ def place(
         return trunk
     outbound = trunk.outbound
     assert outbound is not None, "only trunks that place calls are found"
-    destinations = (request.request_uri,) if request.request_uri is not None else destinations_of(outbound)
+    destinations = destinations_of(outbound)
+    if request.request_uri is not None:
+        destinations = (replace(request.request_uri, proxy=proxy_of(outbound)),)
     refusal = (
         (None if anywhere else _not_declared(trunk, outbound, request))
         or _not_here(trunk, region)
@@ -296,9 +299,20 @@ def _not_so(trunk: TrunkRow, destinations: Sequence[Destination], request: DialR
 
 def destinations_of(outbound: Outbound) -> tuple[Destination, ...]:
     """A trunk's addresses, in the order in which they are tried."""
+    proxy = proxy_of(outbound)
     return tuple(
-        Destination("", *_host_and_port(address), transport=outbound.transport) for address in outbound.addresses
+        Destination("", *_host_and_port(address), transport=outbound.transport, proxy=proxy)
+        for address in outbound.addresses
     )
+
+
+def proxy_of(outbound: Outbound) -> Destination | None:
+    """Where a trunk's requests go first; None = to its addresses themselves."""
+    if not outbound.proxy:
+        return None
+    uri = parse_uri(outbound.proxy)
+    assert isinstance(uri, Uri), "manifests have been checked for it"
+    return Destination("", uri.host, uri.port, uri.param("transport") or "auto")
 
 
 def _host_and_port(address: str) -> tuple[str, int | None]:

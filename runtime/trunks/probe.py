@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from runtime.routing.dial import Way, uri_of
+from runtime.routing.dial import Way, route_of, uri_of
 from runtime.sip.endpoint import Endpoint
 from runtime.sip.fields import parse_seconds
 from runtime.sip.grammar import write_host_port
@@ -44,7 +44,9 @@ class Probe:
 
     def found(self, ways: list[Way], now: float) -> None:
         """Where they are: they are asked now, but those whose last answer is still awaited."""
-        by_hop = {hop_of(path): (place, path) for place, path in ways}
+        by_hop: dict[Hop, Way] = {}
+        for place, path in ways:  # several places may be behind one proxy: it is asked for the first
+            by_hop.setdefault(hop_of(path), (place, path))
         awaited = set(self._asked.values())
         for hop, (place, path) in by_hop.items():
             if hop in awaited:
@@ -57,7 +59,11 @@ class Probe:
                 now,
                 from_=f"<sip:{write_host_port(self._endpoint.facing.host(path), None)}>",
                 to=f"<{target}>",
-                headers=[("Contact", self._endpoint.contact(path, "")), ("Accept", "application/sdp")],
+                headers=[
+                    *route_of(place),
+                    ("Contact", self._endpoint.contact(path, "")),
+                    ("Accept", "application/sdp"),
+                ],
                 within_s=limits.PROBE_S,
             )
             self._asked[ask] = hop

@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import Any
 
 from runtime.chance import drawn
-from runtime.routing.dial import Destination, Way, uri_of
+from runtime.routing.dial import Destination, Way, route_of, uri_of
 from runtime.sip.auth.client import Authorizer, Login
 from runtime.sip.auth.digest import ALGORITHMS
 from runtime.sip.auth.limits import CLIENT_TRIES_MAX
@@ -114,7 +114,7 @@ class Registration:
             self._ways, self._lengthened = ways, False
             self._ask_next(now)
             return
-        hosts = ", ".join(unknown or (place.host for place in self.account.destinations))
+        hosts = ", ".join(unknown or (place.first_hop.host for place in self.account.destinations))
         what = f"no address is known for {hosts}" if unknown else f"no --listen of this bridge reaches {hosts}"
         self._failed(what, now, limits.UNREACHED_S_MIN, limits.UNREACHED_S_MAX)
 
@@ -195,6 +195,7 @@ class Registration:
             call_id=self._call_id,
             cseq=self._cseq + 1,
             headers=[
+                *route_of(destination),
                 ("Contact", self._endpoint.contact(path, self.token)),
                 ("Expires", "0" if leaves else str(self._expires_s)),
             ],

@@ -187,7 +187,7 @@ class CallControl:
             return found.ways
         if found.unknown:
             return Failure(FailureKind.FAILED_PRECONDITION, f"no address is known for {', '.join(found.unknown)}")
-        wanted = " or ".join(dict.fromkeys(place.host for place in placement.destinations))
+        wanted = " or ".join(dict.fromkeys(place.first_hop.host for place in placement.destinations))
         words = f"no --listen of this bridge reaches {wanted}: it needs the same transport, and the same version of IP"
         return Failure(FailureKind.FAILED_PRECONDITION, words)
 

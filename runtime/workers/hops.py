@@ -41,18 +41,23 @@ class HopFinder:
         self._sockets = sockets
 
     async def find(self, destinations: Sequence[Destination], identity: str = "") -> Found:
-        """The ways to all of these, the first one's first. `identity`: the trunk whose certificate TLS shows there."""
+        """The ways to all of these or to their proxies, the first one's first.
+
+        `identity`: the trunk whose certificate TLS shows there.
+        """
         speaks = self._sockets.speaks
+        first_hops = [place.first_hop for place in destinations]
         located = await asyncio.gather(
-            *(self._locator.locate(place.host, place.port, place.transport, speaks) for place in destinations)
+            *(self._locator.locate(hop.host, hop.port, hop.transport, speaks) for hop in first_hops)
         )
         ways = [
-            (place, _proven(path, place, identity))
+            (place, _proven(path, place.first_hop, identity))
             for place, found in zip(destinations, located, strict=True)
             for hop in found.hops
             if (path := self._sockets.path_to(hop.transport, hop.address)) is not None
         ]
-        return Found(ways, [place.host for place, found in zip(destinations, located, strict=True) if not found.known])
+        unknown = [hop.host for hop, found in zip(first_hops, located, strict=True) if not found.known]
+        return Found(ways, list(dict.fromkeys(unknown)))
 
 
 def _proven(path: Path, place: Destination, identity: str) -> Path:

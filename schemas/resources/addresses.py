@@ -23,6 +23,7 @@ _PORT = re.compile(r"[0-9]{1,5}")
 _PREFIX_LENGTH = re.compile(r"[0-9]*")
 _BRACKETED = re.compile(r"\[([^\]]*)\](?::(.*))?")
 PORT_MAX = 65_535
+PROXY_TRANSPORTS = ("udp", "tcp", "tls")
 
 
 def network(value: object) -> str:
@@ -100,6 +101,24 @@ def host_port(value: object) -> str:
     if port is not None and not (_PORT.fullmatch(port) and 1 <= int(port) <= PORT_MAX):
         raise refuse("bad-host", f"{shown(text)} has no usable port", f"write a port from 1 to {PORT_MAX}, or none")
     return text
+
+
+def proxy(value: object) -> str:
+    """The URI of a loose-routing proxy (RFC 3261 section 16.12): `sip:host[:port][;transport=…]`, `;lr` written out."""
+    text = bounded(text_of(value), bounds.PROXY_CHARS_MAX)
+    hint = "write it like sip:proxy.example.com or sip:proxy.example.com:5061;transport=tls"
+    if text[:4].lower() != "sip:":
+        raise refuse("bad-proxy", f"{shown(text)} is not a sip: URI", hint)
+    place, *params = text[4:].split(";")
+    host_port(place)
+    transport = ""
+    for name, _, given in (param.lower().partition("=") for param in params):
+        if name == "transport" and given in PROXY_TRANSPORTS and not transport:
+            transport = f";transport={given}"
+        elif name != "lr" or given:
+            raise refuse("bad-proxy", f"{shown(text)} has a parameter that is not taken", f"{hint}; lr may stand there")
+    at = f"[{place}]" if _is_ip(place) and ":" in place else place
+    return f"sip:{at}{transport};lr"
 
 
 def host_of(address: str) -> str:
@@ -195,6 +214,19 @@ HostPort = Annotated[
             "minLength": 1,
             "maxLength": bounds.HOST_CHARS_MAX,
             "examples": ["acme.pstn.twilio.com", "203.0.113.7:5060"],
+        }
+    ),
+]
+Proxy = Annotated[
+    str,
+    PlainValidator(proxy),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "pattern": r"^[sS][iI][pP]:[^\s;@?/]+(;[^\s;@?/]+)*$",
+            "minLength": 5,
+            "maxLength": bounds.PROXY_CHARS_MAX,
+            "examples": ["sip:proxy.example.com;transport=tls", "sip:203.0.113.7:5060"],
         }
     ),
 ]

@@ -66,6 +66,7 @@ HONOURED: dict[str, frozenset[str]] = {
         "spec.outbound.addresses",
         "spec.outbound.transport",
         "spec.outbound.tls",
+        "spec.outbound.proxy",
         "spec.outbound.fromHost",
         "spec.outbound.auth",
         "spec.outbound.register",

@@ -64,6 +64,7 @@ AT_LIVEKIT: dict[str, dict[str, str]] = {
                     {
                         "addresses": f"{_OUTBOUND}.address, one",
                         "transport": f"{_OUTBOUND}.transport",
+                        "proxy": NOWHERE,
                         "fromHost": f"{_OUTBOUND}.from_host",
                         "auth.username": f"{_OUTBOUND}.auth_username",
                         "auth.realm": NOWHERE,
@@ -150,6 +151,7 @@ LEFT_OUT: dict[str, str] = {
     "inbound.auth": "no password is asked for",
     "inbound.auth.realm": "`LiveKit`",
     "auth.algorithms": "all",
+    "outbound.proxy": "none",
     "outbound.fromHost": "the bridge's address",
     "outbound.auth": "none",
     "outbound.auth.realm": "any",

@@ -11,7 +11,7 @@ from pydantic.config import JsonDict
 from pydantic_core import CoreSchema, core_schema
 
 from schemas.resources import bounds
-from schemas.resources.addresses import Host, HostPort, Network
+from schemas.resources.addresses import Host, HostPort, Network, Proxy
 from schemas.resources.base import CrossedPart, Crossing, DeletionPolicy, Maybe, Part, Resource
 from schemas.resources.credentials import Auth, SecretRef
 from schemas.resources.header_policy import HeaderPolicy
@@ -114,6 +114,11 @@ class Outbound(HeaderPolicy, CrossedPart):
         description="Hosts to call through, `host` or `host:port`, tried in order."
     )
     transport: Literal["auto", "udp", "tcp", "tls"] = Field("auto", description="auto follows the DNS.")
+    proxy: Maybe[Proxy] = Field(
+        None,
+        description="A proxy that every request goes to first (Route, loose routing): "
+        "`sip:host[:port][;transport=udp|tcp|tls]`. `addresses` stay what is called behind it.",
+    )
     from_host: Maybe[Host] = Field(None, description="The host of the From header.")
     auth: Maybe[Auth] = Field(None, description="Digest credentials that answer the provider's challenge.")
     register_: Maybe[Register] = Field(None, alias="register", description="Keeps a registration with the provider.")

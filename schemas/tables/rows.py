@@ -129,6 +129,8 @@ class Outbound:
     """The header that vouches for the caller's number on calls: none, P-Asserted-Identity or Remote-Party-ID."""
     caller_form: str = "asGiven"
     """How the caller's number is written on calls: asGiven or +E.164."""
+    proxy: str = ""
+    """The URI of the proxy that all goes to first: `sip:host[:port][;transport=…];lr`; "" = none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -116,6 +116,7 @@ _outbound = st.fixed_dictionaries(
     optional={
         **_policy,
         "transport": st.sampled_from(["auto", "udp", "tcp", "tls"]),
+        "proxy": st.sampled_from(["sip:proxy.example.com", "SIP:[2001:db8::1]:5061;lr;transport=TLS"]),
         "fromHost": st.just("acme.example.com"),
         "auth": _auth,
         "register": st.just({"expires": "5m"}),

@@ -105,6 +105,33 @@ def test_other_outbound_addresses_are_refused(host, why):
     assert why in found["spec.outbound.addresses.0"]
 
 
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [
+        ("sip:proxy.example.com", "sip:proxy.example.com;lr"),
+        ("SIP:proxy.example.com:5070;lr", "sip:proxy.example.com:5070;lr"),
+        ("sip:192.0.2.1;lr;transport=TCP", "sip:192.0.2.1;transport=tcp;lr"),
+        ("sip:[2001:db8::1]:5061;transport=tls", "sip:[2001:db8::1]:5061;transport=tls;lr"),
+        ("sip:2001:db8::1", "sip:[2001:db8::1];lr"),
+    ],
+)
+def test_a_proxy_is_a_uri_of_a_loose_router(written, kept):
+    assert given.accepted(given.outbound(proxy=written)).spec.outbound.proxy == kept
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "proxy.example.com", "sips:proxy.example.com", "sip:", "sip:a b", "sip:me@proxy.example.com",
+        "sip:proxy.example.com:0", "sip:proxy.example.com;transport=ws", "sip:proxy.example.com;lr=on",
+        "sip:proxy.example.com;transport=tcp;transport=udp", "sip:proxy.example.com;maddr=192.0.2.9",
+        "sip:proxy.example.com?Route=x", "sip:proxy.example.com>\r\nX: y", "sip:proxy.example.com;",
+    ],
+)  # fmt: skip
+def test_what_is_no_such_uri_is_refused(wrong):
+    assert "spec.outbound.proxy" in given.complaints(given.outbound(proxy=wrong))
+
+
 def test_the_from_host_has_no_port():
     given.accepted(given.outbound(fromHost="sip.example.com"))
     assert (
