@@ -1,4 +1,4 @@
-"""`reconcile rollback --to R`: the owner's rows as they were at an earlier revision, until the manifests change."""
+"""`reconcile rollback --to R`: the owner's rows as they were, until the manifests are others."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def _show(planned: Planned, asked: Rollback, form: str, *, dry_run: bool) -> Non
     show_lines(text(planned.plan, planned.refused, nothing=nothing, effects=effects))
     if done:
         click.echo(f"Rolled back: revision {planned.revision} has the rows of revision {asked.to}.")
-        click.echo(f"They stay until the manifests change, or `{RELEASE}`.")
+        click.echo(f"They stay until the manifests are others than those applied last, or `{RELEASE}`.")
     elif planned.plan:
         click.echo(f"Nothing was changed: revision {planned.revision} stays.")
 

@@ -30,7 +30,7 @@ class Pin:
     @property
     def until(self) -> str:
         """When it ends."""
-        return f"until the manifests change, or `{RELEASE}`"
+        return f"until the manifests are others than those applied last, or `{RELEASE}`"
 
 
 def nothing_while_pinned(pin: Pin, waiting: Plan, *, applied: bool) -> str:

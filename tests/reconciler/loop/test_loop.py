@@ -275,7 +275,7 @@ def test_a_rollback_is_told_once_with_what_waits_and_stays_until_the_manifests_c
     watched.loop.one_pass(SWEEP)
     assert watched.lines[said:][:1] == [
         "Nothing was changed: pinned to revision 1 by the rollback that made revision 3; "
-        "1 change waits until the manifests change, or `reconcile rollback --release`."
+        "1 change waits until the manifests are others than those applied last, or `reconcile rollback --release`."
     ]
     assert [line for line in watched.lines[said + 1 :] if "pinned" in line] == []
     assert watched.store.load().rows.rules["default/support"].room_name == "lobby"
