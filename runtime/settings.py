@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -32,11 +32,15 @@ SECRET_BYTES = 16
 
 @dataclass(frozen=True, slots=True)
 class Listen:
-    """One SIP listener, or where one is reached. `host` is an IP address, without brackets."""
+    """One SIP listener, or where one is reached. `host` is an IP address, without brackets.
+
+    `dual`: one on `::` hears IPv4, too.
+    """
 
     transport: str
     host: str
     port: int
+    dual: bool = field(default=False, compare=False)
 
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
@@ -151,7 +155,13 @@ def parse_listens(texts: Sequence[str], transports: Sequence[str] = LISTEN_TRANS
     for listen in listens:
         if listen.port and listens.count(listen) > 1:
             raise BridgeError(f"--listen {listen} is given twice", "name each listener once")
-    return listens
+    return tuple(replace(listen, dual=_is_dual(listen, listens)) for listen in listens)
+
+
+def _is_dual(listen: Listen, others: Sequence[Listen]) -> bool:
+    """`[::]` is every address of both versions, unless IPv4 has a listener of its own at that port."""
+    own = (other for other in others if ":" not in other.host and other.port == listen.port)
+    return listen.host == "::" and not any((it.transport == "udp") == (listen.transport == "udp") for it in own)
 
 
 def parse_origins(texts: Sequence[str]) -> tuple[str, ...]:

@@ -20,6 +20,7 @@ from runtime.limits import (
     WS_HANDSHAKE_S,
 )
 from runtime.net.framing import Framing, Item, Over, Part, PlainFraming
+from runtime.net.sip_transport import unmapped
 from runtime.net.tls_stream import TlsError, TlsStream
 from runtime.sip.certificates import is_for, shown
 from runtime.sip.framing import Framed, Ping, Pong
@@ -213,7 +214,8 @@ class Connection(asyncio.Protocol):
         if not local or not remote:  # gone before it was accepted
             self.abort(self.why)
             return
-        self.path = Path(self._name, (str(local[0]), int(local[1])), (str(remote[0]), int(remote[1])))
+        ours, theirs = ((unmapped(str(end[0])), int(end[1])) for end in (local, remote))
+        self.path = Path(self._name, ours, theirs)
         if not self._table.add(self):
             self.abort("Too Many Connections")
 

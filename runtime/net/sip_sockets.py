@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from runtime.net.connections import Connections
 from runtime.net.sip_tcp import SipTcp, SipTls, SipWs, SipWss
@@ -83,7 +84,7 @@ class SipSockets:
         if transport in FLOW_TRANSPORTS:
             return None
         for found in self._transports:
-            if found.listen.transport == transport and (":" in found.listen.host) == (":" in address):
+            if found.listen.transport == transport and found.reaches(address):
                 return found
         return None
 
@@ -91,8 +92,9 @@ class SipSockets:
         """Calls may go out over TLS where nobody can call in by it: to listen needs a certificate, to call does not."""
         if self._tls is None or any(listen.transport == "tls" for listen in listens):
             return
-        for host in dict.fromkeys(listen.host for listen in listens):
-            transport = SipTls(Listen("tls", host, 0), self.connections, self._tls)
+        by_host = {listen.host: replace(listen, transport="tls", port=0) for listen in reversed(listens)}
+        for way_out in reversed(by_host.values()):
+            transport = SipTls(way_out, self.connections, self._tls)
             await transport.open()
             self._transports.append(transport)
             self._ways_out.append(transport)

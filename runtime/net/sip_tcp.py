@@ -53,6 +53,10 @@ class SipTcp:
             sock.close()
             raise bind_error(self._listen, fault) from fault
 
+    def reaches(self, address: str) -> bool:
+        """Whether it hears the address's version of IP."""
+        return self._bound is not None and self._bound.reaches(address)
+
     def path_to(self, remote: Address) -> Path:
         """The path for a request of ours."""
         assert self._bound is not None

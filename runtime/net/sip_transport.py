@@ -18,6 +18,9 @@ from runtime.sip.path import Address, Path
 
 LOCAL_ADDRESSES_MAX = 4096
 
+MAPPED = "::ffff:"
+"""What stands before an IPv4 address on a socket of both versions."""
+
 
 class SipUser(Protocol):
     """Who is told of what comes in: the worker, or the test phone, each with its endpoint."""
@@ -48,6 +51,9 @@ class SipTransport(Protocol):
     async def open(self) -> None:
         """Bind and listen. BridgeError with what to do when the port is taken or the address is not ours."""
 
+    def reaches(self, address: str) -> bool:
+        """Whether it hears, and speaks, the address's version of IP."""
+
     def path_to(self, remote: Address) -> Path:
         """The path for a request of ours."""
 
@@ -74,11 +80,17 @@ class Bound:
     def __init__(self, sock: socket.socket) -> None:
         self.host, self.port = str(sock.getsockname()[0]), int(sock.getsockname()[1])
         self.is_wildcard = ipaddress.ip_address(self.host).is_unspecified
+        self.is_ipv6 = sock.family is socket.AF_INET6
+        self.is_dual = self.is_ipv6 and not sock.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY)
         self._local_for: dict[str, str] = {}
 
     def is_at(self, local: Address) -> bool:
         """Whether this address is reached here; one that listens on every address is at all of them."""
-        return local[1] == self.port and (self.is_wildcard or local[0] == self.host)
+        return local[1] == self.port and (local[0] == self.host or (self.is_wildcard and self.reaches(local[0])))
+
+    def reaches(self, address: str) -> bool:
+        """Whether this version of IP is heard here."""
+        return self.is_dual or (":" in address) == self.is_ipv6
 
     def local_for(self, remote: str) -> Address:
         """Our address as this peer reaches it."""
@@ -99,6 +111,8 @@ def bound_socket(listen: Listen, kind: socket.SocketKind, receive_buffer_bytes: 
         if kind is socket.SOCK_STREAM:
             # Connections of the last run that still wait out their time do not keep the port.
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if sock.family is socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, not listen.dual)  # else the machine's choice
         if receive_buffer_bytes:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer_bytes)
         sock.bind((listen.host, listen.port))
@@ -107,6 +121,11 @@ def bound_socket(listen: Listen, kind: socket.SocketKind, receive_buffer_bytes: 
         sock.close()
         raise bind_error(listen, fault) from fault
     return sock
+
+
+def unmapped(address: str) -> str:
+    """An IPv4 address as itself, which a socket of both versions writes as one of IPv6 (RFC 4291 section 2.5.5.2)."""
+    return address.removeprefix(MAPPED) if "." in address else address
 
 
 def bind_error(listen: Listen, fault: OSError) -> BridgeError:

@@ -12,7 +12,7 @@ import socket
 import time
 
 from runtime.limits import UDP_DATAGRAMS_PER_TURN_MAX, UDP_TURN_S_MAX
-from runtime.net.sip_transport import Bound, SipUser, bound_socket
+from runtime.net.sip_transport import MAPPED, Bound, SipUser, bound_socket, unmapped
 from runtime.settings import Listen
 from runtime.sip.path import Address, Path
 
@@ -41,6 +41,10 @@ class SipUdp:
         self._bound = Bound(self._sock)
         asyncio.get_running_loop().add_reader(self._sock, self._read)
 
+    def reaches(self, address: str) -> bool:
+        """Whether it hears the address's version of IP."""
+        return self._bound is not None and self._bound.reaches(address)
+
     def path_to(self, remote: Address) -> Path:
         """The path to and from a peer."""
         assert self._bound is not None
@@ -60,7 +64,12 @@ class SipUdp:
             # An address that no socket takes is a peer's fault, a full buffer the network's: one lost datagram, never
             # the end of the rest.
             with contextlib.suppress(OSError, ValueError, OverflowError):
-                self._sock.sendto(data, path.remote)
+                self._sock.sendto(data, self._addressed(path.remote))
+
+    def _addressed(self, remote: Address) -> Address:
+        """A peer as this socket writes it."""
+        assert self._bound is not None, "it is bound"
+        return (f"{MAPPED}{remote[0]}", remote[1]) if self._bound.is_ipv6 and ":" not in remote[0] else remote
 
     def close(self) -> None:
         """Stop listening."""
@@ -81,6 +90,6 @@ class SipUdp:
                 return
             except OSError:  # an ICMP error of something sent earlier: the transaction's own timers deal with it
                 continue
-            self._user.received(data, self.path_to((address[0], address[1])))
+            self._user.received(data, self.path_to((unmapped(address[0]), address[1])))
             if time.monotonic() >= until:
                 return

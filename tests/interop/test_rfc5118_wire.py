@@ -90,3 +90,18 @@ def test_a_call_by_ipv6_is_heard(sixth: Sixth, tmp_path: Path, transport: str) -
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "your speech came back" in done.stdout
+
+
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+@pytest.mark.parametrize("host", ["127.0.0.1", "[::1]"])
+def test_one_listener_takes_calls_of_both_versions_of_ip(tmp_path: Path, host: str, transport: str) -> None:
+    port = free_port(socket.SOCK_STREAM)
+    with lesson("01-one-number", tmp_path) as manifests:
+        for file in manifests.glob("*.yaml"):
+            file.write_text(file.read_text().replace("127.0.0.1/32", '127.0.0.1/32, "::1/128"'))
+        with BridgeProcess(manifests, tmp_path, "--listen", f"{transport}://[::]:{port}") as bridge:
+            words = [sys.executable, "-m", "runtime", "call", f"sip:+15550100000@{host}:{port};transport={transport}"]
+            done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+            assert "your speech came back" in done.stdout, done.stdout + done.stderr
+            [record] = bridge.records()
+            assert record["source"] == host.strip("[]")

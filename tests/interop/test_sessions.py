@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.certificates import Authority
 from tests.interop.test_dialling import SCENARIOS, Calling, ended_well, sipp_phone
 from tests.peers import (
     Baresip,
@@ -114,6 +116,28 @@ def test_the_same_goes_through_a_proxy_that_stays_in_the_dialog(
         run(here, tmp_path, scenario, target=proxy.target)
         assert "passes UPDATE on" in proxy.log()
         assert "passes BYE on" in proxy.log()
+
+
+@pytest.mark.peer("sipp", "kamailio")
+@pytest.mark.xdist_group("sipp")
+@pytest.mark.parametrize("scenario", ["update", "session-timer"])
+@pytest.mark.parametrize("transport", ["tcp", "tls"])
+def test_the_same_goes_through_a_proxy_that_speaks_to_us_by_a_stream(
+    tmp_path: Path, transport: str, scenario: str
+) -> None:
+    """From the phone to the proxy it is UDP: the proxy records two routes, one for each side of it."""
+    (tmp_path / "manifests").mkdir()
+    (tmp_path / "manifests" / "rules.yaml").write_text(RULES)
+    authority, tls_port = Authority(tmp_path), free_port(socket.SOCK_STREAM)
+    pair = authority.pair("proxy", "localhost")
+    listen = ("--listen", f"tls://127.0.0.1:{tls_port}", *authority.pair("bridge", "localhost").options)
+    with BridgeProcess(tmp_path / "manifests", tmp_path, *listen, "--tls-ca", str(authority.file)) as here:
+        target = f"{here.target if transport == 'tcp' else f'127.0.0.1:{tls_port}'};transport={transport}"
+        values = {"TARGET": target, "KEY": str(pair.key), "CERTIFICATE": str(pair.certificate)}
+        with Kamailio(tmp_path, "proxy", transport=transport, **values) as proxy:
+            run(here, tmp_path, scenario, target=proxy.target)
+            assert "passes BYE on" in proxy.log()
+            assert here.counters()["connections"]["open"] == 1, "all of it goes along the proxy's own connection"
 
 
 @pytest.mark.peer("sipp")

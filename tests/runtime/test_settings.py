@@ -107,3 +107,12 @@ def test_livekits_api_needs_keys_and_may_have_no_server_behind_it() -> None:
         parse_livekit_api("127.0.0.1:7800", "", "", "")
     with pytest.raises(BridgeError, match="--livekit-api"):
         parse_livekit_api("nowhere", "", "key", "secret")
+
+
+def test_every_address_is_that_of_both_versions_unless_ipv4_has_its_own_listener() -> None:
+    def duals(*texts: str) -> list[bool]:
+        return [listen.dual for listen in parse_listens(texts)]
+
+    assert duals("udp://[::]:5060", "tcp://[::]:5060", "udp://[::1]:5070") == [True, True, False]
+    assert duals("udp://[::]:5060", "udp://0.0.0.0:5060", "tcp://[::]:5060") == [False, False, True]
+    assert duals("tls://[::]:5061", "tcp://127.0.0.1:5061") == [False, False]

@@ -220,3 +220,46 @@ def test_datagrams_that_came_together_are_read_in_turns_that_the_media_clock_can
             assert 1 <= max(in_turn) <= at_once
 
     run(test)
+
+
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+@pytest.mark.parametrize("peer", [LOOPBACK, "::1"])
+def test_one_listener_hears_both_versions_of_ip_and_names_peers_as_they_are(transport: str, peer: str) -> None:
+    async def test() -> None:
+        with users(2) as (ours, theirs):
+            await ours.sockets.open([Listen(transport, "::", 0, dual=True)])
+            await theirs.sockets.open([Listen(transport, peer, 0)])
+            theirs.answer = lambda data, path: theirs.sockets.send(b"\r\n" + OPTIONS, path)
+            path = ours.sockets.path_to(transport, (peer, theirs.port(transport)))
+            assert path == Path(transport, (peer, ours.port(transport)), (peer, theirs.port(transport)))
+            ours.sockets.send(OPTIONS, path)
+            await until(lambda: ours.messages)
+            assert ours.messages[0][1] == path
+            ours.answer = lambda data, path: ours.sockets.send(OPTIONS, path)
+            back = theirs.sockets.path_to(transport, (peer, ours.port(transport)))
+            assert back is not None
+            heard = len(ours.messages)
+            theirs.answer = None
+            theirs.sockets.send(OPTIONS, back)
+            await until(lambda: len(ours.messages) > heard and len(theirs.messages) > 1)
+            assert ours.messages[-1][1].remote[0] == ours.messages[-1][1].local[0] == peer
+
+    run(test)
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_each_version_may_have_its_own_listener_at_one_port(order: int) -> None:
+    async def test() -> None:
+        with users(2) as (ours, theirs):
+            await theirs.open("udp")
+            port = theirs.port("udp")
+            theirs.sockets.close()
+            await ours.sockets.open([Listen("udp", "0.0.0.0", port), Listen("udp", "::", port)][::order])
+            for address in (LOOPBACK, "::1"):
+                path = ours.sockets.path_to("udp", (address, port))
+                assert path is not None
+                ours.sockets.send(OPTIONS, path)
+            await until(lambda: len(ours.messages) == 2)
+            assert {path.remote[0] for _, path in ours.messages} == {LOOPBACK, "::1"}
+
+    run(test)
