@@ -59,7 +59,14 @@ class Where:
         if is_signed and (self.adopt or self.take_over or self.not_mine):
             hint = "leave --adopt, --take-over and --not-mine out, or plan with them"
             raise ReconcileError(f"{path} says what is adopted", hint)
-        return Where(name, order.adopt, order.take_over, order.not_mine) if is_signed else replace(self, name=name)
+        if is_signed:
+            return Where(name, order.adopt, order.take_over, order.not_mine)
+        if order.adopts and not (self.adopt or self.take_over or self.not_mine):
+            hint = "give --adopt, --take-over and --not-mine again as they were given to plan"
+            raise ReconcileError(
+                f"{path} adopts objects, and is not signed: that counts only from the command line", hint
+            )
+        return replace(self, name=name)
 
     def comparable(self, declared: Declared) -> Declared:
         """Documents as the target reads them, where nobody asks it."""

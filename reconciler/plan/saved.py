@@ -58,6 +58,11 @@ class Order:
     take_over: str = ""
     not_mine: tuple[str, ...] = ()
 
+    @property
+    def adopts(self) -> bool:
+        """Whether objects become this owner's by it."""
+        return bool(self.adopt or self.take_over or self.not_mine)
+
 
 @dataclass(frozen=True, slots=True)
 class SavedPlan:

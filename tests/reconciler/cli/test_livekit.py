@@ -7,6 +7,10 @@ from pathlib import Path
 import pytest
 
 from reconciler.cli import run
+from reconciler.commands.target import LIVEKIT, Where
+from reconciler.errors import ReconcileError
+from reconciler.plan.gates import Allowances
+from reconciler.plan.saved import Order
 from tests.reconciler import declaring
 
 
@@ -50,3 +54,12 @@ def test_an_address_that_is_none_is_an_error(
         monkeypatch.setenv(f"LIVEKIT_{name}", value)
     assert run(["plan", "a.yaml", "--target", "livekit"]) == 1
     assert "wss://project.livekit.cloud" in capsys.readouterr().err
+
+
+def test_adoptions_of_an_unsigned_plan_are_to_be_given_again() -> None:
+    order = Order("default", "m", Allowances(), "livekit:x", adopt=("ST_a=default/carrier",))
+    with pytest.raises(ReconcileError, match="adopts objects, and is not signed"):
+        Where(LIVEKIT).as_approved(order, "p.json", is_signed=False)
+    assert Where().as_approved(order, "p.json", is_signed=True).adopt == order.adopt
+    given = Where("", order.adopt).as_approved(order, "p.json", is_signed=False)
+    assert (given.name, given.adopt) == (LIVEKIT, order.adopt)
