@@ -88,6 +88,10 @@ class Core:
         self.facing = self.config.facing
         self._tag_key = self.entropy(16)
 
+    def allow_without(self, method: str) -> str:
+        """The value of Allow where this method is not taken."""
+        return ", ".join(name for name in self.config.allow if name != method)
+
     def send(self, data: bytes, path: Path) -> None:
         """Put a message into the outbox: along its path, or to where its peer is reached when that is gone."""
         self.outbox.append((data, current(path, self.ways)))

@@ -282,7 +282,7 @@ class Endpoint:
 
     def allow_without(self, method: str) -> str:
         """The value of Allow where this method is not taken."""
-        return ", ".join(name for name in self._core.config.allow if name != method)
+        return self._core.allow_without(method)
 
     def leg_of(self, call_id: str, local_tag: str, remote_tag: str) -> int | None:
         """The leg that has this dialog; None where no live one has."""

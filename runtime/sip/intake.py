@@ -33,8 +33,11 @@ CHALLENGE = 401
 TOO_SMALL = (("Min-SE", str(MIN_SE_S)),)
 """What a 422 says: the least that we take (RFC 4028 section 9)."""
 
-METHODS_IN_DIALOG = frozenset({"BYE", "INFO", "MESSAGE", "PRACK", "REFER", "UPDATE", "NOTIFY"})
+METHODS_IN_DIALOG = frozenset({"BYE", "INFO", "PRACK", "REFER", "UPDATE", "NOTIFY"})
 """These mean nothing to us outside a dialog: 481."""
+
+MESSAGE = "MESSAGE"
+"""Means much outside a dialog, to others: 405 there."""
 
 METHODS_KNOWN = METHODS_IN_DIALOG | {
     "INVITE",
@@ -141,8 +144,8 @@ class Intake:
             return self._refuse(incoming, 405 if method in METHODS_KNOWN else 501, (("Allow", self._core.allow),))
         if incoming.to_tag is not None:
             return self._serve_in_dialog(incoming, now)
-        if method in METHODS_IN_DIALOG:
-            return self._refuse(incoming, 481)
+        if (refused := self._without_dialog(incoming)) is not None:
+            return refused
         if method == "INVITE" and not self._core.welcomes(incoming.path.remote[0]):
             # Section 8.2.7: without a transaction, addresses that anybody can forge cost no memory.
             return self._turn_away(incoming, 403, ())
@@ -162,6 +165,12 @@ class Intake:
         else:
             self._requests.receive_other(None, None, incoming, now)
         return Fate.TAKEN
+
+    def _without_dialog(self, incoming: IncomingRequest) -> Fate | None:
+        """The end of a request outside a dialog that we only take within one."""
+        if incoming.request.method == MESSAGE:
+            return self._refuse(incoming, 405, (("Allow", self._core.allow_without(MESSAGE)),))
+        return self._refuse(incoming, 481) if incoming.request.method in METHODS_IN_DIALOG else None
 
     def _turn_away(self, incoming: IncomingRequest, status: int, headers: Pairs) -> Fate:
         if status != CHALLENGE:
