@@ -283,6 +283,16 @@ def lesson(name: str, work: Path) -> Iterator[Path]:
     yield folder
 
 
+@contextmanager
+def bridge_with(rules: str, work: Path) -> Iterator[BridgeProcess]:
+    """A bridge by these manifests."""
+    folder = work / "manifests"
+    folder.mkdir()
+    (folder / "rules.yaml").write_text(rules)
+    with BridgeProcess(folder, work) as bridge:
+        yield bridge
+
+
 class Kamailio:
     """A kamailio that runs `common.cfg` and one more file of `tests/interop/kamailio`; `@NAME@` are filled in."""
 

@@ -46,8 +46,7 @@ METHODS_KNOWN = METHODS_IN_DIALOG | {
     "OPTIONS",
     "REGISTER",
     "SUBSCRIBE",
-    "REFER",
-    "MESSAGE",
+    MESSAGE,
     "PUBLISH",
 }
 """Registered methods: 405 where we do not serve them, 501 for all others (sections 21.4.6 and 21.5.2)."""

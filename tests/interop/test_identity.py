@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.interop.test_sessions import run
-from tests.peers import BridgeProcess, wait_for
+from tests.peers import BridgeProcess, bridge_with, wait_for
 
 RULES = """\
 apiVersion: dialplane.dev/v1alpha1
@@ -29,11 +29,7 @@ spec:
 @pytest.fixture(scope="module")
 def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BridgeProcess]:
     """A bridge whose trunk believes its carrier."""
-    work = tmp_path_factory.mktemp("identity")
-    manifests = work / "manifests"
-    manifests.mkdir()
-    (manifests / "rules.yaml").write_text(RULES)
-    with BridgeProcess(manifests, work) as bridge:
+    with bridge_with(RULES, tmp_path_factory.mktemp("identity")) as bridge:
         yield bridge
 
 

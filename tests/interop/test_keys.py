@@ -10,7 +10,7 @@ import pytest
 
 from tests.interop.test_dialling import Calling, ended_well, sipp_phone
 from tests.interop.test_sessions import run
-from tests.peers import Baresip, BridgeProcess, wait_for
+from tests.peers import Baresip, BridgeProcess, bridge_with, wait_for
 from tests.sound import speech
 
 RULES = """\
@@ -33,11 +33,7 @@ CALLED = "+16660000001"
 @pytest.fixture(scope="module")
 def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BridgeProcess]:
     """A bridge that takes keys both ways."""
-    work = tmp_path_factory.mktemp("keys")
-    manifests = work / "manifests"
-    manifests.mkdir()
-    (manifests / "rules.yaml").write_text(RULES)
-    with BridgeProcess(manifests, work) as bridge:
+    with bridge_with(RULES, tmp_path_factory.mktemp("keys")) as bridge:
         yield bridge
 
 

@@ -397,12 +397,17 @@ def test_a_create_whose_answer_is_lost_makes_no_second_object(
     assert not manifests.plan()
 
 
-def test_the_same_is_done_from_the_command_line(
-    livekit: Telephony, manifests: Manifests, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def at_a_shell(livekit: Telephony, manifests: Manifests, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beside the manifests, with the server's variables set."""
     for name, value in livekit.environment.items():
         monkeypatch.setenv(name, value)
     monkeypatch.chdir(manifests.folder.parent)
+
+
+def test_the_same_is_done_from_the_command_line(
+    livekit: Telephony, manifests: Manifests, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    at_a_shell(livekit, manifests, monkeypatch)
     manifests.write(declaring.trunk(), declaring.rule(trunkRefs=[{"name": "carrier"}]))
     source = [str(manifests.folder), "--target", "livekit"]
     assert run(["plan", *source, "--detailed-exitcode"]) == 2
@@ -430,9 +435,7 @@ def test_the_same_is_done_from_the_command_line(
 def test_a_plan_is_saved_and_carried_out_and_a_stale_or_strange_one_is_refused(
     livekit: Telephony, manifests: Manifests, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for name, value in livekit.environment.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.chdir(manifests.folder.parent)
+    at_a_shell(livekit, manifests, monkeypatch)
     source = [str(manifests.folder), "--target", "livekit"]
     rule = declaring.rule(trunkRefs=[{"name": "carrier"}])
     manifests.write(declaring.trunk(), rule)
@@ -463,9 +466,7 @@ def test_a_plan_is_saved_and_carried_out_and_a_stale_or_strange_one_is_refused(
 def test_an_adoption_is_a_part_of_the_plan_that_is_saved(
     livekit: Telephony, manifests: Manifests, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for name, value in livekit.environment.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.chdir(manifests.folder.parent)
+    at_a_shell(livekit, manifests, monkeypatch)
     manifests.write(declaring.trunk("unrelated", inbound={"allowedAddresses": ["10.9.0.0/16"]}))
     assert run(["apply", str(manifests.folder), "--target", "livekit"]) == 0
     made = livekit.sip("create_inbound_trunk", sip.CreateSIPInboundTrunkRequest(trunk={"numbers": ["+14155550100"]}))

@@ -17,6 +17,7 @@ from tests.peers import (
     Baresip,
     BridgeProcess,
     Kamailio,
+    bridge_with,
     free_port,
     free_sip_port,
     sipp,
@@ -56,11 +57,7 @@ spec:
 @pytest.fixture(scope="module")
 def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BridgeProcess]:
     """A bridge with a rule that answers at once, and one that waits to be asked."""
-    work = tmp_path_factory.mktemp("sessions")
-    manifests = work / "manifests"
-    manifests.mkdir()
-    (manifests / "rules.yaml").write_text(RULES)
-    with BridgeProcess(manifests, work) as bridge:
+    with bridge_with(RULES, tmp_path_factory.mktemp("sessions")) as bridge:
         yield bridge
 
 

@@ -12,7 +12,8 @@ import asyncio
 import contextlib
 import os
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
@@ -249,7 +250,8 @@ class LiveKitTarget:
         hint = "apply again" if carrying.done else "nothing was changed"
         after = await self._look(carrying.server, declared, Adoption(), hint) if way else view
         if carrying.made & {id_ for ids in after.holdings.doubled.values() for id_ in ids}:
-            await _give_way(carrying, after, hint)
+            with _away(hint):
+                await carrying.give_way(after.holdings.doubled.values())
             after = await self._look(carrying.server, declared, Adoption(), hint)
         return after
 
@@ -292,10 +294,8 @@ class LiveKitTarget:
         infos = await self._everything(server, hint)
         holdings = sort(infos, self._owner, adoption.of_objects, adoption.take_over)
         names = names_by_id(holdings.rule_ids())
-        try:
+        with _away(hint):
             standing = await self._desk.look(server, self._documents(declared), names, adoption.word, self._tries)
-        except CallFailed as failed:
-            raise Away(failed.what, hint, failed.wait_s) from failed
         self._numbers = standing
         sealer = declared.secrets.sealer or Sealer(os.urandom(KEY_BYTES))
         asked, digest = with_numbers(declared, standing), digest_with_numbers(digest_of(infos), standing)
@@ -308,25 +308,20 @@ class LiveKitTarget:
         async with self._server(self._access, self._pace) as server:
             await self._everything(server, "nothing was changed")
             if not self._numbers.is_empty:
-                try:
+                with _away("nothing was changed"):
                     self._numbers = replace(self._numbers, held=await PhoneNumbers(server).listed(self._tries))
-                except CallFailed as failed:
-                    raise Away(failed.what, "nothing was changed", failed.wait_s) from failed
 
     async def _own_numbers(self, server: Server, hint: str) -> Numbers:
         """LiveKit's own, none where it sells none."""
-        try:
-            return await PhoneNumbers(server).listed(self._tries)
-        except NoPhoneNumbers:
-            return {}
-        except CallFailed as failed:
-            raise Away(failed.what, hint, failed.wait_s) from failed
+        with _away(hint):
+            try:
+                return await PhoneNumbers(server).listed(self._tries)
+            except NoPhoneNumbers:
+                return {}
 
     async def _everything(self, server: Server, hint: str) -> list[Info]:
-        try:
+        with _away(hint):
             self._seen = await server.everything(self._tries)
-        except CallFailed as failed:
-            raise Away(failed.what, hint, failed.wait_s) from failed
         self._looked_at = self._clock()
         return self._seen
 
@@ -371,8 +366,10 @@ def _as_ending(error: BaseException) -> ReconcileError:
     return ReconcileError("stopped in the middle of an apply", "the next one finishes it")
 
 
-async def _give_way(carrying: Carrying, after: View, hint: str) -> None:
+@contextmanager
+def _away(hint: str) -> Iterator[None]:
+    """A call of the body that fails means that the target is away; `hint` says what became of it all."""
     try:
-        await carrying.give_way(after.holdings.doubled.values())
+        yield
     except CallFailed as failed:
         raise Away(failed.what, hint, failed.wait_s) from failed
