@@ -113,6 +113,9 @@ TCP_CONNECT_S = 5.0
 TLS_HANDSHAKE_S = 5.0
 """How long a TLS handshake may take, either way; then the connection is closed."""
 
+TLS_PAIRS_MAX = 64
+"""Certificates of one bridge. Each is looked at once a second, and all are made anew when one has changed."""
+
 PING_AFTER_S = 95.0
 """A connection of ours that a call needs is pinged when nothing came for so long (RFC 5626 section 4.4.1)."""
 

@@ -48,11 +48,21 @@ class Listen:
 
 
 @dataclass(frozen=True, slots=True)
-class TlsSettings:
-    """TLS of SIP. `certificate` None: no listener can take TLS; `key` None: it is in the certificate's file."""
+class TlsPair:
+    """A certificate with its chain, and its key, as PEM files; both may be in one."""
 
-    certificate: Path | None = None
-    key: Path | None = None
+    certificate: Path
+    key: Path
+
+
+@dataclass(frozen=True, slots=True)
+class TlsSettings:
+    """TLS of SIP. `pairs`: what listeners show, by the name that is asked for, else the first; none: they take no TLS.
+
+    Of who only connects it is the one that is shown there.
+    """
+
+    pairs: tuple[TlsPair, ...] = ()
     client_authorities: Path | None = None
     """Whoever connects must show a certificate of one of these."""
     authorities: Path | None = None
@@ -65,8 +75,13 @@ class TlsSettings:
     @property
     def files(self) -> tuple[Path, ...]:
         """All that it is read from."""
-        named = (self.certificate, self.key, self.client_authorities, self.authorities)
-        return tuple(file for file in named if file is not None)
+        of_pairs = (file for pair in self.pairs for file in (pair.certificate, pair.key))
+        return *of_pairs, *self.authority_files
+
+    @property
+    def authority_files(self) -> tuple[Path, ...]:
+        """Those that say whom to trust."""
+        return tuple(file for file in (self.client_authorities, self.authorities) if file is not None)
 
 
 @dataclass(frozen=True, slots=True)

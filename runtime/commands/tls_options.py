@@ -10,7 +10,8 @@ import click
 
 from runtime.commands.options import F
 from runtime.errors import BridgeError
-from runtime.settings import Listen, TlsSettings
+from runtime.limits import TLS_PAIRS_MAX
+from runtime.settings import Listen, TlsPair, TlsSettings
 from runtime.sip.path import SECURE_TRANSPORTS
 
 ALPN_NONE = "off"
@@ -27,10 +28,11 @@ def listening_options(command: F) -> F:
     """TLS of who is connected to, and connects."""
     return _with(
         command,
-        click.option("--tls-cert", type=_file, default=None, envvar="DIALPLANE_TLS_CERT",
-                     help="The certificate of tls:// and wss:// (PEM, with its chain); followed when it changes."),
-        click.option("--tls-key", type=_file, default=None, envvar="DIALPLANE_TLS_KEY",
-                     help="Its key (PEM).  [default: in the file of --tls-cert]"),
+        click.option("--tls-cert", type=_file, multiple=True, envvar="DIALPLANE_TLS_CERT",
+                     help="The certificate of tls:// and wss:// (PEM, with its chain); followed when it changes."
+                     " Repeatable: peers are shown the one for the name that they ask for (SNI), else the first."),
+        click.option("--tls-key", type=_file, multiple=True, envvar="DIALPLANE_TLS_KEY",
+                     help="Its key (PEM), one for each in the same order.  [default: in the files of --tls-cert]"),
         click.option("--tls-client-ca", type=_file, default=None, envvar="DIALPLANE_TLS_CLIENT_CA",
                      help="Take TLS only from who shows a certificate of these authorities (PEM)."),
         *_both_ways(),
@@ -61,22 +63,38 @@ def _both_ways() -> list[Callable[[F], F]]:
 
 
 def tls_settings(options: Mapping[str, Any], listens: Sequence[Listen] = ()) -> TlsSettings:
-    """What the options say. BridgeError where TLS is listened for without a certificate, or a key has none."""
-    certificate, key = options["tls_cert"], options["tls_key"]
-    if key is not None and certificate is None:
-        raise BridgeError("--tls-key needs --tls-cert", "name the certificate of this key")
+    """What the options say. BridgeError where TLS is listened for without a certificate, or keys are missing."""
+    pairs = _pairs(_several(options["tls_cert"]), _several(options["tls_key"]))
     first = next((listen for listen in listens if listen.transport in SECURE_TRANSPORTS), None)
-    if first is not None and certificate is None:
+    if first is not None and not pairs:
         raise BridgeError(f"--listen {first} needs a certificate", SELF_SIGNED)
     return TlsSettings(
-        certificate=certificate,
-        key=key,
+        pairs=pairs,
         client_authorities=options.get("tls_client_ca"),
         authorities=options["tls_ca"],
         version_min=options["tls_min"],
         ciphers=options["tls_ciphers"],
         alpn=_alpn(options["tls_alpn"]),
     )
+
+
+def _several(given: Path | tuple[Path, ...] | None) -> tuple[Path, ...]:
+    """Who only connects has one certificate at most."""
+    return given if isinstance(given, tuple) else (given,) if given is not None else ()
+
+
+def _pairs(certificates: Sequence[Path], keys: Sequence[Path]) -> tuple[TlsPair, ...]:
+    if not certificates and keys:
+        raise BridgeError("--tls-key needs --tls-cert", "name the certificate of this key")
+    if keys and len(keys) != len(certificates):
+        raise BridgeError(
+            f"{len(certificates)} of --tls-cert and {len(keys)} of --tls-key",
+            "name a key for each certificate, in the same order; or none, where each file holds both",
+        )
+    if len(certificates) > TLS_PAIRS_MAX:
+        hint = "one certificate may be for many names: name fewer"
+        raise BridgeError(f"{len(certificates)} of --tls-cert, and {TLS_PAIRS_MAX} may be at most", hint)
+    return tuple(map(TlsPair, certificates, keys or certificates))
 
 
 def _alpn(text: str) -> tuple[str, ...]:

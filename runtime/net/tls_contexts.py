@@ -12,11 +12,13 @@ import hashlib
 import ssl
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from runtime.errors import BridgeError
-from runtime.net.tls_files import Pair, Seen, about_to_expire, is_settled, loaded, pair_in_memory, seen
+from runtime.net.tls_files import Held, Seen, about_to_expire, is_settled, pair_in_memory, read, seen
+from runtime.net.tls_shown import front
 from runtime.net.tls_stream import TlsError
 from runtime.settings import TlsSettings
 
@@ -38,12 +40,14 @@ def no_identities(_trunk: str) -> None:
 class Contexts:
     """What is in force: for those who connect to us (None: nobody can), and for whom we connect to.
 
-    The latter is None until it is needed: the machine's own authorities take time and memory.
+    The latter is None until it is needed: the machine's own authorities take time and memory. `held` are the pairs of
+    the first, `made_of` the digest of everything.
     """
 
     server: ssl.SSLContext | None
     client: ssl.SSLContext | None
-    pair: Pair | None
+    held: tuple[Held, ...]
+    made_of: bytes
 
 
 class TlsContexts:
@@ -69,7 +73,7 @@ class TlsContexts:
     def load(self) -> None:
         """Read everything for the first time. BridgeError names the file that cannot be used, and why."""
         self._seen = seen(self._settings.files)
-        self._take(made(self._settings))
+        self._take(made(self._settings, [read(pair) for pair in self._settings.pairs]))
 
     def watch(self, hand_over: Callable[[Callable[[], None]], object]) -> None:
         """Follow the files from now on."""
@@ -113,52 +117,72 @@ class TlsContexts:
         return self._now
 
     def _take(self, contexts: Contexts) -> None:
+        before = self._now.held if self._now is not None else ()
         self._now = contexts
         self._by_identity.clear()
-        if contexts.pair is not None:
-            self._log(contexts.pair.words)
+        for held in contexts.held:
+            if held not in before:
+                self._log(held.pair.words)
 
     # -- on the thread ---------------------------------------------------------------------------------------------
 
     def _follow(self, hand_over: Callable[[Callable[[], None]], object]) -> None:
-        before, warned, refused = self._seen, "", ""
+        before, told, faults = self._seen, set[str](), list[str]()
         while not self._stopping.wait(LOOK_EVERY_S):
             found = seen(self._settings.files)
-            fault = self._read(found, hand_over) if is_settled(found, before, self._seen) else ""
-            if fault and fault != refused:
-                hand_over(lambda words=fault: self._log(words))  # type: ignore[misc]  # mypy knows no default here
-            before, refused = found, fault
-            pair = self._now.pair if self._now is not None else None
-            warning = about_to_expire(pair) if pair is not None else ""
-            if warning and warning != warned:
-                hand_over(lambda words=warning: self._log(words))  # type: ignore[misc]  # mypy knows no default here
-            warned = warning
+            if is_settled(found, before, self._seen):
+                faults = self._read(found, hand_over)
+            elif found == self._seen:
+                faults = []
+            warnings = [about_to_expire(held.pair) for held in self._in_force.held]
+            news = {words for words in (*faults, *warnings) if words}
+            for words in sorted(news - told):
+                hand_over(lambda words=words: self._log(words))  # type: ignore[misc]  # mypy knows no default here
+            before, told = found, news
 
-    def _read(self, found: Seen, hand_over: Callable[[Callable[[], None]], object]) -> str:
+    def _read(self, found: Seen, hand_over: Callable[[Callable[[], None]], object]) -> list[str]:
         """Take up the files that were found; or why not, in words.
 
-        What cannot be used is read again at each look: who may read a file is repaired without a trace in it.
+        A pair that cannot be used holds up no other. It is read again at each look: who may read a file is repaired
+        without a trace in it.
         """
+        held, faults = list(self._in_force.held), []
+        for place, pair in enumerate(self._settings.pairs):
+            try:
+                held[place] = read(pair)
+            except BridgeError as fault:
+                faults.append(fault)
         try:
-            contexts = made(self._settings)
+            if digest(self._settings, held) != self._in_force.made_of:
+                contexts = made(self._settings, held)
+                hand_over(lambda: self._take(contexts))
         except BridgeError as fault:
-            return f"{fault.what}; connections go on with the certificates of before"
-        self._seen = found
-        hand_over(lambda: self._take(contexts))
-        return ""
+            faults.append(fault)
+        if not faults:
+            self._seen = found
+        return [f"{fault.what}; connections go on with the certificates of before" for fault in faults]
 
 
-def made(settings: TlsSettings) -> Contexts:
-    """Contexts by what the files hold now. BridgeError where one of them cannot be used."""
-    server = pair = None
-    if settings.certificate is not None:
-        server = _context(settings, ssl.PROTOCOL_TLS_SERVER)
-        pair = loaded(server, settings.certificate, settings.key or settings.certificate)
-        if settings.client_authorities is not None:
-            _trust(server, str(settings.client_authorities), "--tls-client-ca")
-            server.verify_mode = ssl.CERT_REQUIRED
+def made(settings: TlsSettings, held: Sequence[Held]) -> Contexts:
+    """Contexts by these pairs, and by what the other files hold now. BridgeError where they cannot be used."""
+    server = front(held, lambda: _server(settings))
     client = _client(settings, ()) if settings.authorities is not None else None
-    return Contexts(server, client, pair)
+    return Contexts(server, client, tuple(held), digest(settings, held))
+
+
+def digest(settings: TlsSettings, held: Sequence[Held]) -> bytes:
+    """Of all that contexts are made of. BridgeError where a file cannot be read."""
+    parts = [part for each in held for part in (each.certificate, each.key)]
+    parts += [_bytes(file) for file in settings.authority_files]
+    return hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in parts)).digest()
+
+
+def _server(settings: TlsSettings) -> ssl.SSLContext:
+    context = _context(settings, ssl.PROTOCOL_TLS_SERVER)
+    if settings.client_authorities is not None:
+        _trust(context, str(settings.client_authorities), "--tls-client-ca")
+        context.verify_mode = ssl.CERT_REQUIRED
+    return context
 
 
 def _client(settings: TlsSettings, pair: tuple[bytes, bytes] | tuple[()]) -> ssl.SSLContext:
@@ -196,3 +220,10 @@ def _trust(context: ssl.SSLContext, file: str, option: str) -> None:
     except (OSError, ssl.SSLError) as fault:
         why = "no certificates (PEM) in it" if isinstance(fault, ssl.SSLError) else fault.strerror
         raise BridgeError(f"{option} {file}: {why}", "name a file of certificates in PEM") from fault
+
+
+def _bytes(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as fault:
+        raise BridgeError(f"TLS cannot read {file}: {fault.strerror}", "name a file that this user may read") from fault

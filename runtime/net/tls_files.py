@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
+import re
 import ssl
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,10 +17,12 @@ from cryptography import x509
 from cryptography.x509.oid import NameOID
 
 from runtime.errors import BridgeError
-from runtime.settings import TlsSettings
+from runtime.settings import TlsPair
 
 EXPIRES_SOON = timedelta(days=14)
 NAMES_SHOWN = 4
+
+_domain = re.compile(r"(?:sips?:)?((?:\*\.)?[a-z0-9_-]+(?:\.[a-z0-9_-]+)*)\.?", re.IGNORECASE)
 
 Seen = tuple[tuple[int, int, int] | None, ...]
 """What tells a file from what it was before: inode, size and time, of each; None: it is not there."""
@@ -44,6 +48,21 @@ class Pair:
         return f"{told}: it is not valid before {self.valid_from:%Y-%m-%d}" if self.valid_from > now else told
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A pair as it was read (PEM), whatever becomes of its files."""
+
+    certificate: bytes
+    key: bytes = field(repr=False)
+    pair: Pair
+
+    @property
+    def domains(self) -> tuple[str, ...]:
+        """What may be asked for by SNI to be shown it, in small letters: names of hosts, and `sip:` URIs' domains."""
+        found = (_domain.fullmatch(name) for name in self.pair.names if not _is_address(name))
+        return tuple(dict.fromkeys(name[1].lower() for name in found if name is not None))
+
+
 def seen(files: tuple[Path, ...]) -> Seen:
     """How the files are now; links are followed, so a link that is turned to another folder is a change."""
     return tuple(_seen(file) for file in files)
@@ -54,27 +73,36 @@ def is_settled(found: Seen, before: Seen, in_force: Seen) -> bool:
     return found != in_force and found == before
 
 
-def loaded(context: ssl.SSLContext, certificate: Path, key: Path) -> Pair:
-    """Have a context show this certificate. BridgeError where the two cannot be used."""
-    _load(context, str(certificate), str(key), f"{certificate} and {key}" if key != certificate else str(certificate))
-    found = x509.load_pem_x509_certificates(certificate.read_bytes())[0]
-    return Pair(certificate, _names(found), found.not_valid_before_utc, found.not_valid_after_utc)
-
-
-def read_pair(settings: TlsSettings) -> tuple[bytes, bytes] | None:
-    """The certificate and key that the settings name, as they are; None where they name none."""
-    if settings.certificate is None:
-        return None
+def read(files: TlsPair) -> Held:
+    """A pair that goes together. BridgeError where it cannot be used."""
     try:
-        return settings.certificate.read_bytes(), (settings.key or settings.certificate).read_bytes()
+        certificate, key = files.certificate.read_bytes(), files.key.read_bytes()
     except OSError as fault:
-        raise BridgeError(f"TLS cannot read {fault.filename}: {fault.strerror}", "name another file") from fault
+        raise BridgeError(
+            f"TLS cannot read {fault.filename}: {fault.strerror}", "name files that this user may read"
+        ) from fault
+    named = " and ".join(dict.fromkeys((str(files.certificate), str(files.key))))
+    pair_in_memory(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), certificate, key, named)
+    found = x509.load_pem_x509_certificates(certificate)[0]
+    return Held(
+        certificate,
+        key,
+        Pair(files.certificate, _names(found), found.not_valid_before_utc, found.not_valid_after_utc),
+    )
 
 
-def pair_in_memory(context: ssl.SSLContext, certificate: bytes, key: bytes) -> None:
-    """The same of a pair that is in no file, and must not come to be in one: a secret of the tables."""
+def pair_in_memory(context: ssl.SSLContext, certificate: bytes, key: bytes, named: str = "it") -> None:
+    """Have a context show a pair (PEM) that may be in no file, as secrets are. BridgeError says why it cannot."""
     with _unnamed(certificate + b"\n" + key) as path:
-        _load(context, path, path, "it")
+        try:
+            context.load_cert_chain(path, path, password=_no_password)
+        except ssl.SSLError as fault:
+            why = {
+                "KEY_VALUES_MISMATCH": "the key is not that of the certificate",
+                "NO_START_LINE": "no certificate or no key (PEM) in it",
+            }.get(fault.reason or "", (fault.reason or "not PEM").lower().replace("_", " "))
+            hint = "give --tls-cert and --tls-key a pair in PEM; of several pairs, keys in the order of certificates"
+            raise BridgeError(f"TLS cannot use {named}: {why}", hint) from fault
 
 
 def about_to_expire(pair: Pair) -> str:
@@ -92,19 +120,6 @@ def _seen(file: Path) -> tuple[int, int, int] | None:
     except OSError:
         return None
     return found.st_ino, found.st_size, found.st_mtime_ns
-
-
-def _load(context: ssl.SSLContext, certificate: str, key: str, named: str) -> None:
-    try:
-        context.load_cert_chain(certificate, key, password=_no_password)
-    except ssl.SSLError as fault:
-        why = {
-            "KEY_VALUES_MISMATCH": "the key is not that of the certificate",
-            "NO_START_LINE": "no certificate or no key (PEM) in it",
-        }.get(fault.reason or "", (fault.reason or "not PEM").lower().replace("_", " "))
-        raise BridgeError(f"TLS cannot use {named}: {why}", "give --tls-cert and --tls-key a pair in PEM") from fault
-    except OSError as fault:
-        raise BridgeError(f"TLS cannot read {named}: {fault.strerror}", "name files that this user may read") from fault
 
 
 def _no_password() -> str:
@@ -138,3 +153,11 @@ def _names(certificate: x509.Certificate) -> tuple[str, ...]:
     uris = extension.get_values_for_type(x509.UniformResourceIdentifier)
     addresses = extension.get_values_for_type(x509.IPAddress)
     return (*uris, *extension.get_values_for_type(x509.DNSName), *map(str, addresses))
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from runtime.errors import BridgeError
 from runtime.net.tls_contexts import TlsContexts
-from runtime.net.tls_files import read_pair
+from runtime.net.tls_files import read
 from runtime.phone.answering import Answering, Manner
 from runtime.phone.calling import Calling
 from runtime.phone.line import Line
@@ -42,8 +42,9 @@ async def place_call(target: str, caller: str, way: Way, script: Script, login: 
     """
     via = way.via
     any_host = "::" if ":" in via.host else "0.0.0.0"  # noqa: S104 - an ephemeral port on the way to the peer
-    pair = read_pair(way.tls)
-    outcome, line = Outcome(), Line(TlsContexts(replace(way.tls, certificate=None, key=None), lambda _: pair))
+    own = [read(files) for files in way.tls.pairs]
+    pair = (own[0].certificate, own[0].key) if own else None
+    outcome, line = Outcome(), Line(TlsContexts(replace(way.tls, pairs=()), lambda _: pair))
     voice = Voice(script, outcome, line.hang_up)
     try:
         await line.open([Listen(via.transport, any_host, 0)])

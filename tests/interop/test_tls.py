@@ -57,9 +57,9 @@ def secured(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Secured]
         yield it
 
 
-def s_client(bridge: Secured, *options: str, says: str = "") -> str:
-    """What openssl tells of the bridge, and what it hears."""
-    command = ["openssl", "s_client", "-connect", f"127.0.0.1:{bridge.tls_port}", "-CAfile", str(bridge.authority.file)]
+def s_client(port: int, authority: Authority, *options: str, says: str = "") -> str:
+    """What openssl tells of who listens there, and what it hears."""
+    command = ["openssl", "s_client", "-connect", f"127.0.0.1:{port}", "-CAfile", str(authority.file)]
     with subprocess.Popen(
         [*command, "-verify_return_error", *options], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT, text=True,
@@ -76,11 +76,11 @@ def s_client(bridge: Secured, *options: str, says: str = "") -> str:
 @pytest.mark.parametrize("secured", [("--tls-alpn", "sip")], indirect=True)
 def test_openssl_is_answered_by_the_versions_that_are_spoken(secured: Secured) -> None:
     for version in ("-tls1_2", "-tls1_3"):
-        heard = s_client(secured, version, "-alpn", "sip", says=OPTIONS)
+        heard = s_client(secured.tls_port, secured.authority, version, "-alpn", "sip", says=OPTIONS)
         assert "Verify return code: 0 (ok)" in heard
         assert "ALPN protocol: sip" in heard
         assert "SIP/2.0 200 OK" in heard
-    heard = s_client(secured, "-tls1_1", "-cipher", "DEFAULT@SECLEVEL=0")
+    heard = s_client(secured.tls_port, secured.authority, "-tls1_1", "-cipher", "DEFAULT@SECLEVEL=0")
     assert "alert protocol version" in heard
 
 
@@ -99,10 +99,11 @@ def test_a_certificate_is_replaced_under_live_calls(secured: Secured, tmp_path: 
             wait_for(lambda: [c["state"] for c in secured.counters()["live"]] == ["active"] * CALLS, "all calls")
             secured.pair.key.write_text("half a file")
             wait_for(lambda: "go on with the certificates of before" in secured.log(), "the broken pair to be told")
-            assert "verify return:1" in s_client(secured, "-verify_hostname", "localhost")
+            assert "verify return:1" in s_client(secured.tls_port, secured.authority, "-verify_hostname", "localhost")
             secured.authority.pair("bridge", "new.example")
             wait_for(lambda: "TLS certificate for new.example" in secured.log(), "the new pair")
-            assert "Verify return code: 0" in s_client(secured, "-verify_hostname", "new.example")
+            heard = s_client(secured.tls_port, secured.authority, "-verify_hostname", "new.example")
+            assert "Verify return code: 0" in heard
             told = secured.counters()
             assert len(told["live"]) == CALLS
             assert told["connections"]["open"] >= CALLS
@@ -222,7 +223,7 @@ def test_a_carrier_calls_over_tls_and_shows_its_certificate(tmp_path: Path) -> N
         ca = str(tmp_path / "authority.pem")
         with Secured(manifests, tmp_path, "--tls-client-ca", ca) as bridge:
             tls_port = free_port(socket.SOCK_STREAM)
-            assert "certificate required" in s_client(bridge, says=OPTIONS)
+            assert "certificate required" in s_client(bridge.tls_port, bridge.authority, says=OPTIONS)
             with carrier(tmp_path, bridge.authority, bridge.tls_port, 9, tls_port) as proxy:
                 (tmp_path / "speech.ul").write_bytes(SPEECH_PCMU)
                 (tmp_path / "to.csv").write_text("SEQUENTIAL\n+16660000001;\n")

@@ -12,9 +12,9 @@ from pathlib import Path as File
 import pytest
 
 from runtime.gate import handshakes
-from runtime.net import connection, connections, tls_contexts
+from runtime.net import connection, connections, tls_contexts, tls_files
 from runtime.net.tls_contexts import Identities, TlsContexts, no_identities
-from runtime.settings import TlsSettings
+from runtime.settings import TlsPair, TlsSettings
 from runtime.sip.path import Path
 from tests.certificates import Authority, PairFiles
 from tests.runtime.net.sockets import LOOPBACK, User, run, until
@@ -30,7 +30,7 @@ def speaks(settings: TlsSettings, identities: Identities = no_identities) -> Use
 
 
 def settings_of(pair: PairFiles, authority: Authority) -> TlsSettings:
-    return TlsSettings(certificate=pair.certificate, key=pair.key, authorities=authority.file)
+    return TlsSettings(pairs=(TlsPair(pair.certificate, pair.key),), authorities=authority.file)
 
 
 def checked(test: Callable[[User, User], Awaitable[None]], ours: User, theirs: User) -> None:
@@ -277,12 +277,12 @@ def test_a_pair_that_could_not_be_read_is_taken_up_once_it_can_and_told_of_once(
     told: list[str] = []
     reads: list[object] = []
 
-    def reading(settings: TlsSettings) -> tls_contexts.Contexts:
-        reads.append(settings)
-        return made(settings)
+    def reading(files: TlsPair) -> tls_files.Held:
+        reads.append(files)
+        return read(files)
 
-    made = tls_contexts.made
-    monkeypatch.setattr(tls_contexts, "made", reading)
+    read = tls_files.read
+    monkeypatch.setattr(tls_contexts, "read", reading)
     contexts = TlsContexts(settings_of(pair, authority), log=told.append)
     contexts.load()
 
