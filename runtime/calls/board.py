@@ -210,7 +210,7 @@ class Board:
 
     def answered(self, call: Call, now: Now) -> None:
         """From now on the call lasts."""
-        call.ends_at = now.mono + call.orders.max_call_duration_s
+        call.lasts(call.orders.max_call_duration_s, now.mono)
         call.record = replace(call.record, answered_at=now.wall)
 
     def stream_agreed(self, call: Call, stream: StreamConfig) -> None:

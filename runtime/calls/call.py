@@ -22,21 +22,19 @@ from enum import StrEnum
 
 from runtime.calls.commands import Command, DialSettled, HoldSettled, Ports
 from runtime.calls.failures import failure_of
+from runtime.calls.hunt import Hunt
 from runtime.calls.negotiate import HOLDING, early, with_timeout
 from runtime.calls.presses import Presses
 from runtime.calls.record import CallRecord, EndedBy
-from runtime.calls.redirects import Redirect
 from runtime.calls.referral import Referral
 from runtime.calls.transfer import Transfer
 from runtime.gate.bucket import TokenBucket
 from runtime.media.session import StreamConfig
-from runtime.routing.dial import Destination, Failure, FailureKind
+from runtime.routing.dial import Failure, FailureKind
 from runtime.routing.orders import Orders
 from runtime.routing.place import Placement
 from runtime.routing.route import Admission, PinAsked
-from runtime.sip.locating import Hop
 from runtime.sip.offer_answer import LocalMedia, OfferAnswer
-from runtime.sip.path import Path
 
 
 class State(StrEnum):
@@ -87,8 +85,6 @@ TRANSITIONS: dict[tuple[State, Step], State] = {
     **{(state, Step.END): State.ENDED for state in State if state is not State.ENDED},
 }
 
-NOWHERE = Hop("", ("", 0))
-
 UNDER_WAY = frozenset({State.DIALLING, State.RINGING})
 """An INVITE of ours is out and has no final answer."""
 
@@ -114,6 +110,8 @@ class Call:
     """Of its participant, as the room last showed them."""
     ends_at: float = field(default=float("inf"))
     """When the longest allowed duration is over, likewise."""
+    longest_s: float = 0.0
+    """That duration."""
     transfer: Transfer | None = None
     """The last one that was begun."""
     referral: Referral | None = None
@@ -152,6 +150,11 @@ class Call:
     def before_answer(self, stream: StreamConfig) -> StreamConfig:
         """How packets flow before the call is answered."""
         raise AssertionError("how depends on who calls")
+
+    def lasts(self, longest_s: float, now: float) -> None:
+        """It may last so long from now on, and no longer than was allowed before."""
+        if now + longest_s < self.ends_at:
+            self.ends_at, self.longest_s = now + longest_s, longest_s
 
     def advance(self, step: Step) -> None:
         """Move to the next state."""
@@ -199,31 +202,12 @@ class InboundCall(Call):
 
 @dataclass(slots=True, kw_only=True)
 class OutboundCall(Call):
-    """One of ours. `ways` are those that are still to be tried: a hop, and the path to one of its addresses."""
+    """One of ours."""
 
     orders: Placement
-    offer: bytes
-    ways: list[tuple[Destination, Path]]
+    hunt: Hunt
     state: State = State.ENTERING
     participant_id: str = ""
-    hop: Hop = NOWHERE
-    """Where it was sent last."""
-    hunts_until: float = field(default=float("inf"))
-    """Until when further ways are tried, on the monotonic clock."""
-    tried_until: float = field(default=float("inf"))
-    """When the next way is tried, if nothing at all was heard by this one, on the monotonic clock."""
-    at: str = ""
-    """The same in words."""
-    user: str
-    """What is dialled; a phone may have sent the call on."""
-    last: tuple[Destination, Path] | None = None
-    """The way that it was dialled by last."""
-    known_ways: Sequence[tuple[Destination, Path]] = ()
-    """All of its trunk, tried or not: it is sent on nowhere else."""
-    dialled: frozenset[Redirect] = frozenset()
-    """What was dialled where."""
-    redirects: int = 0
-    """How often the call was sent on by 3xx."""
     settled: bool = False
     """Whoever asked for the call has been told what became of it."""
 

@@ -1,10 +1,7 @@
 """Calls of ours: from the request to the answer, and why there was none. A core; it works on the board.
 
 A call is in its room before its phone rings, as with LiveKit: whoever is there sees `sip.callStatus` go from `dialing`
-over `ringing` to `active`. Where a trunk has several addresses the next one is tried when one says nothing at all, is
-not reached, or says 503 before it rang (RFC 3263 section 4.3), with the same Call-ID and From tag: who gets the INVITE
-by two ways sees that it is one (482, RFC 3261 section 8.2.2.2). One that says anything later is cancelled at once. A
-phone that rang, is busy or declines is not called by another way.
+over `ringing` to `active`. Which of the trunk's addresses is tried when is `hunt`'s.
 """
 
 from __future__ import annotations
@@ -15,36 +12,25 @@ from typing import Final
 from runtime.calls.board import ACTIVE, STATUS, Board, Now
 from runtime.calls.call import UNDER_WAY, Call, OutboundCall, State, Step
 from runtime.calls.commands import DialSettled, ExpectAnswers, JoinRoom, OpenLeg, PressKeys, SetAttributes, ShowHeaders
-from runtime.calls.negotiate import agreed
+from runtime.calls.hunt import Hunter
+from runtime.calls.negotiate import answered_with, answers_early, is_sdp
 from runtime.calls.opening import Opening
 from runtime.calls.reasons import EndReason, refusal_reason
 from runtime.calls.record import CallRecord, EndedBy
-from runtime.calls.redirects import Redirect, redirect_of
 from runtime.media.session import StreamConfig
-from runtime.routing.dial import Dialled, Failure, FailureKind, NamedAddress, Way, route_of, uri_of
-from runtime.routing.headers import attributes_from, headers_from, merged, readable, remote_headers
+from runtime.routing.dial import Dialled, Failure, FailureKind, Way
+from runtime.routing.headers import attributes_from, headers_from, readable, remote_headers
 from runtime.routing.orders import IDS
 from runtime.routing.place import Placement
 from runtime.sip import events as sip
 from runtime.sip.endpoint import Endpoint
-from runtime.sip.fields import NameAddr, parse_seconds
-from runtime.sip.locating import Hop, hop_of
 from runtime.sip.message import Response
 from runtime.sip.offer_answer import NegotiationFailure
 from runtime.sip.reason import read_reasons
-from runtime.sip.responses import made_here
-from runtime.sip.uri import Uri
-from runtime.trunks.circuits import Circuits
 from schemas.tables.rows import Headers, Pairs
 
 TELLING_STATUSES: Final = frozenset({400, 404, 480, 486, 488})
 """Refusals of which the carrier's own text says more than the reason phrase."""
-
-SILENCE_S: Final = 4.0
-"""How long an address may say nothing, not even 100, before the next one is tried. RFC 3263 would wait for 32 s."""
-
-HUNT_S: Final = 32.0
-"""How long addresses are tried in all; the last one that was begun may take its own time."""
 
 TOLD_CHARS_MAX: Final = 256
 """How much of such a text is kept."""
@@ -55,11 +41,11 @@ _RINGING_NOTHING: Final = Headers()
 class Dialler:
     """One per bridge."""
 
-    def __init__(self, board: Board, endpoint: Endpoint, opening: Opening, circuits: Circuits) -> None:
+    def __init__(self, board: Board, endpoint: Endpoint, opening: Opening, hunter: Hunter) -> None:
         self._board = board
         self._endpoint = endpoint
         self._opening = opening
-        self._circuits = circuits
+        self._hunter = hunter
 
     def begin(
         self,
@@ -71,7 +57,7 @@ class Dialler:
     ) -> Failure | None:
         """Begin a call, or say why it cannot be begun. What becomes of it is told by one `DialSettled`."""
         assert ways, "whoever looked the hops up has found one"
-        ways = self._circuits.order(ways, lambda way: hop_of(way[1]), now.mono)
+        ways = self._hunter.order(ways, now.mono)
         full = self._board.full()
         if full:
             return Failure(FailureKind.UNAVAILABLE, full)
@@ -91,8 +77,9 @@ class Dialler:
             return
         call.participant_id = participant_id
         call.rings_until = now.mono + call.orders.ringing_timeout_s
-        call.hunts_until = now.mono + HUNT_S
-        self._call_next(call, now)
+        call.hunt.headers = headers_from(call.attributes, call.orders.policy)
+        self._hunter.begin(call.hunt, now.mono)
+        self._is_called(call)
         if not call.orders.waits:
             self._settle(call)
 
@@ -111,8 +98,9 @@ class Dialler:
                 self._rejected(call, event.response, now)
             case sip.InviteTimedOut():
                 self._board.take_leg(call)
-                self._circuits.failed(call.hop, "no answer", now.mono)
-                if not self._tried_next(call, now):
+                if self._hunter.timed_out(call.hunt, now.mono):
+                    self._is_called(call)
+                else:
                     self._end(call, 408, "", EndReason.UNREACHABLE, _silence(call), now)
 
     def keys_pressed(self, call: Call) -> None:
@@ -127,59 +115,31 @@ class Dialler:
             if not isinstance(call, OutboundCall) or call.state not in UNDER_WAY:
                 continue
             assert call.leg is not None, "an INVITE is out"
-            heard = self._endpoint.is_heard(call.leg)
             if call.rings_until <= now.mono:
-                self._give_up(call, heard, now)
-            elif call.ways and not heard and call.tried_until <= now.mono < call.hunts_until:
-                self._circuits.failed(call.hop, "no answer", now.mono)
-                self._endpoint.cancel(call.leg, now.mono)
+                self._give_up(call, self._endpoint.is_heard(call.leg), now)
+            elif self._hunter.moves_on(call.hunt, now.mono):
                 self._board.take_leg(call)
-                self._call_next(call, now)
+                self._is_called(call)
 
     # -- the phone is called ---------------------------------------------------------------------------------------
 
-    def _call_next(self, call: OutboundCall, now: Now) -> None:
-        self._call_by(call, call.ways.pop(0), now)
-
-    def _call_by(self, call: OutboundCall, way: Way, now: Now) -> None:
-        hop, path = call.last = way
-        call.dialled |= {Redirect(call.user, way)}
-        call.hop = hop_of(path)
-        self._circuits.trying(call.hop, now.mono)
-        placement = call.orders
-        call.leg = self._endpoint.invite(
-            str(uri_of(replace(hop, user=call.user))),
-            path,
-            now.mono,
-            from_=_name_addr(placement.from_, self._endpoint.facing.host(path)),
-            to=str(NameAddr("", str(Uri("sip", placement.to_user, None, hop.host)))),
-            headers=merged(
-                route_of(hop),
-                _vouching(placement, path.local[0]),
-                headers_from(call.attributes, placement.policy),
-                placement.invite_headers,
-            ),
-            body=call.offer,
-            local_tag=call.id,
-            # To whom sends a call on it is another one: the same again could be a merged request there (482).
-            call_id="" if call.redirects else call.record.sip_call_id,
-            login=placement.login,
-        )
+    def _is_called(self, call: OutboundCall) -> None:
+        """An INVITE has gone out, by the first way or another one."""
+        hunt = call.hunt
+        assert hunt.last is not None, "by some way"
+        address = hunt.last[1].remote[0]
+        call.leg = hunt.leg
         call.advance(Step.DIAL)
-        call.tried_until = now.mono + SILENCE_S
         self._board.put(call)
-        info = self._endpoint.leg_info(call.leg)
-        assert info is not None, "just begun"
-        call.record = replace(call.record, sip_call_id=info.call_id, source=path.remote[0])
-        call.at = str(call.hop)
+        call.record = replace(call.record, sip_call_id=hunt.sip_call_id, source=address)
         self._board.do(
             # At a stranger's rate the answers to ten calls would be lost.
-            ExpectAnswers(path.remote[0]),
-            SetAttributes(call.id, (("sip.callIDFull", info.call_id),)),
+            ExpectAnswers(address),
+            SetAttributes(call.id, (("sip.callIDFull", hunt.sip_call_id),)),
         )
 
     def _ringing(self, call: OutboundCall, response: Response, now: Now) -> None:
-        self._circuits.answered(call.hop, response.status, now.mono)
+        self._hunter.heard(call.hunt, response, now.mono)
         changes = attributes_from(readable(response.headers.items(), hide_caller=True), _RINGING_NOTHING)
         if response.status >= 180 and call.state is State.DIALLING:
             changes[STATUS] = "ringing"
@@ -189,7 +149,7 @@ class Dialler:
 
     def _answered(self, call: OutboundCall, response: Response, now: Now) -> None:
         placement = call.orders
-        self._circuits.answered(call.hop, response.status, now.mono)
+        self._hunter.heard(call.hunt, response, now.mono)
         self._board.answered(call, now)
         call.record = replace(call.record, status=response.status)
         try:
@@ -211,7 +171,7 @@ class Dialler:
 
     def _hears_early(self, call: OutboundCall, response: Response) -> None:
         """What its network plays before the phone is answered is heard in the room (RFC 3960)."""
-        if not response.body or not _is_sdp(response) or not call.offer_answer.has_offer:
+        if not answers_early(call.offer_answer, response):
             return
         try:
             stream = self._agreed(call, response)
@@ -220,12 +180,9 @@ class Dialler:
         self._board.stream_agreed(call, stream)
 
     def _agreed(self, call: OutboundCall, response: Response) -> StreamConfig:
-        """What the answer to our offer means. One that came early and reliably need not come again (RFC 6337)."""
-        is_agreed = not call.offer_answer.awaits_answer
-        if call.stream is not None and is_agreed and not (response.body and call.offer_answer.has_offer):
-            return call.stream
-        negotiated = call.offer_answer.accept(response.body)
-        return agreed(negotiated, call.local, call.orders.media_timeout_s, self._opening.media_ports)
+        timeout_s = call.orders.media_timeout_s
+        own = self._opening.media_ports
+        return answered_with(call.offer_answer, response.body, call.stream, call.local, timeout_s, own)
 
     def _told(self, call: OutboundCall, headers: Pairs) -> Pairs:
         """The attributes that the answer brings."""
@@ -251,50 +208,19 @@ class Dialler:
 
     def _rejected(self, call: OutboundCall, response: Response, now: Now) -> None:
         self._board.take_leg(call)
+        lost = self._hunter.rejected(call.hunt, response, now.mono)
+        if lost is None:
+            self._is_called(call)
+            return
         status, reason = response.status, _reason_of(response)
-        unreached = made_here(response)
-        self._note(call.hop, response, unreached=unreached, now=now)
-        refused = self._redirected(call, response, now) if 300 <= status < 400 else ""
-        if call.leg is not None:
-            return
-        if status == 503 and call.state is State.DIALLING and self._tried_next(call, now):
-            return
-        if unreached:
-            words = f"{call.at} cannot be reached: {reason}"
+        if lost.unreached:
+            words = f"{call.hunt.hop} cannot be reached: {reason}"
             self._end(call, status, "", EndReason.UNREACHABLE, words, now)
         else:
-            words = f"{call.orders.called} was not reached: SIP {status} {reason}" + (f"; {refused}" if refused else "")
+            words = f"{call.orders.called} was not reached: SIP {status} {reason}"
+            words += f"; {lost.redirect}" if lost.redirect else ""
             call.record = replace(call.record, peer_reason="; ".join(map(str, read_reasons(response.headers))))
             self._end(call, status, reason, refusal_reason(status), words, now)
-
-    def _note(self, hop: Hop, response: Response, *, unreached: bool, now: Now) -> None:
-        """What a refusal says of the address that it came from."""
-        rest_s = parse_seconds(response.headers.first("Retry-After"))
-        if unreached:
-            self._circuits.failed(hop, response.reason, now.mono)
-        elif response.status == 503 and rest_s:
-            self._circuits.rests(hop, rest_s, now.mono)
-        else:
-            self._circuits.answered(hop, response.status, now.mono)
-
-    def _redirected(self, call: OutboundCall, response: Response, now: Now) -> str:
-        """Dial where the phone sends the call on; or why not, in words."""
-        outbound = call.orders.trunk.outbound
-        assert outbound is not None, "only such trunks place calls"
-        assert call.last is not None, "it was dialled"
-        found = redirect_of(response, outbound, call.known_ways, call.last, call.dialled, call.redirects)
-        if isinstance(found, str):
-            return found
-        call.redirects += 1
-        call.user = found.user
-        self._call_by(call, found.way, now)
-        return ""
-
-    def _tried_next(self, call: OutboundCall, now: Now) -> bool:
-        """Whether there is another way, which is tried then."""
-        if call.ways and now.mono < call.hunts_until:
-            self._call_next(call, now)
-        return call.leg is not None
 
     def _give_up(self, call: OutboundCall, heard: bool, now: Now) -> None:
         reason, words = EndReason.UNREACHABLE, _silence(call)
@@ -311,32 +237,14 @@ class Dialler:
 
 
 def _silence(call: OutboundCall) -> str:
-    return f"nobody answers SIP at {call.at}"
-
-
-def _name_addr(named: NamedAddress, own_host: str) -> str:
-    uri = uri_of(replace(named.address, host=named.address.host or own_host))
-    return str(NameAddr(named.display_name, str(uri)))
-
-
-def _vouching(placement: Placement, own_host: str) -> Pairs:
-    """The header by which the trunk vouches for the caller's number (RFC 3325 section 9.1)."""
-    if placement.identity_header == "none" or not placement.vouched:
-        return ()
-    uri = Uri("sip", placement.vouched, None, placement.from_.address.host or own_host)
-    screened = ";party=calling;screen=yes;privacy=off" if placement.identity_header == "Remote-Party-ID" else ""
-    return ((placement.identity_header, f"<{uri}>{screened}"),)
+    return f"nobody answers SIP at {call.hunt.hop}"
 
 
 def _reason_of(response: Response) -> str:
     """The reason phrase, or what a carrier says in its place; one printable line."""
     told = response.reason
     if response.status in TELLING_STATUSES:
-        body = response.body.decode("utf-8", "replace") if not _is_sdp(response) else ""
+        body = response.body.decode("utf-8", "replace") if not is_sdp(response) else ""
         told = body.strip() or response.headers.first("X-Twilio-Error") or told
     line = " ".join(told.split())[:TOLD_CHARS_MAX]
     return "".join(c for c in line if c.isprintable()) or "(no reason)"
-
-
-def _is_sdp(response: Response) -> bool:
-    return (response.headers.first("Content-Type") or "").lower().startswith("application/sdp")

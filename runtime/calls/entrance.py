@@ -74,10 +74,14 @@ class Entrance:
         first = first_word(tables, arrival, region)
         if not isinstance(first, PasswordNeeded):
             return first
-        account = self._account(first.trunk)
+        return self.asks(first.trunk, request, arrival.source, now)
+
+    def asks(self, trunk: TrunkRow, request: Request, source: str, now: float) -> Challenge | None:
+        """The challenge of an INVITE that shows nothing by which it could be judged; None: `proves` decides."""
+        account = self._account(trunk)
         if not isinstance(account, Account):
             return None
-        asked = self._digest.asks(request, account, arrival.source, now)
+        asked = self._digest.asks(request, account, source, now)
         return Challenge(asked.headers) if asked is not None else None
 
     def vouches(self, head: bytes, source: str, now: float) -> bool:
@@ -100,12 +104,12 @@ class Entrance:
         refusal = _secret_unreadable(f"the PIN of DispatchRule {rule.id}", asked.admission.trunk)
         return replace(refusal, rule=rule.id, hides_caller=rule.hide_phone_number)
 
-    def _prove(self, trunk: TrunkRow, knock: Knock) -> Rejection | Challenge | None:
-        """Why the caller may not come in (yet); None: it is who it says."""
+    def proves(self, trunk: TrunkRow, request: Request, source: str, now: float) -> Rejection | Challenge | None:
+        """Why this INVITE does not show that its sender knows the trunk's password (yet); None: it does."""
         account = self._account(trunk)
         if isinstance(account, Rejection):
             return account
-        verdict = self._digest.judge(knock.request, account, knock.arrival.source, knock.now)
+        verdict = self._digest.judge(request, account, source, now)
         if isinstance(verdict, Asked):
             return Challenge(verdict.headers)
         if isinstance(verdict, Failed):
@@ -113,10 +117,15 @@ class Entrance:
             return Rejection(
                 verdict.status, reason, verdict.words, trunk=trunk.id, headers=verdict.headers, untold=True
             )
-        if not names_the_called(knock.request, knock.arrival.called):
+        return None
+
+    def _prove(self, trunk: TrunkRow, knock: Knock) -> Rejection | Challenge | None:
+        """Why the caller may not come in (yet); None: it is who it says."""
+        refusal = self.proves(trunk, knock.request, knock.arrival.source, knock.now)
+        if refusal is None and not names_the_called(knock.request, knock.arrival.called):
             words = "To names another number than the Request-URI, which is what the password was given for"
             return Rejection(403, EndReason.ANOTHER_NUMBER, words, trunk=trunk.id)
-        return None
+        return refusal
 
     def _account(self, trunk: TrunkRow) -> Account | Rejection:
         assert trunk.inbound is not None, "only inbound trunks match calls"

@@ -10,6 +10,7 @@ from runtime.calls.commands import Ports
 from runtime.limits import MEDIA_TIMEOUT_INITIAL_S
 from runtime.media.session import StreamConfig
 from runtime.routing.orders import LAWS, Orders
+from runtime.sip.message import Response
 from runtime.sip.offer_answer import LocalMedia, Negotiated, NegotiationFailure, OfferAnswer
 from runtime.sip.path import Address
 from runtime.sip.streams import WARNING_OTHER
@@ -113,3 +114,28 @@ def agreed(negotiated: Negotiated, local: LocalMedia, timeout_s: float, own: Con
         text = "the session description names a media port of the bridge itself"
         raise NegotiationFailure(488, "Not Acceptable Here", WARNING_OTHER, text)
     return stream
+
+
+def answered_with(
+    offer_answer: OfferAnswer,
+    body: bytes,
+    early_stream: StreamConfig | None,
+    local: LocalMedia,
+    timeout_s: float,
+    own: Container[Address],
+) -> StreamConfig:
+    """What the answer to an offer of ours means. One that came early and reliably need not come again (RFC 6337)."""
+    is_agreed = not offer_answer.awaits_answer
+    if early_stream is not None and is_agreed and not (body and offer_answer.has_offer):
+        return early_stream
+    return agreed(offer_answer.accept(body), local, timeout_s, own)
+
+
+def answers_early(offer_answer: OfferAnswer, response: Response) -> bool:
+    """Whether a provisional response tells what is heard before the answer (RFC 3960)."""
+    return bool(response.body) and is_sdp(response) and offer_answer.has_offer
+
+
+def is_sdp(response: Response) -> bool:
+    """Whether its body is a session description."""
+    return (response.headers.first("Content-Type") or "").lower().startswith("application/sdp")

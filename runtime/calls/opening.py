@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from runtime.calls.call import InboundCall, OutboundCall
 from runtime.calls.commands import Ports
+from runtime.calls.hunt import Hunt
 from runtime.calls.negotiate import MediaEnds, describe, local_media
 from runtime.calls.prompting import brings_keys, no_keys
 from runtime.calls.reasons import EndReason
@@ -78,10 +79,14 @@ class Opening:
             offer_answer=offer_answer,
             stream=None,
             orders=placement,
-            offer=offer_answer.offer(local),
-            user=placement.user,
-            known_ways=usable,
-            ways=list(usable),
+            hunt=Hunt(
+                tag=record.call_id,
+                placement=placement,
+                offer=offer_answer.offer(local),
+                ways=list(usable),
+                known_ways=usable,
+                user=placement.user,
+            ),
             attributes=dict(placement.attributes),
         )
 

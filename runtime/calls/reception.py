@@ -30,7 +30,7 @@ from runtime.sip.validate import validate_invite
 from schemas.ids import random_id, random_suffix
 from schemas.seal import Unseal
 from schemas.tables.networks import parse_address
-from schemas.tables.rows import Pairs
+from schemas.tables.rows import Pairs, TrunkRow
 from schemas.tables.tables import Tables
 
 ID_BYTES = 16
@@ -60,7 +60,7 @@ class Reception:
         self._board = board
         self._endpoint = endpoint
         self._opening = opening
-        self._entrance = Entrance(entropy, unseal)
+        self.entrance = Entrance(entropy, unseal)
         self._prompting = Prompting()
         self._entropy = entropy
         self._region = region
@@ -95,13 +95,20 @@ class Reception:
             arrival = self._arrival(request, path, now)
         except SipSyntaxError:
             return None
-        answer = self._entrance.turns_away(self.tables, request, arrival, self._region, now)
-        self.challenged += isinstance(answer, Challenge)
-        return (401, answer.headers) if isinstance(answer, Challenge) else None if answer is None else (answer, ())
+        answer = self.entrance.turns_away(self.tables, request, arrival, self._region, now)
+        return (answer, ()) if isinstance(answer, int) else self._asked(answer)
+
+    def asks(self, trunk: TrunkRow, request: Request, path: Path, now: float) -> tuple[int, Pairs] | None:
+        """The same for an INVITE that is about a call of this trunk, whatever number it names."""
+        return self._asked(self.entrance.asks(trunk, request, path.remote[0], now))
+
+    def _asked(self, challenge: Challenge | None) -> tuple[int, Pairs] | None:
+        self.challenged += challenge is not None
+        return None if challenge is None else (401, challenge.headers)
 
     def vouches(self, head: bytes, address: str, now: float) -> bool:
         """Whether a message that begins so comes from who was challenged at this address a moment ago."""
-        return self._entrance.vouches(head, address, now)
+        return self.entrance.vouches(head, address, now)
 
     # -- a new call ------------------------------------------------------------------------------------------------
 
@@ -128,13 +135,12 @@ class Reception:
             return
         suffix = random_suffix(self._entropy(ID_BYTES))
         knock = Knock(event.request, arrival, self._region, call_id, suffix, now.mono)
-        verdict, proven = self._entrance.ask(self.tables, knock)
+        verdict, proven = self.entrance.ask(self.tables, knock)
         if proven:
             self._board.do(TrustSource(arrival.source))
         match verdict:
             case Challenge():
-                self.challenged += 1
-                self._endpoint.respond(event.leg, 401, now.mono, headers=verdict.headers)
+                self.challenges(event, verdict, now)
             case Rejection():
                 self._refuse(event.leg, record, verdict, now)
             case Admission():
@@ -146,6 +152,11 @@ class Reception:
                 else:
                     self._admit(event, record, verdict.admission, verdict, now)
 
+    def challenges(self, event: sip.InviteReceived, challenge: Challenge, now: Now) -> None:
+        """Somebody calls, and is asked for a password first."""
+        self.challenged += 1
+        self._endpoint.respond(event.leg, 401, now.mono, headers=challenge.headers)
+
     def turns_down(self, event: sip.InviteReceived, rejection: Rejection, now: Now) -> None:
         """Somebody calls, and may not for a reason that no table has."""
         self._refuse(event.leg, self._new_record(event, now), rejection, now)
@@ -154,9 +165,12 @@ class Reception:
         """A stranger has been answered already, and leaves a record."""
         self._count_refused(turned_away(self.tables, event, self._new_record(event, now), now.wall))
 
+    def registered_on(self, request: Request, path: Path, now: float) -> str:
+        """The trunk by whose registration an INVITE comes; "" = by none."""
+        return self._registered_on(request_user(request), path.remote[0], now)
+
     def _arrival(self, request: Request, path: Path, now: float) -> Arrival:
-        trunk = self._registered_on(request_user(request), path.remote[0], now)
-        return replace(read_arrival(request, path), registered_on=trunk)
+        return replace(read_arrival(request, path), registered_on=self.registered_on(request, path, now))
 
     def _new_record(self, event: sip.InviteReceived | sip.InviteTurnedAway, now: Now) -> CallRecord:
         call_id = random_id("SCL", self._entropy(ID_BYTES))

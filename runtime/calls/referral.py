@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from runtime.calls.hunt import Hunt
+from runtime.media.session import StreamConfig
 from runtime.routing.place import Placement
 from runtime.sip.offer_answer import LocalMedia, OfferAnswer
 
@@ -20,9 +22,12 @@ class Referral:
     deadline: float
     local: LocalMedia | None = None
     offer_answer: OfferAnswer = field(default_factory=OfferAnswer)
-    leg: int | None = None
-    """Of the phone that is called; None before and after."""
-    told_ringing: bool = False
+    stream: StreamConfig | None = None
+    """What the other phone's network plays before the answer."""
+    hunt: Hunt | None = None
+    """How the other phone is called; None before and after."""
+    told: set[int] = field(default_factory=set)
+    """The provisional statuses that the phone has been told of."""
     old_leg: int | None = None
     """The phone that was sent on: we hang up on it at `leaves_at`, if it has not."""
     leaves_at: float = field(default=float("inf"))

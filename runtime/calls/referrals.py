@@ -1,10 +1,11 @@
 """Phones that send their call on themselves: an incoming REFER (RFC 3515), where their trunk says `acceptRefer`.
 
 A core; it works on the board. The number is called by the same trunk, held to the same guards as a request of ours
-(and never without `allowedDestinations`, or any phone could dial anything). It rings beside the old phone; when it
-answers it takes the old one's place in the call: same room, same participant, same ports. The old phone is told by
-NOTIFY how it goes, and has a second to hang up after the last one. One that hangs up at once, as many do, leaves the
-room waiting for the other. When the number is not reached the call goes on with the old phone, if that is still there.
+(and never without `allowedDestinations`, or any phone could dial anything), and by the same ways (`hunt`). It rings
+beside the old phone; when it answers it takes the old one's place in the call: same room, same participant, same ports.
+The old phone is told by NOTIFY how it goes, and has a second to hang up after the last one. One that hangs up at once,
+as many do, leaves the room waiting for the other, and hearing what its network plays. When the number is not reached
+the call goes on with the old phone, if that is still there.
 """
 
 from __future__ import annotations
@@ -16,29 +17,31 @@ from typing import Final
 from runtime.calls.board import Board, Now
 from runtime.calls.call import Call, InboundCall, OutboundCall, State
 from runtime.calls.commands import ExpectAnswers, FindWays, SetAttributes, StartMedia
-from runtime.calls.negotiate import agreed, early
+from runtime.calls.hunt import Hunt, Hunter
+from runtime.calls.negotiate import answered_with, answers_early, early
 from runtime.calls.opening import Opening
 from runtime.calls.reasons import EndReason
 from runtime.calls.record import EndedBy
 from runtime.calls.referral import Referral
 from runtime.calls.refusal import warning
-from runtime.routing.dial import Destination, DialRequest, Failure
-from runtime.routing.headers import merged
+from runtime.media.session import StreamConfig
+from runtime.routing.dial import DialRequest, Failure, Way
+from runtime.routing.headers import headers_from, merged
 from runtime.routing.place import Placement
 from runtime.sip import events as sip
 from runtime.sip.endpoint import Endpoint
 from runtime.sip.errors import SipSyntaxError
-from runtime.sip.fields import NameAddr, parse_addresses, parse_cseq
-from runtime.sip.message import Headers, Request
+from runtime.sip.fields import parse_addresses, parse_cseq
+from runtime.sip.message import Headers, Request, Response
 from runtime.sip.offer_answer import NegotiationFailure
-from runtime.sip.path import Path
 from runtime.sip.replaces import read_replaces
-from runtime.sip.uri import TelUri, Uri, parse_uri
+from runtime.sip.uri import TelUri, parse_uri
 
 RINGS_S: Final = 60.0
 """How long the number may ring."""
 LEAVES_AFTER_S: Final = 1.0
 REFERRED_BY_CHARS_MAX: Final = 1_024
+REASON_CHARS_MAX: Final = 120
 SIPFRAG: Final = "message/sipfrag;version=2.0"
 OVER: Final = "terminated;reason=noresource"
 
@@ -50,10 +53,11 @@ NewLeg = sip.Ringing | sip.Answered | sip.Rejected | sip.InviteTimedOut
 class Referrals:
     """One per bridge."""
 
-    def __init__(self, board: Board, endpoint: Endpoint, opening: Opening, places: Places) -> None:
+    def __init__(self, board: Board, endpoint: Endpoint, opening: Opening, hunter: Hunter, places: Places) -> None:
         self._board = board
         self._endpoint = endpoint
         self._opening = opening
+        self._hunter = hunter
         self._places = places
         self._by_leg: dict[int, Call] = {}
 
@@ -76,19 +80,22 @@ class Referrals:
         self._tell(call, call.referral, "SIP/2.0 100 Trying", now)
         self._board.do(FindWays(call.id, outcome))
 
-    def ways_found(self, call_id: str, ways: Sequence[tuple[Destination, Path]] | Failure, now: Now) -> None:
+    def ways_found(self, call_id: str, ways: Sequence[Way] | Failure, now: Now) -> None:
         """Where the number may be called."""
         call = self._board.get(call_id)
         referral = call.referral if call is not None else None
-        if call is None or referral is None or referral.is_over or referral.leg is not None:
+        if call is None or referral is None or referral.is_over or referral.hunt is not None:
             return
-        usable = [] if isinstance(ways, Failure) else [way for way in ways if way[1].local[0] == call.ports.address]
+        ordered = [] if isinstance(ways, Failure) else self._hunter.order(ways, now.mono)
+        usable = [way for way in ordered if way[1].local[0] == call.ports.address]
         limited = self._opening.lend(referral.placement.trunk, now.mono) if usable else "no way leads there"
         if limited:
             self._failed(call, referral, 503, limited, now)
             return
         referral.has_place = True
-        self._invite(call, referral, usable[0], now)
+        referral.hunt = self._hunt(call, referral, usable)
+        self._hunter.begin(referral.hunt, now.mono)
+        self._is_called(call, referral.hunt)
 
     def hangs_up(self, leg: int) -> bool:
         """A phone says goodbye: True where its call goes on without it, because somebody else is on the way."""
@@ -98,7 +105,10 @@ class Referrals:
             return False
         self._board.take_leg(call)
         assert call.stream is not None, "it was answered"
-        self._board.do(StartMedia(call.id, replace(early(call.stream), send=False)))  # nobody is missed meanwhile
+        if referral.stream is not None:
+            self._hear(call, referral.stream)
+        else:  # nobody is missed meanwhile
+            self._board.do(StartMedia(call.id, replace(early(call.stream), send=False)))
         return True
 
     # -- the other phone -------------------------------------------------------------------------------------------
@@ -109,21 +119,29 @@ class Referrals:
         if call is None or call.referral is None:
             return False
         referral = call.referral
+        assert referral.hunt is not None, "it is called"
         match event:
             case sip.Ringing():
-                if event.response.status >= 180 and not referral.told_ringing:
-                    referral.told_ringing = True
-                    self._tell(call, referral, "SIP/2.0 180 Ringing", now)
+                self._ringing(call, referral, referral.hunt, event.response, now)
             case sip.Answered():
+                self._hunter.heard(referral.hunt, event.response, now.mono)
                 self._answered(call, referral, event, now)
             case sip.Rejected():
-                self._failed(call, referral, event.response.status, event.response.reason, now)
+                del self._by_leg[event.leg]
+                if self._hunter.rejected(referral.hunt, event.response, now.mono) is None:
+                    self._is_called(call, referral.hunt)
+                else:
+                    self._failed(call, referral, event.response.status, event.response.reason, now)
             case sip.InviteTimedOut():
-                self._failed(call, referral, 408, "Request Timeout", now)
+                del self._by_leg[event.leg]
+                if self._hunter.timed_out(referral.hunt, now.mono):
+                    self._is_called(call, referral.hunt)
+                else:
+                    self._failed(call, referral, 408, "Request Timeout", now)
         return True
 
     def handle_timer(self, now: Now) -> None:
-        """Give up what rings too long, and hang up on phones that have been sent on."""
+        """Give up what rings too long or says nothing, and hang up on phones that have been sent on."""
         for call in self._board.live_calls():
             referral = call.referral
             if referral is None:
@@ -134,6 +152,11 @@ class Referrals:
                     self._endpoint.bye(referral.old_leg, now.mono)
             elif not referral.is_over and referral.deadline <= now.mono:
                 self._failed(call, referral, 408, "Request Timeout", now)
+            elif referral.hunt is not None:
+                silent = referral.hunt.leg
+                if self._hunter.moves_on(referral.hunt, now.mono):
+                    self._by_leg.pop(silent or 0, None)
+                    self._is_called(call, referral.hunt)
 
     def ended(self, call: Call, now: Now) -> None:
         """The call is over, and with it whatever was on the way."""
@@ -171,44 +194,69 @@ class Referrals:
         passed_on = _passed_on(target, request.headers)
         return replace(placed, invite_headers=merged(placed.invite_headers, passed_on))
 
-    def _invite(self, call: Call, referral: Referral, way: tuple[Destination, Path], now: Now) -> None:
-        hop, path = way
+    def _hunt(self, call: Call, referral: Referral, ways: list[Way]) -> Hunt:
         placement = referral.placement
-        referral.local = replace(call.local, direction="sendrecv", session_id=call.local.session_id + 1)
-        params = () if hop.transport == "auto" else (("transport", hop.transport),)
-        host = placement.from_.address.host or path.local[0]
-        referral.leg = self._endpoint.invite(
-            str(Uri("sip", placement.user, None, hop.host, hop.port, params)),
-            path,
-            now.mono,
-            from_=str(NameAddr("", str(Uri("sip", placement.from_.address.user, None, host)))),
-            to=str(NameAddr("", str(Uri("sip", placement.to_user, None, hop.host)))),
-            headers=placement.invite_headers,
-            body=referral.offer_answer.offer(referral.local),
-            login=placement.login,
+        told = self._endpoint.facing.media_host(ways[0][1])
+        local = replace(call.local, address=told, direction="sendrecv", session_id=call.local.session_id + 1)
+        referral.local = local
+        return Hunt(
+            tag=call.id,
+            placement=placement,
+            offer=referral.offer_answer.offer(local),
+            ways=list(ways),
+            known_ways=ways,
+            user=placement.user,
+            headers=headers_from(call.attributes, placement.policy),
         )
-        self._by_leg[referral.leg] = call
-        self._board.do(ExpectAnswers(path.remote[0]))
+
+    def _is_called(self, call: Call, hunt: Hunt) -> None:
+        """An INVITE has gone out, by the first way or another one."""
+        assert hunt.leg is not None, "and has a leg"
+        assert hunt.last is not None, "by some way"
+        self._by_leg[hunt.leg] = call
+        self._board.do(ExpectAnswers(hunt.last[1].remote[0]))
+
+    def _ringing(self, call: Call, referral: Referral, hunt: Hunt, response: Response, now: Now) -> None:
+        self._hunter.heard(hunt, response, now.mono)
+        if response.status >= 180 and response.status not in referral.told:
+            referral.told.add(response.status)
+            self._tell(call, referral, f"SIP/2.0 {response.status} {_line(response.reason)}", now)
+        if not answers_early(referral.offer_answer, response):
+            return
+        try:
+            referral.stream = self._agreed(call, referral, response.body)
+        except NegotiationFailure:
+            return  # the answer itself will tell
+        if call.leg is None:
+            self._hear(call, referral.stream)
+
+    def _hear(self, call: Call, stream: StreamConfig) -> None:
+        """The phone that was sent on is gone: the room hears what the other one's network plays."""
+        self._board.do(StartMedia(call.id, early(stream, silent=True)))
+
+    def _agreed(self, call: Call, referral: Referral, body: bytes) -> StreamConfig:
+        assert referral.local is not None, "an offer went out"
+        timeout_s, own = call.orders.media_timeout_s, self._opening.media_ports
+        return answered_with(referral.offer_answer, body, referral.stream, referral.local, timeout_s, own)
 
     def _answered(self, call: Call, referral: Referral, event: sip.Answered, now: Now) -> None:
-        assert referral.local is not None, "an offer went out"
         try:
-            negotiated = referral.offer_answer.accept(event.response.body)
-            timeout_s = call.orders.media_timeout_s
-            stream = agreed(negotiated, referral.local, timeout_s, self._opening.media_ports)
+            stream = self._agreed(call, referral, event.response.body)
         except NegotiationFailure as fault:
             self._endpoint.bye(event.leg, now.mono)
             self._failed(call, referral, 488, fault.text, now)
             return
+        assert referral.local is not None, "an offer went out"
         self._by_leg.pop(event.leg, None)
-        referral.is_over = True
+        referral.is_over, referral.hunt = True, None
         self._tell(call, referral, "SIP/2.0 200 OK", now, OVER)
         referral.old_leg, referral.leaves_at = call.leg, now.mono + LEAVES_AFTER_S
         self._board.take_leg(call)
-        call.leg, referral.leg = event.leg, None
+        call.leg = event.leg
         self._board.put(call)
         call.local, call.offer_answer = referral.local, referral.offer_answer
         call.proposed, call.wants_hold = None, False
+        call.lasts(referral.placement.max_call_duration_s, now.mono)
         self._board.stream_agreed(call, stream)
         self._board.do(SetAttributes(call.id, self._shown(call, referral)))
 
@@ -227,7 +275,7 @@ class Referrals:
         if referral.has_place:
             referral.has_place = False
             self._opening.give_back(referral.placement.trunk)
-        line = "".join(c for c in reason[:120] if c.isprintable())
+        line = _line(reason)
         self._tell(call, referral, f"SIP/2.0 {status} {line}", now, OVER)
         if call.leg is None:
             words = f"the phone sent its call on to {referral.placement.called} and hung up: SIP {status} {line}"
@@ -235,10 +283,10 @@ class Referrals:
 
     def _forget(self, referral: Referral, now: Now) -> None:
         """Whatever still rings is cancelled."""
-        if referral.leg is not None:
-            self._endpoint.cancel(referral.leg, now.mono)
-            self._by_leg.pop(referral.leg, None)
-            referral.leg = None
+        hunt, referral.hunt = referral.hunt, None
+        if hunt is not None and hunt.leg is not None:
+            self._endpoint.cancel(hunt.leg, now.mono)
+            self._by_leg.pop(hunt.leg, None)
 
     def _tell(self, call: Call, referral: Referral, line: str, now: Now, state: str = "") -> None:
         if not referral.tells or call.leg is None:
@@ -283,6 +331,11 @@ def _passed_on(target: Target, headers: Headers) -> tuple[tuple[str, str], ...]:
     if by and len(by) <= REFERRED_BY_CHARS_MAX:
         told.append(("Referred-By", by))
     return tuple(told)
+
+
+def _line(reason: str) -> str:
+    """A reason phrase as it may stand in a NOTIFY, whatever a phone wrote."""
+    return "".join(c for c in reason[:REASON_CHARS_MAX] if c.isprintable())
 
 
 def _own_number(call: Call) -> str:

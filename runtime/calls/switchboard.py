@@ -19,6 +19,7 @@ from runtime.calls.commands import (
     Ports,
 )
 from runtime.calls.dialler import Dialler
+from runtime.calls.hunt import Hunter
 from runtime.calls.keys import Keys
 from runtime.calls.messages import Messages
 from runtime.calls.opening import Opening
@@ -32,12 +33,15 @@ from runtime.calls.transfers import Transfers
 from runtime.media.events import DigitDue, DigitReceived, DigitsSent, MediaTimedOut, RemoteBye, SourceLocked
 from runtime.routing.dial import Destination, DialRequest, Failure, TransferRequest
 from runtime.routing.place import Placement, place
+from runtime.routing.route import Rejection
 from runtime.sip import events as sip
 from runtime.sip.endpoint import Endpoint
+from runtime.sip.message import Request
 from runtime.sip.path import Path
 from runtime.sip.reason import read_reasons
 from runtime.trunks.circuits import Circuits
 from schemas.seal import Unseal, unseals_nothing
+from schemas.tables.rows import Pairs
 from schemas.tables.tables import Tables
 
 MediaEvent = DigitReceived | DigitDue | DigitsSent | MediaTimedOut | RemoteBye | SourceLocked
@@ -65,11 +69,12 @@ class Switchboard(Board):
         super().__init__(endpoint, Opening(reserve_ports, entropy, lambda: endpoint.facing))
         self.reception = Reception(self, endpoint, self._opening, entropy, region, unseal, registered_on)
         self.circuits = Circuits()
-        self._dialler = Dialler(self, endpoint, self._opening, self.circuits)
+        hunter = Hunter(endpoint, self.circuits)
+        self._dialler = Dialler(self, endpoint, self._opening, hunter)
         self._transfers = Transfers(self, endpoint)
         self._changes = Changes(self, endpoint, self._opening, entropy, self.reception.hears)
-        self._referrals = Referrals(self, endpoint, self._opening, self._place_now)
-        self._replacing = Replacing(self, endpoint, self._opening)
+        self._referrals = Referrals(self, endpoint, self._opening, hunter, self._place_now)
+        self._replacing = Replacing(self, endpoint, self._opening, self.reception)
         self._messages = Messages(self, endpoint, endpoint.allow_without("MESSAGE"))
         self._keys = Keys(self, endpoint, self._messages, self._pressed)
         self._unseal = unseal
@@ -92,6 +97,11 @@ class Switchboard(Board):
     def use_tables(self, tables: Tables, revision: int) -> None:
         """Answer the next calls from these tables; live calls keep theirs."""
         self.reception.tables, self.reception.revision = tables, revision
+
+    def turns_away(self, request: Request, path: Path, now: float) -> tuple[int, Pairs] | None:
+        """What this new INVITE gets before anything is kept of it; None: take it. The endpoint asks."""
+        judge = self._replacing if "Replaces" in request.headers else self.reception
+        return judge.turns_away(request, path, now)
 
     def handle_sip(self, event: sip.Event, now: Now) -> None:
         """One event of the endpoint."""
@@ -151,10 +161,8 @@ class Switchboard(Board):
         self._referrals.handle_timer(now)
         self._changes.handle_timer(now)
         for call in [c for c in self._by_id.values() if c.ends_at <= now.mono]:
-            limit_s = call.orders.max_call_duration_s
-            self.hang_up(
-                call.id, now, EndReason.MAX_DURATION, f"the longest allowed {limit_s:.0f} s are over", EndedBy.BRIDGE
-            )
+            words = f"the longest allowed {call.longest_s:.0f} s are over"
+            self.hang_up(call.id, now, EndReason.MAX_DURATION, words, EndedBy.BRIDGE)
 
     def end(self, call: Call, now: Now, status: int, reason: str, words: str, by: EndedBy) -> None:
         """Take a call off the board, and out of all that goes on with it."""
@@ -235,8 +243,10 @@ class Switchboard(Board):
             self.reception.invited(event, now)
             return
         refusal = self._replacing.invited(event, now)
-        if refusal is not None:
+        if isinstance(refusal, Rejection):
             self.reception.turns_down(event, refusal, now)
+        elif refusal is not None:
+            self.reception.challenges(event, refusal, now)
 
     def _hung_up(self, event: sip.ByeReceived | sip.Cancelled, now: Now) -> None:
         if self._referrals.hangs_up(event.leg):

@@ -260,7 +260,7 @@ class Worker:
         return self.switchboard.reception.welcomes(address) or address in self._registrars
 
     def _turns_away(self, request: Request, path: Path, now: float) -> tuple[int, Pairs] | None:
-        return self.switchboard.reception.turns_away(request, path, now)
+        return self.switchboard.turns_away(request, path, now)
 
     # -- signalling ------------------------------------------------------------------------------------------------
 

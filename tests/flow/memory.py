@@ -43,7 +43,7 @@ from runtime.media.session import MediaSession, StreamConfig
 from runtime.rooms.adapter import participant_of
 from runtime.rooms.booth import Booth, Fetch, Sound
 from runtime.rooms.embedded import EmbeddedRooms
-from runtime.routing.dial import Dialled, DialRequest, Failure, Transferred, TransferRequest
+from runtime.routing.dial import Destination, Dialled, DialRequest, Failure, Transferred, TransferRequest, Way
 from runtime.routing.place import caller_ids
 from runtime.sip import events as sip
 from runtime.sip.auth.client import Login
@@ -65,6 +65,12 @@ PROMPTS: dict[Prompt, Sound] = {
     for n, prompt in enumerate(Prompt)
 }
 """Two seconds of a sound for each prompt, another one in each law."""
+
+
+def way_to(place: Destination) -> Way:
+    """The way to a destination whose host is an address, or to its proxy."""
+    hop = place.first_hop
+    return place, Path("udp", BRIDGE, (hop.host, hop.port or 5060))
 
 
 @dataclass
@@ -201,7 +207,7 @@ class World:
         )
         if isinstance(placement, Failure):
             return placement
-        ways = [(place, Path("udp", BRIDGE, (place.host, place.port or 5060))) for place in placement.destinations]
+        ways = [way_to(place) for place in placement.destinations]
         failure = self.switchboard.dial(call_id, placement, ways, self.moment)
         self.settle()
         return failure
@@ -308,8 +314,7 @@ class World:
             case ShowHeaders():
                 self.shown_headers[command.call_id] = dict(command.headers)
             case FindWays():
-                hops = command.placement.destinations
-                ways = [(hop, Path("udp", BRIDGE, (hop.host, hop.port or 5060))) for hop in hops]
+                ways = [way_to(place) for place in command.placement.destinations]
                 self.switchboard.ways_found(command.call_id, ways, self.moment)
             case HoldSettled():
                 self.held.append((command.call_id, command.held, command.failure))
@@ -338,7 +343,7 @@ class World:
         return self.switchboard.reception.welcomes(address) or address in self.registrars
 
     def _turns_away(self, request: Request, path: Path, now: float) -> tuple[int, Pairs] | None:
-        return self.switchboard.reception.turns_away(request, path, now)
+        return self.switchboard.turns_away(request, path, now)
 
     def _reserve(self, address: str) -> MemoryPorts:
         ports = MemoryPorts(address, next(self._port))

@@ -255,6 +255,6 @@ def test_many_strangers_cost_no_memory() -> None:
         bridge.caller(f"203.0.113.{n % 250 + 1}").dial(NUMBER)
         bridge.callers.clear()
     bridge.step(40)
-    digest = bridge.switchboard.reception._entrance._digest
+    digest = bridge.switchboard.reception.entrance._digest
     assert (len(digest._nonces._used), len(digest._lockout)) == (0, 0)
     assert bridge.endpoint.leg_count == bridge.endpoint.transaction_count == 0

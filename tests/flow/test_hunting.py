@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from runtime.calls.dialler import HUNT_S, SILENCE_S
+from runtime.calls.hunt import HUNT_S, SILENCE_S
 from runtime.routing.dial import Dialled
 from runtime.sip.locating import Hop
 from runtime.trunks.circuits import RETRY_S_MIN, State

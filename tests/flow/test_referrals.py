@@ -20,12 +20,9 @@ SAYS, ANSWERS = b"\x11" * 160, b"\x22" * 160
 
 
 def tables(*, accepts: bool = True, destinations: tuple[str, ...] = ("+1555*",), **outbound: Any) -> Tables:
-    trunk = TrunkRow(
-        "default/home",
-        inbound=Inbound(networks=("198.51.100.0/24",)),
-        outbound=Outbound(addresses=("198.51.100.9",), allowed_destinations=destinations, **outbound),
-        accept_refer=accepts,
-    )
+    way = {"addresses": ("198.51.100.9",), "allowed_destinations": destinations, **outbound}
+    inbound = Inbound(networks=("198.51.100.0/24",))
+    trunk = TrunkRow("default/home", inbound=inbound, outbound=Outbound(**way), accept_refer=accepts)
     number = NumberRow("default/ours", OURS, trunk.id, direction=Direction.BOTH)
     rule = RuleRow("default/lobby", RoomKind.DIRECT, "lobby")
     return Tables.build(Rows({trunk.id: trunk}, {rule.id: rule}, {number.id: number}))
@@ -207,75 +204,6 @@ def test_a_trunk_lends_a_place_for_as_long_as_it_is_needed() -> None:
     assert world.place(trunk="default/home", call_to=OTHER) is None, "it has been given back"
 
 
-# -- an INVITE with Replaces -------------------------------------------------------------------------------------------
-
-
-def dialog_of(phone: Caller, **other: str) -> str:
-    """Replaces with the dialog that a phone has with the bridge; `other` parts in place of its own."""
-    info = phone.endpoint.leg_info(phone.leg)
-    assert info is not None
-    parts = {"call_id": info.call_id, "to_tag": info.remote_tag, "from_tag": info.local_tag, **other}
-    return "{call_id};to-tag={to_tag};from-tag={from_tag}".format(**parts)
-
-
-def third(world: World, address: str = "198.51.100.20") -> Caller:
-    made = world.caller(address, number="+15550104444")
-    made.says = ANSWERS
-    return made
-
-
-def test_a_phone_takes_another_s_place_by_its_dialog() -> None:
-    world, phone, _ = talking()
-    taker = third(world)
-    taker.dial("bridge", headers=[("Replaces", dialog_of(phone)), ("Require", "replaces")])
-    assert taker.status == 200
-    assert phone.ended
-    assert "Replaced" in phone.bye_reason
-    [member] = world.rooms.members("lobby")
-    assert member.identity == "sip_+15550101111"
-    assert not world.records
-    world.step(1)
-    assert taker.heard.count(ANSWERS) > 20, "alone it hears itself"
-    assert taker.change("sendonly") == 200
-    taker.hang_up()
-    assert len(world.records) == 1
-    assert not world.rooms.members("lobby")
-
-
-@pytest.mark.parametrize(
-    ("declared", "other", "more", "address", "status"),
-    [
-        (tables(), {"call_id": "unknown"}, "", "198.51.100.20", 481),
-        (tables(), {"to_tag": "x"}, "", "198.51.100.20", 481),
-        (tables(), {"from_tag": "x"}, "", "198.51.100.20", 481),
-        (tables(), {"from_tag": ""}, "", "198.51.100.20", 400),
-        (tables(), {}, ";early-only", "198.51.100.20", 486),
-        (tables(), {}, "", "203.0.113.5", 403),
-        (tables(accepts=False), {}, "", "198.51.100.20", 403),
-    ],
-)
-def test_nobody_else_gets_its_place(
-    declared: Tables, other: dict[str, str], more: str, address: str, status: int
-) -> None:
-    world, phone, _ = talking(declared)
-    taker = third(world, address)
-    taker.dial("bridge", headers=[("Replaces", dialog_of(phone, **other) + more)])
-    assert taker.status == status
-    assert not phone.ended
-    assert len(world.records) == 1
-    world.step(0.5)
-    assert phone.heard.count(SAYS) > 10
-
-
-def test_a_phone_that_is_being_sent_on_is_not_replaced_meanwhile() -> None:
-    world, phone, _ = talking()
-    phone.refer(f"tel:{OTHER}")
-    taker = third(world)
-    taker.dial("bridge", headers=[("Replaces", dialog_of(phone))])
-    assert taker.status == 491
-    assert world.records[-1].reason == "not-replaced"
-
-
 # -- two phones of ours are connected ----------------------------------------------------------------------------------
 
 
@@ -310,7 +238,7 @@ def test_only_another_call_of_the_same_trunk_will_do() -> None:
     world, phone, _ = talking()
     [call] = world.switchboard.live_calls()
     assert isinstance(world.transfer(f"<sip:{call.id}@call>", "sip_+15550101111"), Failure), "itself"
-    other = third(world)
+    other = world.caller("198.51.100.20", number="+15550104444")
     other.dial(OURS)
     _, theirs = world.switchboard.live_calls()
     theirs.orders = replace(theirs.orders, trunk=replace(theirs.orders.trunk, id="default/else"))
