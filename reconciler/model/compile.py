@@ -52,6 +52,7 @@ def trunk_row(declared: trunk.Trunk, since: int) -> TrunkRow:
         inbound=_inbound(spec.inbound) if spec.inbound is not None else None,
         outbound=_outbound(spec.outbound) if spec.outbound is not None else None,
         media=_media(spec.media),
+        media_networks=tuple(spec.media_addresses),
         regions=tuple(spec.regions),
         max_concurrent_calls=spec.limits.max_concurrent_calls if spec.limits else None,
         calls_per_second=spec.limits.calls_per_second if spec.limits else None,

@@ -65,6 +65,7 @@ def _trunk(row: TrunkRow) -> Written:
         out["referNotify"] = False
     return out | _set(
         media=_media(row.media),
+        mediaAddresses=[*row.media_networks],
         regions=[*row.regions],
         limits=limits,
         referTo=row.refer_to if row.refer_to != "asGiven" else "",

@@ -12,8 +12,9 @@ from reconciler.plan.changes import Action, Change, FieldChange
 
 _ACTIONS = (Action.DELETE, Action.MOVE, Action.UPDATE, Action.CREATE)
 _OPENS = {
-    "addresses", "fromHost", "allowedAddresses", "calledNumbers", "auth", "username", "passwordFrom", "pinFrom",
-    "certificateFrom", "keyFrom", "allowedDestinations", "acceptRefer", "referTo", "trustIdentity", "transport",
+    "addresses", "fromHost", "allowedAddresses", "mediaAddresses", "calledNumbers", "auth", "username", "passwordFrom",
+    "pinFrom", "certificateFrom", "keyFrom", "allowedDestinations", "acceptRefer", "referTo", "trustIdentity",
+    "transport",
 }  # fmt: skip
 """Last words of fields that say who may call, where calls go, and which secrets guard them."""
 

@@ -79,6 +79,11 @@ def _destinations_closed(row: Row) -> bool:
     return row.outbound is None or bool(row.outbound.allowed_destinations)
 
 
+def _media_closed(row: Row) -> bool:
+    assert isinstance(row, TrunkRow)
+    return bool(row.media_networks)
+
+
 def _callers_closed(row: Row) -> bool:
     assert isinstance(row, RuleRow)
     return bool(row.from_)
@@ -94,6 +99,7 @@ _OPENINGS = (
     _Opening("inbound.allowedNumbers", Kind.TRUNK, _inbound_closes("allowed_numbers")),
     _Opening("inbound.calledNumbers", Kind.TRUNK, _inbound_closes("called_declared_only")),
     _Opening("outbound.allowedDestinations", Kind.TRUNK, _destinations_closed),
+    _Opening("mediaAddresses", Kind.TRUNK, _media_closed),
     _Opening("match.from", Kind.RULE, _callers_closed),
     _Opening("trunkRefs", Kind.RULE, _trunks_closed),
 )

@@ -40,6 +40,7 @@ _WORDS = {
     "Outbound.probe_every_ms": "probe.every",
     "OutboundTls.certificate": "certificateFrom",
     "OutboundTls.key": "keyFrom",
+    "TrunkRow.media_networks": "mediaAddresses",
     "TrunkRow.max_concurrent_calls": "limits.maxConcurrentCalls",
     "TrunkRow.calls_per_second": "limits.callsPerSecond",
     "Outbound.max_concurrent_calls": "limits.maxConcurrentCalls",

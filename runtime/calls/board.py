@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from runtime.calls.call import UNDER_WAY, Call, InboundCall, OutboundCall, State, Step, hung_up_by
 from runtime.calls.commands import Command, EndCall, RingPhone, SetAttributes, StartMedia
+from runtime.calls.negotiate import media_peer
 from runtime.calls.opening import Opening
 from runtime.calls.reasons import EndReason, reason_header
 from runtime.calls.record import EndedBy
@@ -222,6 +223,7 @@ class Board:
     def flow(self, call: Call) -> None:
         """Let packets flow by what was agreed on; hold shows from the answer on."""
         assert call.stream is not None, "it was agreed on"
+        call.stream = replace(call.stream, peer=media_peer(call.orders.trunk, call.record.source))
         if not call.record.answered_at:
             self.do(StartMedia(call.id, call.before_answer(call.stream)))
             return

@@ -5,15 +5,22 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Container
 from dataclasses import replace
+from functools import lru_cache
 
 from runtime.calls.commands import Ports
 from runtime.limits import MEDIA_TIMEOUT_INITIAL_S
 from runtime.media.session import StreamConfig
+from runtime.media.source import Peer
 from runtime.routing.orders import LAWS, Orders
 from runtime.sip.message import Response
 from runtime.sip.offer_answer import LocalMedia, Negotiated, NegotiationFailure, OfferAnswer
 from runtime.sip.path import Address
 from runtime.sip.streams import WARNING_OTHER
+from schemas.tables.networks import NetworkSet, compile_networks
+from schemas.tables.rows import TrunkRow
+
+NETWORK_LISTS_REMEMBERED = 256
+"""A trunk's list is compiled once, not with each of its calls."""
 
 TALKING = "sendrecv"
 HOLDING = "sendonly"
@@ -53,6 +60,16 @@ class MediaEnds:
         if address in self._ends:
             return True
         return isinstance(address, tuple) and address[1] in self._ports and self._is_external(address[0])
+
+
+def media_peer(trunk: TrunkRow, signalled_by: str) -> Peer:
+    """Who may be heard and spoken to in a call of this trunk, whose signalling comes from there."""
+    return Peer(signalled_by, _networks(trunk.media_networks) if trunk.media_networks else None)
+
+
+@lru_cache(maxsize=NETWORK_LISTS_REMEMBERED)
+def _networks(listed: tuple[str, ...]) -> NetworkSet:
+    return compile_networks(listed)
 
 
 def media_ends(ports: Ports) -> set[Address]:

@@ -140,6 +140,8 @@ class Switchboard(Board):
                 self._keys.send(call, event.digit, event.tone_ms, now)
             case MediaTimedOut():
                 words = f"no RTP came for {event.silent_s:.0f} s"
+                if event.outside:
+                    words += f"; packets of {event.outside} were refused: the Trunk's mediaAddresses do not name it"
                 self.hang_up(call_id, now, EndReason.MEDIA_TIMEOUT, words, EndedBy.NETWORK)
             case DigitsSent():
                 self._dialler.keys_pressed(call)

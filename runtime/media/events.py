@@ -40,6 +40,8 @@ class MediaTimedOut:
 
     initial: bool
     silent_s: float
+    outside: str = ""
+    """Where RTP did come from, and was refused because the trunk's `mediaAddresses` do not name it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,8 @@ STRANGE: Final = 5
 
 DROPOUT_PACKETS_MAX: Final = 3000
 MISORDER_PACKETS_MAX: Final = 100
+RESTART_SILENCE_S_MIN: Final = 0.05
+"""While packets in sequence come closer together than this, what does not fit them is a replay, not a restart."""
 TRANSIT_STEP_S_MAX: Final = 10.0
 """A larger step between two packets is a clock that was set, not jitter."""
 
@@ -39,6 +41,7 @@ class Reception:
         "_base",
         "_earlier_expected",
         "_jitter",
+        "_last_at",
         "_reported_expected",
         "_reported_received",
         "_restart_at",
@@ -56,6 +59,7 @@ class Reception:
         self.newest = -1
         self._base = 0
         self._earlier_expected = 0
+        self._last_at = 0.0
         self.restart()
 
     def restart(self) -> None:
@@ -71,7 +75,7 @@ class Reception:
         self._reported_expected = 0
         self._reported_received = 0
 
-    def arrived(self, sequence: int) -> int:
+    def arrived(self, sequence: int, now: float) -> int:
         """Count a packet and say what it is: one of the constants above (RFC 3550 A.1, `update_seq`)."""
         ahead = (sequence - self.newest) & 0xFFFF
         if self.newest < 0:
@@ -82,15 +86,16 @@ class Reception:
             self._seen = (self._seen << ahead | 1) & _SEEN_MASK
             verdict = NEXT if ahead == 1 else AHEAD
         else:
-            verdict = self._judge_old(sequence, -ahead & 0xFFFF)
+            verdict = self._judge_old(sequence, -ahead & 0xFFFF, now)
             if verdict == STRANGE:
                 return verdict
         self._restart_at = -1
+        self._last_at = now
         self._stream_received += 1
         self.received += 1
         return verdict
 
-    def _judge_old(self, sequence: int, behind: int) -> int:
+    def _judge_old(self, sequence: int, behind: int, now: float) -> int:
         if behind <= MISORDER_PACKETS_MAX:
             bit = 1 << behind
             if self._seen & bit:
@@ -99,7 +104,7 @@ class Reception:
             self._seen |= bit
             self._base = min(self._base, self.newest - behind)
             return REORDERED
-        if sequence != self._restart_at:
+        if sequence != self._restart_at or now - self._last_at < RESTART_SILENCE_S_MIN:
             self._restart_at = (sequence + 1) & 0xFFFF
             return STRANGE
         self.restart()

@@ -29,7 +29,7 @@ from runtime.media.jitter import JitterBuffer
 from runtime.media.outgoing import OutgoingStream
 from runtime.media.reception import Reception
 from runtime.media.reports import Reports
-from runtime.media.source import Address, SourceLock
+from runtime.media.source import ANYBODY, Address, Peer, SourceLock
 from runtime.media.stats import Stats
 
 EVENTS_MAX: Final = 64
@@ -61,6 +61,8 @@ class StreamConfig:
     """What is sent holds silence and no word of what is pushed."""
     waits: bool = False
     """Nothing is sent before something was heard: whoever has not shown that it is there could be anybody's victim."""
+    peer: Peer = ANYBODY
+    """Who may be heard and spoken to, whatever the SDP says."""
     timeout_s: float = MEDIA_TIMEOUT_S
     """Silence of the peer, once it was heard, that ends in `MediaTimedOut`."""
     timeout_initial_s: float = MEDIA_TIMEOUT_INITIAL_S
@@ -99,6 +101,7 @@ class MediaSession:
         "_streams",
         "_timed_out",
         "_to",
+        "_to_nobody",
         "_unknown",
     )
 
@@ -114,9 +117,11 @@ class MediaSession:
         now: float,
     ) -> None:
         self._config = config
-        self._source = SourceLock(config.remote)
+        self._source = SourceLock(config.remote, config.peer)
         self._locked: Address | None = None
         self._to = config.remote
+        self._to_nobody = not config.peer.may_be(config.remote[0])
+        """The SDP leads to where the trunk's media may not go, and nobody else was heard yet."""
         self._rtcp_from: Address | None = None
         self._reception = Reception()
         self._jitter = JitterBuffer(config.codec)
@@ -147,8 +152,9 @@ class MediaSession:
         """After a re-INVITE: SSRC, sequence, timestamps, digits and counters go on; a moved remote is learned anew."""
         before, self._config = self._config, config
         if config.remote != before.remote:
-            self._source.reopen(config.remote)
+            self._source.reopen(config.remote, config.peer)
             self._to = config.remote
+            self._to_nobody = not config.peer.may_be(config.remote[0])
             self._rtcp_from = None
             self._last_heard = now
         if not config.takes_digits and self._out.digits.pending:
@@ -168,7 +174,8 @@ class MediaSession:
             self._malformed += 1
             return
         payload_type, marker, sequence, timestamp, ssrc, payload, _, _ = packet
-        verdict = self._source.judge(address[:2], ssrc, now)
+        is_audio = payload_type == self._config.payload_type_receive
+        verdict = self._source.judge(address[:2], ssrc, sequence, now, is_audio=is_audio)
         if verdict == source.REJECTED:
             self._rejected += 1
             return
@@ -179,12 +186,12 @@ class MediaSession:
             self._begin_stream()
         config = self._config
         if payload_type == config.dtmf_receive:
-            self._receive_event(verdict, sequence, timestamp, marker, payload)
+            self._receive_event(verdict, sequence, timestamp, marker, payload, now)
             return
         if verdict == source.PENDING:
             return
-        order = self._count(sequence)
-        if payload_type == config.payload_type_receive:
+        order = self._count(sequence, now)
+        if is_audio:
             if config.receive and order != reception.DUPLICATE and order != reception.STRANGE:
                 self._reception.note_transit(timestamp, now)
                 follows = order == reception.NEXT
@@ -192,8 +199,8 @@ class MediaSession:
         elif payload_type != COMFORT_NOISE:
             self._unknown += 1
 
-    def _count(self, sequence: int) -> int:
-        order = self._reception.arrived(sequence)
+    def _count(self, sequence: int, now: float) -> int:
+        order = self._reception.arrived(sequence, now)
         if order == reception.RESTARTED:
             self._jitter.flush(self._config.codec)
             self._streams += 1
@@ -211,14 +218,17 @@ class MediaSession:
         self._locked = self._source.locked
         if self._locked is not None:
             self._to = self._locked
+            self._to_nobody = False
             self._tell(SourceLocked(self._locked))
 
-    def _receive_event(self, verdict: int, sequence: int, timestamp: int, marker: bool, payload: bytes) -> None:
+    def _receive_event(
+        self, verdict: int, sequence: int, timestamp: int, marker: bool, payload: bytes, now: float
+    ) -> None:
         if verdict == source.PENDING:
             # Some gateways send events under an SSRC of their own: the digit counts, the audio stream stays.
             self._digits_in.restart()
         else:
-            self._count(sequence)
+            self._count(sequence, now)
         if self._config.receive:
             digit = self._digits_in.receive(timestamp, marker, payload)
             if digit is not None:
@@ -233,7 +243,8 @@ class MediaSession:
         host_port = address[:2]
         is_named = host_port in (self._config.remote_rtcp, self._beside_rtp())
         is_first = self._rtcp_from is None and host_port[0] == self._to[0]
-        if not (is_named or is_first or host_port == self._rtcp_from):
+        is_peer = is_named or is_first or host_port == self._rtcp_from
+        if not is_peer or not self._config.peer.may_be(host_port[0]):
             self._rejected += 1
             return
         before = self._reports.received
@@ -260,7 +271,7 @@ class MediaSession:
         Call it every tick, on hold too: the RTP timestamp is the count of ticks.
         """
         config = self._config
-        if not config.send or (config.waits and not self._streams):
+        if not config.send or self._to_nobody or (config.waits and not self._streams):
             self._out.skip()
             return []
         frame = SILENCE[config.codec] if payload is None or config.silent else payload
@@ -293,11 +304,12 @@ class MediaSession:
         if not self._reports.due(now):
             return None
         data = self._reports.report(self._out, self._reception, self._source.ssrc, now, wall_s)
-        return data, self._rtcp_to()
+        return None if self._to_nobody else (data, self._rtcp_to())
 
-    def close(self, now: float, wall_s: float) -> Outbound:
-        """The RTCP BYE that ends our stream."""
-        return self._reports.bye(self._out, self._reception, self._source.ssrc, now, wall_s), self._rtcp_to()
+    def close(self, now: float, wall_s: float) -> Outbound | None:
+        """The RTCP BYE that ends our stream, where it went anywhere."""
+        data = self._reports.bye(self._out, self._reception, self._source.ssrc, now, wall_s)
+        return None if self._to_nobody else (data, self._rtcp_to())
 
     def _rtcp_to(self) -> Address:
         """Where the peer's reports come from, else by the SDP, else beside the learned RTP port (RFC 3550 §11)."""
@@ -323,7 +335,7 @@ class MediaSession:
             self._timed_out = False
         elif not self._timed_out:
             self._timed_out = True
-            self._tell(MediaTimedOut(initial, silent_s))
+            self._tell(MediaTimedOut(initial, silent_s, self._source.outside if initial else ""))
 
     def next_event(self) -> Event | None:
         """What happened, oldest first; None when all is told."""

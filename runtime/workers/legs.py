@@ -122,7 +122,9 @@ class PhoneLeg:
         try:
             if self.session is None:
                 return None
-            _send(self.ports.rtcp, *self.session.close(now, wall))
+            goodbye = self.session.close(now, wall)
+            if goodbye is not None:
+                _send(self.ports.rtcp, *goodbye)
             return self.session.stats
         finally:
             self.ports.close()

@@ -27,6 +27,10 @@ def cautions(document: Document) -> Iterator[tuple[Path, str, str]]:
                     what,
                     "use `auth` with passwordFrom, if your carrier takes that",
                 )
+    for index, network in enumerate(document.spec.media_addresses):
+        if str(network).endswith("/0"):
+            what = f"`{network}` is every address: audio may come from anywhere, as without it"
+            yield ("spec", "mediaAddresses", index), what, "list the networks of your carrier's media"
     if document.spec.inbound is None:
         return
     for index, network in enumerate(document.spec.inbound.allowed_addresses or ()):

@@ -82,6 +82,7 @@ HONOURED: dict[str, frozenset[str]] = {
         "spec.media.roomCodec",
         "spec.media.dtmf",
         "spec.media.timeout",
+        "spec.mediaAddresses",
         "spec.regions",
         "spec.limits",
         "spec.referTo",

@@ -44,6 +44,7 @@ spec:
     identityHeader: P-Asserted-Identity
     callerForm: +E.164
   media: {codecs: [opus, g722, pcmu, pcma], encryption: require, roomCodec: auto, dtmf: [rfc4733, info], timeout: 15s}
+  mediaAddresses: [168.86.128.0/18, "2001:db8::/32"]
   regions: [us-east]
   limits: {maxConcurrentCalls: 50, callsPerSecond: 5}
   referTo: tel

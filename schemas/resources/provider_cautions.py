@@ -7,7 +7,7 @@ accounts differ. A sentence says where its fact is from; one that nobody verifie
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator, Sequence
 from typing import Any
 
 from schemas.providers.profiles import Fact, Profile, profile
@@ -39,21 +39,29 @@ def provider_cautions(document: Document) -> Iterator[Caution]:
 
 
 def _of_inbound(half: Inbound, known: Profile) -> Iterator[Caution]:
-    published, all_of_them = known.facts.signalling, known.facts.every_address.value
-    networks = [ipaddress.ip_network(network) for network in published.value]
-    given = [ipaddress.ip_network(str(network)) for network in half.allowed_addresses]
-    for index, network in enumerate(given):
-        if networks and network.prefixlen and not any(_within(network, one) for one in networks):
-            what = f"{network} is none of the addresses that {known.title} publishes"
-            yield (*_INBOUND, "allowedAddresses", index), what, f"it publishes {_listed(published)}{_source(published)}"
-    missing = [str(one) for one in networks if not any(_within(one, network) for network in given)]
-    if given and missing and all_of_them and len(missing) < len(networks):
+    at, published = (*_INBOUND, "allowedAddresses"), known.facts.signalling
+    missing = yield from _of_networks(half.allowed_addresses, at, published, known, "addresses")
+    if missing and known.facts.every_address.value:
         what = f"calls of {known.title} may come from {', '.join(missing)} too"
-        yield (*_INBOUND, "allowedAddresses"), what, f"list all that it publishes{_source(published)}"
+        yield at, what, f"list all that it publishes{_source(published)}"
     answers = known.facts.answers_challenges
     if half.auth is not None and not answers.value:
         what = f"{known.title} answers no challenge: its calls would be refused"
         yield (*_INBOUND, "auth"), what, f"give its addresses in `allowedAddresses` instead{_source(answers)}"
+
+
+def _of_networks(
+    declared: Sequence[str], at: Path, published: Fact[tuple[str, ...]], known: Profile, what: str
+) -> Generator[Caution, None, list[str]]:
+    """Those that the provider does not publish; of what it publishes, those that are missing beside others."""
+    networks = [ipaddress.ip_network(network) for network in published.value]
+    given = [ipaddress.ip_network(str(network)) for network in declared]
+    for index, network in enumerate(given):
+        if networks and network.prefixlen and not any(_within(network, one) for one in networks):
+            sentence = f"{network} is none of the {what} that {known.title} publishes"
+            yield (*at, index), sentence, f"it publishes {_listed(published)}{_source(published)}"
+    missing = [str(one) for one in networks if not any(_within(one, network) for network in given)]
+    return missing if given and len(missing) < len(networks) else []
 
 
 def _of_outbound(half: Outbound, known: Profile) -> Iterator[Caution]:
@@ -81,6 +89,11 @@ def _of_outbound(half: Outbound, known: Profile) -> Iterator[Caution]:
 
 def _of_media(document: Trunk, known: Profile) -> Iterator[Caution]:
     media, outbound, facts = document.spec.media, document.spec.outbound, known.facts
+    at, published = ("spec", "mediaAddresses"), facts.media_networks
+    missing = yield from _of_networks(document.spec.media_addresses, at, published, known, "addresses of media")
+    if missing:
+        what = f"audio of {known.title} may come from {', '.join(missing)} too"
+        yield at, what, f"list all that it publishes{_source(published)}"
     for index, codec in enumerate(media.codecs or () if media is not None else ()):
         if codec not in facts.codecs.value:
             hint = f"it takes {any_of(facts.codecs.value)}{_source(facts.codecs)}"

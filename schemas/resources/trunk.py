@@ -213,6 +213,11 @@ class TrunkSpec(CrossedPart):
     inbound: Maybe[Inbound] = Field(None, description="Calls that come from this trunk.")
     outbound: Maybe[Outbound] = Field(None, description="Calls that are sent to this trunk.")
     media: Maybe[Media] = Field(None, description="Media of this trunk's calls; a rule's media is merged over it.")
+    media_addresses: Annotated[tuple[Network, ...], Field(max_length=bounds.ADDRESSES_MAX)] = Field(
+        (),
+        description="IP addresses or networks that audio (RTP) may come from and go to, whatever a call's SDP says; "
+        "empty means that each call finds out where its peer is.",
+    )
     regions: Annotated[tuple[Region, ...], Field(max_length=bounds.REGIONS_MAX)] = Field(
         (), description="Only bridges of these regions take or place its calls; empty means every bridge."
     )

@@ -151,6 +151,8 @@ class TrunkRow:
     """The carrier tells by NOTIFY how a transfer goes."""
     accept_refer: bool = False
     """Its phones may send their calls on."""
+    media_networks: tuple[str, ...] = ()
+    """Canonical CIDRs that its media may come from and go to; empty = anywhere."""
     claimed_since: int = 0
     """The revision since which this row holds its claim: the incumbent of a clash is the smaller one."""
 

@@ -142,6 +142,7 @@ _trunk_spec = st.fixed_dictionaries(
         "referTo": st.sampled_from(["asGiven", "tel", "sip"]),
         "outbound": _outbound,
         "media": _media,
+        "mediaAddresses": st.lists(st.sampled_from(["10.1.0.0/16", "2001:db8::1"]), max_size=2, unique=True),
         "regions": st.lists(st.sampled_from(["us-east", "eu"]), max_size=2, unique=True),
         "limits": st.fixed_dictionaries({}, optional={"maxConcurrentCalls": st.just(50), "callsPerSecond": st.just(5)}),
         "allowedNamespaces": st.sampled_from(["Same", "All", ["other"]]),

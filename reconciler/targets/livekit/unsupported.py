@@ -121,6 +121,8 @@ def _of_trunk(row: TrunkRow) -> Iterator[Limit]:
     if row.outbound is not None:
         yield from _of_outbound(row.outbound)
     yield from _of_media(row.media)
+    if row.media_networks:
+        yield _none(("spec", "mediaAddresses"), "addresses that audio must come from")
     if row.regions:
         yield _none(("spec", "regions"), "regions of a trunk")
     if row.max_concurrent_calls is not None or row.calls_per_second is not None:

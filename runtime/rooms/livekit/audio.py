@@ -128,7 +128,7 @@ class RoomAudio:
                 self.malformed += 1
                 return
         source.heard_at = now
-        order = source.reception.arrived(sequence)
+        order = source.reception.arrived(sequence, now)
         if order == reception.RESTARTED:
             source.jitter.flush(source.law)
             source.first = None

@@ -69,6 +69,7 @@ def test_every_field_of_a_trunk_reaches_its_row():
             "limits": {"maxConcurrentCalls": 20, "callsPerSecond": 2, "maxCallDuration": "1h"},
         },
         media={"codecs": ["pcma"], "encryption": "require", "roomCodec": "opus", "dtmf": ["info"], "timeout": "15s"},
+        mediaAddresses=["192.0.2.0/24"],
         regions=["us-east"],
         limits={"maxConcurrentCalls": 50, "callsPerSecond": 5},
         referTo="tel",
@@ -101,6 +102,7 @@ def test_every_field_of_a_trunk_reaches_its_row():
         5,
         "m",
         "tel",
+        media_networks=("192.0.2.0/24",),
         claimed_since=1,
     )
 

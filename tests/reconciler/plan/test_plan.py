@@ -132,6 +132,7 @@ OPENINGS = [
         replace(TRUNK, outbound=Outbound(("a",))),
         "outbound.allowedDestinations",
     ),
+    (replace(TRUNK, media_networks=("10.0.0.0/8",)), TRUNK, "mediaAddresses"),
     (replace(RULE, from_=("+1*",)), RULE, "match.from"),
     (RULE, replace(RULE, to=()), "match.to"),
     (replace(RULE, trunks=("default/t",)), RULE, "trunkRefs"),

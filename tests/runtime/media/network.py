@@ -85,7 +85,7 @@ def play(network: Network, seconds: float, *, is_quiet: Callable[[int], bool] = 
         while upcoming < len(on_the_way) and on_the_way[upcoming][0] <= now:
             at, number = on_the_way[upcoming]
             upcoming += 1
-            order = received.arrived(number & 0xFFFF)
+            order = received.arrived(number & 0xFFFF, at)
             if order in (reception.NEXT, reception.AHEAD, reception.REORDERED):
                 received.note_transit(number * 160, at)
                 buffer.insert(

@@ -11,7 +11,7 @@ from runtime.media.reception import AHEAD, DUPLICATE, NEXT, REORDERED, RESTARTED
 
 def fed(*sequences: int) -> tuple[Reception, list[int]]:
     received = Reception()
-    return received, [received.arrived(sequence & 0xFFFF) for sequence in sequences]
+    return received, [received.arrived(sequence & 0xFFFF, n * 0.02) for n, sequence in enumerate(sequences)]
 
 
 def test_packets_in_order_are_next_across_the_wrap():
@@ -24,14 +24,14 @@ def test_packets_in_order_are_next_across_the_wrap():
 def test_a_gap_is_loss_until_the_late_ones_come():
     received, orders = fed(1, 2, 5)
     assert (orders[-1], received.lost) == (AHEAD, 2)
-    assert received.arrived(4) == REORDERED
-    assert received.arrived(3) == REORDERED
+    assert received.arrived(4, 9.0) == REORDERED
+    assert received.arrived(3, 9.0) == REORDERED
     assert received.lost == 0
 
 
 def test_a_duplicate_is_known_however_old():
     received, _ = fed(*range(100))
-    assert [received.arrived(n) for n in (99, 50, 1)] == [DUPLICATE] * 3
+    assert [received.arrived(n, 9.0) for n in (99, 50, 1)] == [DUPLICATE] * 3
     assert (received.duplicates, received.lost, received.received) == (3, 0, 103)
 
 
@@ -42,16 +42,25 @@ def test_packets_before_the_first_are_no_negative_loss():
     assert fed(10, 8)[0].lost == 1
 
 
-def test_one_strange_sequence_number_is_dropped_and_two_in_a_row_are_a_restart():
-    received, orders = fed(1, 2, 30000, 3, 30000, 30001, 30002)
-    assert orders == [NEXT, NEXT, STRANGE, NEXT, STRANGE, RESTARTED, NEXT]
+def test_one_strange_sequence_number_is_dropped_and_two_in_a_row_are_a_restart_when_the_old_ones_are_over():
+    received, orders = fed(1, 2, 30000, 3, 30000, 30001, 30002, 30003)
+    assert orders == [NEXT, NEXT, STRANGE, NEXT, STRANGE, STRANGE, RESTARTED, NEXT]
     assert received.lost == 0
+
+
+def test_old_packets_that_somebody_plays_again_take_over_nothing_while_the_stream_lives():
+    received, _ = fed(*range(500))
+    for n in range(500, 600):
+        again = [received.arrived(n - 490 + more, n * 0.02) for more in range(4)]
+        assert set(again) == {STRANGE}
+        assert received.arrived(n, n * 0.02) == NEXT
+    assert (received.lost, received.received) == (0, 600)
 
 
 def test_totals_live_on_when_the_stream_changes_and_reports_do_not():
     received, _ = fed(1, 2, 4)
     received.restart()
-    received.arrived(500)
+    received.arrived(500, 9.0)
     assert (received.lost, received.received) == (1, 4)
     assert received.report()[:3] == (0, 0, 500)
 
@@ -60,7 +69,7 @@ def test_a_report_tells_the_loss_since_the_one_before():
     received, _ = fed(*range(100))
     assert received.report()[:2] == (0, 0)
     for sequence in range(100, 200, 2):
-        received.arrived(sequence)
+        received.arrived(sequence, 9.0)
     fraction, lost, _, _ = received.report()
     assert lost == 49
     assert fraction == (49 << 8) // 99
@@ -107,8 +116,8 @@ def test_no_sequence_numbers_make_the_counters_absurd(sequences):
 @given(st.permutations(list(range(40))), st.sets(st.integers(1, 38)), st.integers(0, 0xFFFF))
 def test_loss_is_exact_for_any_order_of_arrival(order, missing, first):
     received = Reception()
-    received.arrived(first)
+    received.arrived(first, 9.0)
     for number in order:
         if number not in missing and number != 0:
-            received.arrived((first + number) & 0xFFFF)
+            received.arrived((first + number) & 0xFFFF, 9.0)
     assert received.lost == len(missing)

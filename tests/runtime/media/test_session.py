@@ -15,6 +15,8 @@ from runtime.media.codecs import g711
 from runtime.media.events import DigitReceived, MediaTimedOut, RemoteBye, SourceLocked
 from runtime.media.rtcp import Bye, ReceiverReport, ReportBlock, SenderReport, SourceDescription
 from runtime.media.session import MediaSession, StreamConfig
+from runtime.media.source import Peer
+from schemas.tables.networks import compile_networks
 
 SDP = ("192.0.2.10", 4000)
 SDP_RTCP = ("192.0.2.10", 4001)
@@ -116,7 +118,7 @@ def test_a_peer_that_restarts_its_sequence_is_heard_again():
         shifted = rtp.header(0, False, 40_000 + tick, 9_000_000 + 160 * tick, THEIRS) + speech(1000 + tick)
         media.receive_rtp(shifted, SDP, 0.4 + tick * TICK_S)
         out.append(media.pull(0.4 + tick * TICK_S))
-    assert speech(1001) in out
+    assert speech(1002) in out
     assert media.stats.streams == 2
 
 
@@ -545,9 +547,23 @@ def test_reports_go_where_the_peer_s_come_from():
     assert media.close(1.0, WALL_S)[1] == (NATTED[0], 50_000)
 
 
+def test_nothing_goes_to_where_the_trunk_s_media_may_not_be_until_somebody_from_its_networks_was_heard():
+    media = call(peer=Peer(SDP[0], compile_networks(["198.51.100.0/24"])))
+    run(media, 100)
+    assert media.push(None, 2.0) == []
+    assert media.rtcp_due(20.0, WALL_S) is None
+    media.receive_rtcp(rtcp.write((ReceiverReport(THEIRS),)), SDP_RTCP, 2.0, WALL_S)
+    assert media.close(2.0, WALL_S) is None
+    assert (media.stats.received, media.stats.rejected_source) == (0, 101)
+    media.check(31.0)
+    assert events(media) == [MediaTimedOut(True, 31.0, SDP[0])]
+    assert any(run(media, 40, start=1600, address=NATTED)), "heard at once"
+    assert [address for _, address in media.push(None, 33.0)] == [NATTED]
+
+
 def test_reports_are_not_turned_to_another_port_of_the_peer_s_host():
     report = rtcp.write((ReceiverReport(THEIRS),))
-    media = call()
+    media = call(peer=Peer(NATTED[0]))
     run(media, 40, address=NATTED)
     first, second, beside = ((NATTED[0], port) for port in (50_000, 50_002, NATTED[1] + 1))
     media.receive_rtcp(report, first, 1.0, WALL_S)

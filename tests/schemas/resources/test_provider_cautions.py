@@ -91,6 +91,18 @@ def outbound(address: str, **more: Any) -> dict[str, Any]:
         ("plivo", outbound("1.zt.plivo.com") | {"media": {"dtmf": ["info"]}}, "media.dtmf.0", "write rfc4733"),
         ("exotel", outbound("pstn.in2.exotel.com", transport="tls"), "outbound.transport", "`encryption: require`"),
         (
+            "twilio",
+            inbound(*ALL_OF_TWILIO) | {"mediaAddresses": ["168.86.128.0/18", "203.0.113.0/24"]},
+            "mediaAddresses.1",
+            "none of the addresses of media that Twilio Elastic SIP Trunking publishes, it publishes 168.86.128.0/18",
+        ),
+        (
+            "exotel",
+            outbound("pstn.in2.exotel.com", transport="tcp") | {"mediaAddresses": ["182.76.143.61"]},
+            "mediaAddresses",
+            "may come from 122.15.8.184/32, 14.194.10.247/32, 61.246.82.75/32 too",
+        ),
+        (
             "exotel",
             outbound("pstn.in2.exotel.com", transport="tcp") | {"media": {"encryption": "require"}},
             "media.encryption",
