@@ -224,6 +224,7 @@ class Baresip:
             ["baresip", "-f", str(work), "-v"], stdin=subprocess.PIPE, stdout=self._log, stderr=subprocess.STDOUT
         )
         self._socket: socket.socket | None = None
+        self._asked = 0
 
     def __enter__(self) -> Baresip:
         self._socket = wait_for(self._connect, f"baresip to be ready: {self.log()}")
@@ -248,6 +249,24 @@ class Baresip:
         message = json.dumps({"command": command, "params": params, "token": "t"}).encode()
         self._socket.sendall(b"%d:%b," % (len(message), message))
         time.sleep(0.05)  # baresip drops a command that comes together with the one before it
+
+    def ask(self, command: str) -> str:
+        """The answer to a command that tells something, e.g. `audio_debug`."""
+        assert self._socket is not None
+        self._asked += 1
+        token = f"asked-{self._asked}"
+        message = json.dumps({"command": command, "params": "", "token": token}).encode()
+        self._socket.sendall(b"%d:%b," % (len(message), message))
+        while True:
+            head = b""
+            while not head.endswith(b":"):
+                head += self._socket.recv(1)
+            told = b""
+            while len(told) < int(head[:-1]) + 1:
+                told += self._socket.recv(int(head[:-1]) + 1 - len(told))
+            found = json.loads(told[:-1])
+            if found.get("token") == token:
+                return str(found["data"])
 
     def log(self) -> str:
         """Everything that it printed."""

@@ -148,6 +148,16 @@ class MediaSession:
         """Where audio goes at the moment."""
         return self._to
 
+    @property
+    def senders(self) -> tuple[Address, ...]:
+        """Who alone can be heard; none while that is still to be found out."""
+        return (self._locked, self._config.remote) if self._locked is not None else ()
+
+    @property
+    def refused(self) -> int:
+        """Datagrams that were no RTP, or of others than the peer."""
+        return self._rejected + self._malformed
+
     def reconfigure(self, config: StreamConfig, now: float) -> None:
         """After a re-INVITE: SSRC, sequence, timestamps, digits and counters go on; a moved remote is learned anew."""
         before, self._config = self._config, config

@@ -23,8 +23,11 @@ from runtime.media.tones import RingingTone
 from runtime.net.outbox import Outbox
 from runtime.net.polled import PolledSockets
 from runtime.net.rtp_ports import RtpPorts
+from runtime.net.source_filter import admit_all, admit_only
 
 DATAGRAM_BYTES_MAX = 2048
+FLOOD_PACKETS_PER_TICK = 40
+"""So many of others in 20 ms are a flood: of `PACKETS_PER_TICK_MAX` that are read, and far from any mistake."""
 _SO_TIMESTAMPNS = 35  # Linux; elsewhere the tick's own time is taken
 _TIMESPEC = struct.Struct("@qq")
 _ANCILLARY_BYTES = socket.CMSG_SPACE(_TIMESPEC.size)
@@ -45,6 +48,8 @@ class PhoneLeg:
         self._law = law
         self._heard_before: RingingTone | None = RingingTone() if rings else None
         self._heard_instead: RingingTone | None = None
+        self._refused = 0
+        self._is_shut = False
 
     @property
     def law(self) -> Law:
@@ -56,14 +61,27 @@ class PhoneLeg:
         self._law = stream.codec
         if self.session is None:
             self.session = make(stream)
-        else:
-            self.session.reconfigure(stream, now)
+            return
+        self.session.reconfigure(stream, now)
+        if self._is_shut:  # who is heard may be another one now
+            self._is_shut = False
+            admit_all(self.ports.rtp)
 
     def pull(self, now: float) -> bytes | None:
         """The frame that the caller spoke for this tick."""
-        if self.session is not None:
-            return self.session.pull(now)
+        session = self.session
+        if session is not None:
+            refused = session.refused
+            if refused - self._refused > FLOOD_PACKETS_PER_TICK:
+                self._shut(session.senders)
+            self._refused = refused
+            return session.pull(now)
         return self._heard_before.frame(self._law) if self._heard_before is not None else None
+
+    def _shut(self, senders: tuple[Address, ...]) -> None:
+        """Somebody floods the port: the kernel shall take the peer's packets alone, or there is no room for them."""
+        if not self._is_shut and admit_only(self.ports.rtp, senders):
+            self._is_shut = True
 
     def ring(self, *, on: bool) -> None:
         """Let the phone hear a ringing tone in place of what is pushed, or that again."""
