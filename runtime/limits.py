@@ -78,7 +78,7 @@ PROMPT_S_MAX = 30
 """The same, by its length."""
 
 PROMPT_FILES_MAX = 64
-"""Prompt files kept in memory, half a megabyte each at most; beyond that the one that was read first is read again."""
+"""Prompt files kept in memory, 1.5 MB each at most; beyond that the one that was read first is read again."""
 
 PROMPT_READ_EVERY_S = 10.0
 """A prompt file that keeps changing is decoded so often at most; until then callers hear what it was."""

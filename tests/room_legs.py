@@ -10,7 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from runtime.media.codecs import g711
-from runtime.media.codecs.g711 import Law
+from runtime.media.codecs.codec import PCMU, Codec
+from runtime.media.frame import Frame
+from runtime.media.voice import Voice
 from runtime.rooms.adapter import Participant
 from runtime.rooms.livekit.rooms import LiveKitRooms
 from runtime.settings import LiveKitServer
@@ -29,18 +31,19 @@ TONE = [
 class ToneLeg:
     """Says a tone; `heard` counts the frames that were not silence, `last` is when the last one came."""
 
-    law: Law = "pcmu"
+    codec: Codec = PCMU
+    voice: Voice = field(default_factory=lambda: Voice(PCMU))
     said: int = 0
     heard: int = 0
     last: float = 0.0
     digits: str = ""
 
-    def pull(self, now: float) -> bytes | None:
+    def pull(self, now: float) -> Frame | None:
         self.said += 1
-        return TONE[self.said % len(TONE)]
+        return self.voice.frame(TONE[self.said % len(TONE)])
 
-    def push(self, payload: bytes | None, now: float) -> None:
-        if payload is not None and not g711.is_quiet(self.law, payload):
+    def push(self, frame: Frame | None, now: float) -> None:
+        if frame is not None and not g711.is_quiet("pcmu", frame.in_law("pcmu")):
             self.heard += 1
             self.last = now
 

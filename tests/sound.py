@@ -8,10 +8,10 @@ from pathlib import Path
 
 from runtime.media.codecs import g711
 from runtime.phone.heard import compare
-from runtime.rooms.files import load_frames
+from runtime.rooms.files import load_sound
 from tests.peers import SPEECH
 
-SPEECH_PCMU = b"".join(load_frames(SPEECH, "pcmu"))
+SPEECH_PCMU = b"".join(frame.in_law("pcmu") for frame in load_sound(SPEECH))
 """The shipped sentence, raw."""
 
 

@@ -18,7 +18,7 @@ from runtime.calls.reasons import EndReason, reason_header
 from runtime.calls.record import EndedBy
 from runtime.calls.refusal import warning
 from runtime.limits import CALLS_MAX
-from runtime.media.session import StreamConfig
+from runtime.media.config import StreamConfig
 from runtime.routing.dial import Failure, FailureKind
 from runtime.routing.headers import bye_headers, own_headers
 from runtime.routing.route import RINGBACK_NONE, RINGBACK_TONE
@@ -217,7 +217,7 @@ class Board:
     def stream_agreed(self, call: Call, stream: StreamConfig) -> None:
         """Packets flow by this, from now on."""
         call.stream = stream
-        call.record = replace(call.record, codec=stream.codec)
+        call.record = replace(call.record, codec=stream.codec.name)
         self.flow(call)
 
     def flow(self, call: Call) -> None:

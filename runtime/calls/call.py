@@ -29,7 +29,7 @@ from runtime.calls.record import CallRecord, EndedBy
 from runtime.calls.referral import Referral
 from runtime.calls.transfer import Transfer
 from runtime.gate.bucket import TokenBucket
-from runtime.media.session import StreamConfig
+from runtime.media.config import StreamConfig
 from runtime.routing.dial import Failure, FailureKind
 from runtime.routing.orders import Orders
 from runtime.routing.place import Placement

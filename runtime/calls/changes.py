@@ -17,7 +17,7 @@ from runtime.calls.negotiate import HOLDING, TALKING, agreed, describe
 from runtime.calls.opening import Opening
 from runtime.calls.reasons import EndReason
 from runtime.calls.record import EndedBy
-from runtime.media.session import StreamConfig
+from runtime.media.config import StreamConfig
 from runtime.routing.dial import Failure, FailureKind
 from runtime.sip import events as sip
 from runtime.sip.endpoint import Endpoint

@@ -7,8 +7,8 @@ from typing import Protocol
 
 from runtime.calls.pin_dialogue import Prompt
 from runtime.calls.record import CallRecord
-from runtime.media.codecs.g711 import Law
-from runtime.media.session import StreamConfig
+from runtime.media.codecs.codec import Codec
+from runtime.media.config import StreamConfig
 from runtime.routing.dial import Dialled, Failure, Transferred
 from runtime.routing.orders import Orders
 from runtime.routing.place import Placement
@@ -35,14 +35,14 @@ class Ports(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class OpenLeg:
-    """A call has these ports, and speaks `law` for a start: read them. Once for each call, before all else.
+    """A call has these ports, and speaks `codec` for a start: read them. Once for each call, before all else.
 
     `rings`: until its media starts the room hears a ringing tone from it.
     """
 
     call_id: str
     ports: Ports
-    law: Law
+    codec: Codec
     rings: bool = False
 
 

@@ -17,7 +17,7 @@ from runtime.calls.negotiate import answered_with, answers_early, is_sdp
 from runtime.calls.opening import Opening
 from runtime.calls.reasons import EndReason, refusal_reason
 from runtime.calls.record import CallRecord, EndedBy
-from runtime.media.session import StreamConfig
+from runtime.media.config import StreamConfig
 from runtime.routing.dial import Dialled, Failure, FailureKind, Way
 from runtime.routing.headers import attributes_from, headers_from, readable, remote_headers
 from runtime.routing.orders import IDS

@@ -9,9 +9,10 @@ from functools import lru_cache
 
 from runtime.calls.commands import Ports
 from runtime.limits import MEDIA_TIMEOUT_INITIAL_S
-from runtime.media.session import StreamConfig
+from runtime.media.codecs.codec import CODECS
+from runtime.media.config import StreamConfig
 from runtime.media.source import Peer
-from runtime.routing.orders import LAWS, Orders
+from runtime.routing.orders import Orders
 from runtime.sip.message import Response
 from runtime.sip.offer_answer import LocalMedia, Negotiated, NegotiationFailure, OfferAnswer
 from runtime.sip.path import Address
@@ -22,6 +23,9 @@ from schemas.tables.rows import TrunkRow
 NETWORK_LISTS_REMEMBERED = 256
 """A trunk's list is compiled once, not with each of its calls."""
 
+PACKET_MS_MIN = 10
+PACKET_MS_MAX = 60
+
 TALKING = "sendrecv"
 HOLDING = "sendonly"
 """What we want of a call: its media, or to hear nothing of it for a while (RFC 3264 section 8.4)."""
@@ -29,7 +33,8 @@ HOLDING = "sendonly"
 
 def local_media(orders: Orders, ports: Ports, host: str, session_id: int) -> LocalMedia:
     """What this call may speak, and where it is heard: `host` is what its peer is told."""
-    return LocalMedia(host, ports.port, orders.codecs, orders.dtmf, session_id, info_digits=orders.info_digits)
+    codecs = tuple(codec.name for codec in orders.codecs)
+    return LocalMedia(host, ports.port, codecs, orders.dtmf, session_id, info_digits=orders.info_digits)
 
 
 class MediaEnds:
@@ -81,7 +86,7 @@ def stream_of(negotiated: Negotiated, timeout_s: float) -> StreamConfig:
     """How packets flow by this agreement."""
     codec = negotiated.codec
     stream = StreamConfig(
-        codec=LAWS[codec.name],
+        codec=CODECS[codec.name],
         payload_type_send=codec.payload_type_send,
         payload_type_receive=codec.payload_type_receive,
         dtmf_send=negotiated.dtmf_payload_type_send,
@@ -90,9 +95,14 @@ def stream_of(negotiated: Negotiated, timeout_s: float) -> StreamConfig:
         remote_rtcp=negotiated.remote_rtcp,
         send="send" in negotiated.direction,
         receive="recv" in negotiated.direction,
-        ptime_ms=negotiated.ptime_ms,
+        ptime_ms=packet_ms(negotiated.ptime_ms),
     )
     return with_timeout(stream, timeout_s)
+
+
+def packet_ms(wish_ms: int) -> int:
+    """The length of our packets for a peer that would like `wish_ms`: whole tens, from 10 to 60."""
+    return max(PACKET_MS_MIN, min(wish_ms // PACKET_MS_MIN * PACKET_MS_MIN, PACKET_MS_MAX))
 
 
 def with_timeout(stream: StreamConfig, timeout_s: float) -> StreamConfig:

@@ -132,7 +132,7 @@ class Opening:
             return no_keys(admission)
         return InboundCall(
             leg=event.leg,
-            record=replace(record, codec=stream.codec if stream else ""),
+            record=replace(record, codec=stream.codec.name if stream else ""),
             ports=ports,
             local=local,
             offer_answer=offer_answer,

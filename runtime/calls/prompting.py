@@ -15,7 +15,7 @@ from runtime.calls.commands import HushPrompt, PlayPrompt
 from runtime.calls.pin_dialogue import Hush, Leave, PinDialogue, Play, Prompt, Step, Try
 from runtime.calls.reasons import EndReason
 from runtime.gate.pin_guesses import PinGuesses
-from runtime.media.session import StreamConfig
+from runtime.media.config import StreamConfig
 from runtime.routing.route import Admission, PinAsked, Rejection
 from schemas.tables.decisions import Reason
 from schemas.tables.rows import PinPrompts

@@ -19,7 +19,7 @@ from runtime.calls.prompting import Outcome, Prompting
 from runtime.calls.reasons import EndReason
 from runtime.calls.record import CallRecord, EndedBy
 from runtime.calls.refusal import headers_of, record_of, turned_away
-from runtime.media.session import StreamConfig
+from runtime.media.config import StreamConfig
 from runtime.routing.route import Admission, Arrival, PinAsked, Rejection
 from runtime.sip import events as sip
 from runtime.sip.endpoint import Endpoint
@@ -185,8 +185,8 @@ class Reception:
             self._refuse(event.leg, record, call, now)
             return
         self._board.put(call)
-        law = call.stream.codec if call.stream else admission.codecs[0]
-        self._board.do(OpenLeg(call.id, call.ports, law))
+        codec = call.stream.codec if call.stream else admission.codecs[0]
+        self._board.do(OpenLeg(call.id, call.ports, codec))
         if asked is None and admission.answer_at_once:
             self._board.answer(call, now)
             call.advance(Step.ANSWER)

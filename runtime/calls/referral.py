@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from runtime.calls.hunt import Hunt
-from runtime.media.session import StreamConfig
+from runtime.media.config import StreamConfig
 from runtime.routing.place import Placement
 from runtime.sip.offer_answer import LocalMedia, OfferAnswer
 

@@ -24,7 +24,7 @@ from runtime.calls.reasons import EndReason
 from runtime.calls.record import EndedBy
 from runtime.calls.referral import Referral
 from runtime.calls.refusal import warning
-from runtime.media.session import StreamConfig
+from runtime.media.config import StreamConfig
 from runtime.routing.dial import DialRequest, Failure, Way
 from runtime.routing.headers import headers_from, merged
 from runtime.routing.place import Placement

@@ -19,7 +19,7 @@ from runtime.calls.negotiate import describe
 from runtime.calls.opening import Opening
 from runtime.calls.reasons import EndReason
 from runtime.calls.reception import Reception
-from runtime.media.session import StreamConfig
+from runtime.media.config import StreamConfig
 from runtime.routing.route import Rejection
 from runtime.sip.endpoint import Endpoint
 from runtime.sip.errors import SipSyntaxError

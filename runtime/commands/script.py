@@ -10,11 +10,10 @@ import click
 
 from runtime.commands.options import F
 from runtime.errors import BridgeError
-from runtime.media.codecs import g711
 from runtime.phone.heard import Heard, compare
 from runtime.phone.outcome import Outcome
-from runtime.phone.voice import Script
-from runtime.rooms.files import WavWriter, load_frames
+from runtime.phone.voice import HEARD_HZ, Script
+from runtime.rooms.files import WavWriter, load_sound
 
 SENTENCES = Path(__file__).resolve().parents[1] / "phone"
 DIGITS = frozenset("0123456789*#ABCDabcdw")
@@ -40,7 +39,7 @@ def script_of(play: Path | None, sentence: str, dtmf: str, seconds: float, *, re
     """What the phone does; `sentence` is the file of ours that it says where it is given none."""
     if set(dtmf) - DIGITS:
         raise BridgeError(f"--dtmf {dtmf}: only 0-9 * # A-D and w can be sent", "e.g. --dtmf 123#")
-    return Script(load_frames(play or SENTENCES / sentence, "pcmu"), dtmf, seconds, repeats)
+    return Script(load_sound(play or SENTENCES / sentence), dtmf, seconds, repeats)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +89,7 @@ class Report:
 
 def report_of(outcome: Outcome, script: Script, record: Path | None) -> Report:
     """What is told of a call that went by `script`; what was heard is saved to `record`."""
-    spoken = b"".join(g711.decode("pcmu", frame) for frame in script.frames)
+    spoken = script.frames.linear(HEARD_HZ)
     heard = compare(spoken, bytes(outcome.heard), outcome.spoke_after_s, script.period_s)
     if record is None or not outcome.answered:
         return Report(outcome, heard)

@@ -19,7 +19,7 @@ from collections import deque
 from struct import Struct
 from typing import Final
 
-from runtime.media.codecs.g711 import FRAME_BYTES, FRAME_MS, SAMPLES_PER_S
+from runtime.media.codecs.codec import TICK_MS, TICKS_PER_S
 
 EVENTS: Final = "0123456789*#ABCD"
 """RFC 4733 §3.2, table 3: the digit of each event code."""
@@ -37,12 +37,13 @@ DIGITS_QUEUED_MAX: Final = 256
 _EVENT: Final = Struct("!BBH")
 _END: Final = 0x80
 _END_PACKETS: Final = 3
-_STALE_SAMPLES_MAX: Final = 10 * SAMPLES_PER_S
+_STALE_S_MAX: Final = 10
 """An older timestamp than this is a sender that set its clock."""
-_GAP_SAMPLES_MIN: Final = SAMPLES_PER_S // 25
-"""No two presses of one key are closer than 40 ms, so a shorter distance is one press under a new timestamp."""
+_GAP_MS_MIN: Final = 40
+"""No two presses of one key are closer, so a shorter distance is one press under a new timestamp."""
+_DURATION_MAX: Final = 0xFFFF
+"""A longer event goes on as another segment (§2.5.1.3); at 48 kHz that is after 1.3 s."""
 _CODES: Final = {digit: code for code, digit in enumerate(EVENTS)} | {"a": 12, "b": 13, "c": 14, "d": 15}
-_SAMPLES_PER_MS: Final = SAMPLES_PER_S // 1000
 
 
 def is_digits(text: str) -> bool:
@@ -53,9 +54,10 @@ def is_digits(text: str) -> bool:
 class DigitReceiver:
     """The events of one call. Counters: `ignored` events that are no digit, `malformed` payloads."""
 
-    __slots__ = ("_code", "_duration", "_ended", "_other_clock", "_timestamp", "ignored", "malformed")
+    __slots__ = ("_clock_hz", "_code", "_duration", "_ended", "_other_clock", "_timestamp", "ignored", "malformed")
 
-    def __init__(self) -> None:
+    def __init__(self, clock_hz: int) -> None:
+        self._clock_hz = clock_hz
         self.ignored = 0
         self.malformed = 0
         self._timestamp: int | None = None
@@ -63,6 +65,10 @@ class DigitReceiver:
         self._duration = 0
         self._ended = False
         self._other_clock = False
+
+    def use_clock(self, clock_hz: int) -> None:
+        """Timestamps count at this rate from now on."""
+        self._clock_hz = clock_hz
 
     def restart(self) -> None:
         """Another stream: no order between its timestamps and those before; an equal one is still the same event."""
@@ -93,21 +99,25 @@ class DigitReceiver:
             return False
         if self._other_clock:
             return True
-        if 0x100000000 - ahead <= _STALE_SAMPLES_MAX:
+        if 0x100000000 - ahead <= _STALE_S_MAX * self._clock_hz:
             return None
-        goes_on = 0 <= ahead - self._duration < _GAP_SAMPLES_MIN or self._duration < duration >= ahead
+        goes_on = (
+            0 <= ahead - self._duration < _GAP_MS_MIN * self._clock_hz // 1000 or self._duration < duration >= ahead
+        )
         return marker or self._ended or code != self._code or not goes_on
 
 
 class DigitSender:
-    """The digits still to send on one call, and the event under way."""
+    """The digits still to send on one call, and the event under way; durations count at `clock_hz`."""
 
-    __slots__ = ("_ends_sent", "_event", "_queue", "_started", "_ticks", "_wait")
+    __slots__ = ("_clock_hz", "_ends_sent", "_event", "_queue", "_segment", "_started", "_ticks", "_wait")
 
-    def __init__(self) -> None:
+    def __init__(self, clock_hz: int) -> None:
+        self._clock_hz = clock_hz
         self._queue: deque[tuple[str, int, int]] = deque()
         self._event: tuple[int, int, int] | None = None
         self._started = 0
+        self._segment = 0
         self._ticks = 0
         self._ends_sent = 0
         self._wait = 0
@@ -128,6 +138,12 @@ class DigitSender:
         self._queue.extend((character, tone_ms, gap_ms) for character in text)
         return True
 
+    def use_clock(self, clock_hz: int) -> None:
+        """Durations count at this rate from now on; the digit under way counts as sent."""
+        if clock_hz != self._clock_hz:
+            self.interrupt()
+            self._clock_hz = clock_hz
+
     def clear(self) -> None:
         """Forget all digits: the peer takes none any more."""
         self._queue.clear()
@@ -144,16 +160,20 @@ class DigitSender:
             return None
         assert self._event is not None
         code, tone, gap = self._event
+        step, whole = self._clock_hz // TICKS_PER_S, tone * self._clock_hz // 1000
+        passed = self._ticks * step
         self._ticks += 1
-        duration = min(self._ticks * FRAME_BYTES, tone * _SAMPLES_PER_MS)
+        duration = min(passed + step, whole) - self._segment
+        if duration > _DURATION_MAX:
+            self._segment, duration = passed, min(step, whole - passed)
         flags = volume_dbm0
         marker = self._ticks == 1
-        if duration == tone * _SAMPLES_PER_MS:
+        if self._segment + duration == whole:
             flags |= _END
             self._ends_sent += 1
             if self._ends_sent == _END_PACKETS:
                 self._finish(tone, gap)
-        return _EVENT.pack(code, flags, duration), self._started, marker
+        return _EVENT.pack(code, flags, duration), self._started + self._segment & 0xFFFFFFFF, marker
 
     def due(self, timestamp: int) -> tuple[str, int] | None:
         """The digit whose time has come and its tone in ms, where it does not go by RTP; in place of `tick`."""
@@ -172,14 +192,14 @@ class DigitSender:
             return False
         character, tone, gap = self._queue.popleft()
         if character == PAUSE:
-            self._wait = pause_ms // FRAME_MS - 1
+            self._wait = pause_ms // TICK_MS - 1
             return False
         self._event = (_CODES[character], tone, gap)
         self._started = timestamp
-        self._ticks = self._ends_sent = 0
+        self._segment = self._ticks = self._ends_sent = 0
         return True
 
     def _finish(self, tone: int, gap: int) -> None:
         """Wait for what is left of tone and gap, counted from the start of the tone."""
-        self._wait = max(0, -(-(tone + gap) // FRAME_MS) - self._ticks)
+        self._wait = max(0, -(-(tone + gap) // TICK_MS) - self._ticks)
         self._event = None

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from runtime.media.codecs.g711 import SAMPLES_PER_S
-
 NEXT: Final = 0
 """The packet that was due."""
 AHEAD: Final = 1
@@ -39,6 +37,7 @@ class Reception:
 
     __slots__ = (
         "_base",
+        "_clock_hz",
         "_earlier_expected",
         "_jitter",
         "_last_at",
@@ -53,7 +52,8 @@ class Reception:
         "received",
     )
 
-    def __init__(self) -> None:
+    def __init__(self, clock_hz: int) -> None:
+        self._clock_hz = clock_hz
         self.received = 0
         self.duplicates = 0
         self.newest = -1
@@ -74,6 +74,12 @@ class Reception:
         self._stream_received = 0
         self._reported_expected = 0
         self._reported_received = 0
+
+    def use_clock(self, clock_hz: int) -> None:
+        """Timestamps count at this rate from now on: the codec has changed."""
+        if clock_hz != self._clock_hz:
+            self._jitter *= clock_hz / self._clock_hz
+            self._clock_hz, self._transit = clock_hz, None
 
     def arrived(self, sequence: int, now: float) -> int:
         """Count a packet and say what it is: one of the constants above (RFC 3550 A.1, `update_seq`)."""
@@ -113,10 +119,10 @@ class Reception:
 
     def note_transit(self, timestamp: int, now: float) -> None:
         """Feed the jitter estimate (§6.4.1, A.8) with an audio packet; events keep one timestamp and are left out."""
-        transit = now * SAMPLES_PER_S - timestamp
+        transit = now * self._clock_hz - timestamp
         if self._transit is not None:
             step = abs(transit - self._transit)
-            if step < TRANSIT_STEP_S_MAX * SAMPLES_PER_S:
+            if step < TRANSIT_STEP_S_MAX * self._clock_hz:
                 self._jitter += (step - self._jitter) / 16
         self._transit = transit
 
@@ -129,10 +135,10 @@ class Reception:
     @property
     def jitter_ms(self) -> float:
         """Mean deviation of the interarrival time."""
-        return self._jitter * 1000 / SAMPLES_PER_S
+        return self._jitter * 1000 / self._clock_hz
 
     def report(self) -> tuple[int, int, int, int]:
-        """Fraction lost since the last report (of 256), lost in all, highest sequence, jitter in samples (A.3).
+        """Fraction lost since the last report (of 256), lost in all, highest sequence, jitter in clock steps (A.3).
 
         As the RFC has it, duplicates count as received here, so the loss can be negative.
         """

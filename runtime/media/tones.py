@@ -10,13 +10,15 @@ from array import array
 from functools import cache
 from typing import Final
 
-from runtime.media.codecs import g711
-from runtime.media.codecs.g711 import FRAME_BYTES, FRAME_MS, SAMPLES_PER_S, Law
+from runtime.media.codecs.codec import TICKS_PER_S
+from runtime.media.frame import Frame
 
 RINGING_HZ: Final = 425
 RINGING_AMPLITUDE: Final = 16_383
-_ON: Final = 1_000 // FRAME_MS
-_CYCLE: Final = 5_000 // FRAME_MS
+RATES_HZ: Final = (8_000, 16_000, 48_000)
+"""What listeners ask for: a tone is made anew for each, and nothing is resampled."""
+_ON: Final = TICKS_PER_S
+_CYCLE: Final = 5 * TICKS_PER_S
 
 
 class RingingTone:
@@ -27,16 +29,21 @@ class RingingTone:
     def __init__(self) -> None:
         self._at = 0
 
-    def frame(self, law: Law) -> bytes | None:
-        """160 bytes of G.711, or None in the pause."""
+    def frame(self) -> Frame | None:
+        """None in the pause."""
         at, self._at = self._at, (self._at + 1) % _CYCLE
-        return _ringing(law)[at] if at < _ON else None
+        return _ringing()[at] if at < _ON else None
 
 
 @cache
-def _ringing(law: Law) -> tuple[bytes, ...]:
+def _ringing() -> tuple[Frame, ...]:
     """The second that sounds, in frames; it ends with a whole period."""
-    step = 2 * math.pi * RINGING_HZ / SAMPLES_PER_S
-    linear = array("h", (round(RINGING_AMPLITUDE * math.sin(step * n)) for n in range(SAMPLES_PER_S)))
-    coded = g711.encode(law, linear.tobytes())
-    return tuple(coded[at : at + FRAME_BYTES] for at in range(0, len(coded), FRAME_BYTES))
+    linear = {rate_hz: _sine(rate_hz) for rate_hz in RATES_HZ}
+    return tuple(Frame.of_linear({rate_hz: frames[at] for rate_hz, frames in linear.items()}) for at in range(_ON))
+
+
+def _sine(rate_hz: int) -> list[bytes]:
+    step = 2 * math.pi * RINGING_HZ / rate_hz
+    linear = array("h", (round(RINGING_AMPLITUDE * math.sin(step * n)) for n in range(rate_hz))).tobytes()
+    size = 2 * rate_hz // TICKS_PER_S
+    return [linear[at : at + size] for at in range(0, len(linear), size)]

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from runtime.calls.negotiate import describe, stream_of
-from runtime.media.session import StreamConfig
+from runtime.media.config import StreamConfig
 from runtime.phone.outcome import Outcome, Referral
 from runtime.sip import events as sip
 from runtime.sip.endpoint import Endpoint

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from runtime.media.codecs import g711
+from runtime.media.codecs.codec import PCMA, PCMU
+from runtime.media.config import StreamConfig
 from runtime.media.events import DigitReceived
-from runtime.media.session import MediaSession, StreamConfig
+from runtime.media.frame import Frame
+from runtime.media.session import MediaSession
+from runtime.media.sound import Sound
 from runtime.net.rtp_ports import RtpPortRange
 from runtime.phone.outcome import Outcome
 from runtime.sip.offer_answer import LocalMedia
 from runtime.workers.clock import MediaClock
 from runtime.workers.legs import PhoneLeg, PhoneLegs, new_session
 
+HEARD_HZ = 8_000
 SILENCE = bytes(320)
 TAIL_S = 1.5
 """How long it listens after its last word: an echo takes 0.4 s."""
@@ -27,12 +31,12 @@ LEG = "phone"
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """What the phone does once it talks. `frames` are 20 ms of PCMU each; they follow the `digits`.
+    """What the phone does once it talks. `frames` follow the `digits`.
 
     `seconds` 0: as long as there is something to press or say. `repeats`: the frames are said again after a pause.
     """
 
-    frames: Sequence[bytes]
+    frames: Sound
     digits: str = ""
     seconds: float = 0.0
     repeats: bool = False
@@ -47,7 +51,7 @@ class Script:
         """How long it takes until it says the same again."""
         return len(self.frames) / 50 + PAUSE_S if self.repeats else float("inf")
 
-    def frame(self, number: int) -> bytes | None:
+    def frame(self, number: int) -> Frame | None:
         """What is said in this tick, counted from the first word; None: a pause."""
         if self.repeats:
             number %= len(self.frames) + round(PAUSE_S * 50)
@@ -76,10 +80,10 @@ class Voice:
         ports = RtpPortRange(*RTP_PORTS).reserve(address)
         if isinstance(ports, str):
             return "no free RTP port for the test phone"
-        self._phone = PhoneLeg(LEG, ports, "pcmu")
+        self._phone = PhoneLeg(LEG, ports, PCMU)
         self._legs.add(self._phone)
         session_id = int.from_bytes(os.urandom(6))
-        return LocalMedia(ports.address, ports.port, ("pcmu", "pcma"), dtmf=True, session_id=session_id)
+        return LocalMedia(ports.address, ports.port, (PCMU.name, PCMA.name), dtmf=True, session_id=session_id)
 
     def start(self, stream: StreamConfig, now: float) -> None:
         """Speak and listen from now on; or, where that has begun, go on by this."""
@@ -118,7 +122,7 @@ class Voice:
 
     def _listen(self, phone: PhoneLeg, session: MediaSession, now: float) -> None:
         frame, outcome = phone.pull(now), self._outcome
-        outcome.heard += SILENCE if frame is None else g711.decode(phone.law, frame)
+        outcome.heard += SILENCE if frame is None else frame.linear(HEARD_HZ)
         while (event := session.next_event()) is not None:
             if isinstance(event, DigitReceived):
                 outcome.digits += event.digit
@@ -126,7 +130,7 @@ class Voice:
         outcome.packets_lost = session.stats.lost
 
     def _speak(self, phone: PhoneLeg, session: MediaSession, now: float) -> None:
-        frame: bytes | None = None
+        frame: Frame | None = None
         if session.digits_pending:
             pass  # digits come first, speech after them
         elif not self._script.is_said(self._played):
@@ -134,8 +138,6 @@ class Voice:
                 self._outcome.spoke_after_s = len(self._outcome.heard) / 16000
             frame = self._script.frame(self._played)
             self._played += 1
-            if frame is not None and phone.law != "pcmu":
-                frame = g711.encode(phone.law, g711.decode("pcmu", frame))
         elif self._ends_at is None:
             self._ends_at = now + TAIL_S
         phone.push(frame, now)

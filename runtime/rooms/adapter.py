@@ -1,8 +1,8 @@
 """What every kind of room offers to a call, and what a call offers to a room.
 
 A room sees a call as a `Leg`: something that yields one frame and takes one frame on every tick. A call sees a room
-through `Rooms`: it joins, it leaves, and it hears of its fate through `RoomEvents`. Frames are one tick (20 ms) of
-G.711 in the leg's own law: 160 bytes, or None for silence.
+through `Rooms`: it joins, it leaves, and it hears of its fate through `RoomEvents`. Frames (`media/frame`) are one tick
+(20 ms) of audio in any codec and rate, None for silence: whoever takes one makes of it what it needs.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from typing import Protocol
 
 from runtime.calls.commands import JoinRoom
 from runtime.calls.reasons import EndReason
-from runtime.media.codecs.g711 import Law
+from runtime.media.codecs.codec import Codec
+from runtime.media.frame import Frame
 from schemas.tables.rows import ROOM_DEFAULTS, Pairs, Room
 
 
@@ -52,15 +53,15 @@ class Leg(Protocol):
     """The phone side of one participant."""
 
     @property
-    def law(self) -> Law:
-        """`pcmu` or `pcma`: how this leg's frames are coded."""
+    def codec(self) -> Codec:
+        """What the phone speaks: a frame in it goes through untouched, and no rate above its own is heard."""
         ...
 
-    def pull(self, now: float) -> bytes | None:
+    def pull(self, now: float) -> Frame | None:
         """The frame that the caller spoke for this tick."""
         ...
 
-    def push(self, payload: bytes | None, now: float) -> None:
+    def push(self, frame: Frame | None, now: float) -> None:
         """What the caller hears for this tick."""
         ...
 

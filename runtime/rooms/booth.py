@@ -6,14 +6,12 @@ for: the caller hears nothing meanwhile, and after `FETCH_TICKS_MAX` what the br
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 
 from runtime.limits import TICK_S
-from runtime.media.codecs.g711 import Law
+from runtime.media.frame import Frame
+from runtime.media.sound import Sound
 from runtime.rooms.adapter import Leg
-
-Sound = Mapping[Law, Sequence[bytes]]
-"""A prompt as frames of one tick, in every law: a re-INVITE may change a caller's law in the middle."""
 
 FETCH_S_MAX = 1.0
 """How long a caller waits for a file."""
@@ -43,7 +41,7 @@ class _Caller:
         self.sound: Sound | None = None
         self.at = self.waited = 0
 
-    def frame(self) -> bytes | None:
+    def frame(self) -> Frame | None:
         """The frame of this tick, if there is one."""
         if self.fetch is not None:
             self.waited += 1
@@ -53,14 +51,14 @@ class _Caller:
             self.fetch = None
         if self.sound is None:
             return None
-        frame = self.sound[self.leg.law][self.at]
+        frame = self.sound[self.at]
         self.at += 1
         return frame
 
     @property
     def is_done(self) -> bool:
         """Whether the frame before was the prompt's last; every prompt has one."""
-        return self.sound is not None and self.at >= len(self.sound[self.leg.law])
+        return self.sound is not None and self.at >= len(self.sound)
 
 
 class Booth:

@@ -16,9 +16,10 @@ from dataclasses import dataclass, field, replace
 from runtime.calls.reasons import EndReason
 from runtime.gate.bucket import TokenBucket
 from runtime.limits import ROOM_MEMBERS_MAX
-from runtime.media.codecs.g711 import Law
 from runtime.media.echo import EchoLine
+from runtime.media.frame import Frame
 from runtime.media.mixer import mix
+from runtime.media.sound import Sound
 from runtime.rooms.adapter import Leg, Participant, RoomEvents
 from runtime.rooms.files import RoomRecording
 from schemas.ids import ID_CHARS, random_id
@@ -27,10 +28,11 @@ from schemas.tables.rows import Pairs
 ECHO_DELAY_MS = 400
 """Long enough that a person hears it as an echo, short enough to talk on."""
 
-
 DIGITS_PER_S = 2.0
 DIGITS_BURST = 20.0
 """Keys of one member that the others are played: no more than fit, or they would hear keys instead of speech."""
+
+_NOTHING = Sound({})
 
 
 @dataclass(slots=True)
@@ -38,7 +40,6 @@ class _Member:
     participant: Participant
     leg: Leg
     echo: EchoLine
-    greeting: Sequence[bytes]
     digits: TokenBucket
     played: int = 0
 
@@ -53,13 +54,13 @@ class _Room:
 class EmbeddedRooms:
     """All rooms of one bridge; used from the event loop's thread only.
 
-    `greeting` gives the frames of `--play` in a law; `record` opens a room's recording, or None.
+    `greeting` is the sound of `--play`; `record` opens a room's recording, or None.
     """
 
     def __init__(
         self,
         events: RoomEvents,
-        greeting: Callable[[Law], Sequence[bytes]] = lambda _law: (),
+        greeting: Sound = _NOTHING,
         record: Callable[[str], RoomRecording | None] = lambda _room: None,
     ) -> None:
         self._events = events
@@ -79,7 +80,7 @@ class EmbeddedRooms:
             return
         digits = TokenBucket(DIGITS_PER_S, DIGITS_BURST, now)
         echo = EchoLine(ECHO_DELAY_MS)
-        found.members[participant.call_id] = _Member(participant, leg, echo, self._greeting(leg.law), digits)
+        found.members[participant.call_id] = _Member(participant, leg, echo, digits)
         self._room_of[participant.call_id] = found
         self._events.entered(participant.call_id, random_id("PA", os.urandom(ID_CHARS)))
         self._events.joined(participant.call_id)
@@ -127,7 +128,7 @@ class EmbeddedRooms:
     def tick(self, now: float) -> None:
         """Pull a frame from every member, mix, push a frame to every member."""
         for room in self._rooms.values():
-            _tick_room(room, now)
+            self._tick_room(room, now)
 
     async def start(self) -> str:
         """Nothing has to be there beforehand."""
@@ -143,18 +144,17 @@ class EmbeddedRooms:
             if room.recording is not None:
                 room.recording.close()
 
-
-def _tick_room(room: _Room, now: float) -> None:
-    members = list(room.members.values())
-    frames = [member.leg.pull(now) for member in members]
-    if room.recording is not None:
-        room.recording.write(frames, [member.leg.law for member in members])
-    if len(members) == 1:
-        heard: Sequence[bytes | None] = [members[0].echo.step(frames[0])]
-    else:
-        heard = mix(frames, [member.leg.law for member in members])
-    for member, frame in zip(members, heard, strict=True):
-        if member.played < len(member.greeting):
-            frame = member.greeting[member.played]
-            member.played += 1
-        member.leg.push(frame, now)
+    def _tick_room(self, room: _Room, now: float) -> None:
+        members = list(room.members.values())
+        frames = [member.leg.pull(now) for member in members]
+        if room.recording is not None:
+            room.recording.write(frames)
+        if len(members) == 1:
+            heard: Sequence[Frame | None] = [members[0].echo.step(frames[0])]
+        else:
+            heard = mix(frames, [member.leg.codec for member in members])
+        for member, frame in zip(members, heard, strict=True):
+            if member.played < len(self._greeting):
+                frame = self._greeting[member.played]
+                member.played += 1
+            member.leg.push(frame, now)

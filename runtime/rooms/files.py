@@ -14,21 +14,23 @@ from typing import BinaryIO
 
 from runtime.errors import BridgeError
 from runtime.limits import WAV_BYTES_MAX
-from runtime.media.codecs.g711 import Law
+from runtime.media.frame import Frame
 from runtime.media.mixer import together
-from runtime.media.wav import HEADER_BYTES, WavError, pcm16_header, read_frames
+from runtime.media.sound import Sound
+from runtime.media.wav import HEADER_BYTES, WavError, pcm16_header, read_sound
 
+RATE_HZ = 8_000
 SAMPLES_PER_FRAME = 160
 _SILENCE = bytes(2 * SAMPLES_PER_FRAME)
 
 
-def load_frames(path: Path, law: Law) -> list[bytes]:
-    """The frames of a WAV file in `law`. BridgeError when it is missing, too large or not a WAV we read."""
+def load_sound(path: Path) -> Sound:
+    """The sound of a WAV file. BridgeError when it is missing, too large or not a WAV we read."""
     try:
         size = path.stat().st_size
         if size > WAV_BYTES_MAX:
             raise BridgeError(f"{path} is larger than {WAV_BYTES_MAX >> 20} MiB", "cut it shorter")
-        return read_frames(path.read_bytes(), law)
+        return read_sound(path.read_bytes())
     except OSError as fault:
         raise BridgeError(f"cannot read {path}: {fault.strerror}", "name a WAV file that is there") from fault
     except WavError as fault:
@@ -82,9 +84,10 @@ class RoomRecording:
     def __init__(self, path: Path) -> None:
         self._wav = WavWriter(path)
 
-    def write(self, frames: Sequence[bytes | None], laws: Sequence[Law]) -> None:
+    def write(self, frames: Sequence[Frame | None]) -> None:
         """One tick: the members' frames, summed."""
-        self._wav.write(together(frames, laws) or _SILENCE)
+        heard = together(frames, RATE_HZ)
+        self._wav.write(_SILENCE if heard is None else heard.linear(RATE_HZ))
 
     def close(self) -> None:
         """Finish the file."""

@@ -21,10 +21,9 @@ from queue import SimpleQueue
 
 from runtime.calls.pin_dialogue import Prompt
 from runtime.limits import PROMPT_BYTES_MAX, PROMPT_FILES_MAX, PROMPT_PAUSE_S, PROMPT_READ_EVERY_S, PROMPT_S_MAX
-from runtime.media.codecs.g711 import Law
+from runtime.media.sound import Sound, gathered
 from runtime.media.wav import WavError, open_wav
-from runtime.rooms.booth import Fetch, Sound
-from runtime.routing.orders import LAWS
+from runtime.rooms.booth import Fetch
 from schemas.tables.tables import Tables
 
 OWN_PROMPTS = Path(__file__).resolve().parents[1] / "media" / "prompts"
@@ -211,21 +210,21 @@ def _read_open(handle: int, known: _Known | None, now: float) -> _Known:
 
 
 def _sound(data: bytes, pause: Callable[[], None]) -> Sound:
-    """The frames, decoded bit by bit with pauses between; what is too long is refused before."""
+    """The sound, decoded bit by bit with pauses between; what is too long is refused before."""
     if len(data) > PROMPT_BYTES_MAX:
         raise PromptError(f"it is larger than {PROMPT_BYTES_MAX >> 20} MiB")
-    sound: dict[Law, list[bytes]] = {law: [] for law in LAWS.values()}
+    pieces: list[dict[int, bytes]] = []
     try:
         wav = open_wav(data)
         if wav.length_s > PROMPT_S_MAX:
             raise PromptError(f"it is longer than {PROMPT_S_MAX} s")
-        for piece in wav.slices(sound):
-            for law, frames in piece.items():
-                sound[law] += frames
+        for piece in wav.slices():
+            pieces.append(piece)
             pause()
     except WavError as fault:
         raise PromptError(str(fault)) from fault
-    if not all(sound.values()):
+    sound = gathered(pieces)
+    if not sound:
         raise PromptError("it holds no sound")
     return sound
 

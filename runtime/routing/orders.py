@@ -11,12 +11,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from runtime.limits import MEDIA_TIMEOUT_S
-from runtime.media.codecs.g711 import Law
+from runtime.media.codecs.codec import CODECS, Codec
 from schemas.tables.media import codecs_of
 from schemas.tables.rows import Headers, Media, Pairs, Room, TrunkRow
-
-LAWS: dict[str, Law] = {"pcmu": "pcmu", "pcma": "pcma"}
-"""The codecs by their names in manifests and SDP."""
 
 IDS: Final = frozenset({"sip.callID", "sip.callIDFull", "sip.callTag", "sip.callStatus", "sip.trunkID", "sip.ruleID"})
 """Attributes that no header may set: the bridge, and whoever reads a call's history, rely on them."""
@@ -36,7 +33,7 @@ class Orders:
     attributes: Pairs
     headers: Pairs = ()
     """The caller's, that the room may ask for; those of somebody who is called come with the answer."""
-    codecs: tuple[Law, ...]
+    codecs: tuple[Codec, ...]
     dtmf: bool
     """Keys travel as telephone-events (RFC 4733), where the phone agrees."""
     info_digits: bool
@@ -53,9 +50,9 @@ class Orders:
     """What the phone writes goes to the room."""
 
 
-def laws_of(media: Media) -> tuple[Law, ...]:
+def spoken(media: Media) -> tuple[Codec, ...]:
     """What a call may be coded in, best first."""
-    return tuple(LAWS[name] for name in codecs_of(media))
+    return tuple(CODECS[name] for name in codecs_of(media))
 
 
 def takes_digits(media: Media) -> bool:

@@ -21,9 +21,8 @@ from runtime.net.rtp_ports import RtpPortRange, descriptors_for
 from runtime.net.tls_contexts import TlsContexts
 from runtime.rooms.adapter import Rooms
 from runtime.rooms.embedded import EmbeddedRooms
-from runtime.rooms.files import load_frames, recorder_in
+from runtime.rooms.files import load_sound, recorder_in
 from runtime.rooms.prompts import Prompts
-from runtime.routing.orders import LAWS
 from runtime.routing.place import client_pair
 from runtime.settings import LIVEKIT_API_EXAMPLE, BridgeSettings, Listen
 from runtime.trunks.tended import Tended, tended
@@ -196,8 +195,7 @@ class Bridge:
         play, record = self._settings.play, self._settings.record
         options: dict[str, Any] = {}
         if play is not None:
-            greetings = {law: load_frames(play, law) for law in LAWS.values()}
-            options["greeting"] = greetings.__getitem__
+            options["greeting"] = load_sound(play)
         if record is not None:
             own_folder(record, "--record")
             options["record"] = recorder_in(record, lambda words: self._log(words))

@@ -77,7 +77,7 @@ class Carrier:
     def _on_leg(self, command: OnLeg) -> None:
         if isinstance(command, OpenLeg):
             assert isinstance(command.ports, RtpPorts)
-            self.legs.add(PhoneLeg(command.call_id, command.ports, command.law, rings=command.rings))
+            self.legs.add(PhoneLeg(command.call_id, command.ports, command.codec, rings=command.rings))
             return
         leg = self.legs.get(command.call_id)
         if leg is None:

@@ -15,8 +15,10 @@ from collections.abc import Callable, Container
 from functools import partial
 
 from runtime.calls.negotiate import media_ends
-from runtime.media.codecs.g711 import Law
-from runtime.media.session import MediaSession, StreamConfig
+from runtime.media.codecs.codec import Codec
+from runtime.media.config import StreamConfig
+from runtime.media.frame import Frame
+from runtime.media.session import MediaSession
 from runtime.media.source import Address
 from runtime.media.stats import Stats
 from runtime.media.tones import RingingTone
@@ -39,26 +41,26 @@ class PhoneLeg:
     `rings`: until its media starts, whoever listens to the leg hears a ringing tone.
     """
 
-    def __init__(self, call_id: str, ports: RtpPorts, law: Law, *, rings: bool = False) -> None:
+    def __init__(self, call_id: str, ports: RtpPorts, codec: Codec, *, rings: bool = False) -> None:
         self.call_id = call_id
         self.ports = ports
         self.session: MediaSession | None = None
         self.outbox = Outbox()
         """Where its audio waits until `PhoneLegs.flush`."""
-        self._law = law
+        self._codec = codec
         self._heard_before: RingingTone | None = RingingTone() if rings else None
         self._heard_instead: RingingTone | None = None
         self._refused = 0
         self._is_shut = False
 
     @property
-    def law(self) -> Law:
-        """`pcmu` or `pcma`: how frames are coded on this leg."""
-        return self._law
+    def codec(self) -> Codec:
+        """What the phone speaks."""
+        return self._codec
 
     def start(self, stream: StreamConfig, make: Callable[[StreamConfig], MediaSession], now: float) -> None:
         """Let packets flow, or change how they flow (re-INVITE)."""
-        self._law = stream.codec
+        self._codec = stream.codec
         if self.session is None:
             self.session = make(stream)
             return
@@ -67,7 +69,7 @@ class PhoneLeg:
             self._is_shut = False
             admit_all(self.ports.rtp)
 
-    def pull(self, now: float) -> bytes | None:
+    def pull(self, now: float) -> Frame | None:
         """The frame that the caller spoke for this tick."""
         session = self.session
         if session is not None:
@@ -76,7 +78,7 @@ class PhoneLeg:
                 self._shut(session.senders)
             self._refused = refused
             return session.pull(now)
-        return self._heard_before.frame(self._law) if self._heard_before is not None else None
+        return self._heard_before.frame() if self._heard_before is not None else None
 
     def _shut(self, senders: tuple[Address, ...]) -> None:
         """Somebody floods the port: the kernel shall take the peer's packets alone, or there is no room for them."""
@@ -87,12 +89,12 @@ class PhoneLeg:
         """Let the phone hear a ringing tone in place of what is pushed, or that again."""
         self._heard_instead = RingingTone() if on else None
 
-    def push(self, payload: bytes | None, now: float) -> None:
+    def push(self, frame: Frame | None, now: float) -> None:
         """What the caller hears for this tick."""
         if self.session is not None:
             if self._heard_instead is not None:
-                payload = self._heard_instead.frame(self._law)
-            for data, address in self.session.push(payload, now):
+                frame = self._heard_instead.frame()
+            for data, address in self.session.push(frame, now):
                 self.outbox.add(self.ports.rtp.sendto, data, address)
 
     def send_digits(self, digits: str, now: float) -> None:

@@ -13,9 +13,11 @@ from collections.abc import Callable
 from struct import Struct
 
 from runtime.media import rtp
-from runtime.media.codecs import g711
+from runtime.media.codecs.codec import PCMU
+from runtime.media.config import StreamConfig
 from runtime.media.mixer import mix
-from runtime.media.session import MediaSession, StreamConfig
+from runtime.media.session import MediaSession
+from runtime.media.voice import Voice
 from tests.bench.figures import Figure, report
 
 BUDGET_US = 40.0
@@ -28,7 +30,7 @@ _VOICES = [bytes((7 * i + 13 * voice) & 0xFF for i in range(160)) for voice in r
 
 def session() -> MediaSession:
     """A call of the usual kind."""
-    config = StreamConfig("pcmu", 0, 0, 101, 101, PEER, (PEER[0], PEER[1] + 1))
+    config = StreamConfig(PCMU, 0, 0, 101, 101, PEER, (PEER[0], PEER[1] + 1))
     return MediaSession(config, ssrc=1, sequence=1, timestamp=1, cname="x", entropy=lambda n: bytes(n), now=0.0)
 
 
@@ -72,19 +74,22 @@ def receiving(stream: list[bytes]) -> None:
 
 def sending(stream: list[bytes]) -> None:
     """Only the way out."""
-    call = session()
+    call, voice = session(), Voice(PCMU)
     for _ in stream:
-        call.push(_VOICES[0], 0.0)
+        call.push(voice.frame(_VOICES[0]), 0.0)
 
 
 def mixing(speaking: int, members: int) -> Callable[[list[bytes]], None]:
     """A room in which some of the members speak."""
-    frames = [*_VOICES[:speaking], *[None] * (members - speaking)]
-    laws: list[g711.Law] = ["pcmu"] * members
+    codecs = [PCMU] * members
+    voices = [Voice(PCMU) for _ in range(speaking)]
 
     def run(stream: list[bytes]) -> None:
         for _ in stream:
-            mix(frames, laws)
+            frames = [voice.frame(payload) for voice, payload in zip(voices, _VOICES, strict=False)]
+            for heard in mix([*frames, *[None] * (members - speaking)], codecs):
+                if heard is not None:
+                    heard.in_law("pcmu")
 
     return run
 

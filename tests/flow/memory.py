@@ -37,11 +37,15 @@ from runtime.calls.pin_dialogue import Prompt
 from runtime.calls.reception import RegisteredOn, by_no_registration
 from runtime.calls.record import CallRecord
 from runtime.calls.switchboard import Switchboard
-from runtime.media.codecs.g711 import Law
+from runtime.media.codecs import g711
+from runtime.media.codecs.codec import Codec
+from runtime.media.config import StreamConfig
 from runtime.media.events import DigitReceived
-from runtime.media.session import MediaSession, StreamConfig
+from runtime.media.frame import Frame
+from runtime.media.session import MediaSession
+from runtime.media.sound import Sound
 from runtime.rooms.adapter import participant_of
-from runtime.rooms.booth import Booth, Fetch, Sound
+from runtime.rooms.booth import Booth, Fetch
 from runtime.rooms.embedded import EmbeddedRooms
 from runtime.routing.dial import Destination, Dialled, DialRequest, Failure, Transferred, TransferRequest, Way
 from runtime.routing.place import caller_ids
@@ -55,16 +59,17 @@ from runtime.workers.worker import ALLOWED, SUPPORTED
 from schemas.seal import Unseal, unseals_nothing
 from schemas.tables.rows import Pairs
 from schemas.tables.tables import Tables
+from tests.frames import coded, frame
 
 TICK_S = 0.02
 BRIDGE = ("192.0.2.1", 5060)
 WALL_S = 1_800_000_000.0
 PROMPT_TICKS = 100
 PROMPTS: dict[Prompt, Sound] = {
-    prompt: {"pcmu": [bytes([0x31 + n]) * 160] * PROMPT_TICKS, "pcma": [bytes([0x41 + n]) * 160] * PROMPT_TICKS}
+    prompt: Sound({8000: g711.decode("pcmu", bytes([0x31 + n])) * 160 * PROMPT_TICKS})
     for n, prompt in enumerate(Prompt)
 }
-"""Two seconds of a sound for each prompt, another one in each law."""
+"""Two seconds of a sound for each prompt."""
 
 
 def way_to(place: Destination) -> Way:
@@ -88,24 +93,24 @@ class MemoryPorts:
 class MemoryLeg:
     """The phone side of one call; datagrams wait in `outbox`."""
 
-    def __init__(self, ports: MemoryPorts, law: Law, *, rings: bool = False) -> None:
+    def __init__(self, ports: MemoryPorts, codec: Codec, *, rings: bool = False) -> None:
         self.ports = ports
         self.rings = rings
         self.phone_rings = False
-        self._law = law
+        self._codec = codec
         self.session: MediaSession | None = None
         self.outbox: list[tuple[bytes, tuple[str, int]]] = []
 
     @property
-    def law(self) -> Law:
-        return self.session.law if self.session else self._law
+    def codec(self) -> Codec:
+        return self.session.codec if self.session else self._codec
 
-    def pull(self, now: float) -> bytes | None:
+    def pull(self, now: float) -> Frame | None:
         return self.session.pull(now) if self.session else None
 
-    def push(self, payload: bytes | None, now: float) -> None:
+    def push(self, frame: Frame | None, now: float) -> None:
         if self.session:
-            self.outbox += self.session.push(payload, now)
+            self.outbox += self.session.push(frame, now)
 
     def send_digits(self, digits: str, now: float) -> None:
         if self.session:
@@ -281,7 +286,7 @@ class World:
         match command:
             case OpenLeg():
                 assert isinstance(command.ports, MemoryPorts)
-                self.legs[command.call_id] = MemoryLeg(command.ports, command.law, rings=command.rings)
+                self.legs[command.call_id] = MemoryLeg(command.ports, command.codec, rings=command.rings)
             case PlayPrompt():
                 self.prompts.append((command.prompt, command.file))
                 self.booth.play(
@@ -441,11 +446,13 @@ class Caller:
         self.endpoint.handle_timer(self.world.now)
         if self.session is None or self.ended:
             return
-        self.heard.append(self.session.pull(self.world.now))
+        law = self.session.codec.law
+        assert law is not None
+        self.heard.append(coded(self.session.pull(self.world.now), law))
         while (event := self.session.next_event()) is not None:
             if isinstance(event, DigitReceived):
                 self.digits += event.digit
-        for data, address in self.session.push(self.says, self.world.now):
+        for data, address in self.session.push(frame(self.says, law), self.world.now):
             for leg in self.world.legs.values():
                 if (leg.ports.address, leg.ports.port) == address and leg.session is not None:
                     leg.session.receive_rtp(data, self.media_address, self.world.now)

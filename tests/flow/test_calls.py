@@ -167,7 +167,7 @@ def test_hold_is_answered_truly_and_is_no_media_timeout() -> None:
     assert caller.says in caller.heard
     assert caller.change(codecs=("pcma",)) == 200, "another codec"
     world.step(0.5)
-    assert world.legs[next(iter(world.legs))].session.law == "pcma"  # type: ignore[union-attr]
+    assert world.legs[next(iter(world.legs))].session.codec.name == "pcma"  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize("offset", [0, 1, 2])

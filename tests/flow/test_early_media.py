@@ -108,10 +108,10 @@ def test_an_update_before_the_answer_moves_early_media() -> None:
     phone = called(world, supported=RELIABLE)
     phone.ring(183, early=True)
     assert phone.update(codecs=("pcma",)) == 200
-    assert world.legs[CALL].session.law == "pcma"
+    assert world.legs[CALL].session.codec.name == "pcma"
     phone.endpoint.respond(phone.leg, 200, world.now)
     world.settle()
-    assert world.legs[CALL].session.law == "pcma"
+    assert world.legs[CALL].session.codec.name == "pcma"
     assert shown(world)["sip.callStatus"] == "active"
 
 

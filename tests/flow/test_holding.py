@@ -63,12 +63,12 @@ def test_a_phone_holds_and_resumes_by_reinvite_and_by_update(by, change, answer,
 def test_an_update_changes_the_codec_and_one_without_common_codec_changes_nothing() -> None:
     world, caller, call_id = up()
     assert caller.update(codecs=("pcma",)) == 200
-    assert world.legs[call_id].session.law == "pcma"
+    assert world.legs[call_id].session.codec.name == "pcma"
     offer = caller.offer_answer.offer(caller.local).replace(b"PCMA", b"OPUS").replace(b"RTP/AVP 8 ", b"RTP/AVP 96 ")
     caller.endpoint.request(caller.leg, "UPDATE", world.now, body=offer, content_type="application/sdp")
     world.settle()
     assert caller.status == 488
-    assert world.legs[call_id].session.law == "pcma"
+    assert world.legs[call_id].session.codec.name == "pcma"
 
 
 def test_an_update_without_an_offer_is_answered_and_changes_nothing() -> None:

@@ -16,6 +16,7 @@ from schemas.tables.lookup import decide
 from schemas.tables.rows import Inbound, Kind, Media, PinPrompts, RoomKind, Rows, RuleRow, Secret, TrunkRow
 from schemas.tables.tables import Tables
 from tests.flow.memory import PROMPT_TICKS, PROMPTS, Caller, World
+from tests.frames import coded
 
 SEALER = Sealer(bytes(range(KEY_BYTES)))
 NUMBER, SOURCE = "+15550100000", "198.51.100.7"
@@ -52,7 +53,7 @@ def press(caller: Caller, keys: str) -> None:
 
 
 def hears(caller: Caller, prompt: Prompt, law: Law = "pcmu") -> bool:
-    return caller.heard[-1] == PROMPTS[prompt][law][0]
+    return caller.heard[-1] == coded(PROMPTS[prompt][0], law)
 
 
 def room_of(bridge: World, room: str) -> int:

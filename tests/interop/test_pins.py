@@ -11,8 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from runtime.media.codecs import g711
-from runtime.rooms.files import load_frames
+from runtime.rooms.files import load_sound
 from runtime.rooms.prompts import OWN_PROMPTS
 from tests.peers import ROOT, Baresip, BridgeProcess, sipp, wait_for
 from tests.sound import fit, samples, speech, write_wav
@@ -160,8 +159,8 @@ def test_the_test_phone_enters_a_pin(asking: BridgeProcess, tmp_path: Path) -> N
 
 def prompt_pcm(name: str, work: Path) -> Path:
     """A shipped prompt as a linear WAV file."""
-    frames = load_frames(OWN_PROMPTS / f"{name}.wav", "pcmu")
-    return write_wav(work / f"{name}-linear.wav", g711.decode("pcmu", b"".join(frames)))
+    sound = load_sound(OWN_PROMPTS / f"{name}.wav")
+    return write_wav(work / f"{name}-linear.wav", sound.linear(8000))
 
 
 def parts(heard: Path, work: Path, at_s: float) -> tuple[Path, Path]:

@@ -1,102 +1,144 @@
-"""Opus (RFC 6716) at the sampling rate of the phone: libopus itself, called directly.
+"""Opus (RFC 6716) at whatever rate is asked for: libopus itself, called directly.
 
-Called once per frame of 20 ms for a room that speaks Opus. libopus decodes any stream straight to 8 kHz and encodes
-from 8 kHz: what a phone cannot carry is never computed, and nothing is resampled, so nothing aliases. (FFmpeg's
-wrapper always decodes to 48 kHz; with the resampling behind it that is three times the work.)
+libopus decodes any stream straight to 8, 16 or 48 kHz and encodes from them: what a listener cannot hear is never
+computed, and nothing is resampled, so nothing aliases. (FFmpeg's wrapper always decodes to 48 kHz; with the resampling
+behind it that is three times the work for a phone.)
 
-The library's path comes from outside. Its state lies in memory of ours, so nothing has to be closed. The interpreter
-lock is kept for the length of a call: a frame takes less time than handing the lock over and back.
+Its state lies in memory of ours, so nothing has to be closed.
 
-Linear samples are signed 16 bit, machine byte order, 8 kHz, mono.
+Linear samples are signed 16 bit, machine byte order, mono.
 """
 
 from __future__ import annotations
 
 import ctypes
+from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
-from runtime.media.codecs.g711 import SAMPLES_PER_S
+from runtime import native
+from runtime.media.codecs.codec import TICKS_PER_S
 
-CLOCK_PER_S: Final = 48_000
-"""RTP timestamps of Opus count at this rate, whatever was encoded (RFC 7587 section 4.1)."""
 PACKET_BYTES_MAX: Final = 1_500
-SAMPLES_MAX: Final = SAMPLES_PER_S * 120 // 1000
-"""The longest packet holds 120 ms."""
 COMPLEXITY: Final = 1
 """More of it is not heard at 8 kHz. PESQ of what comes back is 4.44 with 1 and 4.36 with 5 (155 s of speech in five
 languages, half of it with noise; FEC on), and a frame of the sentence that we ship takes 28 µs instead of 80."""
-BITRATE: Final = 24_000
-"""Transparent for speech of telephone bandwidth."""
+BITRATES: Final = {8_000: 24_000, 16_000: 32_000, 48_000: 48_000}
+"""Transparent for speech of that bandwidth, by sampling rate."""
+BITRATE_MIN: Final = 6_000
+"""Less than that is no speech (RFC 7587 section 6.1)."""
 
+_PACKET_S_MAX: Final = 0.12
 _APPLICATION_VOIP: Final = 2048
 _SET_BITRATE: Final = 4002
+_SET_VBR: Final = 4006
 _SET_COMPLEXITY: Final = 4010
 _SET_INBAND_FEC: Final = 4012
 _SET_PACKET_LOSS_PERC: Final = 4014
+_SET_DTX: Final = 4016
+_SET_MAX_BANDWIDTH: Final = 4004
+_BANDWIDTHS: Final = ((8_000, 1101), (12_000, 1102), (16_000, 1103), (24_000, 1104), (48_000, 1105))
 
 
-class OpusLibrary:
-    """libopus, loaded from `path`. OSError when it is not there or is something else."""
+@dataclass(frozen=True, slots=True)
+class OpusWishes:
+    """What a listener says of the streams that it would like (RFC 7587 section 6.1). 0: it says nothing."""
 
-    def __init__(self, path: str) -> None:
-        library = ctypes.PyDLL(path)
-        try:
-            self.decoder_bytes = int(library.opus_decoder_get_size(1))
-            self.encoder_bytes = int(library.opus_encoder_get_size(1))
-            self.decoder_init, self.encoder_init = library.opus_decoder_init, library.opus_encoder_init
-            self.encoder_ctl = library.opus_encoder_ctl
-            self.decode, self.encode = library.opus_decode, library.opus_encode
-        except AttributeError as fault:
-            raise OSError(f"{path} is not libopus") from fault
+    playback_hz: int = 48_000
+    bitrate: int = 0
+    fec: bool = True
+    dtx: bool = False
+    constant: bool = False
+    """Every packet of one size."""
+
+
+class _Library:
+    """libopus with the types of what is called."""
+
+    def __init__(self) -> None:
+        library = native.load("opus", "opus_decoder_get_size", "opus_encoder_ctl", "opus_decode", "opus_encode")
         number, text, state = ctypes.c_int, ctypes.c_char_p, ctypes.c_void_p
+        self.decoder_bytes = int(library.opus_decoder_get_size(1))
+        self.encoder_bytes = int(library.opus_encoder_get_size(1))
+        self.decoder_init, self.encoder_init = library.opus_decoder_init, library.opus_encoder_init
+        self.encoder_ctl = library.opus_encoder_ctl
+        self.decode, self.encode = library.opus_decode, library.opus_encode
         self.decode.argtypes = [state, text, number, state, number, number]
         self.encode.argtypes = [state, state, number, state, number]
 
 
+@cache
+def library() -> _Library:
+    """Loaded when it is first asked for. BridgeError when it is not there."""
+    return _Library()
+
+
 class OpusDecoder:
-    """One stream from the room."""
+    """One stream that comes in."""
 
-    __slots__ = ("_address", "_library", "_samples", "_state")
+    __slots__ = ("_address", "_library", "_most", "_samples", "_state", "_tick")
 
-    def __init__(self, library: OpusLibrary) -> None:
-        self._library = library
-        self._state = ctypes.create_string_buffer(library.decoder_bytes)
-        self._samples = ctypes.create_string_buffer(2 * SAMPLES_MAX)
+    def __init__(self, rate_hz: int) -> None:
+        self._library = library()
+        self._tick = rate_hz // TICKS_PER_S
+        self._most = int(rate_hz * _PACKET_S_MAX)
+        self._state = ctypes.create_string_buffer(self._library.decoder_bytes)
+        self._samples = ctypes.create_string_buffer(2 * self._most)
         self._address = ctypes.addressof(self._state)
-        failed = library.decoder_init(ctypes.c_void_p(self._address), SAMPLES_PER_S, 1)
-        assert failed == 0, "8 kHz mono is a rate of Opus"
+        failed = self._library.decoder_init(ctypes.c_void_p(self._address), rate_hz, 1)
+        assert failed == 0, "the rate is one of Opus"
 
-    def decode(self, packet: bytes) -> bytes | None:
-        """The linear samples of one packet; None when it is not Opus."""
-        if not 0 < len(packet) <= PACKET_BYTES_MAX:
-            return None
-        count = self._library.decode(
-            self._address, packet, len(packet), ctypes.addressof(self._samples), SAMPLES_MAX, 0
-        )
-        return self._samples.raw[: 2 * count] if count > 0 else None
+    def decode(self, payload: bytes) -> bytes:
+        """The samples of one packet, however long; what is no packet is concealed."""
+        if 0 < len(payload) <= PACKET_BYTES_MAX:
+            found = self._run(payload, self._most, 0)
+            if found:
+                return found
+        return self.conceal(None)
+
+    def conceal(self, following: bytes | None) -> bytes:
+        """A tick that was lost: from what the packet after it tells of it (in-band FEC), else made up."""
+        if following is not None and 0 < len(following) <= PACKET_BYTES_MAX:
+            found = self._run(following, self._tick, 1)
+            if found:
+                return found
+        return self._run(None, self._tick, 0)
+
+    def _run(self, payload: bytes | None, most: int, fec: int) -> bytes:
+        size = 0 if payload is None else len(payload)
+        count = self._library.decode(self._address, payload, size, ctypes.addressof(self._samples), most, fec)
+        return self._samples.raw[: 2 * count] if count > 0 else b""
 
 
 class OpusEncoder:
-    """One stream to the room."""
+    """One stream that goes out, as its listener wishes."""
 
     __slots__ = ("_address", "_library", "_packet", "_state")
 
-    def __init__(self, library: OpusLibrary) -> None:
-        self._library = library
-        self._state = ctypes.create_string_buffer(library.encoder_bytes)
+    def __init__(self, rate_hz: int, wishes: OpusWishes = OpusWishes()) -> None:
+        self._library = library()
+        self._state = ctypes.create_string_buffer(self._library.encoder_bytes)
         self._packet = ctypes.create_string_buffer(PACKET_BYTES_MAX)
         self._address = ctypes.addressof(self._state)
         state = ctypes.c_void_p(self._address)
-        failed = library.encoder_init(state, SAMPLES_PER_S, 1, _APPLICATION_VOIP)
-        assert failed == 0, "8 kHz mono is a rate of Opus"
-        settings = ((_SET_BITRATE, BITRATE), (_SET_COMPLEXITY, COMPLEXITY))
-        for setting, value in (*settings, (_SET_INBAND_FEC, 1), (_SET_PACKET_LOSS_PERC, 5)):
-            library.encoder_ctl(state, setting, ctypes.c_int(value))
+        failed = self._library.encoder_init(state, rate_hz, 1, _APPLICATION_VOIP)
+        assert failed == 0, "the rate is one of Opus"
+        bitrate = BITRATES[rate_hz]
+        if wishes.bitrate:
+            bitrate = max(BITRATE_MIN, min(bitrate, wishes.bitrate))
+        bandwidth = next((code for hz, code in _BANDWIDTHS if hz >= wishes.playback_hz), _BANDWIDTHS[-1][1])
+        settings = (
+            (_SET_BITRATE, bitrate), (_SET_COMPLEXITY, COMPLEXITY), (_SET_INBAND_FEC, wishes.fec),
+            (_SET_PACKET_LOSS_PERC, 5), (_SET_DTX, wishes.dtx), (_SET_VBR, not wishes.constant),
+            (_SET_MAX_BANDWIDTH, bandwidth),
+        )  # fmt: skip
+        for setting, value in settings:
+            self._library.encoder_ctl(state, setting, ctypes.c_int(value))
 
     def encode(self, linear: bytes) -> bytes:
-        """The packet of one frame: 160 samples."""
+        """The packet of one frame of 10 or 20 ms."""
         size = self._library.encode(
             self._address, linear, len(linear) // 2, ctypes.addressof(self._packet), PACKET_BYTES_MAX
         )
-        assert size > 0, "160 samples are a frame of Opus"
+        assert size > 0, "one tick is a frame of Opus"
         return self._packet.raw[:size]

@@ -11,7 +11,6 @@ from typing import Any
 
 import aiohttp
 
-from runtime.media.codecs.opus import OpusLibrary
 from runtime.net.outbox import Outbox
 from runtime.net.polled import PolledSockets
 from runtime.rooms.adapter import Leg, Participant, RoomEvents
@@ -43,7 +42,6 @@ class Shared:
     server: LiveKitServer
     http: aiohttp.ClientSession
     identity: Identity
-    opus: OpusLibrary
     events: RoomEvents
     spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
     known: KnownMode
@@ -62,8 +60,8 @@ class RoomConnection:
         self._peers: dict[Target, Peer] = {}
         drawn = int.from_bytes(os.urandom(10))
         self._cname = os.urandom(8).hex()
-        self._published = Published(shared.opus, drawn & 0xFFFFFFFF, drawn >> 32, drawn >> 48)
-        self.audio = RoomAudio(shared.opus, self._published, self._cname, leg.law, now)
+        self._published = Published(drawn & 0xFFFFFFFF, drawn >> 32, drawn >> 48)
+        self.audio = RoomAudio(self._published, self._cname, now)
         self._data: dict[Target, DataChannels] = {}
         self._signalling = Signalling(
             room,
@@ -122,10 +120,10 @@ class RoomConnection:
         if sending is None or not sending.connected:
             leg.push(None, now)
             return
-        packet = self._published.packet(frame, leg.law)
+        packet = self._published.packet(frame)
         if packet is not None:
             sending.send_rtp(packet, self._shared.outbox)
-        leg.push(self.audio.heard(leg.law, now), now)
+        leg.push(self.audio.heard(leg.codec, now), now)
 
     def handle_timer(self, now: float, wall_s: float) -> None:
         """What is due, several times a second."""
@@ -234,7 +232,7 @@ class RoomConnection:
             ssrc=self._published.ssrc,
             cname=self._cname,
             track=f"phone-{self._cname}",
-            codecs=preferred(self._participant.room_codec, self._leg.law),
+            codecs=preferred(self._participant.room_codec, self._leg.codec),
         )
 
     def _drain(self) -> None:

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from runtime.media.codecs.codec import Codec
 from runtime.rooms.livekit.limits import CANDIDATES_MAX, DESCRIPTION_BYTES_MAX
 
 RoomCodec = Literal["pcmu", "pcma", "opus"]
@@ -68,15 +69,17 @@ class Theirs:
     candidates: tuple[str, ...]
 
 
-def preferred(room_codec: str, law: Literal["pcmu", "pcma"]) -> tuple[RoomCodec, ...]:
-    """All codecs, the wanted one first; `auto` is the phone's own, so that nothing has to be transcoded."""
-    wanted: RoomCodec = law if room_codec == "auto" else _codec(room_codec)
+def preferred(room_codec: str, phone: Codec) -> tuple[RoomCodec, ...]:
+    """All codecs, the wanted one first; `auto` is the phone's own, so that nothing has to be transcoded.
+
+    A phone's codec that rooms do not have (G.722) becomes Opus, which carries its bandwidth.
+    """
+    wanted = _codec(phone.name if room_codec == "auto" else room_codec)
     return (wanted, *(codec for codec in PAYLOAD_TYPES if codec != wanted))
 
 
 def _codec(name: str) -> RoomCodec:
-    found: dict[str, RoomCodec] = {codec: codec for codec in PAYLOAD_TYPES}
-    return found[name]
+    return next((codec for codec in PAYLOAD_TYPES if codec == name), "opus")
 
 
 def write_offer(ours: Ourselves, session_id: int, version: int, receiving: int) -> str:

@@ -13,12 +13,12 @@ import aiohttp
 from runtime.calls.reasons import EndReason
 from runtime.errors import BridgeError
 from runtime.limits import TICK_S
+from runtime.media.codecs import opus
 from runtime.net.outbox import Outbox
 from runtime.net.polled import PolledSockets
 from runtime.rooms.adapter import Leg, Participant, RoomEvents
 from runtime.rooms.livekit.connection import RoomConnection, Shared
 from runtime.rooms.livekit.dtls import new_identity
-from runtime.rooms.livekit.libopus import load_opus
 from runtime.rooms.livekit.limits import CONNECT_S_MAX
 from runtime.rooms.livekit.modes import KnownMode
 from runtime.rooms.livekit.token import check_token
@@ -47,13 +47,13 @@ class LiveKitRooms:
 
     async def start(self) -> str:
         """Make ready; "" or the words for a server that cannot be reached now. BridgeError when it refuses the key."""
-        opus = load_opus()
+        opus.library()
         http = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0), cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False
         )
         identity = new_identity(datetime.now(UTC))
         self._shared = Shared(
-            self._server, http, identity, opus, self._events, self._spawn, KnownMode(), self._polled, self._outbox
+            self._server, http, identity, self._events, self._spawn, KnownMode(), self._polled, self._outbox
         )
         try:
             return await self._check(http)

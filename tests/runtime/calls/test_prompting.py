@@ -5,7 +5,8 @@ from __future__ import annotations
 from runtime.calls.commands import PlayPrompt
 from runtime.calls.pin_dialogue import Prompt
 from runtime.calls.prompting import Prompting
-from runtime.media.session import StreamConfig
+from runtime.media.codecs.codec import PCMU
+from runtime.media.config import StreamConfig
 from runtime.routing.route import Arrival, PinAsked, Rejection, route
 from schemas.tables.rows import Inbound, RoomKind, Rows, RuleRow, Secret, TrunkRow
 from schemas.tables.tables import Tables
@@ -23,7 +24,7 @@ def asked() -> PinAsked:
 
 
 def stream(dtmf: int | None) -> StreamConfig:
-    return StreamConfig("pcmu", 0, 0, dtmf, dtmf, (SOURCE, 4000), (SOURCE, 4001))
+    return StreamConfig(PCMU, 0, 0, dtmf, dtmf, (SOURCE, 4000), (SOURCE, 4001))
 
 
 def test_who_can_press_keys_is_asked_and_who_cannot_is_hung_up_on() -> None:

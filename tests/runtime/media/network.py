@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from runtime.media import reception
+from runtime.media.codecs.codec import PCMU
 from runtime.media.jitter import JitterBuffer
 from runtime.media.reception import Reception
 
@@ -76,7 +77,7 @@ def play(network: Network, seconds: float, *, is_quiet: Callable[[int], bool] = 
     pace = TICK_S / (1 + network.skew_ppm / 1e6)
     on_the_way = [(at, number) for number in range(sent) for at in network.arrivals(number * pace)]
     on_the_way.sort()
-    buffer, received = JitterBuffer("pcmu"), Reception()
+    buffer, received = JitterBuffer(PCMU), Reception(8000)
     numbers: list[int | None] = []
     leads: list[int] = []
     upcoming = 0

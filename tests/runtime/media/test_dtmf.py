@@ -27,7 +27,7 @@ def press(code: int, timestamp: int, ms: int = 100, *, marker: bool = True) -> l
 
 
 def digits_of(packets: list[Packet], receiver: DigitReceiver | None = None) -> str:
-    receiver = receiver or DigitReceiver()
+    receiver = receiver or DigitReceiver(8000)
     return "".join(filter(None, (receiver.receive(*packet) for packet in packets)))
 
 
@@ -37,7 +37,7 @@ def test_every_digit_is_known_by_its_event_code():
 
 
 def test_a_digit_is_told_with_its_first_packet():
-    receiver = DigitReceiver()
+    receiver = DigitReceiver(8000)
     first, *rest = press(5, 1000)
     assert receiver.receive(*first) == "5"
     assert digits_of(rest, receiver) == ""
@@ -110,7 +110,7 @@ def test_a_sender_that_moves_the_timestamp_with_each_packet_presses_one_key(grow
 
 
 def test_another_stream_may_have_older_timestamps():
-    receiver = DigitReceiver()
+    receiver = DigitReceiver(8000)
     assert digits_of(press(1, 50_000), receiver) == "1"
     receiver.restart()
     assert digits_of(press(2, 40_000), receiver) == "2"
@@ -121,14 +121,14 @@ def test_a_sender_that_sets_its_clock_far_back_is_heard():
 
 
 def test_events_that_are_no_digits_are_counted_once_and_not_told():
-    receiver = DigitReceiver()
+    receiver = DigitReceiver(8000)
     assert digits_of(press(16, 1000), receiver) == ""
     assert receiver.ignored == 1
 
 
 @pytest.mark.parametrize("size", range(4))
 def test_a_truncated_event_is_counted(size):
-    receiver = DigitReceiver()
+    receiver = DigitReceiver(8000)
     assert receiver.receive(1000, True, event(1, 160)[:size]) is None
     assert receiver.malformed == 1
 
@@ -141,7 +141,7 @@ def test_no_events_raise(packets):
 @given(st.lists(st.integers(0, 15), min_size=1, max_size=12), st.integers(0, 0xFFFFFFFF), st.integers(0, 2**32))
 def test_what_the_sender_sends_the_receiver_tells_whatever_single_packets_are_lost(codes, start, seed):
     chance = random.Random(seed)
-    sender = DigitSender()
+    sender = DigitSender(8000)
     text = "".join(dtmf.EVENTS[code] for code in codes)
     sender.add(text)
     arrived = []
@@ -167,7 +167,7 @@ def sent_by(sender: DigitSender, ticks: int, start: int = 0) -> list[tuple[int, 
 
 
 def test_a_digit_is_sent_for_250_ms_with_three_ends_and_a_gap_of_250_ms():
-    sender = DigitSender()
+    sender = DigitSender(8000)
     sender.add("5#")
     out = sent_by(sender, 50)
     first, second = out[:25], out[25:]
@@ -183,7 +183,7 @@ def test_a_digit_is_sent_for_250_ms_with_three_ends_and_a_gap_of_250_ms():
 
 @pytest.mark.parametrize(("tone_ms", "gap_ms", "ticks"), [(100, 100, 10), (40, 40, 4), (60, 0, 5), (1000, 50, 53)])
 def test_tone_and_gap_can_be_set(tone_ms, gap_ms, ticks):
-    sender = DigitSender()
+    sender = DigitSender(8000)
     sender.add("12", tone_ms, gap_ms)
     out = sent_by(sender, 2 * ticks)
     starts = [tick for tick, packet in enumerate(out) if packet and packet[5]]
@@ -192,7 +192,7 @@ def test_tone_and_gap_can_be_set(tone_ms, gap_ms, ticks):
 
 
 def test_w_is_half_a_second_of_pause():
-    sender = DigitSender()
+    sender = DigitSender(8000)
     sender.add("ww1")
     out = sent_by(sender, 50)
     assert out == [None] * 50
@@ -201,14 +201,14 @@ def test_w_is_half_a_second_of_pause():
 
 
 def test_letters_are_sent_in_either_case():
-    sender = DigitSender()
+    sender = DigitSender(8000)
     assert sender.add("AaDd", 40, 0)
     codes = [packet[0] for packet in sent_by(sender, 40) if packet and packet[5]]
     assert codes == [12, 12, 15, 15]
 
 
 def test_pending_ends_with_the_last_end_packet():
-    sender = DigitSender()
+    sender = DigitSender(8000)
     assert not sender.pending
     sender.add("1")
     sent_by(sender, 14)
@@ -218,7 +218,7 @@ def test_pending_ends_with_the_last_end_packet():
 
 
 def test_what_is_no_digit_is_refused_whole():
-    sender = DigitSender()
+    sender = DigitSender(8000)
     for text in ("12e", "1 2", "+1", "W", "\u0661"):
         assert not dtmf.is_digits(text)
         with pytest.raises(ValueError, match="digits are"):
@@ -227,13 +227,13 @@ def test_what_is_no_digit_is_refused_whole():
 
 
 def test_the_queue_is_bounded():
-    sender = DigitSender()
+    sender = DigitSender(8000)
     assert sender.add("1" * dtmf.DIGITS_QUEUED_MAX)
     assert not sender.add("2")
 
 
 def test_an_interrupted_digit_counts_as_sent_and_the_next_ones_wait():
-    sender = DigitSender()
+    sender = DigitSender(8000)
     sender.add("12")
     sent_by(sender, 3)
     sender.interrupt()

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runtime.media import jitter
+from runtime.media.codecs.codec import PCMA, PCMU
 from runtime.media.jitter import JitterBuffer
 from tests.runtime.media.network import TICK_S, Network, frame, number_of, play
 
@@ -134,7 +135,7 @@ def test_stalls_that_keep_coming_are_answered_with_a_longer_lead():
 def test_packets_of_any_length_come_out_as_frames_of_20_ms(packet_ms):
     random_bytes = random.Random(packet_ms).randbytes(60 * 160 * 3)
     size = packet_ms * 8
-    buffer = JitterBuffer("pcmu")
+    buffer = JitterBuffer(PCMU)
     out = bytearray()
     sent = 0
     for tick in range(len(random_bytes) // 160 + 20):
@@ -149,7 +150,7 @@ def test_packets_of_any_length_come_out_as_frames_of_20_ms(packet_ms):
 
 
 def test_silence_that_was_not_sent_keeps_its_length_and_is_no_loss():
-    buffer = JitterBuffer("pcmu")
+    buffer = JitterBuffer(PCMU)
     out = []
     for tick in range(40):
         if tick < 10 or tick >= 12:
@@ -163,7 +164,7 @@ def test_silence_that_was_not_sent_keeps_its_length_and_is_no_loss():
 
 
 def test_silence_between_packets_that_came_in_one_burst_is_no_loss():
-    buffer = JitterBuffer("pcmu")
+    buffer = JitterBuffer(PCMU)
     for number, follows in [(0, True), (1, True), (3, True), (5, False)]:
         buffer.insert(number * 160, frame(number), 0.0, follows=follows)
     out = [buffer.pull(tick * TICK_S) for tick in range(6)]
@@ -173,7 +174,7 @@ def test_silence_between_packets_that_came_in_one_burst_is_no_loss():
 
 
 def test_a_long_pause_starts_playing_anew_without_a_hole():
-    buffer = JitterBuffer("pcmu")
+    buffer = JitterBuffer(PCMU)
     for tick in range(20):
         buffer.insert(tick * 160, frame(tick), tick * TICK_S)
         buffer.pull(tick * TICK_S)
@@ -189,7 +190,7 @@ def test_a_long_pause_starts_playing_anew_without_a_hole():
 
 @pytest.mark.parametrize("jump", [-90_000, 5_000_000, 0x7FFFFFFF, -0x70000000])
 def test_a_sender_that_sets_its_timestamps_is_heard_again_at_once(jump):
-    buffer = JitterBuffer("pcma")
+    buffer = JitterBuffer(PCMA)
     out = []
     for tick in range(60):
         timestamp = tick * 160 + 1_000_000 + (jump if tick >= 30 else 0)
@@ -200,7 +201,7 @@ def test_a_sender_that_sets_its_timestamps_is_heard_again_at_once(jump):
 
 
 def test_neighbours_that_change_places_are_played_in_order():
-    buffer = JitterBuffer("pcmu")
+    buffer = JitterBuffer(PCMU)
     out = []
     for pair in range(50):
         for place, number in enumerate((2 * pair + 1, 2 * pair)):
@@ -213,12 +214,12 @@ def test_neighbours_that_change_places_are_played_in_order():
 
 
 def test_flushing_forgets_the_audio_and_keeps_the_counters():
-    buffer = JitterBuffer("pcmu")
+    buffer = JitterBuffer(PCMU)
     for tick in range(5):
         buffer.insert(tick * 160, frame(tick), 0.0)
     buffer.insert(99_999, b"", 0.0)
     buffer.insert(99_999, bytes(jitter.PAYLOAD_BYTES_MAX + 1), 0.0)
-    buffer.flush("pcma")
+    buffer.flush(PCMA)
     assert buffer.pull(1.0) is None
     assert buffer.lead_ms == 0
 
@@ -238,7 +239,7 @@ STEPS = st.lists(
 @settings(max_examples=200)
 @given(STEPS)
 def test_no_packets_at_all_break_the_buffer_or_make_it_grow(steps):
-    buffer = JitterBuffer("pcmu")
+    buffer = JitterBuffer(PCMU)
     now = 0.0
     for timestamp, size, newest, follows, pulls in steps:
         buffer.insert(timestamp, bytes([0x10]) * size, now, newest=newest, follows=follows)

@@ -11,9 +11,27 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runtime.media.codecs import g711
-from runtime.media.mixer import heard_outside, mix, together
+from runtime.media.codecs.codec import CODECS
+from runtime.media.frame import Frame
+from runtime.media.mixer import mix, together
+from tests.frames import coded, frame
 
 LAWS: tuple[g711.Law, ...] = ("pcmu", "pcma")
+
+
+def voices(frames, laws) -> list[Frame | None]:
+    return [frame(payload, law) for payload, law in zip(frames, laws, strict=True)]
+
+
+def mixed(frames, laws) -> list[bytes | None]:
+    """What each hears, in its own law."""
+    heard = mix(voices(frames, laws), [CODECS[law] for law in laws])
+    return [coded(one, law) for one, law in zip(heard, laws, strict=True)]
+
+
+def summed(frames, laws) -> bytes | None:
+    heard = together(voices(frames, laws), 8000)
+    return None if heard is None else heard.linear(8000)
 
 
 def samples(law: g711.Law, frame: bytes) -> tuple[int, ...]:
@@ -29,8 +47,8 @@ def exact(frames, laws, listener: int | None) -> bytes | None:
     ]
     if not voices:
         return None
-    summed = [max(-32768, min(32767, sum(column))) for column in zip(*voices, strict=True)]
-    return struct.pack("=160h", *summed)
+    total = [max(-32768, min(32767, sum(column))) for column in zip(*voices, strict=True)]
+    return struct.pack("=160h", *total)
 
 
 def loud(seed: int, law: g711.Law) -> bytes:
@@ -52,7 +70,7 @@ def test_each_hears_the_exact_sum_of_all_others_clipped_once(members):
         "speech": lambda law, n: loud(n, law),
     }
     frames = [kinds[kind](law, seed) for law, kind, seed in members]
-    heard = mix(frames, laws)
+    heard = mixed(frames, laws)
     assert len(heard) == len(frames)
     for listener, law in enumerate(laws):
         expected = exact(frames, laws, listener)
@@ -65,19 +83,19 @@ def test_each_hears_the_exact_sum_of_all_others_clipped_once(members):
                 assert heard[listener] is frames[others[0]]
             else:
                 assert heard[listener] == g711.encode(law, expected)
-    assert together(frames, laws) == exact(frames, laws, None)
+    assert summed(frames, laws) == exact(frames, laws, None)
 
 
 def test_two_callers_of_one_law_get_each_other_s_very_frames():
     one, two = loud(1, "pcma"), loud(2, "pcma")
-    heard = mix([one, two], ["pcma", "pcma"])
+    heard = mixed([one, two], ["pcma", "pcma"])
     assert heard[0] is two
     assert heard[1] is one
 
 
 def test_two_callers_of_two_laws_get_each_other_transcoded():
     one, two = loud(1, "pcmu"), loud(2, "pcma")
-    assert mix([one, two], ["pcmu", "pcma"]) == [
+    assert mixed([one, two], ["pcmu", "pcma"]) == [
         g711.transcode("pcma", "pcmu", two),
         g711.transcode("pcmu", "pcma", one),
     ]
@@ -85,16 +103,16 @@ def test_two_callers_of_two_laws_get_each_other_transcoded():
 
 def test_the_only_one_who_speaks_is_heard_untouched_by_all_and_not_by_itself():
     voice = loud(1, "pcmu")
-    heard = mix([None, voice, g711.SILENCE["pcma"]], ["pcmu", "pcmu", "pcma"])
+    heard = mixed([None, voice, g711.SILENCE["pcma"]], ["pcmu", "pcmu", "pcma"])
     assert heard[0] is voice
     assert heard[1] is None
     assert heard[2] == g711.transcode("pcmu", "pcma", voice)
 
 
 def test_a_lone_member_hears_nothing_and_a_room_of_nobody_is_nothing():
-    assert mix([loud(1, "pcmu")], ["pcmu"]) == [None]
-    assert mix([], []) == []
-    assert together([], []) is None
+    assert mixed([loud(1, "pcmu")], ["pcmu"]) == [None]
+    assert mixed([], []) == []
+    assert summed([], []) is None
 
 
 @pytest.mark.parametrize("members", [3, 10, 100])
@@ -102,7 +120,7 @@ def test_loud_voices_are_clipped_once_and_never_wrap(members):
     high = g711.encode("pcmu", struct.pack("=160h", *[32000] * 160))
     low = g711.encode("pcmu", struct.pack("=160h", *[-32000] * 160))
     frames = [high] * members + [low] * (members - 1)
-    heard = mix(frames, ["pcmu"] * len(frames))
+    heard = mixed(frames, ["pcmu"] * len(frames))
     # One of the high ones hears as many highs as lows; one of the low ones hears two highs more.
     assert set(samples("pcmu", heard[0])) == {0}
     assert audioop.avg(g711.decode("pcmu", heard[-1]), 2) > 31000
@@ -111,11 +129,11 @@ def test_loud_voices_are_clipped_once_and_never_wrap(members):
 def test_taking_one_voice_out_leaves_nothing_of_it_behind():
     shout = g711.encode("pcmu", struct.pack("=160h", *[32000, -32000] * 80))
     whisper = g711.encode("pcmu", struct.pack("=160h", *[40] * 160))
-    heard = mix([shout, shout, whisper], ["pcmu"] * 3)
+    heard = mixed([shout, shout, whisper], ["pcmu"] * 3)
     for shouter in (0, 1):
         assert all(abs(abs(sample) - 32000) < 1100 for sample in samples("pcmu", heard[shouter]))
     frames = [shout, whisper, whisper, whisper]
-    assert max(map(abs, samples("pcmu", mix(frames, ["pcmu"] * 4)[0]))) < 140
+    assert max(map(abs, samples("pcmu", mixed(frames, ["pcmu"] * 4)[0]))) < 140
 
 
 @given(MEMBERS, st.sampled_from(LAWS))
@@ -128,5 +146,5 @@ def test_an_outsider_hears_the_exact_sum_of_all(members, law):
     }
     frames = [kinds[kind](own, seed) for own, kind, seed in members]
     expected = exact(frames, laws, None)
-    heard = heard_outside(frames, laws, law)
+    heard = coded(together(voices(frames, laws), 8000), law)
     assert heard == (None if expected is None else g711.encode(law, expected))

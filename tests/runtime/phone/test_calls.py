@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from runtime.media.session import StreamConfig
+from runtime.media.config import StreamConfig
 from runtime.phone.answering import Answering, Manner
 from runtime.phone.calling import NO_SIGN_OF_LIFE_S, Calling
 from runtime.phone.line import ALLOWED

@@ -9,19 +9,20 @@ import pytest
 
 from runtime.errors import BridgeError
 from runtime.media.codecs import g711
-from runtime.rooms.files import RoomRecording, load_frames, recorder_in
+from runtime.rooms.files import RoomRecording, load_sound, recorder_in
+from tests.frames import frame
 from tests.sound import SPEECH_PCMU, write_wav
 
 
 def test_a_recording_is_a_wav_of_all_voices(tmp_path: Path) -> None:
     recording = RoomRecording(tmp_path / "room.wav")
-    frame = SPEECH_PCMU[16000:16160]
-    recording.write([frame, None], ["pcmu", "pcma"])
-    recording.write([None, None], ["pcmu", "pcma"])
+    payload = SPEECH_PCMU[16000:16160]
+    recording.write([frame(payload), None])
+    recording.write([None, None])
     recording.close()
     with wave.open(str(tmp_path / "room.wav")) as file:
         assert (file.getnframes(), file.getframerate(), file.getnchannels()) == (320, 8000, 1)
-        assert file.readframes(160) == g711.decode("pcmu", frame)
+        assert file.readframes(160) == g711.decode("pcmu", payload)
         assert file.readframes(160) == bytes(320)
 
 
@@ -39,15 +40,16 @@ def test_a_folder_that_cannot_be_written_is_told_and_costs_no_call(tmp_path: Pat
     assert "lobby is not recorded" in told[0]
 
 
-def test_a_wav_is_played_in_the_law_that_is_asked_for(tmp_path: Path) -> None:
+def test_a_wav_is_played_as_it_is(tmp_path: Path) -> None:
     path = write_wav(tmp_path / "a.wav", g711.decode("pcmu", SPEECH_PCMU))
-    assert b"".join(load_frames(path, "pcmu")) == SPEECH_PCMU
-    assert len(load_frames(path, "pcma")) == len(SPEECH_PCMU) // 160
+    sound = load_sound(path)
+    assert b"".join(frame.in_law("pcmu") for frame in sound) == SPEECH_PCMU
+    assert len(sound) == len(SPEECH_PCMU) // 160
 
 
 def test_what_cannot_be_played_is_said_with_a_next_step(tmp_path: Path) -> None:
     with pytest.raises(BridgeError, match="cannot read"):
-        load_frames(tmp_path / "none.wav", "pcmu")
+        load_sound(tmp_path / "none.wav")
     (tmp_path / "bad.wav").write_bytes(b"RIFFnot a wav")
     with pytest.raises(BridgeError, match="sox"):
-        load_frames(tmp_path / "bad.wav", "pcmu")
+        load_sound(tmp_path / "bad.wav")

@@ -9,6 +9,7 @@ from typing import Any
 
 from livekit.protocol import models, rtc
 
+from runtime.media.codecs.codec import PCMU
 from runtime.rooms.livekit import news
 from runtime.rooms.livekit.description import Ourselves, preferred
 from runtime.rooms.livekit.modes import Mode
@@ -54,7 +55,7 @@ class Script:
 
     def _describe(self) -> Ourselves:
         self.described += 1
-        codecs = preferred("auto", "pcmu")
+        codecs = preferred("auto", PCMU)
         return Ourselves(f"ufrag{self.described}", "p" * 22, FINGERPRINT, 7, "cname", "track", codecs)
 
     def drain(self) -> None:

@@ -6,12 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from runtime.media.codecs.codec import PCMA
 from runtime.rooms.livekit.description import DescriptionError, Ourselves, preferred, read_answer, write_offer
 from tests.runtime.rooms.livekit.scripted import ANSWER, FINGERPRINT
 
 
 def ours(room_codec: str = "auto") -> Ourselves:
-    return Ourselves("ufrag", "p" * 22, FINGERPRINT, 7, "cname", "track", preferred(room_codec, "pcma"))
+    return Ourselves("ufrag", "p" * 22, FINGERPRINT, 7, "cname", "track", preferred(room_codec, PCMA))
 
 
 @pytest.mark.parametrize(("wanted", "numbers"), [("auto", "8 0 111"), ("opus", "111 0 8"), ("pcmu", "0 8 111")])

@@ -1,0 +1,74 @@
+"""Decoders and encoders: the state that one direction of one leg keeps, behind one shape for every codec.
+
+Made by `media/voice` and `media/coder`, and only when somebody needs linear samples, or has some to send.
+
+Linear samples are signed 16 bit, machine byte order, mono, at the rate that was asked for; it has to be one of the
+codec's `rates_hz`.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from runtime.media.codecs import g711
+from runtime.media.codecs.codec import OPUS, Codec
+from runtime.media.codecs.g711 import Law
+from runtime.media.codecs.opus import OpusDecoder, OpusEncoder, OpusWishes
+
+
+class Decoder(Protocol):
+    """One stream that comes in."""
+
+    def decode(self, payload: bytes) -> bytes:
+        """The samples of the next payload. What is no payload at all is concealed."""
+        ...
+
+    def conceal(self, following: bytes | None) -> bytes:
+        """The samples of a tick whose payload was lost; `following`: the payload after it, where that has come."""
+        ...
+
+
+class Encoder(Protocol):
+    """One stream that goes out."""
+
+    def encode(self, linear: bytes) -> bytes:
+        """The payload of the next frame of one tick."""
+        ...
+
+
+def make_decoder(codec: Codec, rate_hz: int) -> Decoder:
+    """A decoder in its first state."""
+    assert rate_hz in codec.rates_hz
+    if codec is OPUS:
+        return OpusDecoder(rate_hz)
+    assert codec.law is not None
+    return _G711(codec.law)
+
+
+def make_encoder(codec: Codec, rate_hz: int, wishes: OpusWishes) -> Encoder:
+    """An encoder in its first state."""
+    assert rate_hz in codec.rates_hz
+    if codec is OPUS:
+        return OpusEncoder(rate_hz, wishes)
+    assert codec.law is not None
+    return _G711(codec.law)
+
+
+class _G711:
+    """No state but what was heard last."""
+
+    __slots__ = ("_last", "_law")
+
+    def __init__(self, law: Law) -> None:
+        self._law: Law = law
+        self._last = g711.SILENCE[law]
+
+    def decode(self, payload: bytes) -> bytes:
+        self._last = payload
+        return g711.decode(self._law, payload)
+
+    def conceal(self, following: bytes | None) -> bytes:
+        return g711.decode(self._law, self._last)
+
+    def encode(self, linear: bytes) -> bytes:
+        return g711.encode(self._law, linear)

@@ -1,0 +1,51 @@
+"""What offer and answer agreed on for one call's media, in the words of RTP."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from runtime.limits import MEDIA_TIMEOUT_INITIAL_S, MEDIA_TIMEOUT_S
+from runtime.media.codecs.codec import Codec
+from runtime.media.source import ANYBODY, Address, Peer
+
+
+@dataclass(frozen=True, slots=True)
+class StreamConfig:
+    """`send` and `receive` are ours; `dtmf_*` is None without telephone-events."""
+
+    codec: Codec
+    payload_type_send: int
+    payload_type_receive: int
+    dtmf_send: int | None
+    dtmf_receive: int | None
+    remote: Address
+    remote_rtcp: Address
+    send: bool = True
+    receive: bool = True
+    dtmf_clock_hz: int = 8_000
+    """What the durations of telephone-events count."""
+    keys_by_info: bool = False
+    """Our digits go by SIP INFO: each is told as a `DigitDue` when its time has come."""
+    ptime_ms: int = 20
+    """The peer's wish for our packets: 40 and 60 are honoured, all else gets 20."""
+    silent: bool = False
+    """What is sent holds silence and no word of what is pushed."""
+    waits: bool = False
+    """Nothing is sent before something was heard: whoever has not shown that it is there could be anybody's victim."""
+    peer: Peer = ANYBODY
+    """Who may be heard and spoken to, whatever the SDP says."""
+    timeout_s: float = MEDIA_TIMEOUT_S
+    """Silence of the peer, once it was heard, that ends in `MediaTimedOut`."""
+    timeout_initial_s: float = MEDIA_TIMEOUT_INITIAL_S
+    """The same before anything was heard. On hold it is `MEDIA_TIMEOUT_HOLD_S`: many a phone sends nothing then,
+    whatever it says, and its RTCP and its re-INVITEs are signs of life."""
+
+    @property
+    def takes_digits(self) -> bool:
+        """Whether the peer can be told of digits."""
+        return self.keys_by_info or self.dtmf_send is not None
+
+    @property
+    def held(self) -> bool:
+        """Whether either side has the call on hold."""
+        return not (self.send and self.receive)

@@ -1,0 +1,159 @@
+"""The RTP stream that comes in on one call: whose packets are heard, what they are, and one frame of them per tick.
+
+Called by the session: `receive` for every datagram of the RTP port, `pull` once per tick. It promises that a datagram
+of a stranger never raises; what is wrong with it is a counter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from runtime.media import reception, rtp, source
+from runtime.media.config import StreamConfig
+from runtime.media.dtmf import DigitReceiver
+from runtime.media.events import DigitReceived, Event, SourceLocked
+from runtime.media.frame import Frame
+from runtime.media.jitter import Cell, JitterBuffer, Piece
+from runtime.media.reception import Reception
+from runtime.media.source import Address, SourceLock
+from runtime.media.voice import Voice
+
+COMFORT_NOISE: Final = 13
+"""RFC 3389: what to play while the peer is silent. Our silence is silent, so it is only a sign of life."""
+
+
+def frame_of(voice: Voice, cell: Cell) -> Frame:
+    """The voice's next frame, out of the playout buffer."""
+    if not isinstance(cell, Piece):
+        return voice.frame(cell)
+    if cell.payload is None:
+        return voice.lost(cell.following)
+    return voice.frame(cell.payload, cell.part)
+
+
+class IncomingStream:
+    """See the module. `tell` takes events; the public numbers are counters of packets.
+
+    `streams`: SSRCs and restarts. `heard_at`: when something of the peer's came last. `to`: where audio goes.
+    """
+
+    __slots__ = (
+        "_config",
+        "_tell",
+        "digits",
+        "heard_at",
+        "jitter",
+        "locked",
+        "malformed",
+        "reception",
+        "rejected",
+        "source",
+        "streams",
+        "to",
+        "to_nobody",
+        "unknown",
+        "voice",
+    )
+
+    def __init__(self, config: StreamConfig, tell: Callable[[Event], None], now: float) -> None:
+        self._config = config
+        self._tell = tell
+        self.locked: Address | None = None
+        self.source = SourceLock(config.remote, config.peer)
+        self.to = config.remote
+        self.to_nobody = not config.peer.may_be(config.remote[0])
+        """The SDP leads to where the trunk's media may not go, and nobody else was heard yet."""
+        self.reception = Reception(config.codec.clock_hz)
+        self.jitter = JitterBuffer(config.codec)
+        self.voice = Voice(config.codec)
+        """What the peer says: where its frames are decoded, if anybody asks for that."""
+        self.digits = DigitReceiver(config.dtmf_clock_hz)
+        self.rejected = self.malformed = self.unknown = self.streams = 0
+        self.heard_at = now
+
+    def reconfigure(self, config: StreamConfig, now: float) -> None:
+        """After a re-INVITE: counters and digits go on; a moved remote is learned anew."""
+        before, self._config = self._config, config
+        if config.remote != before.remote:
+            self.source.reopen(config.remote, config.peer)
+            self.to = config.remote
+            self.to_nobody = not config.peer.may_be(config.remote[0])
+            self.heard_at = now
+        if config.codec is not before.codec:
+            self.voice = Voice(config.codec)
+            self.reception.use_clock(config.codec.clock_hz)
+            self.digits.use_clock(config.dtmf_clock_hz)
+        if config.codec is not before.codec or config.receive != before.receive:
+            self.jitter.flush(config.codec)
+
+    def receive(self, data: bytes, address: Address, now: float) -> None:
+        """Take a datagram from the RTP port."""
+        packet = rtp.parse(data)
+        if packet is None:
+            self.malformed += 1
+            return
+        payload_type, marker, sequence, timestamp, ssrc, payload, _, _ = packet
+        is_audio = payload_type == self._config.payload_type_receive
+        verdict = self.source.judge(address[:2], ssrc, sequence, now, is_audio=is_audio)
+        if verdict == source.REJECTED:
+            self.rejected += 1
+            return
+        self.heard_at = now
+        if self.locked is not self.source.locked:
+            self._follow_source()
+        if verdict == source.NEW_STREAM:
+            self._begin_stream()
+        config = self._config
+        if payload_type == config.dtmf_receive:
+            self._receive_event(verdict, sequence, timestamp, marker, payload, now)
+            return
+        if verdict == source.PENDING:
+            return
+        order = self._count(sequence, now)
+        if is_audio:
+            if config.receive and order != reception.DUPLICATE and order != reception.STRANGE:
+                self.reception.note_transit(timestamp, now)
+                follows = order == reception.NEXT
+                self.jitter.insert(timestamp, payload, now, newest=order != reception.REORDERED, follows=follows)
+        elif payload_type != COMFORT_NOISE:
+            self.unknown += 1
+
+    def pull(self, now: float) -> Frame | None:
+        """The peer's audio for this tick, None for silence."""
+        cell = self.jitter.pull(now)
+        return None if cell is None else frame_of(self.voice, cell)
+
+    def _count(self, sequence: int, now: float) -> int:
+        order = self.reception.arrived(sequence, now)
+        if order == reception.RESTARTED:
+            self.jitter.flush(self._config.codec)
+            self.streams += 1
+        return order
+
+    def _begin_stream(self) -> None:
+        self.streams += 1
+        self.reception.restart()
+        self.jitter.flush(self._config.codec)
+        self.digits.restart()
+
+    def _follow_source(self) -> None:
+        """Audio goes where the locked source is; until then to the SDP's address."""
+        self.locked = self.source.locked
+        if self.locked is not None:
+            self.to = self.locked
+            self.to_nobody = False
+            self._tell(SourceLocked(self.locked))
+
+    def _receive_event(
+        self, verdict: int, sequence: int, timestamp: int, marker: bool, payload: bytes, now: float
+    ) -> None:
+        if verdict == source.PENDING:
+            # Some gateways send events under an SSRC of their own: the digit counts, the audio stream stays.
+            self.digits.restart()
+        else:
+            self._count(sequence, now)
+        if self._config.receive:
+            digit = self.digits.receive(timestamp, marker, payload)
+            if digit is not None:
+                self._tell(DigitReceived(digit))
