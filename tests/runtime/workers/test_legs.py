@@ -8,6 +8,7 @@ from collections import Counter
 import pytest
 
 from runtime.limits import RTP_READ_S_MAX
+from runtime.media.codecs.codec import PCMU
 from runtime.net.rtp_ports import RtpPortRange, RtpPorts
 from runtime.workers.legs import PhoneLeg, PhoneLegs
 
@@ -36,7 +37,7 @@ class Heard:
 def leg(name: str) -> PhoneLeg:
     ports = RtpPortRange(20000, 60000).reserve("127.0.0.1")
     assert isinstance(ports, RtpPorts)
-    made = PhoneLeg(name, ports, "pcmu")
+    made = PhoneLeg(name, ports, PCMU)
     made.session = Heard()
     return made
 
