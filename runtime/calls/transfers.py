@@ -22,6 +22,7 @@ from runtime.routing.place import not_allowed
 from runtime.routing.refer_to import refer_to
 from runtime.sip import events as sip
 from runtime.sip.endpoint import Endpoint
+from runtime.sip.grammar import printable
 from runtime.sip.message import Request, Response
 from runtime.sip.replaces import Replaces
 from runtime.sip.uri import TelUri, Uri, parse_uri
@@ -234,7 +235,7 @@ def fragment(body: bytes) -> tuple[int, str] | None:
     code, _, reason = rest.strip().partition(" ")
     if version.upper() != "SIP/2.0" or len(code) != 3 or not (code.isascii() and code.isdigit()):
         return None
-    return int(code), "".join(c for c in reason.strip() if c.isprintable())
+    return int(code), printable(reason.strip())
 
 
 def _is_of_older(params: str, cseq: int) -> bool:

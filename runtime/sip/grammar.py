@@ -53,6 +53,11 @@ def unquote(text: str) -> str:
     return _escape.sub(r"\1", inner) if "\\" in inner else inner
 
 
+def printable(text: str) -> str:
+    """What of a peer's words can be shown to people: a control character could be a command to their terminal."""
+    return "".join(c for c in text if c.isprintable())
+
+
 def has_illegal_control(text: str) -> bool:
     """Whether a value holds a control character other than tab, except escaped inside a quoted string.
 

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 
 from runtime.sip.errors import SipSyntaxError
-from runtime.sip.grammar import LWS, TOKEN, elements, find_param, parse_params
+from runtime.sip.grammar import LWS, TOKEN, elements, find_param, parse_params, printable
 from runtime.sip.message import Headers
 
 REASONS_MAX = 4
@@ -65,4 +65,4 @@ def _read(text: str) -> Reason | None:
     cause = find_param(params, "cause") or ""
     number = int(cause) if cause.isascii() and cause.isdigit() and len(cause) <= 5 else None
     words = (find_param(params, "text") or "")[:TEXT_CHARS_MAX]
-    return Reason(found[1][:32], number, "".join(c for c in words if c.isprintable()))
+    return Reason(found[1][:32], number, printable(words))

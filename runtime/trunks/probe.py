@@ -10,7 +10,7 @@ from typing import Any
 from runtime.routing.dial import Way, route_of, uri_of
 from runtime.sip.endpoint import Endpoint
 from runtime.sip.fields import parse_seconds
-from runtime.sip.grammar import write_host_port
+from runtime.sip.grammar import printable, write_host_port
 from runtime.sip.locating import Hop, hop_of
 from runtime.sip.message import Response
 from runtime.sip.responses import made_here
@@ -77,7 +77,7 @@ class Probe:
         if response is None:
             is_news = self._circuits.failed(hop, "no answer", now, retry_s)
         elif response.status == 503:
-            words = response.reason if made_here(response) else "SIP 503"
+            words = printable(response.reason) if made_here(response) else "SIP 503"
             wait_s = parse_seconds(response.headers.first("Retry-After"))
             if wait_s and not made_here(response):
                 is_news = self._circuits.rests(hop, wait_s, now)

@@ -21,7 +21,7 @@ from runtime.sip.auth.limits import CLIENT_TRIES_MAX
 from runtime.sip.endpoint import Endpoint
 from runtime.sip.errors import SipSyntaxError
 from runtime.sip.fields import NameAddr, parse_name_addr, parse_seconds
-from runtime.sip.grammar import elements, find_param
+from runtime.sip.grammar import elements, find_param, printable
 from runtime.sip.locating import hop_of
 from runtime.sip.message import Response
 from runtime.sip.path import Path
@@ -267,12 +267,12 @@ class Registration:
         self._failures += 1
         wait_s = max(min(first_s * 2.0 ** min(self._failures - 1, 12), most_s), min(wait_s, limits.REFUSED_S_MAX))
         self.due = now + wait_s * (1 - drawn(self._entropy) / 2)
-        self._become(State.FAILED, "".join(c for c in words if c.isprintable()), now)
+        self._become(State.FAILED, words, now)
 
     def _become(self, state: State, words: str, now: float) -> None:
         if state is not self.state:
             self.since = now
-        self.state, self.words = state, words
+        self.state, self.words = state, printable(words)
 
 
 def _contacts(response: Response) -> list[NameAddr]:
