@@ -155,3 +155,30 @@ TCP_CRUMBS_AT_ONCE = 16
 
 TCP_MESSAGES_PER_TURN_MAX = 16
 """Messages of one connection handled in one turn of the event loop, so that a burst cannot hold up media."""
+
+CERTIFICATE_FETCH_S = 2.5
+"""How long the certificate of a caller's carrier may take to come, its name looked up included; then it is not had."""
+
+CERTIFICATES_FETCHED_MAX = 32
+"""Certificates that are being fetched at once. At the bound the next one is not had; calls wait for the same one."""
+
+CERTIFICATES_PER_HOST_MAX = 4
+"""The same from one host, so that one that is slow is in nobody else's way."""
+
+CERTIFICATES_KEPT_MAX = 1_024
+"""Certificates, and failures to get one, that are remembered; the one that was asked for longest ago goes."""
+
+CERTIFICATE_KEPT_S = 3_600.0
+"""How long a certificate is kept whose server does not say."""
+
+CERTIFICATE_KEPT_S_MIN = 60.0
+"""How long at least, whatever the server says."""
+
+CERTIFICATE_KEPT_S_MAX = 86_400.0
+"""And at most."""
+
+CERTIFICATE_MISSED_S = 30.0
+"""For how long it is not tried again what could not be had, or is not to be believed."""
+
+STIR_AUTHORITIES_BYTES_MAX = 4 << 20
+"""The file of authorities for telephone numbers: a larger one is not read."""

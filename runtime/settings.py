@@ -85,6 +85,14 @@ class TlsSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class StirSettings:
+    """Verifying callers: whom their carriers' certificates must come from, and private networks to fetch them in."""
+
+    authorities: Path | None = None
+    networks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Outside:
     """Our addresses as the world sees them, behind NAT. None given: we are seen as we are."""
 
@@ -133,6 +141,7 @@ class BridgeSettings:
     ws_origins: tuple[str, ...] = ()
     """The web pages that may connect by WebSocket; ("*",) any."""
     outside: Outside = Outside()
+    stir: StirSettings = StirSettings()
     region: str = ""
     api: tuple[str, int] | None = None
     api_chosen: bool = False
@@ -292,18 +301,22 @@ def parse_outside(addresses: Sequence[str], media: Sequence[str], networks: Sequ
     fixed = [text for text in addresses if text not in stuns]
     if len(stuns) > 1 or (stuns and fixed):
         raise BridgeError("--external-address is either known or asked for", "name IP addresses, or one stun:HOST")
-    for network in networks:
-        try:
-            ipaddress.ip_network(network)
-        except ValueError as fault:
-            hint = "write it like --local-network 10.1.0.0/16"
-            raise BridgeError(f"--local-network {network}: {fault}", hint) from fault
     return Outside(
         signalling=_externals(fixed, "--external-address"),
         media=_externals(media, "--external-media-address"),
         stun=_stun(stuns[0]) if stuns else None,
-        local_networks=tuple(networks),
+        local_networks=parse_networks(networks, "--local-network"),
     )
+
+
+def parse_networks(texts: Sequence[str], option: str) -> tuple[str, ...]:
+    """CIDRs. BridgeError names the one that is none."""
+    for text in texts:
+        try:
+            ipaddress.ip_network(text)
+        except ValueError as fault:
+            raise BridgeError(f"{option} {text}: {fault}", f"write it like {option} 10.1.0.0/16") from fault
+    return tuple(texts)
 
 
 def _externals(texts: Sequence[str], option: str) -> tuple[str, ...]:

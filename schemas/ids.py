@@ -13,6 +13,8 @@ NAME_CHARS_MAX = 253
 PIN_CHARS_MAX = 16
 ID_ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 ID_CHARS = 12
+VERIFIED_ATTRIBUTES = frozenset({"sip.verstat", "sip.attestation", "sip.origID", "sip.carrierVerstat"})
+"""What a participant shows of whether the caller's number is its own: no header may claim to be one of these."""
 
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")

@@ -28,6 +28,7 @@ from reconciler.model.desired import desire
 from reconciler.model.live import Live
 from reconciler.model.secrets import Unreadable
 from reconciler.settings import Settings
+from schemas.resources.base import DEFAULT_NAMESPACE
 from schemas.tables.decisions import CallFacts, Undecided
 from schemas.tables.explain import explain
 from schemas.tables.rendering import as_json, render
@@ -45,6 +46,7 @@ LIVE = ""
 @click.option("--to", "called", metavar="NUMBER", required=True, help="The called number, as the carrier sends it.")
 @click.option("--from", "caller", metavar="NUMBER", required=True, help="The caller's number, likewise.")
 @click.option("--asserted", metavar="NUMBER", default="", help="The caller by P-Asserted-Identity, where there is one.")
+@click.option("--registered", metavar="TRUNK", default="", help="The trunk by whose registration the call comes.")
 @click.option("--ip", metavar="ADDRESS", required=True, help="The address that the call comes from.")
 @click.option(
     "--pin",
@@ -70,6 +72,7 @@ def command(
     called: str,
     caller: str,
     asserted: str,
+    registered: str,
     ip: str,
     pin: str | None,
     user: str | None,
@@ -90,7 +93,8 @@ def command(
     """
     if (source is None) == (live is None):
         raise ReconcileError("explain needs one place to look", "give a folder, or --tables for the live tables")
-    facts = CallFacts(_address(ip), called, caller, _entry(pin), region, user, asserted=asserted)
+    trunk = registered if "/" in registered or not registered else f"{DEFAULT_NAMESPACE}/{registered}"
+    facts = CallFacts(_address(ip), called, caller, _entry(pin), region, user, registered_on=trunk, asserted=asserted)
     if live is not None and live != LIVE:
         given = replace(given, tables=live)
     settings = given.settings()

@@ -80,17 +80,32 @@ def _run(source: Source, tables: Tables, pins: Pins) -> list[Outcome]:
     assert isinstance(test, RoutingTest)
     out = []
     for index, call in enumerate(test.spec.calls):
-        facts = CallFacts(str(call.address), call.to, call.from_, call.pin, call.region or "", call.user)
+        facts = _facts_of(call, test.metadata.namespace)
         explanation = explain(tables, facts, pins.opens, unknown_pin=pins.unknown)
-        faults = tuple(_faults(call, explanation.decision, test.metadata.namespace))
+        faults = tuple(_faults(call, facts, explanation.decision, test.metadata.namespace))
         name = f"{test.metadata.name}: {_call_words(call)}"
         out.append(Outcome(source.where(("spec", "calls", index)), name, faults, render(explanation)))
     return out
 
 
+def _facts_of(call: RoutedCall, namespace: str) -> CallFacts:
+    return CallFacts(
+        str(call.address),
+        call.to,
+        call.from_,
+        call.pin,
+        call.region or "",
+        call.user,
+        registered_on=f"{namespace}/{call.registered}" if call.registered is not None else "",
+        asserted=call.asserted or "",
+    )
+
+
 def _call_words(call: RoutedCall) -> str:
     """The call as its test declares it, but for the digits of its PIN."""
     said = f"call to {call.to} from {call.from_} at {call.address}"
+    said += f", asserted {call.asserted}," if call.asserted else ""
+    said += f" by the registration of {call.registered}" if call.registered else ""
     said += f" as user {call.user}" if call.user else ""
     said += f" in region {call.region}" if call.region else ""
     return f"{said} with a PIN" if call.pin is not None else said
@@ -110,12 +125,12 @@ def _broken(reading: Reading) -> list[str]:
     return out
 
 
-def _faults(call: RoutedCall, decision: Decision | Undecided, namespace: str) -> list[str]:
+def _faults(call: RoutedCall, facts: CallFacts, decision: Decision | Undecided, namespace: str) -> list[str]:
     """What was expected and is not so. What the test leaves out is not compared."""
     if isinstance(decision, Undecided):
         return [f"cannot be decided: {decision.sentence}"]
     expect = call.expect
-    seen = _seen(call, decision)
+    seen = _seen(facts, decision)
     wanted = {
         "trunk": f"{namespace}/{expect.trunk}" if expect.trunk is not None else None,
         "rule": f"{namespace}/{expect.rule}" if expect.rule is not None else None,
@@ -130,7 +145,7 @@ def _faults(call: RoutedCall, decision: Decision | Undecided, namespace: str) ->
     ]
 
 
-def _seen(call: RoutedCall, decision: Decision) -> dict[str, str]:
+def _seen(facts: CallFacts, decision: Decision) -> dict[str, str]:
     """What came out, by the names of the expectations."""
     seen = {
         "trunk": decision.trunk.id if decision.trunk is not None else "",
@@ -144,7 +159,7 @@ def _seen(call: RoutedCall, decision: Decision) -> dict[str, str]:
     if isinstance(decision, Challenged | PinNeeded):
         seen["asks"] = "password" if isinstance(decision, Challenged) else "pin"
     if isinstance(decision, Admitted):
-        seen["room"] = room_pattern(decision.rule, call.from_, call.to)
+        seen["room"] = room_pattern(decision.rule, facts.caller_by(decision.trunk), facts.called)
     if isinstance(decision, Refused):
         seen["reason"] = decision.reason.value
     return seen

@@ -24,6 +24,7 @@ from schemas.tables.rows import (
     Auth,
     Direction,
     Headers,
+    IdentityCheck,
     Inbound,
     Media,
     NumberRow,
@@ -119,7 +120,14 @@ def _inbound(declared: trunk.Inbound) -> Inbound:
         max_call_duration_ms=declared.max_call_duration,
         noise_cancellation=declared.noise_cancellation,
         trust_identity=declared.trust_identity,
+        identity=_identity(declared.identity),
     )
+
+
+def _identity(declared: trunk.IdentityCheck | None) -> IdentityCheck | None:
+    if declared is None or declared.verify == "off":
+        return None
+    return IdentityCheck(declared.verify, tuple(declared.certificate_hosts))
 
 
 def _outbound(declared: trunk.Outbound) -> Outbound:

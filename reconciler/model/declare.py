@@ -17,6 +17,7 @@ from schemas.tables.rows import (
     Auth,
     Direction,
     Headers,
+    IdentityCheck,
     Inbound,
     Kind,
     Media,
@@ -85,7 +86,14 @@ def _inbound(half: Inbound) -> Written:
         maxCallDuration=_duration(half.max_call_duration_ms, _USUAL.max_call_duration_ms),
         noiseCancellation=half.noise_cancellation,
         trustIdentity=half.trust_identity,
+        identity=_identity(half.identity),
     )
+
+
+def _identity(check: IdentityCheck | None) -> Written | None:
+    if check is None:
+        return None
+    return {"verify": check.verify, "certificateHosts": [*check.certificate_hosts]}
 
 
 def _outbound(half: Outbound) -> Written:

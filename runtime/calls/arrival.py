@@ -31,6 +31,7 @@ def read_arrival(request: Request, path: Path) -> Arrival:
         headers=request.headers.items(),
         asserted=identity.caller,
         private=identity.is_private,
+        verstat=identity.verstat,
         told=_told(identity),
     )
 

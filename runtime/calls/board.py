@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from runtime.calls.call import UNDER_WAY, Call, InboundCall, OutboundCall, State, Step, hung_up_by
+from runtime.calls.call import UNANSWERED, UNDER_WAY, Call, InboundCall, OutboundCall, State, Step, hung_up_by
 from runtime.calls.commands import Command, EndCall, RingPhone, SetAttributes, StartMedia
 from runtime.calls.negotiate import media_peer
 from runtime.calls.opening import Opening
@@ -249,7 +249,7 @@ class Board:
         if call is None:
             return
         status = 200 if call.record.answered_at else sip_status
-        if call.leg is not None and call.state is State.ROUTED:
+        if call.leg is not None and call.state in UNANSWERED:
             self._endpoint.respond(call.leg, sip_status, now.mono, headers=[warning(words)])
         elif call.leg is not None and call.state in UNDER_WAY:
             self._endpoint.cancel(call.leg, now.mono, [("Reason", reason_header(reason, words))])

@@ -5,6 +5,8 @@ ours, never a peer's doing: peers' faults are settled in the endpoint below. A c
 
     ROUTED --room joined--> ANSWERED --ACK--> ACTIVE --BYE, timeout, stop--> ENDED
 
+One whose trunk verifies callers waits for a certificate first, if need be: VERIFYING --verified--> ROUTED.
+
 One whose rule has a PIN is answered before it has a room:
 
     ROUTED --asked--> ASKED --ACK--> PROMPTING --right PIN--> JOINING --room joined--> ACTIVE
@@ -35,11 +37,14 @@ from runtime.routing.orders import Orders
 from runtime.routing.place import Placement
 from runtime.routing.route import Admission, PinAsked
 from runtime.sip.offer_answer import LocalMedia, OfferAnswer
+from runtime.stir.verification import Inquiry
+from schemas.tables.rows import Pairs
 
 
 class State(StrEnum):
     """Where a call is in its life."""
 
+    VERIFYING = "verifying"
     ROUTED = "routed"
     ANSWERED = "answered"
     ASKED = "asked"
@@ -56,6 +61,7 @@ class State(StrEnum):
 class Step(StrEnum):
     """What moves it."""
 
+    VERIFY = "verify"
     ANSWER = "answer"
     ASK = "ask"
     OPEN = "open"
@@ -67,6 +73,7 @@ class Step(StrEnum):
 
 
 TRANSITIONS: dict[tuple[State, Step], State] = {
+    (State.VERIFYING, Step.VERIFY): State.ROUTED,
     (State.ROUTED, Step.ANSWER): State.ANSWERED,
     (State.ROUTED, Step.ASK): State.ASKED,
     (State.ASKED, Step.ACKNOWLEDGE): State.PROMPTING,
@@ -84,6 +91,9 @@ TRANSITIONS: dict[tuple[State, Step], State] = {
     (State.AUTOMATION, Step.ANSWER): State.ACTIVE,
     **{(state, Step.END): State.ENDED for state in State if state is not State.ENDED},
 }
+
+UNANSWERED = frozenset({State.VERIFYING, State.ROUTED})
+"""An INVITE came in and has no final answer."""
 
 UNDER_WAY = frozenset({State.DIALLING, State.RINGING})
 """An INVITE of ours is out and has no final answer."""
@@ -185,6 +195,10 @@ class InboundCall(Call):
     """Nobody has shown yet that the phone is where its SDP says: before the answer nothing is sent there unasked."""
     asked: PinAsked | None = None
     """Set when a PIN is asked for first; `orders` are the asking rule's until then."""
+    inquiry: Inquiry | None = None
+    """The certificate that its verification waits for."""
+    verified: Pairs = ()
+    """Attributes that say what came of it."""
     state: State = State.ROUTED
 
     def before_answer(self, stream: StreamConfig) -> StreamConfig:

@@ -12,6 +12,7 @@ from runtime.media.config import StreamConfig
 from runtime.routing.dial import Dialled, Failure, Transferred
 from runtime.routing.orders import Orders
 from runtime.routing.place import Placement
+from runtime.stir.place import Place
 from schemas.tables.rows import Pairs
 
 
@@ -137,6 +138,14 @@ class FindWays:
 
 
 @dataclass(frozen=True, slots=True)
+class FetchCertificate:
+    """Get the certificate at this place, which the caller's number is verified by; `certificate_found` is told."""
+
+    call_id: str
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
 class HoldSettled:
     """Whoever asked for a hold, or its end, is told whether the call is `held` now, and why it is not as asked."""
 
@@ -197,6 +206,7 @@ Command = (
     | TrustSource
     | ExpectAnswers
     | FindWays
+    | FetchCertificate
     | HoldSettled
     | DialSettled
     | TransferSettled

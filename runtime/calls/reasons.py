@@ -13,6 +13,7 @@ from runtime.calls.record import EndedBy
 from runtime.gate.trunks import Limit
 from runtime.sip import events as sip
 from runtime.sip.auth.server import Fault
+from runtime.stir import verdict as stir
 
 QUOTED_CHARS_MAX = 200
 """How much of a sentence a header carries."""
@@ -61,6 +62,11 @@ class EndReason(StrEnum):
     UNREACHABLE = "unreachable"
     TRANSFERRED = "transferred"
     NOT_REPLACED = "not-replaced"
+    IDENTITY_MISSING = stir.Fault.MISSING.value
+    IDENTITY_STALE = stir.Fault.STALE.value
+    IDENTITY_NO_CERTIFICATE = stir.Fault.NO_CERTIFICATE.value
+    IDENTITY_UNTRUSTED = stir.Fault.UNTRUSTED.value
+    IDENTITY_INVALID = stir.Fault.INVALID.value
 
 
 ENDINGS: dict[type[sip.Event], tuple[int, EndReason, str, EndedBy]] = {
@@ -104,6 +110,11 @@ def reason_header(reason: str, words: str) -> str:
     """The Reason header of a BYE of ours (RFC 3326), with the words for people in it."""
     cause = next((cause for known, cause in Q850_CAUSES.items() if known == reason), Q850_NORMAL)
     return f'Q.850;cause={cause};text="{quotable(words)}"'
+
+
+def stir_reason(status: int, words: str) -> str:
+    """The Reason header that tells a carrier what is wrong with its Identity header (RFC 9410)."""
+    return f'STIR;cause={status};text="{quotable(words)}"'
 
 
 def quotable(words: str) -> str:

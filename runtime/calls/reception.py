@@ -19,6 +19,7 @@ from runtime.calls.prompting import Outcome, Prompting
 from runtime.calls.reasons import EndReason
 from runtime.calls.record import CallRecord, EndedBy
 from runtime.calls.refusal import headers_of, record_of, turned_away
+from runtime.calls.verifying import Verifying
 from runtime.media.config import StreamConfig
 from runtime.routing.route import Admission, Arrival, PinAsked, Rejection
 from runtime.sip import events as sip
@@ -27,6 +28,8 @@ from runtime.sip.errors import SipSyntaxError
 from runtime.sip.message import Request
 from runtime.sip.path import Path
 from runtime.sip.validate import validate_invite
+from runtime.stir.signer import Signer
+from runtime.stir.verdict import Refusal
 from schemas.ids import random_id, random_suffix
 from schemas.seal import Unseal
 from schemas.tables.networks import parse_address
@@ -67,7 +70,8 @@ class Reception:
         self._registered_on = registered_on
         self.tables = Tables()
         self.revision = 0
-        self.refused = 0
+        self._verifying = Verifying(board, endpoint, self._go_on)
+        self._refused = 0
         self.challenged = 0
         self.admitted = 0
 
@@ -144,13 +148,13 @@ class Reception:
             case Rejection():
                 self._refuse(event.leg, record, verdict, now)
             case Admission():
-                self._admit(event, record, verdict, None, now)
+                self._admit(event, record, arrival, verdict, None, now)
             case PinAsked():
                 locked = self._prompting.refuses(verdict, now.mono)
                 if locked is not None:
                     self._refuse(event.leg, record, locked, now)
                 else:
-                    self._admit(event, record, verdict.admission, verdict, now)
+                    self._admit(event, record, arrival, verdict.admission, verdict, now)
 
     def challenges(self, event: sip.InviteReceived, challenge: Challenge, now: Now) -> None:
         """Somebody calls, and is asked for a password first."""
@@ -176,8 +180,18 @@ class Reception:
         call_id = random_id("SCL", self._entropy(ID_BYTES))
         return CallRecord.begun(call_id, event, self.revision, self._region, now.wall)
 
+    def certificate_found(self, call_id: str, signer: Signer | Refusal, now: Now) -> None:
+        """What a call that is being verified waits for."""
+        self._verifying.found(call_id, signer, now)
+
     def _admit(
-        self, event: sip.InviteReceived, record: CallRecord, admission: Admission, asked: PinAsked | None, now: Now
+        self,
+        event: sip.InviteReceived,
+        record: CallRecord,
+        arrival: Arrival,
+        admission: Admission,
+        asked: PinAsked | None,
+        now: Now,
     ) -> None:
         record = record.admitted(admission, has_room=asked is None)
         call = self._opening.answer(event, record, admission, asked, now.mono)
@@ -185,12 +199,16 @@ class Reception:
             self._refuse(event.leg, record, call, now)
             return
         self._board.put(call)
-        codec = call.stream.codec if call.stream else admission.codecs[0]
+        self._verifying.begin(call, arrival, now)
+
+    def _go_on(self, call: InboundCall, now: Now) -> None:
+        """A call that may come in is read, answered or let ring, and joins its room or is asked for a PIN."""
+        codec = call.stream.codec if call.stream else call.orders.codecs[0]
         self._board.do(OpenLeg(call.id, call.ports, codec))
-        if asked is None and admission.answer_at_once:
+        if call.asked is None and call.orders.answer_at_once:
             self._board.answer(call, now)
             call.advance(Step.ANSWER)
-        if asked is None:
+        if call.asked is None:
             self._join(call)
         else:
             self._board.answer(call, now)
@@ -198,7 +216,8 @@ class Reception:
 
     def _join(self, call: InboundCall) -> None:
         self.admitted += 1
-        call.attributes = dict(call.orders.attributes)
+        call.attributes = {**dict(call.orders.attributes), **dict(call.verified)}
+        call.orders = replace(call.orders, attributes=tuple(sorted(call.attributes.items())))
         self._board.do(JoinRoom(call.id, call.orders))
         if call.record.answered_at:
             self._board.do(SetAttributes(call.id, ACTIVE))
@@ -207,8 +226,17 @@ class Reception:
         self._endpoint.respond(leg, rejection.sip_status, now.mono, headers=headers_of(rejection))
         self._count_refused(record_of(record, rejection, now.wall))
 
+    @property
+    def refused(self) -> int:
+        """How many calls were not let in."""
+        return self._refused + self._verifying.refused
+
+    def not_placed(self, record: CallRecord) -> None:
+        """A call of ours was asked for, and is not made: that counts, too."""
+        self._count_refused(record)
+
     def _count_refused(self, record: CallRecord) -> None:
-        self.refused += 1
+        self._refused += 1
         self._board.do(EndCall(record, None))
 
     # -- the PIN ---------------------------------------------------------------------------------------------------

@@ -58,6 +58,13 @@ class CallRecord:
     words: str = ""
     """The same for people."""
     ended_by: EndedBy = EndedBy.BRIDGE
+    verstat: str = ""
+    """What came of verifying the caller's number: TN-Validation-Passed …; "" = its trunk does not ask."""
+    attestation: str = ""
+    origid: str = ""
+    """Of a SHAKEN PASSporT that holds: A, B or C, and where the call began."""
+    verstat_words: str = ""
+    """Why it is not verified, for people; or who vouches for it."""
     trail: tuple[str, ...] = ()
     hint: str = ""
     """What to change in a manifest, for a call that the tables refused."""
@@ -136,7 +143,7 @@ class CallRecord:
         if self.answered_at:
             lasted = max(0.0, self.ended_at - self.answered_at)
             by = "" if self.ended_by in self.words else f" (by the {self.ended_by})"
-            return f"call {self._who()}{where}{via} ended after {lasted:.1f} s: {self.words}{by}"
+            return f"call {self._who()}{where}{via} ended after {lasted:.1f} s: {self.words}{by}{self._verified()}"
         if self.trunk and not self.rule and self.trunk not in self.words:
             via = f" on Trunk {self.trunk}"
         status = f", SIP {self.status}" if self.status else ""
@@ -168,6 +175,10 @@ class CallRecord:
             "reason": self.reason,
             "words": self.words,
             "endedBy": self.ended_by.value,
+            "verstat": self.verstat,
+            "attestation": self.attestation,
+            "origId": self.origid,
+            "verstatWords": self.verstat_words,
             "trail": list(self.trail),
             "hint": self.hint,
             "media": {
@@ -179,6 +190,12 @@ class CallRecord:
                 "digits": self.digits,
             },
         }
+
+    def _verified(self) -> str:
+        if not self.verstat:
+            return ""
+        attested = f", attestation {self.attestation}" if self.attestation else ""
+        return f" ({self.verstat}{attested}: {self.verstat_words})"
 
     def _who(self) -> str:
         way = "from" if self.direction == "inbound" else "at"

@@ -24,6 +24,7 @@ from runtime.calls.reasons import EndReason
 from runtime.calls.record import EndedBy
 from runtime.calls.referral import Referral
 from runtime.calls.refusal import warning
+from runtime.calls.verifying import shows_no_more
 from runtime.media.config import StreamConfig
 from runtime.routing.dial import DialRequest, Failure, Way
 from runtime.routing.headers import headers_from, merged
@@ -266,7 +267,7 @@ class Referrals:
         shown = {"sip.callIDFull": info.call_id, "sip.callTag": info.remote_tag} if info is not None else {}
         if not call.orders.hides_number:
             shown["sip.phoneNumber"] = referral.placement.called
-        return tuple(sorted(shown.items()))
+        return tuple(sorted({**shown, **dict(shows_no_more(call))}.items()))
 
     def _failed(self, call: Call, referral: Referral, status: int, reason: str, now: Now) -> None:
         """The number is not reached: the call goes on as it was, if anybody is left."""

@@ -19,6 +19,7 @@ from runtime.calls.negotiate import describe
 from runtime.calls.opening import Opening
 from runtime.calls.reasons import EndReason
 from runtime.calls.reception import Reception
+from runtime.calls.verifying import shows_no_more
 from runtime.media.config import StreamConfig
 from runtime.routing.route import Rejection
 from runtime.sip.endpoint import Endpoint
@@ -147,7 +148,7 @@ class Replacing:
             self._endpoint.bye(old, now.mono, REPLACED)
         info = self._endpoint.leg_info(event.leg)
         assert info is not None, "just answered"
-        told = (("sip.callIDFull", info.call_id), ("sip.callTag", info.remote_tag))
+        told = (("sip.callIDFull", info.call_id), ("sip.callTag", info.remote_tag), *shows_no_more(call))
         self._board.do(SetAttributes(call.id, told))
 
 

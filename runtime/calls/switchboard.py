@@ -14,7 +14,6 @@ from runtime.calls.board import Board, Now
 from runtime.calls.call import Call, InboundCall, OutboundCall, State, Step
 from runtime.calls.changes import Changes
 from runtime.calls.commands import (
-    EndCall,
     PassDigit,
     Ports,
 )
@@ -39,6 +38,8 @@ from runtime.sip.endpoint import Endpoint
 from runtime.sip.message import Request
 from runtime.sip.path import Path
 from runtime.sip.reason import read_reasons
+from runtime.stir.signer import Signer
+from runtime.stir.verdict import Refusal
 from runtime.trunks.circuits import Circuits
 from schemas.seal import Unseal, unseals_nothing
 from schemas.tables.rows import Pairs
@@ -190,8 +191,7 @@ class Switchboard(Board):
 
     def not_placed(self, call_id: str, request: DialRequest, failure: Failure, now: Now) -> None:
         """A call that was asked for is not made: whoever answers for the bridge wants to see that, too."""
-        self.reception.refused += 1
-        self.do(EndCall(CallRecord.not_placed(call_id, request, failure.words, self._region, now.wall), None))
+        self.reception.not_placed(CallRecord.not_placed(call_id, request, failure.words, self._region, now.wall))
 
     def room_entered(self, call_id: str, participant_id: str, now: Now) -> None:
         """A call is in its room, whether or not somebody is there to talk to."""
@@ -210,6 +210,10 @@ class Switchboard(Board):
     def ways_found(self, call_id: str, ways: Sequence[tuple[Destination, Path]] | Failure, now: Now) -> None:
         """Where a phone may be sent on to: the answer to `FindWays`."""
         self._referrals.ways_found(call_id, ways, now)
+
+    def certificate_found(self, call_id: str, signer: Signer | Refusal, now: Now) -> None:
+        """Who signs for a caller's number, or why that is not known: the answer to `FetchCertificate`."""
+        self.reception.certificate_found(call_id, signer, now)
 
     def _place_now(self, call_id: str, request: DialRequest) -> Placement | Failure:
         return self.place(self.tables, self.revision, call_id, request, ())

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Final
 
+from schemas.ids import VERIFIED_ATTRIBUTES
 from schemas.tables.rows import Headers, Pairs
 
 NAME_CHARS_MAX: Final = 255
@@ -80,7 +81,10 @@ def readable(headers: Iterable[tuple[str, str]], *, hide_caller: bool) -> Pairs:
 
 
 def attributes_from(headers: Pairs, policy: Headers) -> dict[str, str]:
-    """What a trunk's header policy makes of them: in bulk, of known providers, by name; later ones win."""
+    """What a trunk's header policy makes of them: in bulk, of known providers, by name; later ones win.
+
+    What the bridge itself says of having verified the caller is no header's to say.
+    """
     by_key = {name.lower(): value for name, value in headers}
     found: dict[str, str] = {}
     for key, value in by_key.items():
@@ -88,7 +92,9 @@ def attributes_from(headers: Pairs, policy: Headers) -> dict[str, str]:
             found[f"sip.h.{key}"] = value
     found |= {attribute: by_key[key] for key, attribute in _PROVIDERS.items() if key in by_key}
     return found | {
-        attribute: by_key[name.lower()] for name, attribute in policy.to_attributes if name.lower() in by_key
+        attribute: by_key[name.lower()]
+        for name, attribute in policy.to_attributes
+        if name.lower() in by_key and attribute not in VERIFIED_ATTRIBUTES
     }
 
 

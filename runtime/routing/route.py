@@ -43,6 +43,8 @@ class Arrival:
     """The caller's number as its carrier vouches for it; believed on trunks with `trustIdentity` alone."""
     private: bool = False
     """The caller wants its number hidden (RFC 3323)."""
+    verstat: str = ""
+    """What its carrier says of having verified the caller; shown on trunks with `trustIdentity` alone."""
     told: Pairs = ()
     """Attributes of what the INVITE says of its caller and its way; without those of the caller where it is hidden."""
 
@@ -232,6 +234,8 @@ def _own_attributes(trunk: TrunkRow, rule: RuleRow, arrival: Arrival, call_id: s
             private=arrival.private,
         )
     )
+    if arrival.verstat and trunk.inbound is not None and trunk.inbound.trust_identity:
+        own["sip.carrierVerstat"] = arrival.verstat
     return own if rule.hide_phone_number else own | dict(arrival.told)
 
 

@@ -7,6 +7,7 @@ believed is not decided here.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -27,6 +28,9 @@ _HIDING: Final = frozenset({"id", "user", "header"})
 
 _HIDDEN: Final = frozenset({"full", "name", "uri"})
 """The same of the `privacy` parameter of Remote-Party-ID and Diversion."""
+
+
+_VERSTAT: Final = re.compile(r"(?:TN-Validation-(?:Passed|Failed)|No-TN-Validation)(?:-[ABC])?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +61,8 @@ class Identity:
     """The values of Privacy, in small letters, with `;` between them."""
     is_private: bool = False
     """The caller wants its number hidden."""
+    verstat: str = ""
+    """What the carrier says of having verified the caller (TS 24.229): of P-Asserted-Identity, else of From."""
 
     @property
     def caller(self) -> str:
@@ -79,6 +85,7 @@ def read_identity(headers: Headers) -> Identity:
         first_called=first_called,
         privacy=";".join(wanted),
         is_private=hidden or not _HIDING.isdisjoint(wanted),
+        verstat=_verstat(headers),
     )
 
 
@@ -96,6 +103,22 @@ def _asserted(headers: Headers) -> Party:
     _, best = next((each for each in told if each[0]), told[0])
     name = best.name or next((party.name for _, party in told if party.name), "")
     return Party(best.user, name)
+
+
+def _verstat(headers: Headers) -> str:
+    """Of the first P-Asserted-Identity that has one; of From only where there is none, for a caller may write that."""
+    name = "P-Asserted-Identity" if "P-Asserted-Identity" in headers else "From"
+    return next((found for address in _addresses(headers, name) if (found := _verstat_of(address))), "")
+
+
+def _verstat_of(address: NameAddr) -> str:
+    """A parameter of the tel: URI, or of the number in a sip: URI; some write it behind the host, or the `>`."""
+    uri = _uri_of(address)
+    told = [address.param("verstat"), None if uri is None else uri.param("verstat")]
+    if isinstance(uri, Uri):
+        params = (param.partition("=") for param in (uri.user or "").split(";")[1:])
+        told += [value for name, _, value in params if name.lower() == "verstat"]
+    return next((value for value in told if value and _VERSTAT.fullmatch(value)), "")
 
 
 def _remote_party(headers: Headers) -> tuple[Party, bool]:

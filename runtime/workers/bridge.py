@@ -18,6 +18,7 @@ from runtime.calls.record import CallRecord
 from runtime.errors import BridgeError
 from runtime.limits import CALLS_MAX, RECENT_RECORDS_MAX, SHUTDOWN_GRACE_S
 from runtime.net.rtp_ports import RtpPortRange, descriptors_for
+from runtime.net.stir_authorities import StirAuthorities
 from runtime.net.tls_contexts import TlsContexts
 from runtime.rooms.adapter import Rooms
 from runtime.rooms.embedded import EmbeddedRooms
@@ -66,7 +67,9 @@ class Bridge:
             anywhere=settings.dial_anywhere,
             dns=settings.dns,
             contact_key=contact_key(settings.state),
+            stir_networks=settings.stir.networks,
         )
+        self._stir = StirAuthorities(settings.stir.authorities, self._worker.certificates.trust, log)
         self._outside = OutsideAddresses(settings.outside, self._worker.endpoint.face, log)
         self._worker.rooms = self._rooms = self._make_rooms(settings)
         self._reporting = Reporting(settings, self._worker, self._rooms, version)
@@ -98,6 +101,7 @@ class Bridge:
                 "stop it, or give this one a state folder of its own: --state DIR",
             )
         self._tls.load()
+        self._stir.load()
         open_tables(settings.tables).close()  # a wrong address is said now, not at the first call
         records = settings.records or settings.state / "records.jsonl"
         self._records = open_records(records)
@@ -114,6 +118,7 @@ class Bridge:
         await self._start_livekit_api()
         self._start_reader()
         self._tls.watch(asyncio.get_running_loop().call_soon_threadsafe)
+        self._stir.watch(asyncio.get_running_loop().call_soon_threadsafe)
         listening = tuple(str(listen) for listen in self.listening)
         announce(settings.state, RunningBridge(os.getpid(), listening, self.api_url, self.livekit_api_url))
 
@@ -156,6 +161,7 @@ class Bridge:
     async def stop(self) -> None:
         """Hang up, say why, close everything."""
         self._tls.stop()
+        self._stir.stop()
         self._outside.stop()
         if self._reader is not None:
             await asyncio.to_thread(self._reader.stop)

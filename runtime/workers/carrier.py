@@ -5,12 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 from runtime.calls.commands import (
     Command,
     DialSettled,
     EndCall,
     ExpectAnswers,
+    FetchCertificate,
     FindWays,
     HoldSettled,
     HushPrompt,
@@ -29,10 +31,13 @@ from runtime.calls.commands import (
 )
 from runtime.calls.record import CallRecord
 from runtime.gate.sources import SourceGate
+from runtime.net.certificates import Certificates
 from runtime.net.rtp_ports import RtpPorts
 from runtime.rooms.adapter import Rooms, participant_of
 from runtime.rooms.booth import Booth
 from runtime.rooms.prompts import Prompts
+from runtime.stir.signer import Signer
+from runtime.stir.verdict import Refusal
 from runtime.workers.control import CallControl
 from runtime.workers.legs import PhoneLeg, PhoneLegs, new_session
 
@@ -42,7 +47,7 @@ InRoom = JoinRoom | PassDigit | PassMessage | SetAttributes | ShowHeaders
 
 @dataclass(frozen=True, slots=True)
 class Carrier:
-    """One per worker; `on_record` is told of every call that ended."""
+    """One per worker; `on_record` is told of every call that ended, `certificate_found` of what calls wait for."""
 
     legs: PhoneLegs
     rooms: Rooms
@@ -50,6 +55,8 @@ class Carrier:
     prompts: Prompts
     gate: SourceGate
     control: CallControl
+    certificates: Certificates
+    certificate_found: Callable[[str, Signer | Refusal], None]
     on_record: Callable[[CallRecord], None]
 
     def carry_out(self, command: Command) -> None:
@@ -65,6 +72,8 @@ class Carrier:
                 self.gate.expect(command.address, time.monotonic())
             case FindWays():
                 self.control.find_ways(command.call_id, command.placement)
+            case FetchCertificate():
+                self.certificates.find(command.place, partial(self.certificate_found, command.call_id))
             case HoldSettled():
                 self.control.hold_settled(command.call_id, command.held, command.failure)
             case DialSettled():

@@ -18,8 +18,11 @@ from runtime.calls.reasons import EndReason
 from runtime.calls.record import CallRecord, EndedBy
 from runtime.calls.switchboard import Switchboard
 from runtime.gate.sources import SourceGate
+from runtime.net.certificate_fetch import CertificateFetcher
+from runtime.net.certificates import Certificates
 from runtime.net.dns_client import DnsClient
 from runtime.net.locator import Locator
+from runtime.net.machine_names import MachineNames
 from runtime.net.rtp_ports import RtpPortRange
 from runtime.net.sip_sockets import SipSockets
 from runtime.net.tls_contexts import TlsContexts
@@ -32,6 +35,8 @@ from runtime.sip.errors import Fault
 from runtime.sip.events import AskAnswered, MessageDropped
 from runtime.sip.message import Request
 from runtime.sip.path import Address, Path
+from runtime.stir.signer import Signer
+from runtime.stir.verdict import Refusal
 from runtime.trunks.keeper import Keeper
 from runtime.trunks.tended import Tended
 from runtime.workers.carrier import Carrier
@@ -62,6 +67,7 @@ class Worker:
 
     `ws_origins`: the web pages that may connect. `dns`: the server that is asked where hosts are; None: the machine's
     own. `contact_key` is secret, and the same after a restart: from it the Contacts of our registrations are made.
+    `stir_networks`: the private networks in which certificates of callers' carriers may be.
     """
 
     def __init__(
@@ -78,6 +84,7 @@ class Worker:
         anywhere: bool = False,
         dns: Address | None = None,
         contact_key: bytes = b"",
+        stir_networks: Sequence[str] = (),
     ) -> None:
         self.sip = SipSockets(self, tls, ws_origins)
         self.endpoint = Endpoint(
@@ -100,6 +107,7 @@ class Worker:
         self.keeper = Keeper(self.endpoint, self.switchboard.circuits, unseal, os.urandom, tokens)
         self.port_pairs = len(ports)
         self.hops = HopFinder(Locator(DnsClient(dns), os.urandom), self.sip)
+        self.certificates = Certificates(CertificateFetcher(MachineNames().addresses, stir_networks, user_agent))
         self._tending = Tending(self.keeper, self.hops, self._drain, log)
         self.control = CallControl(self.switchboard, self.hops, self._drain, log)
         self.legs = PhoneLegs()
@@ -125,7 +133,15 @@ class Worker:
         assert self.rooms is not None, "rooms are attached before the first call"
         assert self.prompts is not None, "and so are prompts"
         self._carrier = Carrier(
-            self.legs, self.rooms, self._booth, self.prompts, self._gate, self.control, self._on_record
+            self.legs,
+            self.rooms,
+            self._booth,
+            self.prompts,
+            self._gate,
+            self.control,
+            self.certificates,
+            self._certificate_found,
+            self._on_record,
         )
         await self.sip.open(listens)
         self._collector.start(time.monotonic())
@@ -163,6 +179,7 @@ class Worker:
             self._drain()
         self.clock.stop()
         self._tending.stop()
+        self.certificates.stop()
         if self._timer is not None:
             self._timer.cancel()
         self.sip.close()
@@ -217,6 +234,10 @@ class Worker:
     def refused(self, call_id: str, sip_status: int, reason: str, words: str) -> None:
         """The room cannot be had."""
         self.switchboard.room_refused(call_id, sip_status, reason, words, _now())
+        self._drain()
+
+    def _certificate_found(self, call_id: str, signer: Signer | Refusal) -> None:
+        self.switchboard.certificate_found(call_id, signer, _now())
         self._drain()
 
     def _prompt_played(self, call_id: str) -> None:

@@ -121,6 +121,18 @@ def proxy(value: object) -> str:
     return f"sip:{at}{transport};lr"
 
 
+def certificate_host(value: object) -> str:
+    """Where certificates may be fetched by https: `host`, `*.domain` for all below one, `*` for any; each `:port`."""
+    text = bounded(text_of(value), bounds.HOST_CHARS_MAX).lower()
+    if text.startswith("https://"):
+        raise refuse("bad-host", f"{shown(text)} begins with a scheme", "write only the host: it is https always")
+    if text != "*":
+        host_port(f"any{text[1:]}" if text.startswith("*:") else text.removeprefix("*."))
+        if text.startswith("*.") and _is_ip(_split(text[2:])[0]):
+            raise refuse("bad-host", f"{shown(text)} is nothing below an address", "write the address alone")
+    return text
+
+
 def host_of(address: str) -> str:
     """The host of a checked `host` or `host:port`, without brackets."""
     return _split(address)[0]
@@ -214,6 +226,19 @@ HostPort = Annotated[
             "minLength": 1,
             "maxLength": bounds.HOST_CHARS_MAX,
             "examples": ["acme.pstn.twilio.com", "203.0.113.7:5060"],
+        }
+    ),
+]
+CertificateHost = Annotated[
+    str,
+    PlainValidator(certificate_host),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "pattern": r"^[^\s;@?/]+$",
+            "minLength": 1,
+            "maxLength": bounds.HOST_CHARS_MAX,
+            "examples": ["certificates.example.com", "*.example.com", "cr.example.net:8443"],
         }
     ),
 ]

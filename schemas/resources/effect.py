@@ -63,6 +63,7 @@ HONOURED: dict[str, frozenset[str]] = {
         "spec.inbound.maxCallDuration",
         "spec.inbound.ringingTimeout",
         "spec.inbound.trustIdentity",
+        "spec.inbound.identity",
         "spec.outbound.addresses",
         "spec.outbound.transport",
         "spec.outbound.tls",

@@ -25,6 +25,7 @@ spec:
     maxCallDuration: 2h
     noiseCancellation: true
     trustIdentity: true
+    identity: {verify: require, certificateHosts: [cr.example.com, "*.example.net", "cr.example.org:8443"]}
   outbound:
     addresses: [acme.pstn.twilio.com, "203.0.113.7:5060", "[2001:db8::1]:5061"]
     transport: tls
@@ -105,6 +106,7 @@ metadata: {name: calls}
 spec:
   calls:
   - {to: "+14155550100", from: anonymous, address: 54.172.60.1, pin: "12*4", region: us-east, user: acme,
+     asserted: "+14155550199", registered: twilio-us,
      expect: {rule: support, trunk: twilio-us, room: "call_*"}}
   - {to: "+14155550101", from: "+441", address: "2001:db8::1", expect: {reason: no-rule}}
   - {to: "+14155550102", from: "+441", address: "2001:db8::1", expect: {asks: pin}}

@@ -11,11 +11,13 @@ from typing import Annotated, Literal
 
 from pydantic import Field, PlainValidator, WithJsonSchema
 
+from schemas.ids import VERIFIED_ATTRIBUTES
 from schemas.resources import bounds
 from schemas.resources.base import Maybe, Part
 from schemas.resources.values import (
     ATTRIBUTE_NAME_SCHEMA,
     AttributeName,
+    at_most,
     bounded,
     map_schema,
     refuse,
@@ -59,6 +61,15 @@ def settable_header_name(value: object) -> str:
     return name
 
 
+def attribute_of_header(value: object) -> str:
+    """An attribute that a header may make: none that says what was verified."""
+    name = at_most(bounds.ATTRIBUTE_NAME_CHARS_MAX, empty=False)(value)
+    if name in VERIFIED_ATTRIBUTES:
+        what = f"the attribute {shown(name)} says what the bridge has verified, and a header says what somebody claims"
+        raise refuse("bad-attribute", what, "choose another name")
+    return name
+
+
 def names_a_credential(header: str) -> bool:
     """Whether a header's name says that its value gives a right to whoever knows it: `Authorization`, `X-Api-Key`."""
     return _CREDENTIAL.search(header) is not None
@@ -84,6 +95,8 @@ _NAME_SCHEMA = {
 HeaderName = Annotated[str, PlainValidator(header_name), WithJsonSchema(_NAME_SCHEMA)]
 SettableHeaderName = Annotated[str, PlainValidator(settable_header_name), WithJsonSchema(_NAME_SCHEMA)]
 _VALUE_SCHEMA = {"type": "string", "maxLength": bounds.HEADER_VALUE_CHARS_MAX}
+_CLAIMED_SCHEMA = {**ATTRIBUTE_NAME_SCHEMA, "not": {"enum": sorted(VERIFIED_ATTRIBUTES)}}
+AttributeOfHeader = Annotated[str, PlainValidator(attribute_of_header), WithJsonSchema(_CLAIMED_SCHEMA)]
 HeaderValue = Annotated[str, PlainValidator(header_value), WithJsonSchema(_VALUE_SCHEMA)]
 FixedHeaders = Annotated[
     dict[SettableHeaderName, HeaderValue],
@@ -91,9 +104,9 @@ FixedHeaders = Annotated[
     map_schema(_NAME_SCHEMA, _VALUE_SCHEMA, bounds.HEADERS_MAX),
 ]
 HeadersToAttributes = Annotated[
-    dict[HeaderName, AttributeName],
+    dict[HeaderName, AttributeOfHeader],
     Field(max_length=bounds.HEADERS_MAX),
-    map_schema(_NAME_SCHEMA, ATTRIBUTE_NAME_SCHEMA, bounds.HEADERS_MAX),
+    map_schema(_NAME_SCHEMA, _CLAIMED_SCHEMA, bounds.HEADERS_MAX),
 ]
 AttributesToHeaders = Annotated[
     dict[AttributeName, HeaderName],

@@ -57,6 +57,7 @@ AT_LIVEKIT: dict[str, dict[str, str]] = {
                         "maxCallDuration": f"{_INBOUND}.max_call_duration",
                         "noiseCancellation": f"{_INBOUND}.krisp_enabled",
                         "trustIdentity": NOWHERE,
+                        "identity": NOWHERE,
                     },
                 ),
                 **_below(

@@ -130,6 +130,12 @@ class RoutedCall(Part):
             WithJsonSchema({"type": "string", "pattern": "^[0-9*A-D]+$", "maxLength": ids.PIN_CHARS_MAX}),
         ]
     ] = Field(None, description="What the caller enters when asked for a PIN.")
+    asserted: Maybe[CallUser] = Field(
+        None, description="The caller's number in P-Asserted-Identity, which trunks with `trustIdentity` take."
+    )
+    registered: Maybe[Name] = Field(
+        None, description="The trunk by whose registration the call comes (`outbound.register`)."
+    )
     user: Maybe[Username] = Field(None, description="The user name that the caller proves when asked for a password.")
     region: Maybe[Region] = Field(None, description="The region of the bridge that takes the call.")
     expect: Expectation = Field(description="What must come out.")

@@ -11,7 +11,7 @@ from pydantic.config import JsonDict
 from pydantic_core import CoreSchema, core_schema
 
 from schemas.resources import bounds
-from schemas.resources.addresses import Host, HostPort, Network, Proxy
+from schemas.resources.addresses import CertificateHost, Host, HostPort, Network, Proxy
 from schemas.resources.base import CrossedPart, Crossing, DeletionPolicy, Maybe, Part, Resource
 from schemas.resources.credentials import Auth, SecretRef
 from schemas.resources.header_policy import HeaderPolicy
@@ -24,6 +24,35 @@ Provider = Literal["twilio", "telnyx", "plivo", "exotel", "wavix", "generic"]
 
 _NAMES_CALLERS: JsonDict = {"anyOf": [{"required": ["allowedAddresses"]}, {"required": ["auth"]}]}
 _IS_REGISTERED: JsonDict = {"required": ["outbound"], "properties": {"outbound": {"required": ["register"]}}}
+
+
+class IdentityCheck(CrossedPart):
+    """Verifies the signature with which a caller's carrier vouches for its number (STIR/SHAKEN, RFC 8224)."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "anyOf": [{"properties": {"verify": {"const": "off"}}}, {"required": ["certificateHosts"]}],
+        }
+    )
+
+    verify: Literal["off", "report", "require"] = Field(
+        description="`report` shows the result as the participant's `sip.verstat`; `require` also refuses calls "
+        "whose caller is not verified (428, 436, 437, 438, 403)."
+    )
+    certificate_hosts: Annotated[
+        tuple[CertificateHost, ...], Field(min_length=1, max_length=bounds.CERTIFICATE_HOSTS_MAX)
+    ] = Field(
+        (),
+        description="Where certificates of signers may be fetched, by https: `host`, `host:port`, `*.domain`, or `*` "
+        "for anywhere; required unless `verify` is off.",
+    )
+
+    @classmethod
+    def crossings(cls, given: Mapping[str, object]) -> Iterator[Crossing]:
+        """Nothing is fetched from hosts that nobody has named."""
+        if given.get("verify") in ("report", "require") and "certificateHosts" not in given:
+            hint = 'list the hosts of the certificates, or "*" for any'
+            yield Crossing("certificateHosts", refuse("missing", "`certificateHosts` is missing", hint))
 
 
 class Inbound(HeaderPolicy):
@@ -55,6 +84,9 @@ class Inbound(HeaderPolicy):
     trust_identity: Flag = Field(
         False,
         description="Takes the caller from P-Asserted-Identity or Remote-Party-ID; for a carrier that checks them.",
+    )
+    identity: Maybe[IdentityCheck] = Field(
+        None, description="Verifies the caller's number by the Identity header (STIR/SHAKEN); left out, nobody looks."
     )
 
 

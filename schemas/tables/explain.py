@@ -43,7 +43,7 @@ from schemas.tables.rows import Kind, RuleRow
 from schemas.tables.sharded import ShardedMap
 from schemas.tables.tables import Tables
 from schemas.tables.trail import NOT_INDEXED, TAKES, Explanation, Omitted, TrailLine
-from schemas.tables.wording import rule_fit, trunk_fit, undecided, user_doubt
+from schemas.tables.wording import identity_note, rule_fit, trunk_fit, undecided, user_doubt
 
 __all__ = ["Explanation", "Omitted", "TrailLine", "as_json", "explain", "render"]
 
@@ -93,6 +93,8 @@ def explain(
     trunk = None if isinstance(decision, Refused) and decision.reason in _BY_TRUNK else find_trunk(tables, call)
     if trunk is not None and (doubt := user_doubt(trunk.row, facts.authenticated_as)):
         notes.append(doubt)
+    if isinstance(decision, Admitted | PinNeeded) and (wanted := identity_note(decision.trunk)):
+        notes.append(wanted)
     if trunk is not None and not trunk.challenges(facts.authenticated_as):
         dispatch = Dispatch(on_trunk(trunk, call), trunk.row.id, opens_pin, unknown_pin)
         near_by = near_rules(tables, dispatch)

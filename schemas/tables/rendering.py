@@ -57,7 +57,9 @@ def render(explanation: Explanation) -> str:
     """Lines for a terminal: the call, the trail, the decision, and what to change."""
     facts = explanation.facts
     asserted = f" (asserted {shown(facts.asserted)})" if facts.asserted else ""
-    lines = [f"call from {_user(facts.caller)}{asserted} at {shown(facts.source)} to {_user(facts.called)}"]
+    registered = f" by the registration of {shown(facts.registered_on)}" if facts.registered_on else ""
+    way = f"{asserted} at {shown(facts.source)}{registered}"
+    lines = [f"call from {_user(facts.caller)}{way} to {_user(facts.called)}"]
     lines += [f"  {line}" for line in explanation.trail]
     lines += [f"  … {omitted}" for omitted in explanation.omitted]
     lines += _outcome(explanation.decision, facts)
@@ -119,6 +121,8 @@ def _call_json(facts: CallFacts) -> dict[str, str]:
     call = {"source": facts.source, "called": facts.called, "caller": facts.caller, "region": facts.region, "pin": pin}
     if facts.asserted:
         call["asserted"] = facts.asserted
+    if facts.registered_on:
+        call["registeredOn"] = facts.registered_on
     return call if facts.authenticated_as is None else call | {"authenticatedAs": facts.authenticated_as}
 
 

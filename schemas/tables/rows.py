@@ -83,6 +83,15 @@ NO_WISHES = Media()
 
 
 @dataclass(frozen=True, slots=True)
+class IdentityCheck:
+    """How the Identity header is looked at: `verify` is report or require, and whence certificates are."""
+
+    verify: str
+    certificate_hosts: tuple[str, ...] = ()
+    """`host`, `host:port`, `*.domain` or `*`, in small letters; without a port 443 is meant."""
+
+
+@dataclass(frozen=True, slots=True)
 class Inbound:
     """The inbound half of a trunk. `networks` are canonical CIDRs of allowed packet sources."""
 
@@ -97,6 +106,8 @@ class Inbound:
     noise_cancellation: bool = False
     trust_identity: bool = False
     """Whether P-Asserted-Identity and Remote-Party-ID are believed."""
+    identity: IdentityCheck | None = None
+    """None = the caller's number is not verified."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,4 +54,4 @@ class Explanation:
     trail: tuple[TrailLine, ...]
     omitted: tuple[Omitted, ...]
     notes: tuple[str, ...] = ()
-    """What was given for this call and does not count."""
+    """What was given for this call and does not count, and what is looked at beyond the tables."""

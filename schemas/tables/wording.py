@@ -125,6 +125,16 @@ def user_doubt(row: TrunkRow, user: str | None) -> str:
     return f"the user name of Trunk {row.id} is {shown(row.inbound.auth.username)}, not {shown(user)}"
 
 
+def identity_note(row: TrunkRow) -> str:
+    """What a trunk that takes a call still wants to know of its caller; "" = nothing."""
+    check = row.inbound.identity if row.inbound is not None else None
+    if check is None:
+        return ""
+    if check.verify == "require":
+        return f"Trunk {row.id} then asks for an Identity header that can be verified (inbound.identity), or refuses"
+    return f"Trunk {row.id} then verifies the Identity header, and shows the result (inbound.identity)"
+
+
 def rule_fit(entry: RuleEntry, dispatch: Dispatch) -> str:
     """How a rule matches the call, in the terms of its order."""
     call, row = dispatch.call, entry.row

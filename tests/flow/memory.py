@@ -16,6 +16,7 @@ from runtime.calls.commands import (
     DialSettled,
     EndCall,
     ExpectAnswers,
+    FetchCertificate,
     FindWays,
     HoldSettled,
     HushPrompt,
@@ -55,6 +56,8 @@ from runtime.sip.endpoint import Endpoint, EndpointConfig
 from runtime.sip.message import Request, Response
 from runtime.sip.offer_answer import LocalMedia, Negotiated, OfferAnswer
 from runtime.sip.path import Path
+from runtime.stir.signer import Signer
+from runtime.stir.verdict import Refusal
 from runtime.workers.worker import ALLOWED, SUPPORTED
 from schemas.seal import Unseal, unseals_nothing
 from schemas.tables.rows import Pairs
@@ -166,6 +169,8 @@ class World:
         self.ports: list[MemoryPorts] = []
         self.callers: list[Caller] = []
         self.registrars: set[str] = set()
+        self.signers: dict[str, Signer | Refusal] = {}
+        self.fetching: list[tuple[str, str]] = []
 
     # RoomEvents
     def joined(self, call_id: str) -> None:
@@ -321,6 +326,10 @@ class World:
             case FindWays():
                 ways = [way_to(place) for place in command.placement.destinations]
                 self.switchboard.ways_found(command.call_id, ways, self.moment)
+            case FetchCertificate():
+                self.fetching.append((command.call_id, command.place.url))
+                if command.place.url in self.signers:
+                    self.fetched(command.place.url, self.signers[command.place.url])
             case HoldSettled():
                 self.held.append((command.call_id, command.held, command.failure))
             case DialSettled():
@@ -336,6 +345,13 @@ class World:
                 if command.ports is not None:
                     command.ports.close()
                 self.records.append(command.record)
+
+    def fetched(self, url: str, signer: Signer | Refusal) -> None:
+        """Those who wait for this certificate have it now."""
+        waiting = [call_id for call_id, wanted in self.fetching if wanted == url]
+        self.fetching = [each for each in self.fetching if each[1] != url]
+        for call_id in waiting:
+            self.switchboard.certificate_found(call_id, signer, self.moment)
 
     def session(self, stream: StreamConfig) -> MediaSession:
         """A media session with random starts."""
@@ -368,6 +384,9 @@ class Caller:
     """How long it takes over the next datagram that comes to it."""
     status: int = 0
     warning: str = ""
+    phrase: str = ""
+    why: str = ""
+    """The Reason of a refusal."""
     bye_reason: str = ""
     bye_headers: dict[str, str] = field(default_factory=dict)
     ended: bool = False
@@ -492,6 +511,7 @@ class Caller:
             case sip.Rejected():
                 self.status = event.response.status
                 self.warning = event.response.headers.first("Warning") or ""
+                self.why, self.phrase = event.response.headers.first("Reason") or "", event.response.reason
             case sip.ReinviteRejected():
                 self.status = event.response.status if event.response else 408
                 self.offer_answer.withdraw()

@@ -10,7 +10,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tests.fuzz import bodies, dialling, digest, manifests, media, registering, sessions, signalling, streams, stun
+from tests.fuzz import (
+    bodies,
+    dialling,
+    digest,
+    manifests,
+    media,
+    registering,
+    sessions,
+    signalling,
+    stir,
+    streams,
+    stun,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +48,7 @@ TARGETS: dict[str, Target] = {
     "digest": Target(digest.fuzz_digest, digest.digest_seeds, digest.WORDS, 2048),
     "stun": Target(stun.fuzz_stun, stun.stun_seeds, stun.WORDS, 512),
     "identity": Target(bodies.fuzz_identity, bodies.identity_seeds, bodies.IDENTITY_WORDS, 2048),
+    "stir": Target(stir.fuzz_stir, stir.stir_seeds, stir.WORDS, 8192),
     "refer": Target(bodies.fuzz_refer, bodies.refer_seeds, bodies.REFER_WORDS, 1024),
     "key": Target(bodies.fuzz_key, bodies.key_seeds, bodies.WORDS, 512),
     # media

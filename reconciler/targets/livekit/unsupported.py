@@ -134,6 +134,8 @@ def _of_inbound(half: Inbound) -> Iterator[Limit]:
     yield from _of_auth("inbound", half.auth)
     if half.trust_identity:
         yield _none(("spec", "inbound", "trustIdentity"), "callers by P-Asserted-Identity")
+    if half.identity is not None:
+        yield _none(("spec", "inbound", "identity"), "verification of callers (STIR/SHAKEN)")
 
 
 def _declares_caller_form(document: Document) -> bool:

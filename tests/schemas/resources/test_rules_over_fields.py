@@ -121,3 +121,49 @@ def test_the_reasons_that_a_test_may_expect_are_the_matchers():
 )
 def test_a_misspelt_field_is_one_complaint_and_not_also_missing(document, path):
     assert list(given.complaints(document)) == [path]
+
+
+def verified(**check: object) -> dict[str, object]:
+    return given.document("Trunk", {"inbound": {"allowedAddresses": ["192.0.2.1"], "identity": check}})
+
+
+def test_nothing_is_fetched_from_hosts_that_nobody_has_named():
+    for verify in ("report", "require"):
+        [(field, words)] = given.complaints(verified(verify=verify)).items()
+        assert field == "spec.inbound.identity.certificateHosts"
+        assert words.startswith("`certificateHosts` is missing")
+    given.accepted(verified(verify="off"))
+    assert "spec.inbound.identity.verify" in given.complaints(verified(certificateHosts=["a.example"]))
+    assert "spec.inbound.identity.certificateHosts" in given.complaints(verified(verify="off", certificateHosts=[]))
+
+
+def test_hosts_of_certificates():
+    hosts = [
+        "CR.example.com",
+        "*.example.net",
+        "*",
+        "*:8443",
+        "cr.example.org:8443",
+        "[2001:db8::1]:443",
+        "*.example.org:8443",
+    ]
+    found = given.accepted(verified(verify="report", certificateHosts=hosts)).spec.inbound.identity
+    assert found.certificate_hosts == tuple(host.lower() for host in hosts)
+    for wrong in (
+        "https://cr.example.com",
+        "cr.example.com/c.pem",
+        "*.192.0.2.1",
+        "a*.example",
+        "**",
+        "",
+        "a@b",
+        "*:0",
+    ):
+        assert given.complaints(verified(verify="report", certificateHosts=[wrong])), wrong
+
+
+@pytest.mark.parametrize("name", ["sip.verstat", "sip.attestation", "sip.origID", "sip.carrierVerstat"])
+def test_no_header_says_what_was_verified(name: str):
+    inbound = {"allowedAddresses": ["192.0.2.1"], "headersToAttributes": {"X-V": name}}
+    found = given.complaints(given.document("Trunk", {"inbound": inbound}))
+    assert "says what the bridge has verified" in found["spec.inbound.headersToAttributes.X-V"]
