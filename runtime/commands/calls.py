@@ -15,6 +15,11 @@ from runtime.commands.admin import ask, plain
 from runtime.commands.options import anywhere_option, output_option, state_option
 
 RECENT_SHOWN = 10
+VERSTAT_WORDS = {
+    "TN-Validation-Passed": "verified",
+    "TN-Validation-Failed": "verification failed",
+    "No-TN-Validation": "not verified",
+}
 
 
 @click.command()
@@ -44,15 +49,24 @@ def _show(found: dict[str, Any]) -> None:
         since = f"{max(0.0, time.time() - record['answeredAt']):.0f} s" if record["answeredAt"] else record["state"]
         since += f", on hold ({record['hold']})" if record.get("hold") else ""
         room = record["room"] or f"({record['state']})"
-        live.add_row(*map(plain, (record["callId"], record["from"], record["to"], room)), since)
+        live.add_row(*map(plain, (record["callId"], _caller(record), record["to"], room)), since)
     if found["live"]:
         console.print(live)
     ended = found["recent"][-RECENT_SHOWN:]
     if ended:
         recent = Table("from", "to", "room", "SIP", "why", title="ended last", title_justify="left")
         for record in reversed(ended):
-            told = record["from"], record["to"], record["room"], str(record["sipStatus"]), record["words"]
+            told = _caller(record), record["to"], record["room"], str(record["sipStatus"]), record["words"]
             recent.add_row(*map(plain, told))
         console.print(recent)
     counts = f"{found['admitted']} admitted, {found['challenged']} asked for a password, {found['refused']} refused"
     console.print(f"revision {found['revision']}, {counts}")
+
+
+def _caller(record: dict[str, Any]) -> str:
+    """The caller's number, and what came of verifying it; records of older bridges say nothing of that."""
+    verstat = record.get("verstat", "")
+    if not verstat:
+        return str(record["from"])
+    attested = f" {record['attestation']}" if record["attestation"] else ""
+    return f"{record['from']} ({VERSTAT_WORDS.get(verstat, verstat)}{attested})"

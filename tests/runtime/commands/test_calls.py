@@ -21,6 +21,25 @@ def test_a_name_that_looks_like_markup_is_shown_as_it_is(name: str, capsys: pyte
     assert "".join(capsys.readouterr().out.split()).count(name[:5]) >= 2
 
 
+@pytest.mark.parametrize(
+    ("verstat", "attestation", "shown"),
+    [
+        ("TN-Validation-Passed", "A", "+1 (verified A)"),
+        ("TN-Validation-Passed", "", "+1 (verified)"),
+        ("TN-Validation-Failed", "", "+1 (verification failed)"),
+        ("No-TN-Validation", "", "+1 (not verified)"),
+        ("", "", "+1"),
+    ],
+)
+def test_who_is_verified_is_shown(
+    verstat: str, attestation: str, shown: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ended = {"from": "+1", "to": "+2", "room": "", "sipStatus": 200, "words": "hung up"}
+    ended |= {"verstat": verstat, "attestation": attestation}
+    _show({"live": [], "recent": [ended], "revision": 1, "admitted": 1, "challenged": 0, "refused": 0})
+    assert f" {shown} " in capsys.readouterr().out
+
+
 def test_the_key_is_sent_to_the_loopback_only() -> None:
     assert is_loopback("http://127.0.0.1:8080")
     assert is_loopback("http://[::1]:8080")
