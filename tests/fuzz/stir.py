@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 from contextlib import suppress
 from functools import cache
 
-from runtime.stir.header import read_identity_header
+from cryptography.hazmat.primitives import serialization
+
+from runtime.stir.header import IdentityHeader, read_identity_header
 from runtime.stir.limits import TN_DIGITS_MAX, URL_CHARS_MAX
 from runtime.stir.passport import PassportError, read_passport
 from runtime.stir.signer import Authorities, Signer, read_signer
@@ -57,6 +60,22 @@ def fuzz_stir(data: bytes) -> None:
         assert _payload(value) in _signed(), "nobody else can sign"
     date_of(told)
     _parts(value, certificate)
+    _claims(head)
+
+
+def _claims(data: bytes) -> None:
+    """The same with JSON as it is, which no mutant of base64 would be: the header's, a line feed, the payload's."""
+    head, _, payload = data.partition(b"\n")
+    header = IdentityHeader(_base64(head), _base64(payload), _base64(bytes(64)), URL, "ES256", "shaken")
+    with suppress(PassportError):
+        passport = read_passport(header)
+        assert passport.attestation in ("A", "B", "C")
+        assert passport.origid.isprintable()
+        assert passport.iat >= 0
+
+
+def _base64(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).decode().rstrip("=")
 
 
 def _parts(value: str, certificate: bytes) -> None:
@@ -94,8 +113,10 @@ def stir_seeds() -> list[bytes]:
     """Headers that hold, one that does not, and what may be at their places."""
     here = carrier()
     date = b"Mon, 21 Sep 2026 14:13:20 GMT"
-    der = here.own.pem
+    der = here.own.certificate.public_bytes(serialization.Encoding.DER)
+    head, payload = (base64.urlsafe_b64decode(part + "==") for part in _headers()[0].split(".")[:2])
     return [
+        head + b"\n" + payload,
         *(SEPARATOR.join((header.encode(), date, b"")) for header in _headers()),
         SEPARATOR.join((_headers()[0].encode(), date, here.chain)),
         SEPARATOR.join((_headers()[0].encode(), b"", der)),
