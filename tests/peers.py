@@ -171,6 +171,7 @@ def sipp(target: str, work: Path, *options: str, timeout_s: float = 60) -> subpr
 
 BARESIP_CONFIG = """\
 module_path {modules}
+{more}
 module account.so
 module g711.so
 module aufile.so
@@ -185,7 +186,6 @@ audio_channels 1
 snd_path {work}
 ctrl_tcp_listen 127.0.0.1:{control}
 rtp_ports {rtp}
-{more}
 """
 
 
@@ -193,7 +193,7 @@ class Baresip:
     """A baresip with G.711 that says `play` (8 kHz 16-bit WAV), records, and is driven over its TCP control port.
 
     `login` are parameters of its account, `more` lines of its configuration; `answers`: it picks up when it is called,
-    at `port`, and by TLS at the next one.
+    at `port`, and by TLS at the next one. `modules`: from this folder.
     """
 
     def __init__(
@@ -206,16 +206,18 @@ class Baresip:
         more: str = "",
         *,
         answers: bool = False,
+        modules: Path | None = None,
     ) -> None:
         work.mkdir(parents=True, exist_ok=True)
         self.work, self.control = work, free_port(socket.SOCK_STREAM)
         self.port = free_sip_port(2) if answers else 0  # it takes the next one too, for TLS
         login += ";answermode=auto" if answers else ""
         first = free_port() & ~1
+        self.rtp_ports = f"{first}-{first + 20}"
         (work / "config").write_text(
             BARESIP_CONFIG.format(
-                modules=_baresip_modules(), play=play, player=work / "player.wav", work=work,
-                control=self.control, rtp=f"{first}-{first + 20}", port=self.port, more=more,
+                modules=modules or baresip_modules(), play=play, player=work / "player.wav", work=work,
+                control=self.control, rtp=self.rtp_ports, port=self.port, more=more,
             )
         )  # fmt: skip
         (work / "accounts").write_text(f"<sip:{user}@127.0.0.1>;regint=0;audio_codecs={codec}{login}\n")
@@ -285,7 +287,8 @@ class Baresip:
             return None
 
 
-def _baresip_modules() -> str:
+def baresip_modules() -> str:
+    """Where its modules are."""
     for folder in ("/usr/lib/baresip/modules", "/usr/local/lib/baresip/modules"):
         if os.path.isdir(folder):
             return folder

@@ -217,7 +217,7 @@ class Board:
     def stream_agreed(self, call: Call, stream: StreamConfig) -> None:
         """Packets flow by this, from now on."""
         call.stream = stream
-        call.record = replace(call.record, codec=stream.codec.name)
+        call.record = call.record.agreed(stream)
         self.flow(call)
 
     def flow(self, call: Call) -> None:

@@ -10,7 +10,7 @@ calls that follow.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -29,6 +29,9 @@ from schemas.tables.rows import Pairs
 
 SILENCE_S: Final = 4.0
 """How long an address may say nothing, not even 100, before the next one is tried. RFC 3263 would wait for 32 s."""
+
+NOT_ACCEPTABLE: Final = frozenset({415, 488, 606})
+"""Refusals of the media that is offered."""
 
 HUNT_S: Final = 32.0
 """How long addresses are tried in all; the last one that was begun may take its own time."""
@@ -66,6 +69,8 @@ class Hunt:
     """What was dialled where."""
     redirects: int = 0
     """How often the call was sent on by 3xx."""
+    insist: Callable[[], bytes | None]
+    """Gives the offer of encrypted media alone, for who refuses one in which keys are optional; None without such."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +108,8 @@ class Hunter:
         hunt.leg, unreached = None, made_here(response)
         self._note(hunt.hop, response, unreached=unreached, now=now)
         refused = self._redirected(hunt, response, now) if 300 <= response.status < 400 else ""
+        if response.status in NOT_ACCEPTABLE:
+            self._insist(hunt, now)
         if hunt.leg is None and response.status == 503 and not hunt.rang:
             self._try_next(hunt, now)
         return Lost(unreached, refused) if hunt.leg is None else None
@@ -130,6 +137,14 @@ class Hunter:
         if hunt.ways and now < hunt.hunts_until:
             self._next(hunt, now)
         return hunt.leg is not None
+
+    def _insist(self, hunt: Hunt, now: float) -> None:
+        """Who takes no keys within RTP/AVP (RFC 8643) may want RTP/SAVP. It is another offer, so another call."""
+        offer = hunt.insist()
+        if offer is not None:
+            assert hunt.last is not None, "it was dialled"
+            hunt.offer, hunt.sip_call_id = offer, ""
+            self._call_by(hunt, hunt.last, now)
 
     def _next(self, hunt: Hunt, now: float) -> None:
         self._call_by(hunt, hunt.ways.pop(0), now)

@@ -11,8 +11,11 @@ from runtime.calls.commands import Ports
 from runtime.limits import MEDIA_TIMEOUT_INITIAL_S
 from runtime.media.codecs.codec import CODECS
 from runtime.media.config import StreamConfig
+from runtime.media.protection import Keys, MasterKey
 from runtime.media.source import Peer
+from runtime.media.srtp import SUITES
 from runtime.routing.orders import Orders
+from runtime.sip.keying import Encryption, Secured
 from runtime.sip.message import Response
 from runtime.sip.offer_answer import LocalMedia, Negotiated, NegotiationFailure, OfferAnswer
 from runtime.sip.path import Address
@@ -20,6 +23,7 @@ from runtime.sip.streams import WARNING_OTHER
 from schemas.tables.networks import NetworkSet, compile_networks
 from schemas.tables.rows import TrunkRow
 
+SESSION_ID_BYTES = 6
 NETWORK_LISTS_REMEMBERED = 256
 """A trunk's list is compiled once, not with each of its calls."""
 
@@ -31,10 +35,17 @@ HOLDING = "sendonly"
 """What we want of a call: its media, or to hear nothing of it for a while (RFC 3264 section 8.4)."""
 
 
-def local_media(orders: Orders, ports: Ports, host: str, session_id: int) -> LocalMedia:
+def local_media(orders: Orders, ports: Ports, host: str, entropy: Callable[[int], bytes]) -> LocalMedia:
     """What this call may speak, and where it is heard: `host` is what its peer is told."""
-    codecs = tuple(codec.name for codec in orders.codecs)
-    return LocalMedia(host, ports.port, codecs, orders.dtmf, session_id, info_digits=orders.info_digits)
+    return LocalMedia(
+        host,
+        ports.port,
+        tuple(codec.name for codec in orders.codecs),
+        orders.dtmf,
+        session_id=int.from_bytes(entropy(SESSION_ID_BYTES)),
+        info_digits=orders.info_digits,
+        encryption=Encryption(orders.encryption, entropy),
+    )
 
 
 class MediaEnds:
@@ -96,6 +107,7 @@ def stream_of(negotiated: Negotiated, timeout_s: float) -> StreamConfig:
         send="send" in negotiated.direction,
         receive="recv" in negotiated.direction,
         ptime_ms=packet_ms(negotiated.ptime_ms),
+        keys=None if negotiated.keys is None else _keys(negotiated.keys),
     )
     return with_timeout(stream, timeout_s)
 
@@ -103,6 +115,11 @@ def stream_of(negotiated: Negotiated, timeout_s: float) -> StreamConfig:
 def packet_ms(wish_ms: int) -> int:
     """The length of our packets for a peer that would like `wish_ms`: whole tens, from 10 to 60."""
     return max(PACKET_MS_MIN, min(wish_ms // PACKET_MS_MIN * PACKET_MS_MIN, PACKET_MS_MAX))
+
+
+def _keys(agreed_on: Secured) -> Keys:
+    theirs = tuple(MasterKey(each.key, each.mki) for each in agreed_on.theirs)
+    return Keys(SUITES[agreed_on.suite], MasterKey(agreed_on.ours.key, agreed_on.ours.mki), theirs)
 
 
 def with_timeout(stream: StreamConfig, timeout_s: float) -> StreamConfig:
@@ -120,7 +137,8 @@ def describe(
 ) -> tuple[bytes, StreamConfig | None]:
     """Our SDP for an INVITE: the answer and what it means, or our own offer when it brought none (late offer)."""
     if not offer:
-        return offer_answer.offer(local), None
+        # In a call that is up, whoever asks for an offer may put another device in its place.
+        return offer_answer.offer(local, anew=True), None
     body, negotiated = offer_answer.answer(offer, local)
     return body, agreed(negotiated, local, timeout_s, own)
 

@@ -6,7 +6,6 @@ The switchboard asks for all of it at once and gets a `Call`, or a refusal with 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 from runtime.calls.call import InboundCall, OutboundCall
 from runtime.calls.commands import Ports
@@ -24,8 +23,6 @@ from runtime.sip.facing import Facing
 from runtime.sip.offer_answer import NegotiationFailure, OfferAnswer
 from runtime.sip.path import Path
 from schemas.tables.rows import TrunkRow
-
-SESSION_ID_BYTES = 6
 
 
 class Opening:
@@ -68,7 +65,7 @@ class Opening:
         ports = self._place(placement.trunk, first, now, placed=True)
         if isinstance(ports, Rejection):
             return Failure(FailureKind.RESOURCE_EXHAUSTED, ports.words)
-        local = local_media(placement, ports, self._facing().media_host(first), self._session_id())
+        local = local_media(placement, ports, self._facing().media_host(first), self._entropy)
         offer_answer = OfferAnswer()
         usable = tuple(way for way in ways if way[1].local[0] == first.local[0])
         return OutboundCall(
@@ -86,6 +83,7 @@ class Opening:
                 ways=list(usable),
                 known_ways=usable,
                 user=placement.user,
+                insist=offer_answer.insist,
             ),
             attributes=dict(placement.attributes),
         )
@@ -119,7 +117,7 @@ class Opening:
     def _agree(
         self, event: InviteReceived, record: CallRecord, admission: Admission, asked: PinAsked | None, ports: Ports
     ) -> InboundCall | Rejection:
-        local = local_media(admission, ports, self._facing().media_host(event.path), self._session_id())
+        local = local_media(admission, ports, self._facing().media_host(event.path), self._entropy)
         offer_answer = OfferAnswer()
         try:
             body, stream = describe(
@@ -132,7 +130,7 @@ class Opening:
             return no_keys(admission)
         return InboundCall(
             leg=event.leg,
-            record=replace(record, codec=stream.codec.name if stream else ""),
+            record=record.agreed(stream) if stream else record,
             ports=ports,
             local=local,
             offer_answer=offer_answer,
@@ -141,6 +139,3 @@ class Opening:
             body=body,
             asked=asked,
         )
-
-    def _session_id(self) -> int:
-        return int.from_bytes(self._entropy(SESSION_ID_BYTES))

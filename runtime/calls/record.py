@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
+from runtime.media.config import StreamConfig
 from runtime.routing.dial import DialRequest
 from runtime.routing.place import Placement
 from runtime.routing.route import Admission
@@ -45,6 +46,8 @@ class CallRecord:
     revision: int = 0
     region: str = ""
     codec: str = ""
+    encryption: str = ""
+    """How the phone leg is encrypted, as last agreed on: `SDES AES_CM_128_HMAC_SHA1_80`; "" = not at all."""
     created_at: float = 0.0
     answered_at: float = 0.0
     ended_at: float = 0.0
@@ -73,6 +76,8 @@ class CallRecord:
     packets_lost: int = 0
     packets_rejected: int = 0
     """Of other sources than the one that is heard, or no RTP or RTCP at all."""
+    packets_unauthentic: int = 0
+    """On an encrypted leg: not made by the peer, or sent before."""
     jitter_ms: float = 0.0
     digits: int = 0
     """How many digits came in; which ones is nobody's business here."""
@@ -129,6 +134,10 @@ class CallRecord:
             from_user=admission.caller,
         )
 
+    def agreed(self, stream: StreamConfig) -> CallRecord:
+        """This record with how its media flows."""
+        return replace(self, codec=stream.codec.name, encryption=stream.encryption)
+
     def ended(self, now_wall: float, status: int, reason: str, words: str, by: EndedBy) -> CallRecord:
         """This record with its end written in."""
         return replace(self, ended_at=now_wall, status=status, reason=reason, words=words, ended_by=by)
@@ -166,6 +175,7 @@ class CallRecord:
             "revision": self.revision,
             "region": self.region,
             "audioCodec": self.codec,
+            "mediaEncryption": self.encryption,
             "createdAt": round(self.created_at, 3),
             "answeredAt": round(self.answered_at, 3),
             "endedAt": round(self.ended_at, 3),
@@ -186,6 +196,7 @@ class CallRecord:
                 "packetsSent": self.packets_sent,
                 "packetsLost": self.packets_lost,
                 "packetsRejected": self.packets_rejected,
+                "packetsUnauthentic": self.packets_unauthentic,
                 "jitterMs": round(self.jitter_ms, 2),
                 "digits": self.digits,
             },

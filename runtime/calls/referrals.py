@@ -207,6 +207,7 @@ class Referrals:
             ways=list(ways),
             known_ways=ways,
             user=placement.user,
+            insist=referral.offer_answer.insist,
             headers=headers_from(call.attributes, placement.policy),
         )
 

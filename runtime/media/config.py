@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from runtime.limits import MEDIA_TIMEOUT_INITIAL_S, MEDIA_TIMEOUT_S
 from runtime.media.codecs.codec import Codec
+from runtime.media.protection import Keys
 from runtime.media.source import ANYBODY, Address, Peer
 
 
@@ -39,6 +40,14 @@ class StreamConfig:
     timeout_initial_s: float = MEDIA_TIMEOUT_INITIAL_S
     """The same before anything was heard. On hold it is `MEDIA_TIMEOUT_HOLD_S`: many a phone sends nothing then,
     whatever it says, and its RTCP and its re-INVITEs are signs of life."""
+
+    keys: Keys | None = None
+    """How the leg protects what passes, None = not at all; the session itself sees plain packets."""
+
+    @property
+    def encryption(self) -> str:
+        """How it is encrypted, as people are told; "" = not at all."""
+        return f"SDES {self.keys.profile.suite}" if self.keys is not None else ""
 
     @property
     def takes_digits(self) -> bool:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, get_args
 
 from runtime.limits import MEDIA_TIMEOUT_S
 from runtime.media.codecs.codec import CODECS, Codec
+from runtime.sip.keying import Policy
 from schemas.tables.media import codecs_of
 from schemas.tables.rows import Headers, Media, Pairs, Room, TrunkRow
 
@@ -46,6 +47,8 @@ class Orders:
     room_codec: str
     room_settings: Room
     """How the room is made, if this call makes it."""
+    encryption: Policy = "disable"
+    """Whether its media is encrypted towards the phone."""
     messages: bool = False
     """What the phone writes goes to the room."""
 
@@ -53,6 +56,11 @@ class Orders:
 def spoken(media: Media) -> tuple[Codec, ...]:
     """What a call may be coded in, best first."""
     return tuple(CODECS[name] for name in codecs_of(media))
+
+
+def encryption_of(media: Media) -> Policy:
+    """Whether media is encrypted: never, as the peer can, or always."""
+    return next((policy for policy in get_args(Policy) if policy == media.encryption), "disable")
 
 
 def takes_digits(media: Media) -> bool:

@@ -12,7 +12,7 @@ from typing import Final
 
 from runtime.routing.dial import Destination, DialRequest, Failure, FailureKind, InlineTrunk, NamedAddress
 from runtime.routing.headers import declared, merged, settable
-from runtime.routing.orders import Orders, media_timeout_s, spoken, takes_digits, takes_info
+from runtime.routing.orders import Orders, encryption_of, media_timeout_s, spoken, takes_digits, takes_info
 from runtime.routing.route import livekit_trunk_id
 from runtime.settings import TRANSPORTS
 from runtime.sip.auth.client import Login
@@ -158,6 +158,7 @@ def _placement(
         metadata=request.metadata,
         attributes=_attributes(trunk, request, call_id, destinations[0].host, caller),
         codecs=spoken(media),
+        encryption=encryption_of(media),
         dtmf=takes_digits(media),
         info_digits=takes_info(media),
         hides_number=request.hide_number,
@@ -287,8 +288,6 @@ def _not_so(trunk: TrunkRow, destinations: Sequence[Destination], request: DialR
     unspoken = [place.transport for place in destinations if place.transport not in (*TRANSPORTS, "auto")]
     if unspoken:
         return _failed(f"{_named(trunk)} is called over {unspoken[0].upper()}, which this version does not speak")
-    if media.encryption == "require":
-        return _failed(f"{_named(trunk)} or the request requires encrypted media, which is not in effect yet")
     if not spoken(media):
         return _failed(f"none of the codecs {', '.join(media.codecs)} is in effect yet: add pcmu or pcma")
     return None

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from runtime.routing.headers import attributes_from, readable, remote_headers
-from runtime.routing.orders import Orders, media_timeout_s, spoken, takes_digits, takes_info, with_ids
+from runtime.routing.orders import Orders, encryption_of, media_timeout_s, spoken, takes_digits, takes_info, with_ids
 from schemas.ids import derived_id
 from schemas.tables.explain import explain
 from schemas.tables.lookup import Admitted, CallFacts, Challenged, Decision, OpensPin, PinNeeded, Refused, decide
@@ -202,6 +202,7 @@ def _admit(found: Admitted | PinNeeded, arrival: Arrival, call_id: str, suffix: 
         attributes=with_ids(_own_attributes(trunk, rule, arrival, call_id), attributes_from(headers, inbound.headers)),
         headers=remote_headers(headers),
         codecs=spoken(media),
+        encryption=encryption_of(media),
         dtmf=takes_digits(media),
         info_digits=takes_info(media),
         hides_number=hides,

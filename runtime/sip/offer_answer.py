@@ -7,8 +7,21 @@ gets back the body to send and a `Negotiated`, which the media session is set up
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from runtime.sip.crypto_lines import CryptoLine
+from runtime.sip.keying import (
+    PLAIN,
+    PLAIN_ALWAYS,
+    SECURE,
+    Encryption,
+    Secured,
+    attributes,
+    our_answer,
+    our_lines,
+    settled,
+)
 from runtime.sip.payloads import CODECS, EVENT_FORMATS, EVENT_NAME, EVENT_PAYLOAD_TYPE
 from runtime.sip.sdp import (
     Attributes,
@@ -21,10 +34,10 @@ from runtime.sip.sdp import (
     write_sdp,
 )
 from runtime.sip.streams import (
-    PROTOCOL,
     PTIME_MS,
     WARNING_MEDIA,
     WARNING_OTHER,
+    WARNING_PROTOCOL,
     Refusal,
     Stream,
     codec_order,
@@ -68,6 +81,7 @@ class LocalMedia:
     session_id: int
     direction: str = "sendrecv"
     info_digits: bool = False
+    encryption: Encryption = PLAIN_ALWAYS
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +109,17 @@ class Negotiated:
     dtmf_payload_type_receive: int | None
     direction: str
     ptime_ms: int = PTIME_MS
+    keys: Secured | None = None
+    """How it is encrypted, None = not at all."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Offer:
+    """What we have offered, and the keys in it."""
+
+    ours: SessionDescription
+    local: LocalMedia
+    lines: tuple[CryptoLine, ...]
 
 
 class OfferAnswer:
@@ -105,7 +130,7 @@ class OfferAnswer:
         self._version = 0
         self._negotiated: Negotiated | None = None
         self._active = 0
-        self._offer: tuple[SessionDescription, LocalMedia] | None = None
+        self._offer: _Offer | None = None
         self._awaits_answer = False
 
     @property
@@ -126,19 +151,22 @@ class OfferAnswer:
     def answer(self, offer: bytes, local: LocalMedia) -> tuple[bytes, Negotiated]:
         """Our answer to an offer of INVITE or re-INVITE, and what it means.
 
-        Every m-line is answered in its place, all but the first audio that we can take with port 0. 491 while an offer
-        of ours is out.
+        Every m-line is answered in its place, all but the first audio that we can take with port 0; one that is
+        encrypted goes first. 491 while an offer of ours is out.
         """
         if self._awaits_answer:
             raise NegotiationFailure(491, "Request Pending", WARNING_OTHER, "an offer of ours is not answered yet")
         theirs = _parsed(offer)
-        verdicts = [judge(theirs, line, local.codecs, local.address) for line in theirs.media]
+        policy = local.encryption.policy
+        verdicts = [judge(theirs, line, local.codecs, local.address, policy) for line in theirs.media]
         media = [_refused(line) for line in theirs.media]
         streams = [(at, verdict) for at, verdict in enumerate(verdicts) if isinstance(verdict, Stream)]
         if streams:
-            active, stream = streams[0]
-            negotiated = _agreed(stream, local)
-            media[active] = _answered(theirs.media[active], stream, negotiated, local)
+            active, stream = min(streams, key=lambda found: found[1].crypto is None)
+            lines = self._our_answer(stream, local)
+            keys = Secured(stream.crypto.suite, lines[0].keys[0], stream.crypto.keys) if stream.crypto else None
+            negotiated = replace(_agreed(stream, local), keys=keys)
+            media[active] = _answered(theirs.media[active], stream, negotiated, local, lines)
         else:
             negotiated = self._taken_away(theirs, verdicts)
             active = next(at for at, line in enumerate(theirs.media) if line.kind == "audio")
@@ -146,18 +174,29 @@ class OfferAnswer:
         self._ours, self._negotiated, self._active, self._offer = ours, negotiated, active, None
         return write_sdp(ours), negotiated
 
-    def offer(self, local: LocalMedia) -> bytes:
+    def offer(self, local: LocalMedia, *, anew: bool = False) -> bytes:
         """Our offer: for an INVITE of ours, a re-INVITE, or a 200 to an INVITE that came without one.
 
-        In a call that is up, its m-lines keep their places (RFC 3264 section 8). `accept` takes the answer.
+        In a call that is up, its m-lines keep their places (RFC 3264 section 8), and its encryption stays as it is.
+        `anew`: that is to be agreed on again, since whoever answers may be somebody else. `accept` takes the answer.
         """
-        media, times = [_offered(local)], _TIMES
+        protocol, lines = self._protection(local, anew=anew)
+        media, times = [_offered(local, protocol, lines)], _TIMES
         if self._ours is not None:
-            media, times = [_refused(line) for line in self._ours.media], self._ours.times
-            media[self._active] = _offered(local)
+            kept, media = media[0], [_refused(line) for line in self._ours.media]
+            media[self._active], times = kept, self._ours.times
         ours = self._next_description(local, tuple(media), times)
-        self._offer, self._awaits_answer = (ours, local), True
+        self._offer, self._awaits_answer = _Offer(ours, local, lines), True
         return write_sdp(ours)
+
+    def insist(self) -> bytes | None:
+        """Our offer again, encrypted or not at all, where it was refused with keys that were optional (RFC 8643)."""
+        offer = self._offer
+        if offer is None or not offer.lines or offer.ours.media[self._active].protocol != PLAIN:
+            return None
+        self.withdraw()
+        firmly = replace(offer.local.encryption, policy="require")
+        return self.offer(replace(offer.local, encryption=firmly), anew=True)
 
     def accept(self, answer: bytes) -> Negotiated:
         """What the answer to our last offer means.
@@ -165,14 +204,16 @@ class OfferAnswer:
         May be called again for the same offer: the answer of a final response can differ from that of an early one.
         """
         assert self._offer is not None, "an answer without an offer of ours"
-        ours, local = self._offer
+        ours, local = self._offer.ours, self._offer.local
         theirs = _parsed(answer)
         if len(theirs.media) != len(ours.media):
             raise _failure(Refusal(WARNING_OTHER, "the answer has another number of m-lines than the offer"))
         line = theirs.media[self._active]
-        verdict = judge(theirs, line, codec_order(line, local.codecs), local.address)
+        policy = local.encryption.policy
+        verdict = judge(theirs, line, codec_order(line, local.codecs), local.address, policy)
         if isinstance(verdict, Stream):
-            negotiated = _agreed(verdict, local, offered=True)
+            keys = _keys_of(line, ours.media[self._active], self._offer.lines)
+            negotiated = replace(_agreed(verdict, local, offered=True), keys=keys)
         else:
             negotiated = self._taken_away(theirs, [verdict])
         self._ours, self._negotiated, self._awaits_answer = ours, negotiated, False
@@ -181,6 +222,22 @@ class OfferAnswer:
     def withdraw(self) -> None:
         """Forget our offer: it was refused, and what held before goes on (RFC 3261 section 14.1)."""
         self._offer, self._awaits_answer = None, False
+
+    def _our_answer(self, stream: Stream, local: LocalMedia) -> tuple[CryptoLine, ...]:
+        """Our keys for a stream of theirs."""
+        if stream.crypto is None:
+            return ()
+        before = self._negotiated
+        moved = before is not None and (before.remote_address, before.remote_port) != (stream.address, stream.port)
+        return (our_answer(stream.crypto, before.keys if before else None, local.encryption, moved=moved),)
+
+    def _protection(self, local: LocalMedia, *, anew: bool) -> tuple[str, tuple[CryptoLine, ...]]:
+        """The protocol and the keys of an offer of ours."""
+        if self._negotiated is None or self._ours is None or anew:
+            return SECURE if local.encryption.policy == "require" else PLAIN, our_lines(local.encryption)
+        keys = self._negotiated.keys
+        protocol = self._ours.media[self._active].protocol
+        return protocol, () if keys is None else (CryptoLine(1, keys.suite, (keys.ours,)),)
 
     def _taken_away(self, theirs: SessionDescription, verdicts: list[Stream | Refusal]) -> Negotiated:
         """The standing agreement put to rest, where the peer has taken the audio away; else the failure."""
@@ -238,33 +295,54 @@ def _agreed(stream: Stream, local: LocalMedia, *, offered: bool = False) -> Nego
     )
 
 
-def _answered(line: MediaDescription, stream: Stream, negotiated: Negotiated, local: LocalMedia) -> MediaDescription:
+def _keys_of(answer: MediaDescription, offer: MediaDescription, lines: Sequence[CryptoLine]) -> Secured | None:
+    """The keys that an answer settles; NegotiationFailure where it is neither plain nor by one of our lines."""
+    if answer.protocol.upper() != offer.protocol.upper():
+        text = f"the answer is {answer.protocol[:20]}, and the offer was {offer.protocol}"
+        raise _failure(Refusal(WARNING_PROTOCOL, text))
+    if not lines or (offer.protocol == PLAIN and answer.attribute("crypto") is None):
+        return None
+    keys = settled(answer, lines)
+    if keys is None:
+        raise _failure(Refusal(WARNING_PROTOCOL, "the a=crypto of the answer is none of those that were offered"))
+    return keys
+
+
+def _answered(
+    line: MediaDescription, stream: Stream, negotiated: Negotiated, local: LocalMedia, lines: Sequence[CryptoLine]
+) -> MediaDescription:
     """Our m-line for theirs: the one codec that is used, key events where they were offered, under their numbers."""
     payloads = [(stream.payload_type, CODECS[stream.codec].spelling, negotiated.codec.clock_hz)]
-    return _audio(line.protocol, local.port, payloads, negotiated.dtmf_payload_type_receive, negotiated.direction)
+    events, direction = negotiated.dtmf_payload_type_receive, negotiated.direction
+    return _audio(line.protocol, local.port, payloads, events, direction, lines)
 
 
-def _offered(local: LocalMedia) -> MediaDescription:
+def _offered(local: LocalMedia, protocol: str, lines: Sequence[CryptoLine]) -> MediaDescription:
     codecs = [CODECS[name] for name in local.codecs]
     payloads = [(codec.payload_type, codec.spelling, codec.encoding.clock_hz) for codec in codecs]
-    return _audio(PROTOCOL, local.port, payloads, EVENT_PAYLOAD_TYPE if local.dtmf else None, local.direction)
+    return _audio(protocol, local.port, payloads, EVENT_PAYLOAD_TYPE if local.dtmf else None, local.direction, lines)
 
 
 def _audio(
-    protocol: str, port: int, payloads: list[tuple[int, str, int]], events: int | None, direction: str
+    protocol: str,
+    port: int,
+    payloads: list[tuple[int, str, int]],
+    events: int | None,
+    direction: str,
+    lines: Sequence[CryptoLine],
 ) -> MediaDescription:
     """An audio m-line of ours: (number, spelling, clock) of each codec, then key events at the first one's clock."""
-    attributes: Attributes = tuple(("rtpmap", f"{number} {name}/{clock}") for number, name, clock in payloads)
+    said: Attributes = tuple(("rtpmap", f"{number} {name}/{clock}") for number, name, clock in payloads)
     formats = [str(number) for number, _, _ in payloads]
     if events is not None:
-        attributes = (
-            *attributes,
+        said = (
+            *said,
             ("rtpmap", f"{events} {EVENT_NAME}/{payloads[0][2]}"),
             ("fmtp", f"{events} {EVENT_FORMATS}"),
         )
         formats.append(str(events))
-    attributes = (*attributes, ("ptime", str(PTIME_MS)), (direction, None))
-    return MediaDescription("audio", port, protocol, tuple(formats), None, attributes)
+    said = (*said, ("ptime", str(PTIME_MS)), *attributes(lines), (direction, None))
+    return MediaDescription("audio", port, protocol, tuple(formats), None, said)
 
 
 def _refused(line: MediaDescription) -> MediaDescription:

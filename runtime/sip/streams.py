@@ -9,11 +9,12 @@ from __future__ import annotations
 import ipaddress
 from dataclasses import dataclass
 
+from runtime.sip.crypto_lines import CryptoLine
+from runtime.sip.keying import Policy, crypto_of, protection_refusal
 from runtime.sip.payloads import CODECS, encodings, event_encoding, payload_type_of
 from runtime.sip.sdp import MediaDescription, SessionDescription, rtcp_attribute
 
-PROTOCOL = "RTP/AVP"
-BROWSERS = frozenset({"UDP/TLS/RTP/SAVPF", "UDP/TLS/RTP/SAVP", "TCP/TLS/RTP/SAVPF", "RTP/SAVPF"})
+BROWSERS = frozenset({"UDP/TLS/RTP/SAVPF", "UDP/TLS/RTP/SAVP", "TCP/TLS/RTP/SAVPF"})
 """What web pages offer (RFC 8827 section 6.5)."""
 PTIME_MS = 20
 PTIME_MS_MAX = 200
@@ -53,13 +54,19 @@ class Stream:
     direction: str
     silent: bool
     ptime_ms: int
+    crypto: CryptoLine | None = None
+    """The keys of the peer's that are taken, where the stream is encrypted."""
 
 
 def judge(
-    description: SessionDescription, media: MediaDescription, codecs: tuple[str, ...], local_address: str
+    description: SessionDescription,
+    media: MediaDescription,
+    codecs: tuple[str, ...],
+    local_address: str,
+    encryption: Policy = "disable",
 ) -> Stream | Refusal:
     """Whether this m-line can be taken with one of `codecs`, the first of them that it offers."""
-    refusal = _transport_refusal(media)
+    refusal = _transport_refusal(media, encryption)
     if refusal is not None:
         return refusal
     address = _address(description, media, local_address)
@@ -80,6 +87,7 @@ def judge(
                 direction=description.direction_of(media),
                 silent=ipaddress.ip_address(address).is_unspecified,
                 ptime_ms=_ptime_ms(media),
+                crypto=None if encryption == "disable" else crypto_of(media),
             )
     offered = ", ".join(encoding.name for encoding in known.values()) or " ".join(media.formats)
     return Refusal(WARNING_FORMAT, f"no codec in common; offered: {offered[:120]}")
@@ -103,17 +111,16 @@ def our_direction(theirs: str, wanted: str, *, silent: bool = False) -> str:
     )
 
 
-def _transport_refusal(media: MediaDescription) -> Refusal | None:
+def _transport_refusal(media: MediaDescription, encryption: Policy) -> Refusal | None:
     if media.kind != "audio":
         return Refusal(WARNING_MEDIA, f"{media.kind[:20]} is not served, only audio")
     if media.port == 0:
         return Refusal(WARNING_MEDIA, "the audio stream is not in use")
     if media.protocol.upper() in BROWSERS:
-        text = f"{media.protocol} is not served: browsers' encrypted media (DTLS-SRTP, ICE), only {PROTOCOL}"
+        text = f"{media.protocol} is not served: browsers' encrypted media (DTLS-SRTP, ICE), only RTP/AVP"
         return Refusal(WARNING_PROTOCOL, text)
-    if media.protocol.upper() != PROTOCOL:
-        return Refusal(WARNING_PROTOCOL, f"{media.protocol[:40]} is not served, only {PROTOCOL}")
-    return None
+    unsafe = protection_refusal(media, encryption)
+    return Refusal(WARNING_PROTOCOL, unsafe) if unsafe else None
 
 
 def _address(description: SessionDescription, media: MediaDescription, local_address: str) -> str | Refusal:

@@ -133,6 +133,7 @@ class Carrier:
                     packets_sent=stats.packets_sent,
                     packets_lost=stats.lost,
                     packets_rejected=stats.rejected_source + stats.malformed,
+                    packets_unauthentic=leg.unauthentic,
                     jitter_ms=stats.jitter_ms,
                 )
         elif command.ports is not None:

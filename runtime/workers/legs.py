@@ -18,6 +18,7 @@ from runtime.calls.negotiate import media_ends
 from runtime.media.codecs.codec import Codec
 from runtime.media.config import StreamConfig
 from runtime.media.frame import Frame
+from runtime.media.protection import Protection, followed
 from runtime.media.session import MediaSession
 from runtime.media.source import Address
 from runtime.media.stats import Stats
@@ -45,6 +46,8 @@ class PhoneLeg:
         self.call_id = call_id
         self.ports = ports
         self.session: MediaSession | None = None
+        self.protection: Protection | None = None
+        """What stands before the session where the leg is encrypted."""
         self.outbox = Outbox()
         """Where its audio waits until `PhoneLegs.flush`."""
         self._codec = codec
@@ -61,6 +64,7 @@ class PhoneLeg:
     def start(self, stream: StreamConfig, make: Callable[[StreamConfig], MediaSession], now: float) -> None:
         """Let packets flow, or change how they flow (re-INVITE)."""
         self._codec = stream.codec
+        self.protection = followed(self.protection, stream.keys)
         if self.session is None:
             self.session = make(stream)
             return
@@ -69,11 +73,16 @@ class PhoneLeg:
             self._is_shut = False
             admit_all(self.ports.rtp)
 
+    @property
+    def unauthentic(self) -> int:
+        """Datagrams to an encrypted leg that its peer did not make."""
+        return self.protection.unauthentic if self.protection is not None else 0
+
     def pull(self, now: float) -> Frame | None:
         """The frame that the caller spoke for this tick."""
         session = self.session
         if session is not None:
-            refused = session.refused
+            refused = session.refused + self.unauthentic
             if refused - self._refused > FLOOD_PACKETS_PER_TICK:
                 self._shut(session.senders)
             self._refused = refused
@@ -94,8 +103,11 @@ class PhoneLeg:
         if self.session is not None:
             if self._heard_instead is not None:
                 frame = self._heard_instead.frame()
+            protection = self.protection
             for data, address in self.session.push(frame, now):
-                self.outbox.add(self.ports.rtp.sendto, data, address)
+                wire = data if protection is None else protection.protect(data)
+                if wire is not None:
+                    self.outbox.add(self.ports.rtp.sendto, wire, address)
 
     def send_digits(self, digits: str, now: float) -> None:
         """Play digits to the phone as RFC 4733 events."""
@@ -107,7 +119,7 @@ class PhoneLeg:
         if self.session is not None:
             due = self.session.rtcp_due(now, wall)
             if due is not None:
-                _send(self.ports.rtcp, *due)
+                self._send_rtcp(*due)
 
     def take_rtp(self, own: Container[Address], now: float, wall: float) -> None:
         """Hand the session one datagram of the RTP socket, with the kernel's time of arrival."""
@@ -124,6 +136,11 @@ class PhoneLeg:
         if ancillary and len(ancillary[0][2]) == _TIMESPEC.size:
             seconds, nanoseconds = _TIMESPEC.unpack(ancillary[0][2])
             now = min(now, now - (wall - seconds - nanoseconds * 1e-9))
+        if self.protection is not None:
+            plain = self.protection.unprotect(data)
+            if plain is None:
+                return
+            data = plain
         session.receive_rtp(data, address, now)
 
     def take_rtcp(self, own: Container[Address], now: float, wall: float) -> None:
@@ -132,10 +149,18 @@ class PhoneLeg:
             data, address = self.ports.rtcp.recvfrom(DATAGRAM_BYTES_MAX + 1)
         except OSError:
             return
-        if self.session is not None and address[:2] in own:
-            self.session.reject()
-        elif self.session is not None:
-            self.session.receive_rtcp(data, address[:2], now, wall)
+        session = self.session
+        if session is None:
+            return
+        if address[:2] in own:
+            session.reject()
+            return
+        if self.protection is not None:
+            plain = self.protection.unprotect_rtcp(data)
+            if plain is None:
+                return
+            data = plain
+        session.receive_rtcp(data, address[:2], now, wall)
 
     def close(self, now: float, wall: float) -> Stats | None:
         """Say goodbye by RTCP, give the ports back, and tell what was counted."""
@@ -144,10 +169,15 @@ class PhoneLeg:
                 return None
             goodbye = self.session.close(now, wall)
             if goodbye is not None:
-                _send(self.ports.rtcp, *goodbye)
+                self._send_rtcp(*goodbye)
             return self.session.stats
         finally:
             self.ports.close()
+
+    def _send_rtcp(self, data: bytes, address: Address) -> None:
+        wire = data if self.protection is None else self.protection.protect_rtcp(data)
+        if wire is not None:
+            _send(self.ports.rtcp, wire, address)
 
 
 class PhoneLegs:

@@ -31,9 +31,19 @@ def cautions(document: Document) -> Iterator[tuple[Path, str, str]]:
         if str(network).endswith("/0"):
             what = f"`{network}` is every address: audio may come from anywhere, as without it"
             yield ("spec", "mediaAddresses", index), what, "list the networks of your carrier's media"
+    yield from _of_keys(document)
     if document.spec.inbound is None:
         return
     for index, network in enumerate(document.spec.inbound.allowed_addresses or ()):
         if str(network).endswith("/0"):
             what = f"`{network}` is every address: whoever finds this bridge may call by this trunk"
             yield ("spec", "inbound", "allowedAddresses", index), what, "list the networks of your carrier"
+
+
+def _of_keys(trunk: Trunk) -> Iterator[tuple[Path, str, str]]:
+    """SDES (RFC 4568 section 11): the keys of media stand in signalling."""
+    media, outbound = trunk.spec.media, trunk.spec.outbound
+    if media is None or media.encryption != "require" or outbound is None or outbound.transport not in ("udp", "tcp"):
+        return
+    what = f"the keys of encrypted media travel in clear over {outbound.transport.upper()}, for all to read"
+    yield ("spec", "media", "encryption"), what, "write `transport: tls` in `spec.outbound`, if your carrier takes that"

@@ -17,10 +17,6 @@ _MEDIA_VALUES = {
         "opus": "it is passed over, and a call that offers no other codec of the list is refused with 488",
         "g722": "it is passed over, and a call that offers no other codec of the list is refused with 488",
     },
-    "spec.media.encryption": {
-        "allow": "calls are taken without encryption",
-        "require": "such calls are refused, with 488 where they come in",
-    },
 }
 
 NOT_YET: dict[str, dict[str, str]] = {
@@ -80,6 +76,7 @@ HONOURED: dict[str, frozenset[str]] = {
         "spec.outbound.limits",
         "spec.outbound.identityHeader",
         "spec.outbound.callerForm",
+        "spec.media.encryption",
         "spec.media.roomCodec",
         "spec.media.dtmf",
         "spec.media.timeout",
@@ -106,6 +103,7 @@ HONOURED: dict[str, frozenset[str]] = {
         "spec.metadata",
         "spec.hidePhoneNumber",
         "spec.room",
+        "spec.media.encryption",
         "spec.media.roomCodec",
         "spec.media.dtmf",
         "spec.media.timeout",

@@ -23,7 +23,6 @@ REASONS = (
     "called-not-served",
     "no-rule",
     "wrong-pin",
-    "encryption-not-in-effect",
     "no-codec",
     "room-name",
 )

@@ -58,7 +58,6 @@ class Reason(StrEnum):
     NO_RULE = "no-rule"
     PIN_REQUIRED = "pin-required"
     WRONG_PIN = "wrong-pin"
-    ENCRYPTION_NOT_IN_EFFECT = "encryption-not-in-effect"
     NO_CODEC = "no-codec"
     ROOM_NAME = "room-name"
 
@@ -132,7 +131,6 @@ STATUS = {
     Reason.NO_RULE: 404,
     Reason.PIN_REQUIRED: ANSWERED_STATUS,
     Reason.WRONG_PIN: ANSWERED_STATUS,
-    Reason.ENCRYPTION_NOT_IN_EFFECT: 488,
     Reason.NO_CODEC: 488,
     Reason.ROOM_NAME: 484,
 }

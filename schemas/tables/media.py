@@ -50,10 +50,6 @@ def not_honoured(trunk: TrunkRow, rule: RuleRow, caller: str, called: str) -> Re
 
 def _media_refusal(trunk: TrunkRow, rule: RuleRow) -> Refused | None:
     media = merged_media(trunk.media, rule.media)
-    if media.encryption == "require":
-        sentence = f"Trunk {trunk.id} or DispatchRule {rule.id} requires encrypted media, which is not in effect yet"
-        hint = "take spec.media.encryption: require out until encryption is in effect"
-        return refused(Reason.ENCRYPTION_NOT_IN_EFFECT, sentence, hint, trunk=trunk, rule=rule)
     if not codecs_of(media):
         sentence = f"none of the declared codecs ({', '.join(media.codecs)}) is in effect yet"
         return refused(Reason.NO_CODEC, sentence, "add pcmu or pcma to spec.media.codecs", trunk=trunk, rule=rule)

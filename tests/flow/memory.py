@@ -43,6 +43,7 @@ from runtime.media.codecs.codec import Codec
 from runtime.media.config import StreamConfig
 from runtime.media.events import DigitReceived
 from runtime.media.frame import Frame
+from runtime.media.protection import Protection, followed
 from runtime.media.session import MediaSession
 from runtime.media.sound import Sound
 from runtime.rooms.adapter import participant_of
@@ -53,6 +54,7 @@ from runtime.routing.place import caller_ids
 from runtime.sip import events as sip
 from runtime.sip.auth.client import Login
 from runtime.sip.endpoint import Endpoint, EndpointConfig
+from runtime.sip.keying import Encryption, Policy
 from runtime.sip.message import Request, Response
 from runtime.sip.offer_answer import LocalMedia, Negotiated, OfferAnswer
 from runtime.sip.path import Path
@@ -102,6 +104,7 @@ class MemoryLeg:
         self.phone_rings = False
         self._codec = codec
         self.session: MediaSession | None = None
+        self.protection: Protection | None = None
         self.outbox: list[tuple[bytes, tuple[str, int]]] = []
 
     @property
@@ -113,11 +116,26 @@ class MemoryLeg:
 
     def push(self, frame: Frame | None, now: float) -> None:
         if self.session:
-            self.outbox += self.session.push(frame, now)
+            self.outbox += protected(self.protection, self.session.push(frame, now))
 
     def send_digits(self, digits: str, now: float) -> None:
         if self.session:
             self.session.send_digits(digits, now)
+
+
+def protected(
+    protection: Protection | None, packets: list[tuple[bytes, tuple[str, int]]]
+) -> list[tuple[bytes, tuple[str, int]]]:
+    """As a leg sends them."""
+    if protection is None:
+        return packets
+    sealed = [(protection.protect(packet), address) for packet, address in packets]
+    return [(wire, address) for wire, address in sealed if wire is not None]
+
+
+def opened(protection: Protection | None, wire: bytes) -> bytes | None:
+    """As it takes them in."""
+    return wire if protection is None else protection.unprotect(wire)
 
 
 class World:
@@ -171,6 +189,8 @@ class World:
         self.registrars: set[str] = set()
         self.signers: dict[str, Signer | Refusal] = {}
         self.fetching: list[tuple[str, str]] = []
+        self.wire: list[bytes] = []
+        """Packets of media that phones were sent."""
 
     # RoomEvents
     def joined(self, call_id: str) -> None:
@@ -262,7 +282,10 @@ class World:
             for data, address in leg.outbox:
                 for caller in self.callers:
                     if caller.media_address == address and caller.session is not None:
-                        caller.session.receive_rtp(data, (leg.ports.address, leg.ports.port), self.now)
+                        self.wire.append(data)
+                        packet = opened(caller.protection, data)
+                        if packet is not None:
+                            caller.session.receive_rtp(packet, (leg.ports.address, leg.ports.port), self.now)
             leg.outbox.clear()
 
     def _drain(self) -> bool:
@@ -305,6 +328,7 @@ class World:
                 self.rooms.join(command.orders.room, participant_of(command), leg, self.now)
             case StartMedia():
                 leg = self.legs[command.call_id]
+                leg.protection = followed(leg.protection, command.stream.keys)
                 if leg.session is None:
                     leg.session = self.session(command.stream)
                 else:
@@ -393,6 +417,8 @@ class Caller:
     heard: list[bytes | None] = field(default_factory=list)
     digits: str = ""
     session: MediaSession | None = None
+    protection: Protection | None = None
+    encryption: Policy = "disable"
     supported: tuple[str, ...] = ()
     allow: tuple[str, ...] = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "REFER", "UPDATE", "PRACK")
     session_expires_s: object = 1_800
@@ -414,8 +440,13 @@ class Caller:
         self.endpoint = Endpoint(config, self.world.random.randbytes)
         self.media_address = (self.address[0], 30000 + 2 * len(self.world.callers))
         self.offer_answer = OfferAnswer()
-        self.local = LocalMedia(*self.media_address, ("pcmu", "pcma"), dtmf=True, session_id=1)
+        self.local = self.media()
         self.leg = 0
+
+    def media(self, codecs: tuple[str, ...] = ("pcmu", "pcma"), *, dtmf: bool = True) -> LocalMedia:
+        """What it brings into a call."""
+        encryption = Encryption(self.encryption, self.world.random.randbytes)
+        return LocalMedia(*self.media_address, codecs, dtmf=dtmf, session_id=1, encryption=encryption)
 
     def dial(
         self,
@@ -429,7 +460,7 @@ class Caller:
         user: str | None = None,
     ) -> Caller:
         """Call a number, and let the answer come. `to`: the To field names another; `user`: the Request-URI does."""
-        self.local = LocalMedia(*self.media_address, codecs, dtmf=True, session_id=1)
+        self.local = self.media(codecs)
         self.leg = self.endpoint.invite(
             f"sip:{user or called}@{BRIDGE[0]}", Path("udp", self.address, BRIDGE), self.world.now,
             from_=f"<sip:{self.number}@{self.address[0]}>", to=f"<sip:{called if to is None else to}@{BRIDGE[0]}>",
@@ -440,7 +471,7 @@ class Caller:
 
     def change(self, direction: str = "sendrecv", codecs: tuple[str, ...] = ("pcmu", "pcma")) -> int:
         """A re-INVITE; the status of its answer."""
-        self.local = LocalMedia(*self.media_address, codecs, dtmf=True, session_id=1, direction=direction)
+        self.local = replace(self.media(codecs), direction=direction)
         self.status = 0
         self.endpoint.reinvite(self.leg, self.world.now, self.offer_answer.offer(self.local))
         self.world.settle()
@@ -448,7 +479,7 @@ class Caller:
 
     def update(self, direction: str = "sendrecv", codecs: tuple[str, ...] = ("pcmu", "pcma")) -> int:
         """An UPDATE with an offer; the status of its answer."""
-        self.local = LocalMedia(*self.media_address, codecs, dtmf=True, session_id=1, direction=direction)
+        self.local = replace(self.media(codecs), direction=direction)
         self.status = 0
         offer = self.offer_answer.offer(self.local)
         self.endpoint.request(self.leg, "UPDATE", self.world.now, body=offer, content_type="application/sdp")
@@ -471,10 +502,12 @@ class Caller:
         while (event := self.session.next_event()) is not None:
             if isinstance(event, DigitReceived):
                 self.digits += event.digit
-        for data, address in self.session.push(frame(self.says, law), self.world.now):
+        for data, address in protected(self.protection, self.session.push(frame(self.says, law), self.world.now)):
             for leg in self.world.legs.values():
                 if (leg.ports.address, leg.ports.port) == address and leg.session is not None:
-                    leg.session.receive_rtp(data, self.media_address, self.world.now)
+                    packet = opened(leg.protection, data)
+                    if packet is not None:
+                        leg.session.receive_rtp(packet, self.media_address, self.world.now)
 
     def drain(self) -> bool:
         """Handle what came, send what is due."""
@@ -536,6 +569,7 @@ class Caller:
 
     def _hear(self, negotiated: Negotiated) -> None:
         stream = stream_of(negotiated, 3600.0)
+        self.protection = followed(self.protection, stream.keys)
         if self.session is None:
             self.session = self.world.session(stream)
         else:
@@ -562,7 +596,7 @@ class Callee(Caller):
 
     def answer(self, headers: Sequence[tuple[str, str]] = (), body: bytes | None = None, *, dtmf: bool = True) -> None:
         """Pick up."""
-        self.local = LocalMedia(*self.media_address, ("pcmu", "pcma"), dtmf=dtmf, session_id=1)
+        self.local = self.media(dtmf=dtmf)
         answer, negotiated = self.offer_answer.answer(self.invites[-1].body, self.local)
         self._hear(negotiated)
         self.endpoint.respond(self.leg, 200, self.world.now, headers=headers, body=answer if body is None else body)

@@ -257,7 +257,6 @@ def test_an_offerless_invite_gets_our_offer_and_hangs_up_when_the_ack_brings_no_
 
 def test_what_is_not_in_effect_is_refused_never_let_through() -> None:
     cases = [
-        (tables(media=Media(encryption="require")), 488, "encryption-not-in-effect"),
         (tables(media=Media(codecs=("opus",))), 488, "no-codec"),
         (tables(RuleRow("default/l", RoomKind.DIRECT, "x" * 257)), 484, "room-name"),
     ]

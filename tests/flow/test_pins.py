@@ -423,12 +423,12 @@ def test_a_pin_that_cannot_be_unsealed_refuses_before_anybody_is_asked() -> None
 
 
 def test_rows_that_are_not_honoured_refuse_before_a_pin_is_asked_for() -> None:
-    declared = tables(board(media=Media(encryption="require")))
+    declared = tables(board(media=Media(codecs=("opus",))))
     decision = decide(declared, CallFacts(SOURCE, NUMBER, "+15550101111"))
     assert not isinstance(decision, PinNeeded)
     bridge = World(declared, unseal=SEALER.unseal)
     assert bridge.caller().dial(NUMBER).status == 488
-    assert [r.reason for r in bridge.records] == [Reason.ENCRYPTION_NOT_IN_EFFECT.value]
+    assert [r.reason for r in bridge.records] == [Reason.NO_CODEC.value]
 
 
 def test_neither_a_pin_nor_a_guess_is_in_a_record_a_header_or_a_repr(caplog: pytest.LogCaptureFixture) -> None:

@@ -176,7 +176,11 @@ def test_every_m_line_is_answered_in_its_place():
         (sdp("m=audio 5000 RTP/AVP 18 3", "a=rtpmap:18 G729/8000"), 305, "no codec in common; offered: g729"),
         (sdp("m=audio 5000 RTP/AVP 18 3"), 305, "offered: 18 3"),
         (sdp("m=audio 5000 RTP/AVP 101", "a=rtpmap:101 telephone-event/8000"), 305, "no codec in common"),
-        (sdp("m=audio 5000 RTP/SAVP 0"), 302, "RTP/SAVP is not served, only RTP/AVP"),
+        (
+            sdp("m=audio 5000 RTP/SAVP 0"),
+            302,
+            "RTP/SAVP is not served: this trunk has no encrypted media, only RTP/AVP",
+        ),
         (sdp("m=audio 5000 UDP/TLS/RTP/SAVPF 0"), 302, "UDP/TLS/RTP/SAVPF is not served"),
         (sdp("m=video 5000 RTP/AVP 31"), 304, "video is not served, only audio"),
         (sdp("m=video 5000 RTP/AVP 31", "m=audio 5000 RTP/AVP 18"), 305, "no codec in common"),
