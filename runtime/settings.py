@@ -13,11 +13,8 @@ from runtime.errors import BridgeError
 from schemas.ids import is_name
 
 LISTEN_DEFAULT = ("udp://127.0.0.1:5060", "tcp://127.0.0.1:5060")
-TRANSPORTS = ("udp", "tcp", "tls")
-"""What calls go out by; UDP where nobody says which (RFC 3263 section 4.1)."""
-
-LISTEN_TRANSPORTS = (*TRANSPORTS, "ws", "wss")
-"""What calls come in by."""
+TRANSPORTS = ("udp", "tcp", "tls", "ws", "wss")
+"""What calls come in and go out by; UDP where nobody says which (RFC 3263 section 4.1)."""
 
 ANY_ORIGIN = "*"
 RTP_PORTS_DEFAULT = "10000-20000"
@@ -159,23 +156,23 @@ class BridgeSettings:
     record: Path | None = None
 
 
-def parse_listen(text: str, option: str = "--listen", transports: Sequence[str] = LISTEN_TRANSPORTS) -> Listen:
+def parse_listen(text: str, option: str = "--listen") -> Listen:
     """`udp://127.0.0.1:5060` or `tcp://…`. BridgeError says what was wrong with it."""
     scheme, separator, rest = text.partition("://")
     if not separator:
         scheme, rest = TRANSPORTS[0], text
-    if scheme not in transports:
+    if scheme not in TRANSPORTS:
         raise BridgeError(
-            f"{option} {text}: this version speaks SIP over {', '.join(transports)}, not over {scheme!r}",
+            f"{option} {text}: this version speaks SIP over {', '.join(TRANSPORTS)}, not over {scheme!r}",
             f"write it like {option} {LISTEN_DEFAULT[0]} or {option} {LISTEN_DEFAULT[1]}",
         )
     host, port = parse_host_port(rest, option)
     return Listen(scheme, host, port)
 
 
-def parse_listens(texts: Sequence[str], transports: Sequence[str] = LISTEN_TRANSPORTS) -> tuple[Listen, ...]:
+def parse_listens(texts: Sequence[str]) -> tuple[Listen, ...]:
     """All listeners of one bridge; the same one twice is an error."""
-    listens = tuple(parse_listen(text, transports=transports) for text in texts)
+    listens = tuple(parse_listen(text) for text in texts)
     for listen in listens:
         if listen.port and listens.count(listen) > 1:
             raise BridgeError(f"--listen {listen} is given twice", "name each listener once")
@@ -215,9 +212,9 @@ def parse_host_port(text: str, option: str, example: str = "127.0.0.1:5060") -> 
     return host, int(port)
 
 
-def callable_first(listens: Sequence[Listen]) -> Listen | None:
-    """The first listener that the test phone can call; it speaks no WebSocket."""
-    return next((listen for listen in listens if listen.transport in TRANSPORTS), None)
+def callable_first(listens: Sequence[Listen]) -> Listen:
+    """The listener that the test phone calls: the first one, but rather no WebSocket."""
+    return next((listen for listen in listens if listen.transport not in ("ws", "wss")), listens[0])
 
 
 def local_host(host: str) -> str:

@@ -149,6 +149,7 @@ def _outbound(declared: trunk.Outbound) -> Outbound:
         identity_header=declared.identity_header,
         caller_form=declared.caller_form,
         proxy=declared.proxy or "",
+        web_socket_path=declared.web_socket_path or "",
     )
 
 

@@ -100,6 +100,7 @@ def _outbound(half: Outbound) -> Written:
     out = _set(
         addresses=[*half.addresses],
         transport=half.transport if half.transport != "auto" else "",
+        webSocketPath=half.web_socket_path,
         proxy=half.proxy,
         fromHost=half.from_host,
         auth=_auth(half.auth),

@@ -43,8 +43,7 @@ def _outbound(declared: Outbound, facts: Facts) -> Outbound:
     transport = declared.transport
     if "transport" not in declared.model_fields_set:
         transport = found["transport"] = facts.default_transport.known or transport
-    ports = facts.transports.known or {}
-    port = ports.get(transport) if transport != "auto" else None
+    port = next((port for name, port in (facts.transports.known or {}).items() if name == transport), None)
     if port is not None and port != _USUAL_PORTS[transport]:
         found["addresses"] = tuple(a if port_of(a) is not None else with_port(a, port) for a in declared.addresses)
     header = facts.username_header.known

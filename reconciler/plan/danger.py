@@ -14,7 +14,7 @@ _ACTIONS = (Action.DELETE, Action.MOVE, Action.UPDATE, Action.CREATE)
 _OPENS = {
     "addresses", "fromHost", "allowedAddresses", "mediaAddresses", "calledNumbers", "auth", "username", "passwordFrom",
     "pinFrom", "certificateFrom", "keyFrom", "allowedDestinations", "acceptRefer", "referTo", "trustIdentity",
-    "transport", "verify", "certificateHosts",
+    "transport", "webSocketPath", "verify", "certificateHosts",
 }  # fmt: skip
 """Last words of fields that say who may call, where calls go, and which secrets guard them."""
 

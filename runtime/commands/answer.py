@@ -15,7 +15,7 @@ from runtime.commands.script import Report, not_answered, plain, report_of, scri
 from runtime.commands.tls_options import listening_options, tls_settings
 from runtime.phone.answering import Manner
 from runtime.phone.phone import await_call
-from runtime.settings import TRANSPORTS, parse_listens
+from runtime.settings import parse_listens
 
 SENTENCE = "answer.wav"
 """Another one than that of `bridge call`: two test phones in one room can tell each other from themselves."""
@@ -28,7 +28,7 @@ LISTEN_DEFAULT = ("udp://127.0.0.1:5090",)
     multiple=True,
     default=LISTEN_DEFAULT,
     show_default=True,
-    help="Where the phone is called, udp://, tcp:// or tls://; may be given again.",
+    help="Where the phone is called, udp://, tcp://, tls://, ws:// or wss://; repeatable.",
 )
 @listening_options
 @script_options
@@ -81,7 +81,7 @@ def answer(
     script = script_of(play, SENTENCE, dtmf, seconds, repeats=bool(seconds))
     manner = Manner(wait, ring, decline or 0, takes_transfers=not decline_transfer)
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a call that is given up is hung up
-    listens = parse_listens(listen, TRANSPORTS)
+    listens = parse_listens(listen)
 
     def tell(words: str) -> None:
         click.echo(plain(words), err=True)

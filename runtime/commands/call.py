@@ -79,6 +79,7 @@ def call(
       bridge call sip:+15550100000@127.0.0.1 --play hello.wav --record heard.wav --dtmf 123#
       bridge call "sip:+15550100000@127.0.0.1;transport=tcp"
       bridge call sips:+15550100000@sip.example.com --tls-ca ca.pem
+      bridge call sip:+15550100000@127.0.0.1 --via ws://127.0.0.1:8080
       bridge call sip:+15550100000@sip.example.com --user acme --password-env ACME_PASSWORD
     """
     if uri is None and record is None:
@@ -123,7 +124,7 @@ def _from_file(path: Path) -> bytes:
 
 
 def _own_bridge(state: Path, via: str | None) -> str:
-    listen = parse_listen(via, "--via", TRANSPORTS) if via else None
+    listen = parse_listen(via, "--via") if via else None
     if listen is None:
         bridge = find(state)
         if bridge is None:
@@ -132,9 +133,6 @@ def _own_bridge(state: Path, via: str | None) -> str:
                 "start one in another terminal: make run   (bridge up), or name a URI: sip:+15550100000@127.0.0.1",
             )
         listen = callable_first([parse_listen(text) for text in bridge.listen])
-        if listen is None:
-            what = f"the bridge on the state folder {state} listens by WebSocket alone, which this phone does not speak"
-            raise BridgeError(what, "give it another listener: --listen udp://127.0.0.1:5060")
     params = () if listen.transport == TRANSPORT_DEFAULT else (("transport", listen.transport),)
     return str(Uri("sip", TEST_NUMBER, None, local_host(listen.host), listen.port, params))
 
@@ -153,7 +151,7 @@ def _way(target: str, via: str | None) -> Way:
         )
     name = "" if is_address(uri.host) else uri.host
     if via:
-        return Way(parse_listen(via, "--via", TRANSPORTS), name)
+        return Way(parse_listen(via, "--via"), name)
     port = uri.port or default_port(transport)
     try:
         found = socket.getaddrinfo(uri.host, port, type=socket.SOCK_STREAM)

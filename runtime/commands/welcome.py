@@ -50,16 +50,16 @@ def welcome(listening: Sequence[Listen], tables: Tables, settings: BridgeSetting
     """What is printed when the bridge is ready."""
     state = state_words(settings.state)
     at = callable_first(listening)
-    host = local_host((at or listening[0]).host)
-    test_call = admitted_call(tables, host, settings.region) if at is not None else None
+    host = local_host(at.host)
+    test_call = admitted_call(tables, host, settings.region)
     title = f"The bridge answers calls on {' and '.join(map(str, listening))}"
     by = f", by the manifests in {folder}" if folder else ", by the live tables"
     into = f", into rooms on {settings.livekit.url}" if settings.livekit else ""
     lines = ["", click.style(title, bold=True) + by + into]
-    if test_call is not None and at is not None:
+    if test_call is not None:
         lines += [f"  try it, in a second terminal{_asked(test_call)}:"]
         lines += [f"    {_call(test_call, host, at, state)}"]
-    elif at is not None:
+    else:
         lines.append(f"  these manifests admit no call from {host} that could be suggested here")
     lines += ["  who is talking, and why calls were refused:", f"    {program('bridge')} calls{state}"]
     if folder is not None:

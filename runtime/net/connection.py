@@ -137,7 +137,7 @@ class Connection(asyncio.Protocol):
             waiting = self._transport.get_write_buffer_size()
         else:
             waiting = self._encrypt(self._tls, data)
-        if waiting > TCP_UNSENT_BYTES_MAX:
+        if waiting + self._framing.waiting > TCP_UNSENT_BYTES_MAX:
             self.abort("Peer Does Not Read")
 
     def check(self, now: float) -> None:

@@ -31,11 +31,12 @@ class Framing(Protocol):
     """One connection's stream, both ways. `now` is monotonic seconds.
 
     `is_ready`: messages may go either way. `keeps_alive`: it is pinged by whoever accepted it, too, as long as its peer
-    is no stranger; `ping_after_s`: when nothing came for so long.
+    is no stranger; `ping_after_s`: when nothing came for so long. `waiting`: bytes of messages that wait until it is.
     """
 
     keeps_alive: bool
     ping_after_s: float
+    waiting: int
 
     @property
     def is_ready(self) -> bool:
@@ -76,6 +77,7 @@ class PlainFraming(StreamSplitter):
 
     keeps_alive = False
     ping_after_s = PING_AFTER_S
+    waiting = 0
     is_ready = True
 
     def wrapped(self, message: bytes) -> bytes:

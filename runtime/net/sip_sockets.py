@@ -50,7 +50,7 @@ class SipSockets:
                 transport = self._made(listen)
                 await transport.open()
                 self._transports.append(transport)
-            await self._open_ways_out(listens)
+            self._open_ways_out(listens)
         except BaseException:
             self.close()
             raise
@@ -61,8 +61,8 @@ class SipSockets:
         return None if found is None else found.path_to(remote)
 
     def local_for(self, transport: str, remote: Address) -> Address | None:
-        """Our address as `remote` reaches it by this transport; None where we do not speak it."""
-        path = self.path_to(transport, remote)
+        """Our address as `remote` reaches it by this transport; None where that does not lead to it from here."""
+        path = self.path_to(transport, remote) if transport not in FLOW_TRANSPORTS else None
         return None if path is None else path.local
 
     def is_open(self, path: Path) -> bool:
@@ -81,35 +81,35 @@ class SipSockets:
 
     def _for(self, transport: str, address: str) -> SipTransport | None:
         """What can begin to speak to an address."""
-        if transport in FLOW_TRANSPORTS:
-            return None
         for found in self._transports:
             if found.listen.transport == transport and found.reaches(address):
                 return found
         return None
 
-    async def _open_ways_out(self, listens: Sequence[Listen]) -> None:
-        """Calls may go out over TLS where nobody can call in by it: to listen needs a certificate, to call does not."""
-        if self._tls is None or any(listen.transport == "tls" for listen in listens):
-            return
-        by_host = {listen.host: replace(listen, transport="tls", port=0) for listen in reversed(listens)}
-        for way_out in reversed(by_host.values()):
-            transport = SipTls(way_out, self.connections, self._tls)
-            await transport.open()
-            self._transports.append(transport)
-            self._ways_out.append(transport)
+    def _open_ways_out(self, listens: Sequence[Listen]) -> None:
+        """Calls may go out over TLS and WebSocket where nobody can call in by them: to listen needs a certificate."""
+        by_host = {listen.host: listen for listen in reversed(listens)}
+        for name in ("tls", "ws", "wss"):
+            if any(listen.transport == name for listen in listens) or (name in SECURE_TRANSPORTS and self._tls is None):
+                continue
+            for listen in reversed(by_host.values()):
+                way_out = self._streams(replace(listen, transport=name, port=0))
+                way_out.reserve()
+                self._transports.append(way_out)
+                self._ways_out.append(way_out)
 
     def _made(self, listen: Listen) -> SipTransport:
-        if listen.transport == "udp":
-            return SipUdp(listen, self._user)
+        return SipUdp(listen, self._user) if listen.transport == "udp" else self._streams(listen)
+
+    def _streams(self, listen: Listen) -> SipTcp:
+        if listen.transport == "tcp":
+            return SipTcp(listen, self.connections)
         if listen.transport == "ws":
             return SipWs(listen, self.connections, self._ws_origins)
-        if listen.transport in SECURE_TRANSPORTS:
-            assert self._tls is not None, "whoever listens by TLS says with what"
-            if listen.transport == "wss":
-                return SipWss(listen, self.connections, self._ws_origins, self._tls)
+        assert self._tls is not None, "whoever speaks TLS says with what"
+        if listen.transport == "tls":
             return SipTls(listen, self.connections, self._tls)
-        return SipTcp(listen, self.connections)
+        return SipWss(listen, self.connections, self._tls, self._ws_origins)
 
     def _of(self, path: Path) -> SipTransport:
         """The transport that a path belongs to: paths come from nowhere but from here."""

@@ -9,16 +9,18 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Sequence
+from dataclasses import replace
 
 from runtime.limits import TCP_BACKLOG, TCP_CONNECT_S
 from runtime.net.connection import CLOSED, Connection
 from runtime.net.connections import Connections
+from runtime.net.framing import Framing, PlainFraming
 from runtime.net.sip_transport import Bound, bind_error, bound_socket
 from runtime.net.tls_contexts import TlsContexts
 from runtime.net.tls_stream import TlsError, TlsStream
-from runtime.net.ws_stream import WsStream
+from runtime.net.ws_stream import WsClient, WsServer
 from runtime.settings import Listen
-from runtime.sip.path import Address, Path
+from runtime.sip.path import RESOURCE_DEFAULT, SECURE_TRANSPORTS, Address, Path
 
 CONNECTION_REFUSED = "Connection Refused"
 """The reason phrase where nobody listens."""
@@ -33,6 +35,7 @@ class SipTcp:
         self._listen = listen
         self._connections = connections
         self._server: asyncio.Server | None = None
+        self._reserved: socket.socket | None = None
         self._bound: Bound | None = None
         self._connecting: set[asyncio.Task[None]] = set()
 
@@ -52,6 +55,11 @@ class SipTcp:
         except OSError as fault:  # SO_REUSEADDR lets two programs bind, and only one of them listen
             sock.close()
             raise bind_error(self._listen, fault) from fault
+
+    def reserve(self) -> None:
+        """Bind alone: nobody is heard, and the port is ours all the same. It stands in Via and Contact."""
+        self._reserved = bound_socket(self._listen, socket.SOCK_STREAM)
+        self._bound = Bound(self._reserved)
 
     def reaches(self, address: str) -> bool:
         """Whether it hears the address's version of IP."""
@@ -74,7 +82,7 @@ class SipTcp:
         """Write to the path's connection; one that is not there is made."""
         connection = self._connections.find(path)
         if connection is None:
-            connection = Connection(self._connections, self.transport, path)
+            connection = Connection(self._connections, self.transport, path, framing=self._spoken(path))
             if not self._connections.add(connection):
                 why = "Too Many Connections"
                 asyncio.get_running_loop().call_soon(self._connections.user.connection_failed, path, why)
@@ -88,12 +96,22 @@ class SipTcp:
         """Stop listening and connecting. The table closes the connections."""
         if self._server is not None:
             self._server.close()
+        if self._reserved is not None:
+            self._reserved.close()
         for task in self._connecting:
             task.cancel()
 
     def _accepted(self) -> Connection:
         """A connection that comes in."""
-        return Connection(self._connections, self.transport)
+        return Connection(self._connections, self.transport, framing=self._heard())
+
+    def _heard(self) -> Framing:
+        """How messages stand in a stream that comes in."""
+        return PlainFraming()
+
+    def _spoken(self, path: Path) -> Framing:
+        """How they stand in one of ours."""
+        return PlainFraming()
 
     async def _prepare(self, connection: Connection, path: Path) -> None:
         """What a connection of ours needs before it is made. TlsError where that cannot be had."""
@@ -122,45 +140,54 @@ class SipTcp:
 
 
 class SipTls(SipTcp):
-    """One TLS listener. Where there is no certificate to listen with, it is only the way out of calls."""
+    """One TLS listener, or way out by TLS."""
 
     transport = "tls"
 
     def __init__(self, listen: Listen, connections: Connections, contexts: TlsContexts) -> None:
         super().__init__(listen, connections)
         self._contexts = contexts
-        self._way_out: socket.socket | None = None
-
-    async def open(self) -> None:
-        """Bind, and listen if that can be; if not, the port is ours all the same: it stands in Via and Contact."""
-        if self._contexts.server is not None:
-            await super().open()
-            return
-        self._way_out = bound_socket(self._listen, socket.SOCK_STREAM)
-        self._bound = Bound(self._way_out)
-
-    def close(self) -> None:
-        """Stop listening and connecting."""
-        super().close()
-        if self._way_out is not None:
-            self._way_out.close()
 
     def _accepted(self) -> Connection:
-        assert self._contexts.server is not None, "nobody can connect without a certificate of ours"
+        assert self._contexts.server is not None, "whoever listens by TLS has a certificate"
         tls = TlsStream(self._contexts.server, server_side=True)
-        return Connection(self._connections, self.transport, tls=tls)
+        return Connection(self._connections, self.transport, tls=tls, framing=self._heard())
 
     async def _prepare(self, connection: Connection, path: Path) -> None:
         context = await self._contexts.client(path.identity)
         connection.secure(TlsStream(context, server_side=False, name=path.name))
 
 
-class SipWs(SipTcp):
-    """One WebSocket listener. `origins`: the web pages that may connect.
+class _WebSockets(SipTcp):
+    """What WebSockets have of their own. `_origins`: the web pages that may connect.
 
-    Nobody can be connected to by it (RFC 7118 section 5): what has lost its connection has lost its peer, until that
-    comes again.
+    Who has come by one cannot be connected to (RFC 7118 section 5): what has lost its connection has lost its peer,
+    until that comes again. Only a path with a resource leads to a server.
     """
+
+    _origins: Sequence[str]
+
+    def path_to(self, remote: Address) -> Path:
+        """The path for a request of ours, to whatever is at the root."""
+        return replace(super().path_to(remote), resource=RESOURCE_DEFAULT)
+
+    def send(self, data: bytes, path: Path) -> None:
+        """Write to the path's connection; one that is not there is made where that can be."""
+        if path.resource or self.is_open(path):
+            super().send(data, path)
+        else:
+            asyncio.get_running_loop().call_soon(self._connections.user.connection_failed, path, CLOSED)
+
+    def _heard(self) -> Framing:
+        return WsServer(self._origins)
+
+    def _spoken(self, path: Path) -> Framing:
+        host, port = path.remote
+        return WsClient(path.name or host, port, path.resource, secure=path.transport in SECURE_TRANSPORTS)
+
+
+class SipWs(_WebSockets):
+    """One WebSocket listener, or way out by WebSocket."""
 
     transport = "ws"
 
@@ -168,28 +195,12 @@ class SipWs(SipTcp):
         super().__init__(listen, connections)
         self._origins = origins
 
-    def send(self, data: bytes, path: Path) -> None:
-        """Write to the path's connection."""
-        connection = self._connections.find(path)
-        if connection is None:
-            asyncio.get_running_loop().call_soon(self._connections.user.connection_failed, path, CLOSED)
-            return
-        connection.send(data)
 
-    def _accepted(self) -> Connection:
-        return Connection(self._connections, self.transport, framing=WsStream(self._origins))
-
-
-class SipWss(SipWs):
+class SipWss(_WebSockets, SipTls):
     """The same over TLS, with the certificate of TLS listeners."""
 
     transport = "wss"
 
-    def __init__(self, listen: Listen, connections: Connections, origins: Sequence[str], contexts: TlsContexts) -> None:
-        super().__init__(listen, connections, origins)
-        self._contexts = contexts
-
-    def _accepted(self) -> Connection:
-        assert self._contexts.server is not None, "whoever listens by TLS has a certificate"
-        tls = TlsStream(self._contexts.server, server_side=True)
-        return Connection(self._connections, self.transport, tls=tls, framing=WsStream(self._origins))
+    def __init__(self, listen: Listen, connections: Connections, contexts: TlsContexts, origins: Sequence[str]) -> None:
+        super().__init__(listen, connections, contexts)
+        self._origins = origins

@@ -7,16 +7,20 @@ the piece, since a kilobyte may hold a hundred frames and media waits for them.
 
 from __future__ import annotations
 
+import re
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Sequence
 from typing import Final
 
+from websockets.client import ClientProtocol
 from websockets.exceptions import InvalidOrigin, NegotiationError
 from websockets.frames import CloseCode, Frame, Opcode
-from websockets.http11 import Request
-from websockets.protocol import OPEN
+from websockets.http11 import Request, Response
+from websockets.protocol import OPEN, Protocol
 from websockets.server import ServerProtocol
 from websockets.typing import Origin, Subprotocol
+from websockets.uri import WebSocketURI
 
 from runtime.limits import WS_PING_AFTER_S
 from runtime.net.framing import Item, Over, Part
@@ -39,24 +43,21 @@ LATE: Final = "WebSocket Message Did Not End In Time"
 NO_HANDSHAKE: Final = "No WebSocket Handshake"
 OTHER_ORIGIN: Final = "WebSocket Origin Not Allowed"
 NOT_SIP: Final = "WebSocket Without The Protocol sip"
+REFUSED: Final = "WebSocket Refused"
 
 _HEAD_END = b"\r\n\r\n"
+_STATUS = re.compile(rb"HTTP/1\.1 ([0-9]{3}) ")
 
 
-class WsStream:
-    """The server's side of one connection; a `Framing`. `origins`: the web pages that may connect ("*" is any).
-
-    A browser says which page connects; a program says none, or what it likes: it is let in, to be judged as any caller.
-    """
+class WsStream(ABC):
+    """Either side of one connection; a `Framing`."""
 
     keeps_alive = True
     ping_after_s = WS_PING_AFTER_S
+    waiting = 0
 
-    __slots__ = ("_buffer", "_message", "_over", "_protocol", "_ready", "_since")
-
-    def __init__(self, origins: Sequence[str] = ()) -> None:
-        allowed = None if "*" in origins else [None, *(Origin(origin) for origin in origins)]
-        self._protocol = ServerProtocol(origins=allowed, subprotocols=[SUBPROTOCOL], max_size=MESSAGE_BYTES_MAX)
+    def __init__(self, protocol: Protocol) -> None:
+        self._protocol = protocol
         self._buffer = bytearray()
         self._message = bytearray()
         self._ready: deque[Item] = deque()
@@ -96,12 +97,7 @@ class WsStream:
         """One frame: text where it is UTF-8, as browsers insist. b"" where nobody would hear it (any more)."""
         if not self.is_ready:
             return b""
-        try:
-            message.decode()
-        except UnicodeDecodeError:
-            self._protocol.send_binary(message)
-        else:
-            self._protocol.send_text(message)
+        self._put(message)
         return self._written()
 
     def ping(self) -> bytes:
@@ -131,31 +127,36 @@ class WsStream:
         """Work on one piece, before the handshake on its head, whole and alone; False where that is not here yet."""
         if not self._buffer or self._over:
             return False
+        length = PIECE_BYTES
         if self._protocol.handshake_exc is None and not self.is_ready:
             length = self._buffer.find(_HEAD_END) + len(_HEAD_END)
             if length < len(_HEAD_END) or length > HEAD_BYTES_MAX:
                 if len(self._buffer) > HEAD_BYTES_MAX:
                     self._end(NO_HANDSHAKE)
                 return False
-        else:
-            length = PIECE_BYTES
+            if not self._is_acceptable(bytes(self._buffer[:length])):
+                return True
         piece = bytes(self._buffer[:length])
         del self._buffer[:length]
         if self._since is None:
             self._since = now
         self._protocol.receive_data(piece)
         for event in self._protocol.events_received():
-            if isinstance(event, Request):
+            if isinstance(event, Request | Response):
                 self._shake_hands(event)
             elif isinstance(event, Frame):
                 self._take(event)
-        if not self.is_ready:
+        if not self.is_ready and not self._over:
             self._end(self._why())
         return True
 
-    def _shake_hands(self, request: Request) -> None:
-        self._protocol.send_response(self._protocol.accept(request))
-        self._since = None
+    def _is_acceptable(self, head: bytes) -> bool:
+        """Whether the handshake may be read on; if not, it is over."""
+        return True
+
+    @abstractmethod
+    def _shake_hands(self, head: Request | Response) -> None:
+        """What the peer has said in its handshake."""
 
     def _take(self, frame: Frame) -> None:
         if frame.opcode is Opcode.PING:
@@ -194,10 +195,74 @@ class WsStream:
 
     def _end(self, why: str) -> None:
         self._over = why
+        self.waiting = 0
         self._since = None
         self._buffer.clear()
         self._message.clear()
         self._ready.append(Over(why))
 
+    def _put(self, message: bytes) -> None:
+        try:
+            message.decode()
+        except UnicodeDecodeError:
+            self._protocol.send_binary(message)
+        else:
+            self._protocol.send_text(message)
+
     def _written(self) -> bytes:
         return b"".join(self._protocol.data_to_send())
+
+
+class WsServer(WsStream):
+    """The side of who was connected to. `origins`: the web pages that may connect ("*" is any).
+
+    A browser says which page connects; a program says none, or what it likes: it is let in, to be judged as any caller.
+    """
+
+    def __init__(self, origins: Sequence[str] = ()) -> None:
+        allowed = None if "*" in origins else [None, *(Origin(origin) for origin in origins)]
+        self._server = ServerProtocol(origins=allowed, subprotocols=[SUBPROTOCOL], max_size=MESSAGE_BYTES_MAX)
+        super().__init__(self._server)
+
+    def _shake_hands(self, head: Request | Response) -> None:
+        assert isinstance(head, Request), "a server reads requests"
+        self._server.send_response(self._server.accept(head))
+        self._since = None
+
+
+class WsClient(WsStream):
+    """The side of who connects, to a `resource` ("/path") of a host. What is sent before that is done waits."""
+
+    def __init__(self, host: str, port: int, resource: str, *, secure: bool) -> None:
+        uri = WebSocketURI(secure=secure, host=host, port=port, path=resource, query="")
+        self._client = ClientProtocol(uri, subprotocols=[SUBPROTOCOL], max_size=MESSAGE_BYTES_MAX)
+        self._client.send_request(self._client.connect())
+        self._unsent: list[bytes] = []
+        super().__init__(self._client)
+
+    def wrapped(self, message: bytes) -> bytes:
+        """A frame; before the handshake is done it waits, and the request that begins it goes out."""
+        if self.is_ready or self._over:
+            return super().wrapped(message)
+        self._unsent.append(message)
+        self.waiting += len(message)
+        return self._written()
+
+    def _is_acceptable(self, head: bytes) -> bool:
+        """A refusal is not read on: its body may never end."""
+        found = _STATUS.match(head)
+        if found is not None and found[1] != b"101":
+            self._end(f"{REFUSED}: HTTP {found[1].decode()}")
+        return not self._over
+
+    def _shake_hands(self, head: Request | Response) -> None:
+        if not self.is_ready:
+            return
+        if self._client.subprotocol != SUBPROTOCOL:
+            self._client.fail(CloseCode.PROTOCOL_ERROR, NOT_SIP)
+            self._end(NOT_SIP)
+            return
+        for message in self._unsent:
+            self._put(message)
+        self._unsent.clear()
+        self.waiting, self._since = 0, None

@@ -19,6 +19,7 @@ from runtime.phone.outcome import Outcome
 from runtime.phone.voice import Script, Voice
 from runtime.settings import Listen, TlsSettings
 from runtime.sip.auth.client import Login
+from runtime.sip.path import NAMED_TRANSPORTS
 
 ANSWER_WITHIN_S = 40.0
 OWN = "own"
@@ -49,7 +50,7 @@ async def place_call(target: str, caller: str, way: Way, script: Script, login: 
     try:
         await line.open([Listen(via.transport, any_host, 0)])
         path = line.path_to(via.transport, (via.host, via.port))
-        if via.transport == "tls":
+        if path.transport in NAMED_TRANSPORTS:
             path = replace(path, name=way.name, identity=OWN if pair is not None else "")
         local = voice.open(path.local[0])
         if isinstance(local, str):

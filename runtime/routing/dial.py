@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from runtime.sip.path import Path
+from runtime.sip.requests import URI_TRANSPORTS
 from runtime.sip.uri import Uri
 from schemas.tables.rows import NO_WISHES, Headers, Media, Pairs
 
@@ -24,7 +25,7 @@ TRANSFER_TIMEOUT_S = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """The parts of a `sip:` URI. `port` None: the transport's own. `transport` "auto", "udp", "tcp" or "tls"."""
+    """The parts of a `sip:` URI. `port` None: the transport's own. `transport` "auto", or udp, tcp, tls, ws, wss."""
 
     user: str
     host: str
@@ -32,6 +33,8 @@ class Destination:
     transport: str = "auto"
     proxy: Destination | None = None
     """Where requests for it go first, without a user; None = to itself."""
+    resource: str = ""
+    """What a WebSocket to it is opened on ("/path"); "" = the root."""
 
     @property
     def first_hop(self) -> Destination:
@@ -45,7 +48,8 @@ Way = tuple[Destination, Path]
 
 def uri_of(place: Destination) -> Uri:
     """The URI of a destination; one without a user is a host's own."""
-    params = () if place.transport == "auto" else (("transport", place.transport),)
+    named = URI_TRANSPORTS.get(place.transport, place.transport)
+    params = () if place.transport == "auto" else (("transport", named),)
     return Uri("sip", place.user or None, None, place.host, place.port, params)
 
 

@@ -109,7 +109,8 @@ def place(
     assert outbound is not None, "only trunks that place calls are found"
     destinations = destinations_of(outbound)
     if request.request_uri is not None:
-        destinations = (replace(request.request_uri, proxy=proxy_of(outbound)),)
+        proxy, resource = proxy_of(outbound), outbound.web_socket_path
+        destinations = (replace(request.request_uri, proxy=proxy, resource=resource),)
     refusal = (
         (None if anywhere else _not_declared(trunk, outbound, request))
         or _not_here(trunk, region)
@@ -300,7 +301,7 @@ def destinations_of(outbound: Outbound) -> tuple[Destination, ...]:
     """A trunk's addresses, in the order in which they are tried."""
     proxy = proxy_of(outbound)
     return tuple(
-        Destination("", *_host_and_port(address), transport=outbound.transport, proxy=proxy)
+        Destination("", *_host_and_port(address), outbound.transport, proxy, outbound.web_socket_path)
         for address in outbound.addresses
     )
 
@@ -311,7 +312,7 @@ def proxy_of(outbound: Outbound) -> Destination | None:
         return None
     uri = parse_uri(outbound.proxy)
     assert isinstance(uri, Uri), "manifests have been checked for it"
-    return Destination("", uri.host, uri.port, uri.param("transport") or "auto")
+    return Destination("", uri.host, uri.port, uri.param("transport") or "auto", resource=outbound.web_socket_path)
 
 
 def _host_and_port(address: str) -> tuple[str, int | None]:

@@ -256,8 +256,11 @@ def _is_reachable(host: str, local: str) -> bool:
 
 
 def transport_of(uri: Uri) -> str:
-    """The transport that a URI asks for, "" for none; `sips` is TLS (RFC 3261 section 26.2.2)."""
-    return "tls" if uri.scheme == "sips" else (uri.param("transport") or "").lower()
+    """The transport that a URI asks for, "" for none; `sips` is over TLS (RFC 3261, 26.2.2; RFC 7118, 5.3)."""
+    named = (uri.param("transport") or "").lower()
+    if uri.scheme != "sips":
+        return named
+    return "wss" if named in FLOW_TRANSPORTS else "tls"
 
 
 def _sip_uri(text: str) -> Uri | None:

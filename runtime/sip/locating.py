@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from runtime.sip.grammar import write_host_port
-from runtime.sip.path import Address, Path, default_port
+from runtime.sip.path import FLOW_TRANSPORTS, Address, Path, default_port
 
 AUTO = "auto"
 """No transport is named: the DNS says which, or else it is the first one that we speak."""
@@ -31,8 +31,10 @@ ADDRESSES_MAX = 8
 HOPS_MAX = 24
 """Hops of one host in all."""
 
-_SRV_PREFIX = {"udp": "_sip._udp.", "tcp": "_sip._tcp.", "tls": "_sips._tcp."}
-_NAPTR_SERVICE = {"SIP+D2U": "udp", "SIP+D2T": "tcp", "SIPS+D2T": "tls"}
+_SRV_PREFIX = {
+    "udp": "_sip._udp.", "tcp": "_sip._tcp.", "tls": "_sips._tcp.", "ws": "_sip._ws.", "wss": "_sips._ws.",
+}  # fmt: skip
+_NAPTR_SERVICE = {"SIP+D2U": "udp", "SIP+D2T": "tcp", "SIPS+D2T": "tls", "SIP+D2W": "ws", "SIPS+D2W": "wss"}
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.\-]{0,252}")
 _DRAWN_BYTES = 8
 
@@ -115,7 +117,7 @@ class Located:
 
 @dataclass(frozen=True, slots=True)
 class Speaks:
-    """The transports that we listen on, the preferred one first; and whether one of ours reaches an address."""
+    """The transports that we speak, the preferred one first; and whether one of ours reaches an address."""
 
     transports: tuple[str, ...]
     reaches: Callable[[str, str], bool]
@@ -126,9 +128,13 @@ Search = Generator[tuple[Question, ...], Mapping[Question, Records], Located]
 
 
 def locate(host: str, port: int | None, transport: str, speaks: Speaks, entropy: Callable[[int], bytes]) -> Search:
-    """The hops of a host. `transport` AUTO, udp, tcp or tls; a `port` that is named means that no SRV is asked for."""
+    """The hops of a host. `transport` AUTO, udp, tcp, tls, ws or wss; where a `port` is named no SRV is asked for.
+
+    AUTO is a WebSocket only where the domain says so (NAPTR): who speaks it does so for web pages, behind some path.
+    """
     literal = _literal(host)
-    wanted = speaks.transports if transport == AUTO else (transport,)
+    usual = tuple(name for name in speaks.transports if name not in FLOW_TRANSPORTS)
+    wanted = usual if transport == AUTO else (transport,)
     if literal is not None or port is not None:
         addresses = (literal,) if literal is not None else (yield from _addresses((host,)))[host]
         return _located(_at_first(wanted, addresses, port, speaks), known=bool(addresses))

@@ -27,7 +27,13 @@ RELIABLE_TRANSPORTS = frozenset({"tcp", "tls", "ws", "wss", "sctp"})
 SECURE_TRANSPORTS = frozenset({"tls", "wss"})
 
 FLOW_TRANSPORTS = frozenset({"ws", "wss"})
-"""Whose peers can only be reached along the connection that they have made (RFC 7118 section 5, RFC 5626)."""
+"""Whose messages go along the connection that one side has made, and nowhere else (RFC 7118 section 5, RFC 5626)."""
+
+NAMED_TRANSPORTS = SECURE_TRANSPORTS | FLOW_TRANSPORTS
+"""Those by which a peer is told, or has to prove, the name that was dialled."""
+
+RESOURCE_DEFAULT = "/"
+"""What a WebSocket of ours asks for where nobody says more."""
 
 
 def default_port(transport: str) -> int:
@@ -45,7 +51,8 @@ class Path:
 
     What TLS is to prove is part of which connection it is, so that nobody's call goes along one that has proven another
     thing: `name` is the domain that was dialled, which the peer's certificate must be for ("" = any that is trusted),
-    `identity` the trunk whose client certificate we show ("" = none). A connection that was accepted has neither.
+    `identity` the trunk whose client certificate we show ("" = none). So is the `resource` that a WebSocket of ours
+    asks for ("/path"). A connection that was accepted has none of them.
     """
 
     transport: str
@@ -54,6 +61,7 @@ class Path:
     again: Address | None = field(default=None, compare=False)
     name: str = ""
     identity: str = ""
+    resource: str = ""
 
     @property
     def reliable(self) -> bool:

@@ -11,7 +11,7 @@ from runtime.net.locator import Locator
 from runtime.routing.dial import Destination, Way
 from runtime.sip.grammar import is_address
 from runtime.sip.locating import Speaks
-from runtime.sip.path import Address, Path
+from runtime.sip.path import NAMED_TRANSPORTS, SECURE_TRANSPORTS, Address, Path
 
 
 class Sockets(Protocol):
@@ -63,8 +63,11 @@ class HopFinder:
 def _proven(path: Path, place: Destination, identity: str) -> Path:
     """The path with what TLS is to prove: to us the name that was dialled (RFC 5922 section 4), to them who we are.
 
-    An address proves nothing: whose certificate it shows cannot be wrong.
+    An address proves nothing: whose certificate it shows cannot be wrong. A WebSocket is told the name, and asked for
+    the resource.
     """
-    if path.transport != "tls":
+    if path.transport not in NAMED_TRANSPORTS:
         return path
-    return replace(path, name="" if is_address(place.host) else place.host, identity=identity)
+    name = "" if is_address(place.host) else place.host
+    shows = identity if path.transport in SECURE_TRANSPORTS else ""
+    return replace(path, name=name, identity=shows, resource=path.resource and (place.resource or path.resource))

@@ -23,7 +23,8 @@ _PORT = re.compile(r"[0-9]{1,5}")
 _PREFIX_LENGTH = re.compile(r"[0-9]*")
 _BRACKETED = re.compile(r"\[([^\]]*)\](?::(.*))?")
 PORT_MAX = 65_535
-PROXY_TRANSPORTS = ("udp", "tcp", "tls")
+PROXY_TRANSPORTS = ("udp", "tcp", "tls", "ws", "wss")
+_RESOURCE = re.compile(r"/[A-Za-z0-9\-._~!$&'()*+,;=:@%/]*")
 
 
 def network(value: object) -> str:
@@ -131,6 +132,21 @@ def certificate_host(value: object) -> str:
         if text.startswith("*.") and _is_ip(_split(text[2:])[0]):
             raise refuse("bad-host", f"{shown(text)} is nothing below an address", "write the address alone")
     return text
+
+
+def web_socket_path(value: object) -> str:
+    """What a WebSocket is opened on (RFC 6455 section 3): a path, without a query, which often holds a secret."""
+    text = bounded(text_of(value), bounds.PATH_CHARS_MAX)
+    if not _RESOURCE.fullmatch(text):
+        raise refuse(
+            "bad-path", f"{shown(text)} is not a path", "write what stands behind the host, like /ws or /sip/ws"
+        )
+    return text
+
+
+def transport_of_proxy(proxy: object) -> str:
+    """The transport that a checked proxy names, "" where it names none."""
+    return str(proxy).lower().partition(";transport=")[2].partition(";")[0]
 
 
 def host_of(address: str) -> str:
@@ -252,6 +268,19 @@ Proxy = Annotated[
             "minLength": 5,
             "maxLength": bounds.PROXY_CHARS_MAX,
             "examples": ["sip:proxy.example.com;transport=tls", "sip:203.0.113.7:5060"],
+        }
+    ),
+]
+WebSocketPath = Annotated[
+    str,
+    PlainValidator(web_socket_path),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "pattern": f"^{_RESOURCE.pattern}$",
+            "minLength": 1,
+            "maxLength": bounds.PATH_CHARS_MAX,
+            "examples": ["/ws"],
         }
     ),
 ]

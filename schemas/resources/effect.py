@@ -62,6 +62,7 @@ HONOURED: dict[str, frozenset[str]] = {
         "spec.inbound.identity",
         "spec.outbound.addresses",
         "spec.outbound.transport",
+        "spec.outbound.webSocketPath",
         "spec.outbound.tls",
         "spec.outbound.proxy",
         "spec.outbound.fromHost",

@@ -29,7 +29,8 @@ spec:
   outbound:
     addresses: [acme.pstn.twilio.com, "203.0.113.7:5060", "[2001:db8::1]:5061"]
     transport: tls
-    proxy: sip:proxy.example.com:5061;transport=tls
+    webSocketPath: /sip
+    proxy: sip:proxy.example.com:5061;transport=wss
     fromHost: acme.pstn.twilio.com
     auth: {username: acme, realm: twilio.com, passwordFrom: {env: TWILIO_PASSWORD}, algorithms: [SHA-512-256]}
     headers: {X-A: b}

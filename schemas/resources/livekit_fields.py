@@ -65,6 +65,7 @@ AT_LIVEKIT: dict[str, dict[str, str]] = {
                     {
                         "addresses": f"{_OUTBOUND}.address, one",
                         "transport": f"{_OUTBOUND}.transport",
+                        "webSocketPath": NOWHERE,
                         "proxy": NOWHERE,
                         "fromHost": f"{_OUTBOUND}.from_host",
                         "auth.username": f"{_OUTBOUND}.auth_username",
@@ -153,6 +154,7 @@ LEFT_OUT: dict[str, str] = {
     "inbound.auth": "no password is asked for",
     "inbound.auth.realm": "`LiveKit`",
     "auth.algorithms": "all",
+    "outbound.webSocketPath": "`/`",
     "outbound.proxy": "none",
     "outbound.fromHost": "the bridge's address",
     "outbound.auth": "none",

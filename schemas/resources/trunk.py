@@ -11,7 +11,15 @@ from pydantic.config import JsonDict
 from pydantic_core import CoreSchema, core_schema
 
 from schemas.resources import bounds
-from schemas.resources.addresses import CertificateHost, Host, HostPort, Network, Proxy
+from schemas.resources.addresses import (
+    CertificateHost,
+    Host,
+    HostPort,
+    Network,
+    Proxy,
+    WebSocketPath,
+    transport_of_proxy,
+)
 from schemas.resources.base import CrossedPart, Crossing, DeletionPolicy, Maybe, Part, Resource
 from schemas.resources.credentials import Auth, SecretRef
 from schemas.resources.header_policy import HeaderPolicy
@@ -139,17 +147,33 @@ class Outbound(HeaderPolicy, CrossedPart):
     """Calls that are sent to this trunk."""
 
     model_config = ConfigDict(
-        json_schema_extra={"anyOf": [{"not": {"required": ["register"]}}, {"required": ["auth"]}]}
+        json_schema_extra={
+            "allOf": [
+                {"anyOf": [{"not": {"required": ["register"]}}, {"required": ["auth"]}]},
+                {
+                    "anyOf": [
+                        {"not": {"required": ["webSocketPath"]}},
+                        {"properties": {"transport": {"enum": ["auto", "ws", "wss"]}}},
+                        {"required": ["proxy"]},
+                    ]
+                },
+            ]
+        }
     )
 
     addresses: Annotated[tuple[HostPort, ...], Field(min_length=1, max_length=bounds.OUTBOUND_ADDRESSES_MAX)] = Field(
         description="Hosts to call through, `host` or `host:port`, tried in order."
     )
-    transport: Literal["auto", "udp", "tcp", "tls"] = Field("auto", description="auto follows the DNS.")
+    transport: Literal["auto", "udp", "tcp", "tls", "ws", "wss"] = Field(
+        "auto", description="auto follows the DNS; ws and wss are WebSockets that the bridge opens (RFC 7118)."
+    )
+    web_socket_path: Maybe[WebSocketPath] = Field(
+        None, description="What a WebSocket is opened on, at the addresses or at the proxy: `/ws`; left out, `/`."
+    )
     proxy: Maybe[Proxy] = Field(
         None,
         description="A proxy that every request goes to first (Route, loose routing): "
-        "`sip:host[:port][;transport=udp|tcp|tls]`. `addresses` stay what is called behind it.",
+        "`sip:host[:port][;transport=udp|tcp|tls|ws|wss]`. `addresses` stay what is called behind it.",
     )
     from_host: Maybe[Host] = Field(None, description="The host of the From header.")
     auth: Maybe[Auth] = Field(None, description="Digest credentials that answer the provider's challenge.")
@@ -172,11 +196,20 @@ class Outbound(HeaderPolicy, CrossedPart):
 
     @classmethod
     def crossings(cls, given: Mapping[str, object]) -> Iterator[Crossing]:
-        """A registration is somebody's."""
+        """A registration is somebody's; a path is a WebSocket's."""
         if given.get("register") is not None and "auth" not in given:
             yield Crossing(
                 "auth",
                 refuse("missing", "`auth` is missing", "`register` registers the user of `auth` with the provider"),
+            )
+        proxy = given.get("proxy")
+        transport = given.get("transport", "auto") if proxy is None else transport_of_proxy(proxy)
+        if given.get("webSocketPath") is not None and transport in ("udp", "tcp", "tls"):
+            yield Crossing(
+                "webSocketPath",
+                refuse(
+                    "bad-choice", f"nothing is opened on a path by {transport}", "`transport: wss` goes with it, or ws"
+                ),
             )
 
 

@@ -142,6 +142,8 @@ class Outbound:
     """How the caller's number is written on calls: asGiven or +E.164."""
     proxy: str = ""
     """The URI of the proxy that all goes to first: `sip:host[:port][;transport=…];lr`; "" = none."""
+    web_socket_path: str = ""
+    """What WebSockets are opened on, there or at the addresses; "" = the root."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -115,7 +115,7 @@ _outbound = st.fixed_dictionaries(
     {"addresses": st.sampled_from([["sip.example.com"], ["a.example.com:5080", "b.example.com"]])},
     optional={
         **_policy,
-        "transport": st.sampled_from(["auto", "udp", "tcp", "tls"]),
+        "transport": st.sampled_from(["auto", "udp", "tcp", "tls", "wss"]),
         "proxy": st.sampled_from(["sip:proxy.example.com", "SIP:[2001:db8::1]:5061;lr;transport=TLS"]),
         "fromHost": st.just("acme.example.com"),
         "auth": _auth,

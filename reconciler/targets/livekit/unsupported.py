@@ -148,6 +148,10 @@ def _of_outbound(half: Outbound) -> Iterator[Limit]:
         yield Limit(("spec", "outbound", "addresses", 1), "a trunk has one address at LiveKit", "keep the first one")
     if half.register_expires_ms is not None:
         yield _none(("spec", "outbound", "register"), "registrations")
+    if half.transport in ("ws", "wss"):
+        yield _none(("spec", "outbound", "transport"), "trunks that are called by WebSocket")
+    if half.web_socket_path:
+        yield _none(("spec", "outbound", "webSocketPath"), "WebSockets to trunks")
     if half.proxy:
         yield _none(("spec", "outbound", "proxy"), "outbound proxies")
     if half.probe_every_ms is not None:

@@ -29,7 +29,7 @@ from runtime.sip.path import Path
 
 Dns = dict[tuple[Kind, str], Records]
 BOTH = ("udp", "tcp")
-ALL = ("udp", "tcp", "tls")
+ALL = ("udp", "tcp", "tls", "ws", "wss")
 
 
 def speaks(*transports: str, version: int = 0) -> Speaks:
@@ -126,6 +126,28 @@ def test_naptr_says_which_transport_goes_first() -> None:
     asked: list[Question] = []
     assert hops("example.com", dns, transport="udp", asked=asked) == [("udp", "192.0.2.1", 5060)]
     assert Question(Kind.NAPTR, "example.com") not in asked, "the transport is named"
+
+
+def test_a_websocket_is_called_where_it_is_named_or_the_domain_says_so() -> None:
+    """RFC 7118 section 10: SIP+D2W and SIPS+D2W; ports 80 and 443."""
+    dns = {
+        (Kind.SRV, "_sips._ws.example.com"): srv((1, 0, 8443, "w.example.com")),
+        (Kind.SRV, "_sip._ws.example.com"): srv((1, 0, 8080, "w.example.com")),
+        (Kind.ADDRESS, "w.example.com"): a("192.0.2.5"),
+        (Kind.ADDRESS, "example.com"): a("192.0.2.1"),
+    }
+    assert hops("example.com", dns, transport="wss", ours=speaks(*ALL)) == [("wss", "192.0.2.5", 8443)]
+    assert hops("example.com", dns, transport="ws", ours=speaks(*ALL)) == [("ws", "192.0.2.5", 8080)]
+    assert hops("w.example.com", dns, transport="ws", ours=speaks(*ALL)) == [("ws", "192.0.2.5", 80)]
+    assert hops("w.example.com", dns, transport="wss", ours=speaks(*ALL)) == [("wss", "192.0.2.5", 443)]
+    asked: list[Question] = []
+    assert hops("example.com", dns, ours=speaks(*ALL), asked=asked) == [("udp", "192.0.2.1", 5060)]
+    assert not any("._ws." in question.name for question in asked), "nobody has said so"
+    dns[Kind.NAPTR, "example.com"] = naptr(
+        (1, 1, "s", "SIPS+D2W", "_sips._ws.example.com"), (1, 2, "s", "SIP+D2W", "_sip._ws.example.com")
+    )
+    assert hops("example.com", dns, ours=speaks(*ALL)) == [("wss", "192.0.2.5", 8443), ("ws", "192.0.2.5", 8080)]
+    assert hops("example.com", dns, ours=speaks("udp")) == []
 
 
 def test_a_domain_that_speaks_only_what_we_do_not_is_not_called_some_other_way() -> None:

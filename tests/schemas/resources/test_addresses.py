@@ -113,6 +113,7 @@ def test_other_outbound_addresses_are_refused(host, why):
         ("sip:192.0.2.1;lr;transport=TCP", "sip:192.0.2.1;transport=tcp;lr"),
         ("sip:[2001:db8::1]:5061;transport=tls", "sip:[2001:db8::1]:5061;transport=tls;lr"),
         ("sip:2001:db8::1", "sip:[2001:db8::1];lr"),
+        ("sip:proxy.example.com;transport=wss", "sip:proxy.example.com;transport=wss;lr"),
     ],
 )
 def test_a_proxy_is_a_uri_of_a_loose_router(written, kept):
@@ -123,13 +124,34 @@ def test_a_proxy_is_a_uri_of_a_loose_router(written, kept):
     "wrong",
     [
         "proxy.example.com", "sips:proxy.example.com", "sip:", "sip:a b", "sip:me@proxy.example.com",
-        "sip:proxy.example.com:0", "sip:proxy.example.com;transport=ws", "sip:proxy.example.com;lr=on",
+        "sip:proxy.example.com:0", "sip:proxy.example.com;transport=sctp", "sip:proxy.example.com;lr=on",
         "sip:proxy.example.com;transport=tcp;transport=udp", "sip:proxy.example.com;maddr=192.0.2.9",
         "sip:proxy.example.com?Route=x", "sip:proxy.example.com>\r\nX: y", "sip:proxy.example.com;",
     ],
 )  # fmt: skip
 def test_what_is_no_such_uri_is_refused(wrong):
     assert "spec.outbound.proxy" in given.complaints(given.outbound(proxy=wrong))
+
+
+@pytest.mark.parametrize(
+    "way",
+    [{"transport": "wss"}, {"transport": "ws"}, {}, {"transport": "tls", "proxy": "sip:p.example.com;transport=ws"}],
+)
+def test_a_path_goes_with_a_websocket(way):
+    assert given.accepted(given.outbound(webSocketPath="/sip/ws", **way)).spec.outbound.web_socket_path == "/sip/ws"
+
+
+@pytest.mark.parametrize(
+    "way", [{"transport": "udp"}, {"transport": "tls"}, {"transport": "ws", "proxy": "sip:p.example.com;transport=tcp"}]
+)
+def test_and_with_nothing_else(way):
+    found = given.complaints(given.outbound(webSocketPath="/sip", **way))
+    assert "nothing is opened on a path by" in found["spec.outbound.webSocketPath"]
+
+
+@pytest.mark.parametrize("wrong", ["", "sip", "wss://a/b", "/a b", "/a?token=secret", "/a#b", "/\u00fc", "/a\r\nX: y"])
+def test_what_is_no_path_is_refused(wrong):
+    assert "spec.outbound.webSocketPath" in given.complaints(given.outbound(transport="wss", webSocketPath=wrong))
 
 
 def test_the_from_host_has_no_port():
