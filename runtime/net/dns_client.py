@@ -79,9 +79,7 @@ class DnsClient:
             return Reply(NOTHING, TTL_NEGATIVE_S)
         except (dns.exception.DNSException, OSError, UnicodeError) as fault:
             raise NoAnswerError(str(fault)) from fault
-        if answer.rrset is None:
-            return Reply(NOTHING, TTL_NEGATIVE_S)
-        return Reply(_records(list(answer.rrset)[:RECORDS_MAX]), answer.chaining_result.minimum_ttl)
+        return reply_of(answer)
 
     def _resolver_now(self) -> dns.asyncresolver.Resolver | None:
         """A resolver by the machine's configuration of this moment; None where it names no server."""
@@ -100,6 +98,13 @@ class DnsClient:
         except (OSError, dns.exception.DNSException):
             self._resolver, self._configured = None, 0
         return self._resolver
+
+
+def reply_of(answer: dns.resolver.Answer) -> Reply:
+    """What an answer says, which anybody may have written who is on the way to the name server."""
+    if answer.rrset is None:
+        return Reply(NOTHING, TTL_NEGATIVE_S)
+    return Reply(_records(list(answer.rrset)[:RECORDS_MAX]), answer.chaining_result.minimum_ttl)
 
 
 def _records(found: list[dns.rdata.Rdata]) -> Records:

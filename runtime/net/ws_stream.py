@@ -56,11 +56,17 @@ class WsStream(ABC):
     ping_after_s = WS_PING_AFTER_S
     waiting = 0
 
+    _head_bytes = 2
+    """Of a frame that comes in, without a longer length."""
+
     def __init__(self, protocol: Protocol) -> None:
         self._protocol = protocol
         self._buffer = bytearray()
         self._message = bytearray()
         self._ready: deque[Item] = deque()
+        self._is_in_parts = False
+        self._unfinished = 0
+        """Bytes of a frame that is not whole; lengths are written as short as can be (RFC 6455 section 5.2)."""
         self._since: float | None = None
         self._over = ""
 
@@ -138,8 +144,7 @@ class WsStream(ABC):
                 return True
         piece = bytes(self._buffer[:length])
         del self._buffer[:length]
-        if self._since is None:
-            self._since = now
+        was_ready = self.is_ready
         self._protocol.receive_data(piece)
         for event in self._protocol.events_received():
             if isinstance(event, Request | Response):
@@ -148,6 +153,10 @@ class WsStream(ABC):
                 self._take(event)
         if not self.is_ready and not self._over:
             self._end(self._why())
+        elif was_ready and not self._over:
+            self._unfinished += len(piece)
+            begun = self._unfinished > 0 or self._is_in_parts
+            self._since = (now if self._since is None else self._since) if begun else None
         return True
 
     def _is_acceptable(self, head: bytes) -> bool:
@@ -165,17 +174,23 @@ class WsStream(ABC):
             self._ready.append(Pong())
         elif frame.opcode is not Opcode.CLOSE:
             self._message += frame.data
-            if not frame.fin:
-                return
-            message = bytes(self._message)
-            self._message.clear()
-            self._ready.append(self._read(message))
-        self._since = None
+            self._is_in_parts = not frame.fin
+            if frame.fin:
+                message = bytes(self._message)
+                self._message.clear()
+                self._ready.append(self._read(message))
+                self._since = None  # what stands behind it has only begun
+        size = len(frame.data)
+        self._unfinished -= self._head_bytes + size + (0 if size < 126 else 2 if size < 65_536 else 8)
 
     def _read(self, message: bytes) -> Item:
-        """One message. The pings of other streams are heard here, too (RFC 5626 section 3.5.1)."""
+        """One message. The pings of other streams are heard here, too (RFC 5626 section 3.5.1).
+
+        What came behind it in the same piece may have closed the WebSocket: then nobody hears an answer.
+        """
         if message == PING:
-            self._protocol.send_text(PONG)
+            if self.is_ready:
+                self._protocol.send_text(PONG)
             return Ping()
         return Framed(message)
 
@@ -219,6 +234,8 @@ class WsServer(WsStream):
     A browser says which page connects; a program says none, or what it likes: it is let in, to be judged as any caller.
     """
 
+    _head_bytes = 6  # with its mask (RFC 6455 section 5.3)
+
     def __init__(self, origins: Sequence[str] = ()) -> None:
         allowed = None if "*" in origins else [None, *(Origin(origin) for origin in origins)]
         self._server = ServerProtocol(origins=allowed, subprotocols=[SUBPROTOCOL], max_size=MESSAGE_BYTES_MAX)
@@ -227,7 +244,6 @@ class WsServer(WsStream):
     def _shake_hands(self, head: Request | Response) -> None:
         assert isinstance(head, Request), "a server reads requests"
         self._server.send_response(self._server.accept(head))
-        self._since = None
 
 
 class WsClient(WsStream):
@@ -265,4 +281,4 @@ class WsClient(WsStream):
         for message in self._unsent:
             self._put(message)
         self._unsent.clear()
-        self.waiting, self._since = 0, None
+        self.waiting = 0

@@ -14,6 +14,7 @@ from tests.fuzz import (
     bodies,
     dialling,
     digest,
+    locating,
     manifests,
     media,
     registering,
@@ -22,6 +23,7 @@ from tests.fuzz import (
     stir,
     streams,
     stun,
+    websockets,
 )
 
 
@@ -39,6 +41,9 @@ TARGETS: dict[str, Target] = {
     # SIP
     "message": Target(signalling.fuzz_message, signalling.message_seeds, signalling.WORDS),
     "stream": Target(streams.fuzz_stream, streams.stream_seeds, streams.WORDS),
+    "websocket": Target(websockets.fuzz_websocket, websockets.websocket_seeds, websockets.WORDS),
+    "websocket-server": Target(websockets.fuzz_server, websockets.server_seeds, websockets.SERVER_WORDS),
+    "dns": Target(locating.fuzz_dns, locating.dns_seeds, locating.WORDS),
     "call": Target(signalling.fuzz_call, signalling.call_seeds, signalling.WORDS),
     "session": Target(sessions.fuzz_session, sessions.session_seeds, sessions.WORDS),
     "dialled": Target(dialling.fuzz_dialled, dialling.dialled_seeds, dialling.WORDS),

@@ -15,6 +15,7 @@ from websockets.frames import Frame, Opcode
 from websockets.typing import Origin, Subprotocol
 
 from runtime.net import connection, connections, ws_stream
+from runtime.net.framing import Over
 from runtime.net.ws_stream import MESSAGE_BYTES_MAX, NOT_SIP, OTHER_ORIGIN, PIECE_BYTES, WsServer, WsStream
 from runtime.sip.framing import Framed, Ping
 from runtime.sip.path import Path
@@ -253,6 +254,31 @@ def test_a_message_that_does_not_end_is_cut_off(monkeypatch: pytest.MonkeyPatch)
             assert user.sockets.connections.ended == {"WebSocket Message Did Not End In Time": 1}
 
     run(test)
+
+
+def test_what_begins_behind_a_message_or_goes_on_between_pings_has_its_time_too() -> None:
+    stream = WsServer()
+    stream.receive(HANDSHAKE)
+    stream.next_item(0)
+    whole = frame(Opcode.TEXT, OPTIONS)
+    stream.receive(whole + whole[:9])
+    assert stream.next_item(1.0) == Framed(OPTIONS)
+    assert stream.check(10.9) is None
+    stream.receive(whole[9:] + frame(Opcode.TEXT, b"a", fin=False))
+    assert stream.next_item(10.9) == Framed(OPTIONS)
+    stream.receive(frame(Opcode.PING))
+    assert stream.next_item(20.0) == Ping()
+    assert stream.check(20.8) is None
+    assert stream.check(20.9) == Over("WebSocket Message Did Not End In Time")
+
+
+def test_a_ping_before_the_end_in_one_piece_is_no_matter() -> None:
+    stream = WsServer()
+    stream.receive(HANDSHAKE)
+    stream.next_item(0)
+    stream.receive(frame(Opcode.TEXT, b"\r\n\r\n") + frame(Opcode.CLOSE))
+    assert stream.next_item(0) == Ping()
+    assert stream.next_item(0) == Over("WebSocket Closed")
 
 
 def test_one_item_costs_one_piece_however_many_frames_there_are() -> None:

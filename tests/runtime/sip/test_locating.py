@@ -220,7 +220,8 @@ def test_an_order_holds_every_record_once_by_priority(records: list[Srv], drawn:
 
 NAPTRS = st.builds(
     Naptr, st.integers(0, 3), st.integers(0, 3), st.sampled_from(["s", "S", "u", ""]),
-    st.sampled_from(["SIP+D2U", "SIP+D2T", "SIPS+D2T", "SIP+D2S", "E2U+sip", ""]), st.sampled_from(["", "!x!y!"]),
+    st.sampled_from(["SIP+D2U", "SIP+D2T", "SIPS+D2T", "SIPS+D2W", "SIP+D2S", "E2U+sip", ""]),
+    st.sampled_from(["", "!x!y!"]),
     st.sampled_from(["_sip._udp.x", "_sip._tcp.x", "_sips._tcp.x", "", "."]),
 )  # fmt: skip
 RECORDS = st.builds(
