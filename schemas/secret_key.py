@@ -59,6 +59,17 @@ def read_key(state: str, environ: Mapping[str, str]) -> bytes | None:
         raise SecretKeyError(str(error.filename or path), f"{what}: {reason}", hint) from error
 
 
+def check_shared_key(where: str, environ: Mapping[str, str]) -> None:
+    """Raises SecretKeyError where tables for many machines, at `where`, are used without a key that all of them have.
+
+    One that is made in this machine's state folder would seal what nobody else can unseal.
+    """
+    if not (environ.get(VARIABLE) or environ.get(FILE_VARIABLE)):
+        what = "tables for several machines need one key that all of them have"
+        hint = f"make it once with `openssl rand -base64 {KEY_BYTES}`, and give it to each in {VARIABLE} or a file that"
+        raise SecretKeyError(where, what, f"{hint} {FILE_VARIABLE} names")
+
+
 def read_or_make_key(state: str, environ: Mapping[str, str]) -> bytes:
     """The key; where there is none yet a new one is put into the state folder. Raises SecretKeyError."""
     found = read_key(state, environ)

@@ -80,7 +80,9 @@ def _gather(command: Callable[..., R]) -> Callable[..., R]:
 
 
 _state = click.option("--state", metavar="DIR", help="Folder of what must outlive a restart (.dialplane).")
-_tables = click.option("--tables", metavar="URL", help="The live tables (sqlite:///STATE/tables.db).")
+_tables = click.option(
+    "--tables", metavar="URL", help="The live tables, sqlite:// or redis:// (sqlite:///STATE/tables.db)."
+)
 _revisions_kept = click.option(
     "--revisions-kept", metavar="N", help="How many revisions can be shown and gone back to (1000)."
 )

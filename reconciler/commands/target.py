@@ -26,7 +26,8 @@ from reconciler.settings import LiveKitAccess, Settings, livekit_from
 from reconciler.targets.tables import TablesTarget
 from reconciler.targets.target import Target
 from schemas.ids import is_e164
-from schemas.stores import default_url
+from schemas.secret_key import check_shared_key
+from schemas.stores import default_url, is_shared, shown
 
 LIVEKIT = "livekit"
 HASH_CHARS = 12
@@ -104,6 +105,9 @@ def opened_target(
     """
     opening = opened if to_write else opened_if_there
     if not at.is_livekit:
+        if to_write and is_shared(settings.tables):
+            with store_errors():
+                check_shared_key(shown(settings.tables), os.environ)
         with opened_there(settings) if must_be_there else opening(settings) as store:
             yield TablesTarget(store, settings.owner)
         return

@@ -23,6 +23,7 @@ from reconciler.manifests.folder import Folder, Reading
 from reconciler.settings import Settings
 from schemas.problems import Problem
 from schemas.resources.values import duration_ms
+from schemas.stores import holds_password
 
 PARENT_BYTES_MAX = 4096
 DRIFT_EVERY_MS = 60_000
@@ -84,7 +85,8 @@ def _seconds(drift_every: str | None, at: Where) -> float:
 def _apply(source: str, settings: Settings, at: Where) -> str:
     """The command that applies this source to this target, ready to be pasted into a shell."""
     usual = Settings()
-    said = [("--state", settings.state, usual.state), ("--tables", settings.tables, usual.tables)]
+    tables = "" if holds_password(settings.tables) else settings.tables  # then it comes from the environment anyway
+    said = [("--state", settings.state, usual.state), ("--tables", tables, usual.tables)]
     said += [("--owner", settings.owner, usual.owner), ("--secrets", settings.secrets, usual.secrets)]
     words = ["reconcile", "apply", source, *(["--target", at.name] if at.is_livekit else [])]
     for option, value, default in said:

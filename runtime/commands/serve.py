@@ -67,7 +67,7 @@ def _serving_options(command: F) -> F:
             click.option("--rtp-ports", default=RTP_PORTS_DEFAULT, show_default=True, envvar="DIALPLANE_RTP_PORTS",
                          help="UDP ports for media, two per call."),
             click.option("--tables", default=None, envvar="DIALPLANE_TABLES",
-                         help="The live tables.  [default: sqlite:///STATE/tables.db]"),
+                         help="The live tables, sqlite:// or redis://.  [default: sqlite:///STATE/tables.db]"),
             click.option("--region", default="", envvar="DIALPLANE_REGION",
                          help="The region of this bridge; none serves only unpinned trunks."),
             click.option("--api", default=API_DEFAULT, show_default=True, envvar="DIALPLANE_API",

@@ -18,6 +18,7 @@ import click
 from runtime.commands.call import CALLER_DEFAULT, TEST_NUMBER
 from runtime.commands.options import program, state_words
 from runtime.settings import BridgeSettings, Listen, callable_first, local_host
+from schemas.stores import holds_password
 from schemas.tables.decisions import Admitted, CallFacts, Challenged, Decision, PinNeeded
 from schemas.tables.lookup import decide
 from schemas.tables.rows import Auth
@@ -81,7 +82,8 @@ def without_tables(
         why = f": the manifests in {folder} have made no tables yet"
         todo = ["  what is wrong with them:", f"    {program('reconcile')} validate {shlex.quote(str(folder))}"]
     else:
-        where = state_words(settings.state) + (f" --tables {shlex.quote(tables)}" if tables else "")
+        named = f" --tables {shlex.quote(tables)}" if tables and not holds_password(tables) else ""
+        where = state_words(settings.state) + named
         why = ": there are no tables yet"
         todo = [
             "  make them from a folder of manifests, the next call follows them:",

@@ -9,6 +9,7 @@ import json
 import os
 import signal
 import socket
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,7 @@ from runtime.rooms.prompts import Prompts
 from runtime.routing.place import client_pair
 from runtime.settings import LIVEKIT_API_EXAMPLE, BridgeSettings, Listen
 from runtime.trunks.tended import Tended, tended
+from runtime.workers.kept_tables import KeptTables
 from runtime.workers.outside import OutsideAddresses
 from runtime.workers.reconciler_child import ReconcilerChild
 from runtime.workers.records import RecordFile, newest_records, open_records
@@ -35,7 +37,8 @@ from runtime.workers.running import RunningBridge, announce, api_key, contact_ke
 from runtime.workers.tables_reader import TablesReader
 from runtime.workers.unsealing import KeyedUnsealer
 from runtime.workers.worker import Worker
-from schemas.stores import StoreError, open_tables
+from schemas.secret_key import SecretKeyError, check_shared_key
+from schemas.stores import StoreError, is_shared, open_tables, shown
 from schemas.tables.rows import Kind
 from schemas.tables.tables import Tables
 
@@ -44,6 +47,8 @@ if TYPE_CHECKING:
 
 FIRST_TABLES_WITHIN_S = 10.0
 """How long the first word to the user waits for tables."""
+TAKEN_WITHIN_S = 5.0
+"""How long the tables' thread waits for the event loop to answer by what it has handed over."""
 
 
 class Bridge:
@@ -53,6 +58,7 @@ class Bridge:
         self._settings = settings
         self._log = log
         hand_over = asyncio.get_running_loop().call_soon_threadsafe
+        self._log_from_thread = lambda words: hand_over(log, words)
         self._unsealer = KeyedUnsealer(str(settings.state), os.environ, hand_over, log)
         self._tls = TlsContexts(settings.tls, self._client_pair, log)
         self._worker = Worker(
@@ -75,6 +81,7 @@ class Bridge:
         self._reporting = Reporting(settings, self._worker, self._rooms, version)
         self._records: RecordFile | None = None
         self._reader: TablesReader | None = None
+        self._kept: KeptTables | None = None
         self._api: Api | None = None
         self._livekit_api: LiveKitApiServer | None = None
         self._prompts: Prompts | None = None
@@ -102,7 +109,7 @@ class Bridge:
             )
         self._tls.load()
         self._stir.load()
-        open_tables(settings.tables).close()  # a wrong address is said now, not at the first call
+        self._look_for_tables()
         records = settings.records or settings.state / "records.jsonl"
         self._records = open_records(records)
         self._reporting.remember(newest_records(records, RECENT_RECORDS_MAX))
@@ -188,6 +195,19 @@ class Bridge:
             limit = "--rtp-ports has no more pairs"
         return f"it takes up to {min(files, pairs, CALLS_MAX)} calls at once ({limit})"
 
+    def _look_for_tables(self) -> None:
+        """Say now what is wrong with their address, not at the first call; with last good ones it may be away."""
+        url = self._settings.tables
+        if is_shared(url):
+            try:
+                check_shared_key(shown(url), os.environ)
+            except SecretKeyError as error:
+                raise BridgeError(f"{error.where}: {error.what}", error.hint) from error
+            self._kept = KeptTables(self._settings.state, shown(url), self._log_from_thread)
+            if self._kept.is_there:
+                return
+        open_tables(url).close()
+
     # -- parts -----------------------------------------------------------------------------------------------------
 
     def _make_rooms(self, settings: BridgeSettings) -> Rooms:
@@ -271,15 +291,23 @@ class Bridge:
 
         def hand_over(tables: Tables, revision: int) -> None:
             self._unsealer.read()  # what is new in them may be sealed with a new key
-            loop.call_soon_threadsafe(self._take_tables, tables, revision, tended(tables, self._settings.region))
+            wanted, taken = tended(tables, self._settings.region), threading.Event()
+
+            def take() -> None:
+                self._take_tables(tables, revision, wanted)
+                taken.set()
+
+            loop.call_soon_threadsafe(take)
+            taken.wait(TAKEN_WITHIN_S)
 
         self._reader = TablesReader(
             lambda: open_tables(self._settings.tables),
             hand_over,
-            lambda words: loop.call_soon_threadsafe(self._log, words),
+            self._log_from_thread,
             f"{socket.gethostname()}-{os.getpid()}",
             self._settings.region,
             self._unsealer.look,
+            self._kept,
         )
         self._reader.start()
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -24,9 +25,11 @@ class ReconcilerChild:
     def __init__(self, folder: Path, state: Path, tables: str, log: Callable[..., None]) -> None:
         # -P: the working folder is no place for modules; a yaml.py that lies there must not run.
         self._command = [
-            sys.executable, "-P", "-m", "reconciler", "--state", str(state), "--tables", tables,
+            sys.executable, "-P", "-m", "reconciler", "--state", str(state),
             "watch", str(folder), "--exit-with-parent",
         ]  # fmt: skip
+        # Not a word of the command line, which everybody on this machine can read: it may hold a password.
+        self._environment = {**os.environ, "DIALPLANE_TABLES": tables}
         self._log = log
         self._process: asyncio.subprocess.Process | None = None
         self._task: asyncio.Task[None] | None = None
@@ -58,7 +61,7 @@ class ReconcilerChild:
         while True:
             began = loop.time()
             self._process = await asyncio.create_subprocess_exec(
-                *self._command, stdin=asyncio.subprocess.PIPE, start_new_session=True
+                *self._command, stdin=asyncio.subprocess.PIPE, start_new_session=True, env=self._environment
             )
             code = await self._process.wait()
             if loop.time() - began > PAUSE_S_MAX:

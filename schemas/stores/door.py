@@ -24,9 +24,6 @@ from schemas.tables.rows import Delta, Kind, Row, Rows
 LIVE_WITHIN_S = 10.0
 """A bridge whose last heartbeat is older than this is not waited for."""
 
-HISTORY_MAX = 10_000
-"""Publishes that a store remembers."""
-
 Key = tuple[Kind, str]
 """What a row is known by: its kind, and its id (`namespace/name`)."""
 
@@ -43,10 +40,14 @@ class Declared:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """Which state the tables are in: revision 0 is the empty state before the first publish."""
+    """Which state the tables are in: revision 0 is the empty state before the first publish.
+
+    `epoch` tells two lives of a store apart that can lose what it held; "" for one that cannot.
+    """
 
     revision: int
     digest: str
+    epoch: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +63,20 @@ class Snapshot:
     declared: Mapping[Key, Declared] = field(default_factory=dict)
     owners: Mapping[Key, str] = field(default_factory=dict)
     changed: Mapping[Key, int] = field(default_factory=dict)
+    epoch: str = ""
+
+    @property
+    def head(self) -> Head:
+        """Which state this is."""
+        return Head(self.revision, self.digest, self.epoch)
 
 
 @dataclass(frozen=True, slots=True)
 class BridgeAck:
-    """A bridge's heartbeat: the revision that it answers new calls from, and when it last said so."""
+    """A bridge's heartbeat: the revision that it answers new calls from, and when it last said so.
+
+    The revision is 0 when what the bridge answers from is no state that these tables have been in.
+    """
 
     name: str
     region: str
@@ -198,16 +208,19 @@ class Reader(Protocol):
         """Where one row was declared; None = there is no such row."""
         ...
 
-    def changes(self, since: int) -> list[tuple[int, Delta]] | None:
-        """Every revision after `since`, oldest first; None = not known (any more), load again.
+    def changes(self, since: Head) -> list[tuple[Head, Delta]] | None:
+        """Every revision after `since` with what it changed, oldest first; None = not known (any more), load again.
 
-        Also None before this reader's first load of a published revision, and after the store was replaced by another
-        one, whose revisions mean something else.
+        Also None where `since` is no state that these tables have been in: the store was replaced, or has lost
+        something, and its revisions mean something else.
         """
         ...
 
-    def acknowledge(self, bridge: str, region: str, revision: int, now: float) -> bool:
-        """A bridge's heartbeat. False = a publisher is at work just now; the next heartbeat will do."""
+    def acknowledge(self, bridge: str, region: str, head: Head, now: float) -> bool:
+        """A bridge's heartbeat: it answers new calls by this state.
+
+        False = a publisher is at work just now; the next heartbeat will do.
+        """
         ...
 
     def close(self) -> None:

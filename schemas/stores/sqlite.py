@@ -6,14 +6,13 @@ Opened by both programs through `open_tables`. Write-ahead logging lets readers 
 
 from __future__ import annotations
 
-import gc
 import os
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
 from sys import intern
 from typing import Self, cast
 
+from schemas.stores.at_rest import collector_at_rest
+from schemas.stores.bounds import REVISIONS_KEPT
 from schemas.stores.door import (
     LIVE_WITHIN_S,
     Aim,
@@ -27,9 +26,10 @@ from schemas.stores.door import (
     Step,
 )
 from schemas.stores.folder_news import FolderNews
+from schemas.stores.puts import encoded
 from schemas.stores.sqlite_errors import BUSY_TIMEOUT_S, told_apart
-from schemas.stores.sqlite_past import REVISIONS_KEPT, aim_of, kept_from, steps_back
-from schemas.stores.sqlite_publish import encoded, head, publish
+from schemas.stores.sqlite_past import aim_of, kept_from, steps_back
+from schemas.stores.sqlite_publish import head, publish, was_at
 from schemas.stores.sqlite_schema import open_file, transaction
 from schemas.tables.codec import decode_row
 from schemas.tables.rows import Delta, Kind, Row, Rows
@@ -88,9 +88,7 @@ class SqliteStore:
         with told_apart(self.path), transaction(self._db, "BEGIN"):
             current = head(self._db)
             maps = self._origins() if origins else ({}, {}, {})
-            snapshot = Snapshot(current.revision, current.digest, self._rows(), *maps)
-        self._loaded = current.revision > 0
-        return snapshot
+            return Snapshot(current.revision, current.digest, self._rows(), *maps)
 
     def declared(self, kind: Kind, row_id: str) -> Declared | None:
         """Where one row was declared; None = there is no such row."""
@@ -100,21 +98,19 @@ class SqliteStore:
             found = self._db.execute(one, (kind, row_id)).fetchone()
         return None if found is None else Declared(*found)
 
-    def changes(self, since: int) -> list[tuple[int, Delta]] | None:
-        """Every revision after `since`, oldest first; None = no longer known, load again.
-
-        Only what was loaded from this very file can be brought up to date: another file counts from 1 as well.
-        """
-        if not self._loaded:
-            return None
+    def changes(self, since: Head) -> list[tuple[Head, Delta]] | None:
+        """Every revision after `since` with what it changed, oldest first; None = not known (any more), load again."""
         with told_apart(self.path), transaction(self._db, "BEGIN"):
-            current = head(self._db).revision
-            kept = "SELECT count(*) FROM history WHERE kept AND revision > ?"
-            if since > current or self._db.execute(kept, (since,)).fetchone()[0] != current - since:
+            if not was_at(self._db, since):
                 return None
-            return [(revision, self._delta(revision)) for revision in range(since + 1, current + 1)]
+            current = head(self._db).revision
+            kept = "SELECT revision, digest FROM history WHERE kept AND revision > ? ORDER BY revision"
+            heads = [Head(*found) for found in self._db.execute(kept, (since.revision,))]
+            if len(heads) != current - since.revision:
+                return None
+            return [(at, self._delta(at.revision)) for at in heads]
 
-    def acknowledge(self, bridge: str, region: str, revision: int, now: float) -> bool:
+    def acknowledge(self, bridge: str, region: str, head: Head, now: float) -> bool:
         """A bridge's heartbeat. Never waits: False = a publisher is at work, the next heartbeat will do.
 
         It is not synced to the disk (a lost one is repeated in a moment), so that it costs a bridge no time.
@@ -123,6 +119,7 @@ class SqliteStore:
             self._db.execute("PRAGMA busy_timeout = 0")
             self._db.execute("PRAGMA synchronous = NORMAL")
             try:
+                revision = head.revision if was_at(self._db, head) else 0
                 self._db.execute("INSERT OR REPLACE INTO bridges VALUES (?, ?, ?, ?)", (bridge, region, revision, now))
             except sqlite3.OperationalError as error:
                 if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
@@ -184,7 +181,6 @@ class SqliteStore:
             self._db = open_file(self.path)
         self._inode = os.stat(self.path).st_ino
         self._openings += 1
-        self._loaded = False
         self._forget_news()
 
     def _forget_news(self) -> None:
@@ -210,7 +206,7 @@ class SqliteStore:
     def _rows(self) -> Rows:
         rows = Rows()
         homes = {Kind.TRUNK: rows.trunks, Kind.RULE: rows.rules, Kind.NUMBER: rows.numbers}
-        with _collector_at_rest():
+        with collector_at_rest():
             for kind, home in homes.items():
                 self._fill(cast("dict[str, Row]", home), kind)
         return rows
@@ -225,7 +221,7 @@ class SqliteStore:
         owners: dict[Key, str] = {}
         changed: dict[Key, int] = {}
         beside = "SELECT kind, id, owner, changed, file, line, col, uid FROM rows"
-        with _collector_at_rest():
+        with collector_at_rest():
             for kind, id_, owner, revision, file, line, column, uid in self._db.execute(beside):
                 key = (_KINDS[kind], id_)
                 declared[key] = Declared(intern(file), line, column, uid)
@@ -242,15 +238,3 @@ class SqliteStore:
             else:
                 put.append(decode_row(Kind(kind), id_, data))
         return Delta(tuple(put), tuple(delete))
-
-
-@contextmanager
-def _collector_at_rest() -> Iterator[None]:
-    """A load makes a million lasting values and no cycle: looking for cycles meanwhile costs a fifth of its time."""
-    was = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was:
-            gc.enable()

@@ -10,18 +10,12 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Mapping
 
+from schemas.stores import bounds
 from schemas.stores.door import Aim, Key, Step
 from schemas.tables.codec import decode_row
 from schemas.tables.digest import Edit
 from schemas.tables.rows import Kind, Row
 
-REVISIONS_KEPT = 1_000
-"""Revisions whose changes are kept, unless a setting says otherwise."""
-PAST_BYTES_MAX = 64 << 20
-"""Bytes of all kept changes together; a revision that takes more by itself is not kept."""
-
-_ENTRY_BYTES = 64
-"""What an entry takes beside its id and its bytes."""
 _GOOD = ""
 """The kind of an entry that is a document."""
 
@@ -39,15 +33,15 @@ def keep_past(
     """Keep what a revision has changed of rows, and is about to change of documents; let go of the oldest."""
     entries: list[Entry] = [(revision, edit.kind, edit.id, edit.before) for edit in edits]
     entries += [(revision, _GOOD, key, document) for key, document in _goods_before(db, owner, goods)]
-    size = sum(len(id_.encode()) + len(data or b"") + _ENTRY_BYTES for _, _, id_, data in entries)
+    size = sum(len(id_.encode()) + len(data or b"") + bounds.PAST_ENTRY_BYTES for _, _, id_, data in entries)
     before = db.execute("SELECT past_end FROM history WHERE revision = ?", (revision - 1,)).fetchone()
     if before is None or before[0] is None:  # the first of all, or behind a revision of which nothing was kept
         db.execute("DELETE FROM past")
     end = ((before[0] if before else 0) or 0) + size
     db.execute("UPDATE history SET past_end = ? WHERE revision = ?", (end, revision))
-    if size <= PAST_BYTES_MAX:
+    if size <= bounds.PAST_BYTES_MAX:
         db.executemany("INSERT INTO past VALUES (?, ?, ?, ?)", entries)
-    _let_go(db, revision, end, revisions_kept if size <= PAST_BYTES_MAX else 0)
+    _let_go(db, revision, end, revisions_kept if size <= bounds.PAST_BYTES_MAX else 0)
 
 
 def kept_from(db: sqlite3.Connection) -> int | None:
@@ -105,7 +99,7 @@ def _let_go(db: sqlite3.Connection, revision: int, end: int, revisions_kept: int
     while (oldest := _oldest(db)) is not None:
         begins = db.execute("SELECT past_end FROM history WHERE revision = ?", (oldest - 1,)).fetchone()
         size = end - ((begins[0] if begins else 0) or 0)
-        if oldest > revision - revisions_kept and size <= PAST_BYTES_MAX:
+        if oldest > revision - revisions_kept and size <= bounds.PAST_BYTES_MAX:
             return
         db.execute("DELETE FROM past WHERE revision = ?", (oldest,))
 

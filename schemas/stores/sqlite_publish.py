@@ -10,39 +10,30 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from schemas.stores.door import HISTORY_MAX, Declared, Head, Key, Outdated, OwnerClash, Publish
+from schemas.stores import bounds
+from schemas.stores.door import Declared, Head, Key, Outdated, OwnerClash, Publish
+from schemas.stores.puts import Put
 from schemas.stores.sqlite_past import aim_of, keep_past, write_aim
 from schemas.stores.sqlite_schema import transaction
-from schemas.tables.codec import encode_row
 from schemas.tables.digest import EMPTY_DIGEST, Edit, update
-from schemas.tables.rows import Delta, Kind, Row, kind_of
-
-DELTA_ROWS_MAX = 20_000
-"""Deltas are kept for at most this many rows in all, and this many revisions; who is further behind loads anew."""
-DELTA_REVISIONS_MAX = 1_000
-
-BRIDGE_FORGOTTEN_S = 86_400.0
-"""A bridge that has been silent for a day is no longer listed."""
+from schemas.tables.rows import Kind
 
 _KINDS = (Kind.TRUNK, Kind.RULE, Kind.NUMBER)
 _UNKNOWN = Declared()
-
-
-Put = tuple[Key, Row, bytes]
-"""A row that is put, with its key and its bytes."""
-
-
-def encoded(delta: Delta) -> tuple[Put, ...]:
-    """Encode everything before the lock is taken."""
-    puts = tuple(((kind_of(row), row.id), row, encode_row(row)) for row in delta.put)
-    assert len({key for key, _, _ in puts} | set(delta.delete)) == len(puts) + len(delta.delete), "a row named twice"
-    return puts
 
 
 def head(db: sqlite3.Connection) -> Head:
     """The current revision and digest."""
     newest = db.execute("SELECT revision, digest FROM history ORDER BY revision DESC LIMIT 1").fetchone()
     return Head(*newest) if newest else Head(0, EMPTY_DIGEST)
+
+
+def was_at(db: sqlite3.Connection, then: Head) -> bool:
+    """Whether these tables are, or have been, in that state."""
+    if then == Head(0, EMPTY_DIGEST):
+        return True
+    known = "SELECT 1 FROM history WHERE revision = ? AND digest = ?"
+    return db.execute(known, (then.revision, then.digest)).fetchone() is not None
 
 
 def publish(db: sqlite3.Connection, what: Publish, puts: Sequence[Put], revisions_kept: int) -> int:
@@ -64,7 +55,7 @@ def publish(db: sqlite3.Connection, what: Publish, puts: Sequence[Put], revision
         _write_goods(db, what)
         if what.aim is not None:
             write_aim(db, what.owner, what.aim)
-        db.execute("DELETE FROM bridges WHERE seen < ?", (what.now - BRIDGE_FORGOTTEN_S,))
+        db.execute("DELETE FROM bridges WHERE seen < ?", (what.now - bounds.BRIDGE_FORGOTTEN_S,))
     return revision
 
 
@@ -131,16 +122,16 @@ def _write_history(db: sqlite3.Connection, what: Publish, edits: list[Edit], aft
             *(*(counts[kind] for kind in _KINDS), after.digest),
         ),
     )
-    db.execute("DELETE FROM history WHERE revision <= ?", (after.revision - HISTORY_MAX,))
+    db.execute("DELETE FROM history WHERE revision <= ?", (after.revision - bounds.HISTORY_MAX,))
 
 
 def _keep_deltas(db: sqlite3.Connection, edits: list[Edit], revision: int) -> None:
     """Record this revision's delta, and let go of the oldest ones beyond the bounds."""
     rows, oldest = 0, revision + 1
     sizes = "SELECT revision, put + deleted FROM history WHERE kept AND revision > ? ORDER BY revision DESC"
-    for kept, size in db.execute(sizes, (revision - DELTA_REVISIONS_MAX,)):
+    for kept, size in db.execute(sizes, (revision - bounds.DELTA_REVISIONS_MAX,)):
         rows += size
-        if rows > DELTA_ROWS_MAX:
+        if rows > bounds.DELTA_ROWS_MAX:
             break
         oldest = kept
     db.execute("DELETE FROM deltas WHERE revision < ?", (oldest,))

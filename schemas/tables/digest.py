@@ -106,6 +106,18 @@ def update(nodes: Nodes, edits: Iterable[Edit]) -> str:
         tops[slot] = _hash(content, b"branch")
     root = _with_children(nodes.read(ROOT, 0), tops)
     nodes.write(ROOT, 0, root)
+    return root_digest(root)
+
+
+def paths(edits: Iterable[Edit]) -> list[tuple[int, int]]:
+    """The nodes that `update` will read, as (level, slot), for who fetches them together."""
+    buckets = sorted(_by_bucket(edits))
+    branches = sorted({slot // FANOUT for slot in buckets})
+    return [*((BUCKET, slot) for slot in buckets), *((BRANCH, slot) for slot in branches), (ROOT, 0)]
+
+
+def root_digest(root: bytes) -> str:
+    """The digest of tables whose tree has this content at its root."""
     return _hash(root, b"root").hex()
 
 

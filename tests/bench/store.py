@@ -144,16 +144,16 @@ def seen(folder: str, edits: int) -> dict[str, Any]:
 def follow(path: str, pipe, edits: int) -> None:
     """The reader of `seen`: tells when it has each revision, and at the end what polling costs."""
     with SqliteStore(path) as reader:
-        revision, version = reader.load().revision, reader.data_version()
-        pipe.send(revision)
-        last = revision + edits
-        while revision < last:
+        head, version = reader.load().head, reader.data_version()
+        pipe.send(head.revision)
+        last = head.revision + edits
+        while head.revision < last:
             time.sleep(POLL_S)
             now_at = reader.data_version()
             if now_at != version:
                 version = now_at
-                for _ in reader.changes(revision) or ():
-                    revision += 1
+                for now, _ in reader.changes(head) or ():
+                    head = now
                     pipe.send(time.monotonic())
         began = time.process_time()
         for _ in range(10_000):

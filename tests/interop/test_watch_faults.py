@@ -89,10 +89,10 @@ class Tables:
 
 
 @contextmanager
-def talking(bridge: BridgeProcess, work: Path) -> Iterator[None]:
+def talking(bridge: BridgeProcess, work: Path, talk_ms: int = TALK_MS) -> Iterator[None]:
     """Calls that are up meanwhile; none may lose a packet's worth of audio, or its room."""
     done: list[subprocess.CompletedProcess[str]] = []
-    phone = threading.Thread(target=lambda: done.append(dial(bridge, work / "many", CALLS, TALK_MS)))
+    phone = threading.Thread(target=lambda: done.append(dial(bridge, work / "many", CALLS, talk_ms)))
     phone.start()
     try:
         wait_for(lambda: len(bridge.counters()["live"]) == CALLS, "all calls to be up")

@@ -403,7 +403,7 @@ def test_status_shows_conditions_places_and_bridges(capsys):
     with SqliteStore(".dialplane/tables.db") as store:
         import time
 
-        assert store.acknowledge("bridge-1", "", 1, time.time())
+        assert store.acknowledge("bridge-1", "", store.head(), time.time())
     write("a.yaml", trunk(), broken(rule()), number(trunkRef=ref("carrier"), dispatchRuleRef=ref("support")))
     said(capsys, "apply", "m")
     code, out, _ = said(capsys, "status")

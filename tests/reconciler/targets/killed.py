@@ -51,8 +51,8 @@ def follow(url: str, _version: int) -> None:
     has_read, said = threading.Event(), threading.Event()
 
     class Telling(TablesReader):
-        def _acknowledge(self, store):
-            done = super()._acknowledge(store)
+        def _acknowledge(self, store, head):
+            done = super()._acknowledge(store, head)
             said.set()
             return done
 

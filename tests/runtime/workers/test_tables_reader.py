@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from runtime.workers.kept_tables import KeptTables
 from runtime.workers.tables_reader import TablesReader
-from schemas.stores import Publish, SqliteStore, folder_news, open_tables
+from schemas.stores import Publish, SqliteStore, folder_news, open_tables, shown
 from schemas.stores.door import Store
 from schemas.tables.rows import Delta, RoomKind, RuleRow
 from schemas.tables.tables import Tables
@@ -19,10 +20,10 @@ from tests.peers import wait_for
 
 
 class Followed:
-    """A reader on a store in a folder, and what it told."""
+    """A reader on a store in a folder, or at `url`, and what it told."""
 
-    def __init__(self, folder: Path) -> None:
-        self.url = f"sqlite:///{folder}/tables.db"
+    def __init__(self, folder: Path, url: str = "", *, keeps: bool = False) -> None:
+        self.url = url or f"sqlite:///{folder}/tables.db"
         self.store: Store = open_tables(self.url)
         self.tables: queue.Queue[tuple[Tables, int]] = queue.Queue()
         self.faults: queue.Queue[str] = queue.Queue()
@@ -33,6 +34,7 @@ class Followed:
             "bridge-1",
             "eu",
             lambda: None,
+            KeptTables(folder, shown(self.url), self.faults.put) if keeps else None,
         )
         self.reader.start()
 

@@ -1,6 +1,6 @@
-"""Several processes at one store, and processes that are killed: run as a program by test_sqlite_processes.
+"""Several processes at one store, and processes that are killed: run as a program by test_processes.
 
-`python processes.py SCENARIO FILE` forks the processes itself (a program of one thread may), and fails by assertion.
+`python processes.py SCENARIO URL` forks the processes itself (a program of one thread may), and fails by assertion.
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ import random
 import signal
 import sys
 
-from schemas.stores import Outdated, Publish, open_tables
-from schemas.tables.digest import digest_of
+from schemas.stores import Head, Outdated, Publish, SqliteStore, open_tables
+from schemas.stores.redis import staging
+from schemas.tables.digest import EMPTY_DIGEST, digest_of
 from schemas.tables.rows import Delta, Kind, NumberRow
 
 OWNER = "default"
@@ -43,14 +44,15 @@ def publish_next(store) -> int:
 def check_whole(url: str) -> int:
     """Whatever happened, the file holds one whole revision, and nothing of another."""
     store = open_tables(url)
-    assert store._db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    if isinstance(store, SqliteStore):
+        assert store._db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     at = store.load()
     assert digest_of(at.rows) == at.digest
     if at.revision:
         assert {at.rows.numbers[f"default/n-{i}"].number for i in range(ROWS)} == {f"+{at.revision}"}
         assert ("default/guest" in at.rows.numbers) == bool(at.revision % 2)
         assert store.goods(OWNER) == {"a.yaml": b"%d" % at.revision}
-        assert [revision for revision, _ in store.changes(0)] == list(range(1, at.revision + 1))
+        assert [head.revision for head, _ in store.changes(Head(0, EMPTY_DIGEST))] == list(range(1, at.revision + 1))
         assert store.history(1)[0].numbers == len(at.rows.numbers)
     store.close()
     return at.revision
@@ -73,39 +75,58 @@ def ended_well(*children: int) -> bool:
     return [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children] == [0] * len(children)
 
 
-def die_at(url: str, statement: int) -> None:
-    """Publish once, but be killed when that many SQL statements have been begun."""
+def followed(store, tell) -> None:
+    """Have `tell()` called at each step of the store: an SQL statement that begins, a question to Redis and its answer.
+
+    The store does nothing that others could see between two of them.
+    """
+    if isinstance(store, SqliteStore):
+        store._db.set_trace_callback(lambda _: tell())
+        return
+    ask = store._wire._ask
+
+    def told(question):
+        tell()
+        answer = ask(question)
+        tell()
+        return answer
+
+    store._wire._ask = told
+
+
+def die_at(url: str, step: int) -> None:
+    """Publish once, but be killed at that step."""
     store = open_tables(url)
     begun = 0
 
-    def count(_: str) -> None:
+    def count() -> None:
         nonlocal begun
         begun += 1
-        if begun == statement:
+        if begun == step:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    store._db.set_trace_callback(count)
+    followed(store, count)
     publish_next(store)
 
 
-def killed_at_every_statement(url: str) -> None:
-    before, statement, outcomes = 0, 0, set()
+def killed_at_every_step(url: str) -> None:
+    before, step, outcomes = 0, 0, set()
     while True:
-        statement += 1
-        survived = ended_well(forked(die_at, url, statement))
+        step += 1
+        survived = ended_well(forked(die_at, url, step))
         after = check_whole(url)
         assert after - before in (0, 1)
         outcomes.add(after - before)
         before = after
         if survived:
             break
-    assert statement > 20, "the publish was not followed statement by statement"
+    assert step > 20, "the publish was not followed step by step"
     assert outcomes == {0, 1}
 
 
 def publish_and_tell(url: str, pipe: int) -> None:
     store = open_tables(url)
-    store._db.set_trace_callback(lambda _: os.write(pipe, b".") and None)
+    followed(store, lambda: os.write(pipe, b"."))
     while True:
         publish_next(store)
 
@@ -155,6 +176,18 @@ def opened_at_once(url: str) -> None:
         os.unlink(path)
 
 
+def killed_while_staging(url: str) -> None:
+    """A publish that is put down in pieces and taken in in pieces: at each step it is all there, or not at all."""
+    staging.DIRECT_FIELDS_MAX, staging.FIELDS_AT_ONCE, staging.MERGED_AT_ONCE = 0, 2, 2
+    killed_at_every_step(url)
+    with open_tables(url) as store:
+        publish_next(store)  # takes in what the last one has left
+        left = [key for key in store._wire.do("KEYS", store._keys.named("*")) if b":staged:" in key]
+        assert left, "none was killed before it was done"
+        lives = store._wire.in_a_row([("PTTL", key) for key in left])
+        assert all(0 < life <= staging.STAGED_MS for life in lives), "what nobody names any more goes by itself"
+
+
 if __name__ == "__main__":
-    scenario, file = sys.argv[1:]
-    globals()[scenario]("sqlite:///" + file)
+    name, where = sys.argv[1:]
+    globals()[name](where)

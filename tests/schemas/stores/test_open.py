@@ -19,13 +19,6 @@ def test_three_slashes_are_relative_and_four_absolute(tmp_path, monkeypatch):
         assert store.path == str(tmp_path / "absolute.db")
 
 
-@pytest.mark.parametrize("url", ["redis://:hunter2@host/0", "rediss://user:hunter2@host"])
-def test_redis_is_not_available_in_this_version(url):
-    with pytest.raises(StoreError, match=r"not available in this version.*sqlite:///") as refused:
-        open_tables(url)
-    assert "hunter2" not in str(refused.value)
-
-
 @pytest.mark.parametrize(
     ("url", "what"),
     [
