@@ -20,8 +20,8 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     missing = [name for name in wanted if program(name) is None]
     if missing:
         debian = "sip-tester, baresip-core, sipsak, sipvicious, kamailio, kamailio-tls-modules, stunnel4, coturn"
-        debian += ", kamailio-websocket-modules, redis-server"
-        words = f"needs {', '.join(missing)} on PATH (Debian: {debian})"
+        debian += ", kamailio-websocket-modules, redis-server, chromium"
+        words = f"needs {', '.join(missing)} on PATH (Debian: {debian}; JsSIP: npm ci in tests/browser)"
         if os.environ.get("PEERS") == "required":
             pytest.fail(f"PEERS=required: {words}", pytrace=False)
         pytest.skip(words)

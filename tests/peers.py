@@ -23,11 +23,17 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 SPEECH = ROOT / "runtime" / "phone" / "speech.wav"
 KAMAILIO = ROOT / "tests" / "interop" / "kamailio"
+JSSIP = ROOT / "tests" / "browser" / "node_modules" / "jssip"
+"""`npm ci` puts it there, by the lock file beside it."""
 
 
 def program(name: str) -> str | None:
-    """Where a peer is; those that serve are where only root's PATH leads."""
-    return shutil.which(name, path=f"{os.environ.get('PATH', os.defpath)}:/usr/local/sbin:/usr/sbin")
+    """Where a peer is; those that serve are where only root's PATH leads, and JsSIP is what a page is made of."""
+    if name == "jssip":
+        return str(JSSIP) if JSSIP.is_dir() else None
+    path = f"{os.environ.get('PATH', os.defpath)}:/usr/local/sbin:/usr/sbin"
+    names = ("chromium", "google-chrome") if name == "chromium" else (name,)
+    return next((found for each in names if (found := shutil.which(each, path=path))), None)
 
 
 def free_port(kind: int = socket.SOCK_DGRAM) -> int:
