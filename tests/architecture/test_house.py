@@ -15,7 +15,11 @@ from schemas.tables.decisions import Reason
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = sorted(path for house in ("reconciler", "runtime", "schemas") for path in (ROOT / house).rglob("*.py"))
-PAGES = sorted(p for p in ROOT.rglob("*.md") if not any(part.startswith(".") for part in p.relative_to(ROOT).parts))
+PAGES = sorted(
+    p
+    for p in ROOT.rglob("*.md")
+    if not any(part.startswith(".") or part == "node_modules" for part in p.relative_to(ROOT).parts)
+)
 FILE_LINES_MAX = 400
 FUNCTION_LINES_MAX = 60
 UNFINISHED = re.compile(r"\b(TODO|FIXME|XXX|HACK|NotImplementedError)\b")
