@@ -10,11 +10,13 @@ from collections.abc import Callable
 from typing import Final
 
 from runtime.media import reception, rtp, source
+from runtime.media.codecs.codec import Codec
 from runtime.media.config import StreamConfig
 from runtime.media.dtmf import DigitReceiver
 from runtime.media.events import DigitReceived, Event, SourceLocked
 from runtime.media.frame import Frame
 from runtime.media.jitter import Cell, JitterBuffer, Piece
+from runtime.media.mending import Mender
 from runtime.media.reception import Reception
 from runtime.media.source import Address, SourceLock
 from runtime.media.voice import Voice
@@ -23,8 +25,18 @@ COMFORT_NOISE: Final = 13
 """RFC 3389: what to play while the peer is silent. Our silence is silent, so it is only a sign of life."""
 
 
-def frame_of(voice: Voice, cell: Cell) -> Frame:
+def mender_of(codec: Codec) -> Mender | None:
+    """Who makes good what is missing of a stream; None where its decoder does."""
+    return Mender(codec.law) if codec.law is not None else None
+
+
+def frame_of(voice: Voice, mender: Mender | None, cell: Cell | None) -> Frame | None:
     """The voice's next frame, out of the playout buffer."""
+    if mender is not None:
+        payload = mender.payload(cell)
+        return None if payload is None else voice.frame(payload)
+    if cell is None:
+        return None
     if not isinstance(cell, Piece):
         return voice.frame(cell)
     if cell.payload is None:
@@ -40,6 +52,7 @@ class IncomingStream:
 
     __slots__ = (
         "_config",
+        "_mender",
         "_tell",
         "digits",
         "heard_at",
@@ -66,6 +79,7 @@ class IncomingStream:
         """The SDP leads to where the trunk's media may not go, and nobody else was heard yet."""
         self.reception = Reception(config.codec.clock_hz)
         self.jitter = JitterBuffer(config.codec)
+        self._mender = mender_of(config.codec)
         self.voice = Voice(config.codec)
         """What the peer says: where its frames are decoded, if anybody asks for that."""
         self.digits = DigitReceiver(config.dtmf_clock_hz)
@@ -82,6 +96,7 @@ class IncomingStream:
             self.heard_at = now
         if config.codec is not before.codec:
             self.voice = Voice(config.codec)
+            self._mender = mender_of(config.codec)
             self.reception.use_clock(config.codec.clock_hz)
             self.digits.use_clock(config.dtmf_clock_hz)
         if config.codec is not before.codec or config.receive != before.receive:
@@ -121,8 +136,7 @@ class IncomingStream:
 
     def pull(self, now: float) -> Frame | None:
         """The peer's audio for this tick, None for silence."""
-        cell = self.jitter.pull(now)
-        return None if cell is None else frame_of(self.voice, cell)
+        return frame_of(self.voice, self._mender, self.jitter.pull(now))
 
     def _count(self, sequence: int, now: float) -> int:
         order = self.reception.arrived(sequence, now)

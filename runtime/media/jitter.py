@@ -2,17 +2,17 @@
 
 Called by the session of each call: `insert` for every audio packet, `pull` once per tick. It works on the sender's
 timestamps, not on packets, so packets of 10, 30, 40 or 60 ms come out as frames of 20 ms, and silence that was not
-sent keeps its length. What it promises:
+sent keeps its length. It decides when what is played; how a hole sounds is the business of who plays it (`mending`,
+decoders). What it promises:
 
 * Playing starts `delay_ms_start` behind the sender. Running dry stops playing instead of the clock, so packets that
   are merely late still play; when that happens the wanted lead grows by a frame, up to `delay_ms_wanted_max`, and
   comes back by a frame after `calm_windows` windows without it.
+* The delay follows what packets need (`delay`): longer by a frame at once when one was late, shorter slowly, and by
+  both it follows the sender's clock. What is added is made up, what is left out is blended.
 * The buffered lead never exceeds `delay_ms_max`; beyond it the oldest audio is given up.
-* Two clocks are never equal. Once per window of a second the *smallest* lead seen decides: a frame more than wanted,
-  and one frame is left out; next to nothing, and one is repeated. Both wait for a quiet frame; leaving out waits no
-  longer than `patient_windows`, repeating happens by itself when the buffer runs dry.
-* A hole whose later packets are known is concealed: the frame before it once more, then None; where a codec conceals by
-  itself, a `Piece` without a payload.
+* A hole whose later packets are known is a `Piece` without a payload; so are `fade_ticks` when the buffer runs dry.
+  Silence that the sender left out (DTX) is None.
 * Packets that cannot be cut (Opus) stay whole: a long one is played for several ticks, short ones are joined to one.
 
 Timestamps are extended beyond 32 bits inside, times are seconds, leads and sizes are steps of the codec's RTP clock.
@@ -22,28 +22,22 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
+from runtime.media import delay
 from runtime.media.codecs import opus_packets
 from runtime.media.codecs.codec import Codec
 from runtime.media.codecs.quiet import is_quiet
+from runtime.media.delay import Delay
+from runtime.media.losses import LossPattern
 
 delay_ms_start: Final = 40
 delay_ms_wanted_max: Final = 120
 delay_ms_max: Final = 240
-window_ticks: Final = 50
 calm_windows: Final = 30
-patient_windows: Final = 4
+fade_ticks: Final = 3
 PAYLOAD_BYTES_MAX: Final = 1600
 
 _RESYNC_S: Final = 1
 """A newer packet whose timestamp lies this far back is a sender that set its clock, not a late packet."""
-_MUCH_TOO_LONG: Final = 4
-"""So many frames above the wanted lead, one is left out in speech too."""
-_FAR: Final = 1 << 40
-
-_NOTHING: Final = 0
-_SKIP_QUIET: Final = 1
-_SKIP_ANY: Final = 2
-_REPEAT_QUIET: Final = 3
 
 
 class Piece(NamedTuple):
@@ -55,6 +49,10 @@ class Piece(NamedTuple):
     """Which tick of its payload."""
     following: bytes | None = None
     """Of a lost one: the payload after it, where that has come."""
+    instead: bytes | None = None
+    """The payload before it that is left out: the two become one frame."""
+    gaps: tuple[tuple[int, int], ...] = ()
+    """Where the payload has only silence, because a part of it never came: from and to, in bytes."""
 
 
 Cell = bytes | Piece
@@ -64,17 +62,17 @@ class JitterBuffer:
     """Playout of one stream. The public attributes are counters, of frames unless said otherwise."""
 
     __slots__ = (
-        "_adjust",
         "_begun",
         "_calm",
         "_cells",
         "_codec",
+        "_delay",
         "_dry",
+        "_fade",
         "_floor",
         "_gathered",
-        "_last",
+        "_hole_at",
         "_lead_max",
-        "_low",
         "_newest",
         "_newest_end",
         "_next",
@@ -85,14 +83,13 @@ class JitterBuffer:
         "_silence_end",
         "_silence_start",
         "_step",
-        "_ticks",
         "_wanted",
         "_wanted_min",
-        "_windows_long",
         "concealed",
         "discarded",
+        "inserted",
         "late",
-        "repeated",
+        "losses",
         "skipped",
         "starved",
     )
@@ -106,12 +103,13 @@ class JitterBuffer:
         """Packets that came after their moment."""
         self.skipped = 0
         """Left out, because the sender's clock is faster or a delay had grown."""
-        self.repeated = 0
-        """Repeated, because the sender's clock is slower."""
+        self.inserted = 0
+        """Made up in addition, because a packet was late or the sender's clock is slower."""
+        self.losses = LossPattern()
+        """How the holes lie."""
         self.discarded = 0
         """Given up at the upper bound of the lead."""
         self._calm = 0
-        self._windows_long = 0
         self._codec = codec
         self._wanted = delay_ms_start * codec.clock_hz // 1000
         self.flush(codec)
@@ -124,15 +122,16 @@ class JitterBuffer:
         self._step = codec.step
         self._wanted_min, self._lead_max = delay_ms_start * per_ms, delay_ms_max * per_ms
         self._cells: dict[int, Cell] = {}
-        self._partial: dict[int, tuple[bytearray, int]] = {}
+        self._partial: dict[int, tuple[bytearray, list[tuple[int, int]]]] = {}
         self._gathered: dict[int, dict[int, bytes]] = {}
         self._begun = self._playing = self._dry = False
         self._newest = self._newest_end = self._next = self._floor = 0
         self._silence_start = self._silence_end = 0
         self._opened_at = 0.0
         self._packet_samples = self._step
-        self._last: Cell | None = None
-        self._adjust, self._low, self._ticks = _NOTHING, _FAR, window_ticks
+        self._fade = 0
+        self._hole_at = 0
+        self._delay = Delay(self._step)
 
     @property
     def lead_ms(self) -> int:
@@ -155,6 +154,10 @@ class JitterBuffer:
         if not self._playing:
             self._prepare(start, now)
         offset = start - self._next
+        if offset < self._delay.least and self._playing:
+            self._delay.least = offset
+            if offset < 0:
+                self._delay.is_late()
         if offset + size <= 0:
             self.late += 1
             return
@@ -164,32 +167,40 @@ class JitterBuffer:
             self._split(start, payload)
         else:
             self._place(start, payload, size)
-        end = start + size
-        if end > self._newest_end:
-            if follows and start > self._newest_end:
-                self._silence_start, self._silence_end = self._newest_end, start
-            self._newest, self._newest_end, self._packet_samples = start, end, size
-            if end - self._next > self._lead_max:
-                self._give_up()
+        if start + size > self._newest_end:
+            self._extend(start, size, follows=follows)
 
     def pull(self, now: float) -> Cell | None:
         """The frame to play at this tick, None for silence."""
         lead = self._newest_end - self._next
         if not self._playing and not self._start(lead, now):
-            return None
-        if lead < self._low:
-            self._low = lead
-        self._ticks -= 1
-        if self._ticks == 0:
+            return self._faded()
+        control = self._delay
+        control.ticks -= 1
+        if control.ticks == 0:
             self._review()
         frame = self._cells.pop(self._next, None)
         if frame is None:
             return self._hole(lead)
-        if self._adjust != _NOTHING:
+        if control.adjust != delay.NOTHING:
             frame = self._adjusted(frame)
         self._next += self._step
-        self._last = frame
         return frame
+
+    def _faded(self) -> Cell | None:
+        """What is played while nothing is: a few ticks of what was said last, for it may only be late."""
+        if not self._fade:
+            return None
+        self._fade -= 1
+        return Piece(None)
+
+    def _extend(self, start: int, size: int, *, follows: bool) -> None:
+        """Nothing newer is here; what it follows without a gap in its numbers, and does not touch, was silence."""
+        if follows and start > self._newest_end:
+            self._silence_start, self._silence_end = self._newest_end, start
+        self._newest, self._newest_end, self._packet_samples = start, start + size, size
+        if self._newest_end - self._next > self._lead_max:
+            self._give_up()
 
     def _begin(self, timestamp: int, now: float) -> None:
         self._begun = True
@@ -223,7 +234,9 @@ class JitterBuffer:
         ):
             return False
         self._playing = True
-        self._watch()
+        self._hole_at = self._next
+        self._fade = 0
+        self._delay.forget()
         return True
 
     def _split(self, start: int, payload: bytes) -> None:
@@ -232,10 +245,10 @@ class JitterBuffer:
         cell = self._next + max(0, (start - self._next) // self._step * self._step)
         while cell < end:
             first, last = max(start, cell), min(end, cell + self._step)
-            frame, filled = self._partial.pop(cell) if cell in self._partial else (bytearray(silence), 0)
+            frame, filled = self._partial.pop(cell) if cell in self._partial else (bytearray(silence), [])
             frame[first - cell : last - cell] = payload[first - start : last - start]
-            filled += last - first
-            if filled >= self._step:
+            filled.append((first - cell, last - cell))
+            if sum(until - since for since, until in filled) >= self._step:
                 self._cells[cell] = bytes(frame)
             else:
                 self._partial[cell] = (frame, filled)
@@ -270,7 +283,7 @@ class JitterBuffer:
             for cell in [cell for cell in cells if cell < self._next]:
                 del cells[cell]
                 self.discarded += 1
-        self._watch()
+        self._delay.forget()
 
     def _hole(self, lead: int) -> Cell | None:
         """No whole frame for this tick: dry, a frame in part, silence that the sender left out, or loss."""
@@ -278,65 +291,73 @@ class JitterBuffer:
             self._playing = False
             self._dry = True
             self._floor = self._next
-            self._last = None
+            self._fade = fade_ticks - 1
             self.starved += 1
-            return None
+            return Piece(None)
         here = self._next
-        self._next += self._step
-        partial = self._partial.pop(here, None)
-        if partial is not None:
-            return bytes(partial[0])
         if here in self._gathered:
             self._join(here)
+            self._next += self._step
             return self._cells.pop(here)
-        frame, self._last = self._last, None
-        if here < self._silence_end and here + self._step > self._silence_start:
+        partial = self._partial.pop(here, None)
+        if partial is None and here < self._silence_end and here + self._step > self._silence_start:
+            self._next += self._step
             return None
+        if partial is None and self._delay.adjust == delay.INSERT_SOON and lead < self._lead_max - self._step:
+            self._insert()  # a packet was late before: this one may only be late, too
+            return Piece(None)
+        self._next += self._step
+        following = self._payload_at(self._next)
+        if partial is not None:
+            return Piece(bytes(partial[0]), following=following, gaps=_gaps(partial[1], self._step))
         self.concealed += 1
-        return frame if self._codec.cuttable else Piece(None, following=self._payload_at(here + self._step))
+        self.losses.note(max(0, here - self._hole_at) // self._step)
+        self._hole_at = self._next
+        return Piece(None, following=following)
 
     def _payload_at(self, cell: int) -> bytes | None:
         found = self._cells.get(cell)
         return found.payload if isinstance(found, Piece) else found
 
-    def _watch(self) -> None:
-        """Begin a window of observing the smallest lead."""
-        self._adjust = _NOTHING
-        self._low = _FAR
-        self._ticks = window_ticks
-
     def _review(self) -> None:
-        """Decide, at the end of a window, whether the delay is too long, too short or right."""
-        excess, low = self._low - self._wanted, self._low
-        self._watch()
-        if excess >= self._step:
-            self._windows_long += 1
-            hurry = self._windows_long > patient_windows or excess >= _MUCH_TOO_LONG * self._step
-            self._adjust = _SKIP_ANY if hurry else _SKIP_QUIET
-        else:
-            self._windows_long = 0
-            self._adjust = _REPEAT_QUIET if low <= self._step else _NOTHING
+        """A window is over."""
+        self._delay.review(self._wanted)
         self._calm += 1
         if self._calm >= calm_windows:
             self._calm = 0
             self._wanted = max(self._wanted - self._step, self._wanted_min)
 
     def _adjusted(self, frame: Cell) -> Cell:
-        """Leave out or repeat one frame, if this one will do; moves `_next` accordingly."""
-        payload = frame.payload if isinstance(frame, Piece) else frame
-        if self._adjust != _SKIP_ANY and (payload is None or not is_quiet(self._codec, payload)):
+        """Leave out or make up one frame, if this is the moment; moves `_next` accordingly."""
+        control, payload = self._delay, frame.payload if isinstance(frame, Piece) else frame
+        control.patience -= 1
+        is_time = control.adjust == delay.SKIP_ANY or (control.adjust == delay.INSERT_SOON and control.patience <= 0)
+        if not is_time and (payload is None or not is_quiet(self._codec, payload)):
             return frame
-        if self._adjust == _REPEAT_QUIET:
-            self._cells[self._next] = frame if self._codec.cuttable else Piece(None)
+        if control.adjust in (delay.INSERT_QUIET, delay.INSERT_SOON):
+            self._cells[self._next] = frame
             self._next -= self._step
-            self.repeated += 1
-        else:
-            following = self._cells.pop(self._next + self._step, None)
-            if following is None:
-                return frame
-            frame = following
-            self._next += self._step
-            self._windows_long = 0
-            self.skipped += 1
-        self._watch()
-        return frame
+            self._insert()
+            return Piece(None, following=payload)
+        following = self._cells.pop(self._next + self._step, None)
+        if following is None:
+            return frame
+        self._next += self._step
+        control.moved(-1)
+        self.skipped += 1
+        return following if isinstance(following, Piece) else Piece(following, instead=payload)
+
+    def _insert(self) -> None:
+        """What is made up is played in addition to what was sent: from now on packets are earlier by a frame."""
+        self.inserted += 1
+        self._delay.moved(1)
+
+
+def _gaps(filled: list[tuple[int, int]], size: int) -> tuple[tuple[int, int], ...]:
+    """Where nothing was filled in."""
+    found, at = [], 0
+    for since, until in sorted(filled):
+        if since > at:
+            found.append((at, since))
+        at = max(at, until)
+    return (*found, (at, size)) if at < size else tuple(found)

@@ -18,7 +18,7 @@ from runtime.gate.bucket import TokenBucket
 from runtime.limits import ROOM_MEMBERS_MAX
 from runtime.media.echo import EchoLine
 from runtime.media.frame import Frame
-from runtime.media.mixer import mix
+from runtime.media.mixer import Mixer
 from runtime.media.sound import Sound
 from runtime.rooms.adapter import Leg, Participant, RoomEvents
 from runtime.rooms.files import RoomRecording
@@ -49,6 +49,7 @@ class _Room:
     name: str
     members: dict[str, _Member] = field(default_factory=dict)
     recording: RoomRecording | None = None
+    mixer: Mixer = field(default_factory=Mixer)
 
 
 class EmbeddedRooms:
@@ -152,7 +153,7 @@ class EmbeddedRooms:
         if len(members) == 1:
             heard: Sequence[Frame | None] = [members[0].echo.step(frames[0])]
         else:
-            heard = mix(frames, [member.leg.codec for member in members])
+            heard = room.mixer.mix(frames, [member.leg.codec for member in members])
         for member, frame in zip(members, heard, strict=True):
             if member.played < len(self._greeting):
                 frame = self._greeting[member.played]

@@ -15,7 +15,7 @@ from typing import BinaryIO
 from runtime.errors import BridgeError
 from runtime.limits import WAV_BYTES_MAX
 from runtime.media.frame import Frame
-from runtime.media.mixer import together
+from runtime.media.mixer import Mixer
 from runtime.media.sound import Sound
 from runtime.media.wav import HEADER_BYTES, WavError, pcm16_header, read_sound
 
@@ -83,10 +83,11 @@ class RoomRecording:
 
     def __init__(self, path: Path) -> None:
         self._wav = WavWriter(path)
+        self._mixer = Mixer()
 
     def write(self, frames: Sequence[Frame | None]) -> None:
         """One tick: the members' frames, summed."""
-        heard = together(frames, RATE_HZ)
+        heard = self._mixer.together(frames, RATE_HZ)
         self._wav.write(_SILENCE if heard is None else heard.linear(RATE_HZ))
 
     def close(self) -> None:

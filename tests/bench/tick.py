@@ -15,7 +15,7 @@ from struct import Struct
 from runtime.media import rtp
 from runtime.media.codecs.codec import PCMU
 from runtime.media.config import StreamConfig
-from runtime.media.mixer import mix
+from runtime.media.mixer import Mixer
 from runtime.media.session import MediaSession
 from runtime.media.voice import Voice
 from tests.bench.figures import Figure, report
@@ -82,12 +82,12 @@ def sending(stream: list[bytes]) -> None:
 def mixing(speaking: int, members: int) -> Callable[[list[bytes]], None]:
     """A room in which some of the members speak."""
     codecs = [PCMU] * members
-    voices = [Voice(PCMU) for _ in range(speaking)]
+    voices, mixer = [Voice(PCMU) for _ in range(speaking)], Mixer()
 
     def run(stream: list[bytes]) -> None:
         for _ in stream:
             frames = [voice.frame(payload) for voice, payload in zip(voices, _VOICES, strict=False)]
-            for heard in mix([*frames, *[None] * (members - speaking)], codecs):
+            for heard in mixer.mix([*frames, *[None] * (members - speaking)], codecs):
                 if heard is not None:
                     heard.in_law("pcmu")
 

@@ -19,9 +19,9 @@ from runtime.media.codecs.codec import CODECS as SPOKEN
 from runtime.media.codecs.codec import PCMU, Codec
 from runtime.media.coder import Coder
 from runtime.media.frame import Frame
-from runtime.media.incoming import frame_of
+from runtime.media.incoming import frame_of, mender_of
 from runtime.media.jitter import JitterBuffer
-from runtime.media.mixer import together
+from runtime.media.mixer import Mixer
 from runtime.media.reception import Reception
 from runtime.media.voice import Voice
 from runtime.rooms.livekit.description import PAYLOAD_TYPES, RoomCodec
@@ -73,7 +73,7 @@ class Published:
 class _Source:
     """One stream of somebody else."""
 
-    __slots__ = ("heard_at", "jitter", "number", "reception", "ssrc", "voice")
+    __slots__ = ("_mender", "heard_at", "jitter", "number", "reception", "ssrc", "voice")
 
     def __init__(self, ssrc: int, number: int) -> None:
         self.ssrc = ssrc
@@ -88,13 +88,13 @@ class _Source:
         codec = _CODECS[number]
         self.number = number
         self.voice = Voice(codec)
+        self._mender = mender_of(codec)
         self.jitter.flush(codec)
         self.reception.use_clock(codec.clock_hz)
 
     def pull(self, now: float) -> Frame | None:
         """Its frame of this tick."""
-        cell = self.jitter.pull(now)
-        return None if cell is None else frame_of(self.voice, cell)
+        return frame_of(self.voice, self._mender, self.jitter.pull(now))
 
 
 class RoomAudio:
@@ -104,6 +104,7 @@ class RoomAudio:
         self.published = published
         self._cname = cname
         self._sources: dict[int, _Source] = {}
+        self._mixer = Mixer()
         self._report_at = now + REPORT_INTERVAL_S
         self.received = self.malformed = 0
 
@@ -146,7 +147,7 @@ class RoomAudio:
         if len(sources) == 1:
             [only] = sources.values()
             return only.pull(now)
-        return together([source.pull(now) for source in sources.values()], codec.rate_hz)
+        return self._mixer.together([source.pull(now) for source in sources.values()], codec.rate_hz)
 
     def report(self, now: float, wall_s: float, *, apart: bool) -> tuple[bytes, ...]:
         """The RTCP compound that is due: what we sent, and what we received of each source (RFC 3550 section 6.4).

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from runtime.media import reception
 from runtime.media.codecs.codec import PCMU
-from runtime.media.jitter import JitterBuffer
+from runtime.media.jitter import JitterBuffer, Piece
 from runtime.media.reception import Reception
 
 TICK_S = 0.02
@@ -69,6 +69,8 @@ class Played:
     buffer: JitterBuffer
     reception: Reception
     sent: int
+    made_up: int
+    """Ticks for which something was to be made up."""
 
 
 def play(network: Network, seconds: float, *, is_quiet: Callable[[int], bool] = lambda _: False) -> Played:
@@ -78,6 +80,7 @@ def play(network: Network, seconds: float, *, is_quiet: Callable[[int], bool] = 
     on_the_way = [(at, number) for number in range(sent) for at in network.arrivals(number * pace)]
     on_the_way.sort()
     buffer, received = JitterBuffer(PCMU), Reception(8000)
+    made_up = 0
     numbers: list[int | None] = []
     leads: list[int] = []
     upcoming = 0
@@ -97,6 +100,8 @@ def play(network: Network, seconds: float, *, is_quiet: Callable[[int], bool] = 
                     follows=order == reception.NEXT,
                 )
         pulled = buffer.pull(now)
-        numbers.append(None if pulled is None else number_of(pulled))
+        payload = pulled.payload if isinstance(pulled, Piece) else pulled
+        numbers.append(None if payload is None else number_of(payload))
+        made_up += pulled is not None and payload is None
         leads.append(buffer.lead_ms)
-    return Played(numbers, leads, buffer, received, sent)
+    return Played(numbers, leads, buffer, received, sent, made_up)
