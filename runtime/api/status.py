@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from runtime.trunks.diagnosis import ERROR, WARNING, Finding, TrunkStatus, trunk_findings
+from runtime.trunks.sound import TrunkSound, sound_findings
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,8 @@ class BridgeStatus:
     calls: int
     trunks: tuple[TrunkStatus, ...] = ()
     trunks_left_out: int = 0
+    sound: tuple[TrunkSound, ...] = ()
+    """How the calls of trunks sounded of late."""
     livekit: str | None = None
     livekit_fault: str = ""
 
@@ -33,6 +36,7 @@ def findings(status: BridgeStatus) -> list[Finding]:
     found = [*_of_bridge(status)]
     for trunk in status.trunks:
         found += trunk_findings(trunk)
+    found += sound_findings(status.sound)
     return sorted(found, key=lambda finding: finding.severity)
 
 

@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Any
 
 from runtime.media.config import StreamConfig
+from runtime.media.stats import Stats
 from runtime.routing.dial import DialRequest
 from runtime.routing.place import Placement
 from runtime.routing.route import Admission
@@ -78,7 +79,17 @@ class CallRecord:
     """Of other sources than the one that is heard, or no RTP or RTCP at all."""
     packets_unauthentic: int = 0
     """On an encrypted leg: not made by the peer, or sent before."""
+    packets_late: int = 0
+    """Came after their moment had passed."""
+    frames_concealed: int = 0
+    """Ticks of 20 ms that were made up, because their audio was lost or late."""
     jitter_ms: float = 0.0
+    rtt_ms: float | None = None
+    """The round trip of the media, None where the peer sends no reports."""
+    mos: float | None = None
+    """How well the phone was heard (E-model), None where it was not."""
+    mos_remote: float | None = None
+    """How well it heard the bridge, None where it sends no reports."""
     digits: int = 0
     """How many digits came in; which ones is nobody's business here."""
 
@@ -142,6 +153,22 @@ class CallRecord:
         """This record with its end written in."""
         return replace(self, ended_at=now_wall, status=status, reason=reason, words=words, ended_by=by)
 
+    def measured(self, stats: Stats) -> CallRecord:
+        """This record with what its media have counted."""
+        return replace(
+            self,
+            packets_received=stats.received,
+            packets_sent=stats.packets_sent,
+            packets_lost=stats.lost,
+            packets_rejected=stats.rejected_source + stats.malformed,
+            packets_late=stats.late,
+            frames_concealed=stats.frames_concealed,
+            jitter_ms=stats.jitter_ms,
+            rtt_ms=stats.rtt_ms,
+            mos=stats.mos,
+            mos_remote=stats.remote_mos,
+        )
+
     def line(self) -> str:
         """One line for people: who called whom, what became of it, and why. Nothing in it steers a terminal."""
         return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in self._line())
@@ -197,7 +224,12 @@ class CallRecord:
                 "packetsLost": self.packets_lost,
                 "packetsRejected": self.packets_rejected,
                 "packetsUnauthentic": self.packets_unauthentic,
+                "packetsLate": self.packets_late,
+                "framesConcealed": self.frames_concealed,
                 "jitterMs": round(self.jitter_ms, 2),
+                "rttMs": _rounded(self.rtt_ms, 1),
+                "mos": _rounded(self.mos, 2),
+                "mosRemote": _rounded(self.mos_remote, 2),
                 "digits": self.digits,
             },
         }
@@ -212,3 +244,7 @@ class CallRecord:
         way = "from" if self.direction == "inbound" else "at"
         where = f" {way} {self.source}" if self.source else ""
         return f"{self.from_user or '(no number)'} -> {self.to_user or '(no number)'}{where}"
+
+
+def _rounded(value: float | None, digits: int) -> float | None:
+    return None if value is None else round(value, digits)

@@ -44,20 +44,22 @@ def _show(found: dict[str, Any]) -> None:
     console = Console(markup=False, emoji=False)  # a caller's name is no markup, whatever it looks like
     if not found["live"]:
         console.print("no live calls")
-    live = Table("call", "from", "to", "room", "since", title=f"live calls: {len(found['live'])}", title_justify="left")
+    live = Table(
+        "call", "from", "to", "room", "MOS", "since", title=f"live calls: {len(found['live'])}", title_justify="left"
+    )
     for record in found["live"]:
         since = f"{max(0.0, time.time() - record['answeredAt']):.0f} s" if record["answeredAt"] else record["state"]
         since += f", on hold ({record['hold']})" if record.get("hold") else ""
         room = record["room"] or f"({record['state']})"
-        live.add_row(*map(plain, (record["callId"], _caller(record), record["to"], room)), since)
+        live.add_row(*map(plain, (record["callId"], _caller(record), record["to"], room)), _mos(record), since)
     if found["live"]:
         console.print(live)
     ended = found["recent"][-RECENT_SHOWN:]
     if ended:
-        recent = Table("from", "to", "room", "SIP", "why", title="ended last", title_justify="left")
+        recent = Table("from", "to", "room", "SIP", "MOS", "why", title="ended last", title_justify="left")
         for record in reversed(ended):
-            told = _caller(record), record["to"], record["room"], str(record["sipStatus"]), record["words"]
-            recent.add_row(*map(plain, told))
+            told = _caller(record), record["to"], record["room"], str(record["sipStatus"])
+            recent.add_row(*map(plain, told), _mos(record), plain(record["words"]))
         console.print(recent)
     counts = f"{found['admitted']} admitted, {found['challenged']} asked for a password, {found['refused']} refused"
     console.print(f"revision {found['revision']}, {counts}")
@@ -70,3 +72,10 @@ def _caller(record: dict[str, Any]) -> str:
         return str(record["from"])
     attested = f" {record['attestation']}" if record["attestation"] else ""
     return f"{record['from']} ({VERSTAT_WORDS.get(verstat, verstat)}{attested})"
+
+
+def _mos(record: dict[str, Any]) -> str:
+    """How well the phone was heard, and how well it heard the bridge, where that is known."""
+    media = record.get("media", {})
+    scores = (media.get("mos"), media.get("mosRemote"))
+    return " / ".join(f"{score:.1f}" for score in scores if score is not None)

@@ -47,6 +47,8 @@ def _show(found: dict[str, Any]) -> None:
         console.print(f"LiveKit server {plain(found['livekit'])}: {'unreachable' if found['livekitFault'] else 'ok'}")
     if found["trunks"]:
         console.print(_trunks(found["trunks"]))
+    if found["sound"]:
+        console.print(_sound(found["sound"]))
     for finding in found["findings"]:
         style = "bold red" if finding["severity"] == "error" else "yellow"
         console.print(finding["severity"], style=style, end="")
@@ -74,6 +76,21 @@ def _trunks(trunks: list[dict[str, Any]]) -> Table:
             row = ("(registration)", registration["state"], _time(registration["forS"]), registration["words"])
             table.add_row(name, *map(plain, row), style=STYLES.get(registration["state"]))
     return table
+
+
+def _sound(trunks: list[dict[str, Any]]) -> Table:
+    table = Table("trunk", "calls", "MOS", "worst", "theirs", "lost", "jitter", "round trip")
+    table.title, table.title_justify = "how the last calls sounded", "left"
+    for trunk in trunks:
+        scores = (f"{trunk['mos']:.1f}", f"{trunk['mosWorst']:.1f}", _known(trunk["mosRemote"], ""))
+        lost, jitter = f"{trunk['lostPercent']:.1f} %", f"{trunk['jitterMs']:.0f} ms"
+        row = (str(trunk["calls"]), *scores, lost, jitter, _known(trunk["rttMs"], " ms"))
+        table.add_row(plain(trunk["trunk"]), *row)
+    return table
+
+
+def _known(value: float | None, unit: str) -> str:
+    return "" if value is None else f"{value:.1f}{unit}"
 
 
 def _last(hop: dict[str, Any]) -> str:

@@ -35,6 +35,8 @@ class StreamConfig:
     """Nothing is sent before something was heard: whoever has not shown that it is there could be anybody's victim."""
     peer: Peer = ANYBODY
     """Who may be heard and spoken to, whatever the SDP says."""
+    wants_metrics: bool = False
+    """It asks how it is heard: VoIP metrics (RFC 3611)."""
     timeout_s: float = MEDIA_TIMEOUT_S
     """Silence of the peer, once it was heard, that ends in `MediaTimedOut`."""
     timeout_initial_s: float = MEDIA_TIMEOUT_INITIAL_S

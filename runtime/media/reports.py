@@ -8,7 +8,7 @@ spread over 0.5 to 1.5 times itself and divided by e - 3/2 (§6.3.1). Entropy co
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from runtime.chance import spread
@@ -16,6 +16,7 @@ from runtime.media import rtcp
 from runtime.media.codecs.g711 import SAMPLES_PER_S
 from runtime.media.outgoing import OutgoingStream
 from runtime.media.reception import Reception
+from runtime.media.rtcp_xr import VoipMetrics
 
 interval_s_min: Final = 5.0
 _COMPENSATION: Final = 2.718281828459045 - 1.5
@@ -32,6 +33,10 @@ class RemoteView:
     jitter_ms: float = 0.0
     rtt_ms: float | None = None
     """None until a report of the peer refers to one of ours."""
+    is_known: bool = False
+    """Whether it has said anything yet."""
+    metrics: VoipMetrics | None = None
+    """Its VoIP metrics (RFC 3611), where it sends them."""
 
 
 class Reports:
@@ -68,17 +73,33 @@ class Reports:
         return now >= self._due_at
 
     def report(
-        self, stream: OutgoingStream, reception: Reception, remote_ssrc: int | None, now: float, wall_s: float
+        self,
+        stream: OutgoingStream,
+        reception: Reception,
+        remote_ssrc: int | None,
+        metrics: VoipMetrics | None,
+        now: float,
+        wall_s: float,
     ) -> bytes:
-        """The compound that is due: SR or RR, and our CNAME. `wall_s` is Unix time of this very moment."""
+        """The compound that is due: SR or RR, our CNAME, and `metrics` where the peer wants them (RFC 3611).
+
+        `wall_s` is Unix time of this very moment.
+        """
         self._due_at = now + self._interval_s()
-        return rtcp.write(self._report(stream, reception, remote_ssrc, now, wall_s))
+        return rtcp.write((*self._report(stream, reception, remote_ssrc, now, wall_s), *_extended(stream, metrics)))
 
     def bye(
-        self, stream: OutgoingStream, reception: Reception, remote_ssrc: int | None, now: float, wall_s: float
+        self,
+        stream: OutgoingStream,
+        reception: Reception,
+        remote_ssrc: int | None,
+        metrics: VoipMetrics | None,
+        now: float,
+        wall_s: float,
     ) -> bytes:
         """The last compound of a call (§6.6)."""
-        return rtcp.write((*self._report(stream, reception, remote_ssrc, now, wall_s), rtcp.Bye((stream.ssrc,))))
+        head = self._report(stream, reception, remote_ssrc, now, wall_s)
+        return rtcp.write((*head, *_extended(stream, metrics), rtcp.Bye((stream.ssrc,))))
 
     def _report(
         self, stream: OutgoingStream, reception: Reception, remote_ssrc: int | None, now: float, wall_s: float
@@ -124,6 +145,10 @@ class Reports:
                             self._learn(block, wall_s)
                 case rtcp.Bye():
                     ended = ended or (remote_ssrc is not None and remote_ssrc in packet.ssrcs)
+                case rtcp.ExtendedReport():
+                    for metrics in packet.metrics:
+                        if metrics.ssrc == stream.ssrc:
+                            self.remote = replace(self.remote, metrics=metrics)
                 case rtcp.SourceDescription():
                     pass
         return ended
@@ -135,7 +160,12 @@ class Reports:
         if block.last_report and rtt <= rtt_s_max * 0x10000:
             rtt_ms = rtt * 1000 / 0x10000
         jitter_ms = block.jitter * 1000 / SAMPLES_PER_S
-        self.remote = RemoteView(block.lost, block.fraction_lost / 256, jitter_ms, rtt_ms)
+        fraction = block.fraction_lost / 256
+        self.remote = RemoteView(block.lost, fraction, jitter_ms, rtt_ms, True, self.remote.metrics)
+
+
+def _extended(stream: OutgoingStream, metrics: VoipMetrics | None) -> tuple[rtcp.Packet, ...]:
+    return () if metrics is None else (rtcp.ExtendedReport(stream.ssrc, (metrics,)),)
 
 
 def _ntp(wall_s: float) -> int:

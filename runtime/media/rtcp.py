@@ -1,4 +1,4 @@
-"""RTCP packets (RFC 3550 §6): sender and receiver reports, source descriptions, BYE; whole compounds in and out.
+"""RTCP packets (RFC 3550 §6): sender and receiver reports, source descriptions, BYE, XR; whole compounds in and out.
 
 Called by the session's reports, about every five seconds and call. `parse` never raises: a compound that does not
 pass the validity checks of appendix A.2 is None, packet types we do not know are stepped over.
@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from struct import Struct
 from typing import Final
 
+from runtime.media.rtcp_xr import VoipMetrics, read_blocks, write_block
+
 COMPOUND_BYTES_MAX: Final = 2048
 TEXT_BYTES_MAX: Final = 255
 REPORTS_MAX: Final = 31
@@ -18,6 +20,7 @@ _SR: Final = 200
 _RR: Final = 201
 _SDES: Final = 202
 _BYE: Final = 203
+_XR: Final = 207
 _CNAME: Final = 1
 _VERSION_2: Final = 0x80
 _PADDING: Final = 0x20
@@ -79,7 +82,15 @@ class Bye:
     reason: str = ""
 
 
-Packet = SenderReport | ReceiverReport | SourceDescription | Bye
+@dataclass(frozen=True, slots=True)
+class ExtendedReport:
+    """What `ssrc` has to say of the streams that it receives (RFC 3611); blocks that we do not know are not kept."""
+
+    ssrc: int
+    metrics: tuple[VoipMetrics, ...] = ()
+
+
+Packet = SenderReport | ReceiverReport | SourceDescription | Bye | ExtendedReport
 
 
 def parse(data: bytes) -> tuple[Packet, ...] | None:
@@ -168,7 +179,20 @@ def _read_bye(body: bytes, count: int) -> Bye | None:
     return Bye(ssrcs, reason.decode("utf-8", "replace"))
 
 
-_READERS: Final = {_SR: _read_sender_report, _RR: _read_receiver_report, _SDES: _read_description, _BYE: _read_bye}
+def _read_extended_report(body: bytes, _count: int) -> ExtendedReport | None:
+    if len(body) < _WORD.size:
+        return None
+    metrics = read_blocks(body[_WORD.size :])
+    return None if metrics is None else ExtendedReport(_WORD.unpack_from(body)[0], metrics)
+
+
+_READERS: Final = {
+    _SR: _read_sender_report,
+    _RR: _read_receiver_report,
+    _SDES: _read_description,
+    _BYE: _read_bye,
+    _XR: _read_extended_report,
+}
 
 
 def write(packets: tuple[Packet, ...]) -> bytes:
@@ -188,6 +212,8 @@ def _write_one(packet: Packet) -> bytes:
         case Bye():
             ssrcs = b"".join(map(_WORD.pack, packet.ssrcs))
             return _packed(_BYE, len(packet.ssrcs), ssrcs + (_text(packet.reason) if packet.reason else b""))
+        case ExtendedReport():
+            return _packed(_XR, 0, _WORD.pack(packet.ssrc) + b"".join(map(write_block, packet.metrics)))
 
 
 def _packed(kind: int, count: int, body: bytes) -> bytes:

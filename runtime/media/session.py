@@ -20,7 +20,7 @@ from collections.abc import Callable
 from typing import Final
 
 from runtime.limits import MEDIA_TIMEOUT_HOLD_S
-from runtime.media import dtmf
+from runtime.media import dtmf, hearing
 from runtime.media.codecs.codec import Codec
 from runtime.media.coder import Coder
 from runtime.media.config import StreamConfig
@@ -29,6 +29,7 @@ from runtime.media.frame import Frame
 from runtime.media.incoming import IncomingStream
 from runtime.media.outgoing import OutgoingStream
 from runtime.media.reports import Reports
+from runtime.media.rtcp_xr import VoipMetrics
 from runtime.media.source import Address
 from runtime.media.stats import Stats
 
@@ -192,13 +193,21 @@ class MediaSession:
         """The report that is due, about every five seconds."""
         if not self._reports.due(now):
             return None
-        data = self._reports.report(self._out, self._in.reception, self._in.source.ssrc, now, wall_s)
+        data = self._reports.report(self._out, self._in.reception, self._in.source.ssrc, self._metrics(), now, wall_s)
         return None if self._in.to_nobody else (data, self._rtcp_to())
 
     def close(self, now: float, wall_s: float) -> Outbound | None:
         """The RTCP BYE that ends our stream, where it went anywhere."""
-        data = self._reports.bye(self._out, self._in.reception, self._in.source.ssrc, now, wall_s)
+        data = self._reports.bye(self._out, self._in.reception, self._in.source.ssrc, self._metrics(), now, wall_s)
         return None if self._in.to_nobody else (data, self._rtcp_to())
+
+    def _metrics(self) -> VoipMetrics | None:
+        """What the peer wants to know of how it is heard."""
+        ssrc = self._in.source.ssrc
+        if not self._config.wants_metrics or ssrc is None:
+            return None
+        rtt_ms = self._reports.remote.rtt_ms
+        return hearing.metrics(ssrc, self._in.reception, self._in.jitter, rtt_ms, self._config.codec)
 
     def _rtcp_to(self) -> Address:
         """Where the peer's reports come from, else by the SDP, else beside the learned RTP port (RFC 3550 §11)."""
@@ -252,7 +261,7 @@ class MediaSession:
             unknown_payload_type=self._in.unknown,
             frames_concealed=played.concealed,
             frames_skipped=played.skipped,
-            frames_repeated=played.repeated,
+            frames_inserted=played.inserted,
             frames_discarded=played.discarded,
             starved=played.starved,
             streams=self._in.streams,
@@ -264,4 +273,6 @@ class MediaSession:
             remote_lost=remote.lost,
             remote_fraction_lost=remote.fraction_lost,
             remote_jitter_ms=remote.jitter_ms,
+            mos=hearing.heard_mos(received, played, remote.rtt_ms, self._config.codec),
+            remote_mos=hearing.remote_mos(remote, self._out.packets, self._config.codec),
         )

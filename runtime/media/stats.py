@@ -22,7 +22,7 @@ class Stats:
     unknown_payload_type: int
     frames_concealed: int
     frames_skipped: int
-    frames_repeated: int
+    frames_inserted: int
     frames_discarded: int
     starved: int
     """Times that the playout buffer ran dry."""
@@ -38,3 +38,7 @@ class Stats:
     """Of our packets, by the peer's last report; negative when it got duplicates."""
     remote_fraction_lost: float
     remote_jitter_ms: float
+    mos: float | None = None
+    """How well the peer is heard, 1 to 4.5 (E-model); None while it was not."""
+    remote_mos: float | None = None
+    """How well it hears us; None while it has sent no report."""

@@ -127,15 +127,7 @@ class Carrier:
         if leg is not None:
             stats = leg.close(time.monotonic(), time.time())
             if stats is not None:
-                record = replace(
-                    record,
-                    packets_received=stats.received,
-                    packets_sent=stats.packets_sent,
-                    packets_lost=stats.lost,
-                    packets_rejected=stats.rejected_source + stats.malformed,
-                    packets_unauthentic=leg.unauthentic,
-                    jitter_ms=stats.jitter_ms,
-                )
+                record = replace(record.measured(stats), packets_unauthentic=leg.unauthentic)
         elif command.ports is not None:
             command.ports.close()
         self.on_record(record)

@@ -8,10 +8,12 @@ from collections.abc import Iterable
 from typing import Any
 
 from runtime.api.status import BridgeStatus, as_json
+from runtime.calls.call import Call
 from runtime.calls.record import CallRecord
 from runtime.limits import RECENT_RECORDS_MAX
 from runtime.rooms.adapter import Rooms
 from runtime.settings import BridgeSettings
+from runtime.trunks.sound import PACKETS_MIN, CallSound, TrunkSounds
 from runtime.workers.checkup import rooms_fault, trunk_statuses
 from runtime.workers.worker import Worker
 
@@ -26,6 +28,7 @@ class Reporting:
         self._version = version
         self._recent: deque[dict[str, Any]] = deque(maxlen=RECENT_RECORDS_MAX)
         self._reasons: Counter[str] = Counter()
+        self._sounds = TrunkSounds()
 
     def remember(self, records: Iterable[dict[str, Any]]) -> None:
         """Calls of before this bridge began."""
@@ -36,13 +39,18 @@ class Reporting:
         told = record.as_json()
         self._recent.append(told)
         self._reasons[record.reason] += 1
+        if record.trunk and record.mos is not None and record.packets_received >= PACKETS_MIN:
+            lost = record.packets_lost / max(1, record.packets_received + record.packets_lost)
+            call = CallSound(record.mos, record.mos_remote, lost, record.jitter_ms, record.rtt_ms)
+            self._sounds.note(record.trunk, call)
         return told
 
     def calls(self) -> dict[str, Any]:
         """The calls that are up, those that were, and what was counted."""
         switchboard, connections = self._worker.switchboard, self._worker.sip.connections
         live = [
-            {**call.record.as_json(), "state": call.state.value, "hold": call.hold} for call in switchboard.live_calls()
+            {**self._measured(call).as_json(), "state": call.state.value, "hold": call.hold}
+            for call in switchboard.live_calls()
         ]
         return {
             "formatVersion": 1,
@@ -59,6 +67,12 @@ class Reporting:
             "connections": {"open": len(connections), "ended": dict(connections.ended)},
             "ticksLost": self._worker.clock.ticks_lost,
         }
+
+    def _measured(self, call: Call) -> CallRecord:
+        """A live call's record with what its media have counted so far."""
+        leg = self._worker.legs.get(call.id)
+        session = leg.session if leg is not None else None
+        return call.record if session is None else call.record.measured(session.stats)
 
     def health(self) -> dict[str, Any]:
         """Whether it takes calls."""
@@ -85,6 +99,7 @@ class Reporting:
                 calls=health["calls"],
                 trunks=trunks,
                 trunks_left_out=left_out,
+                sound=self._sounds.all(),
                 livekit=settings.livekit.url if settings.livekit is not None else None,
                 livekit_fault=fault,
             )

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runtime.media import rtcp
-from runtime.media.rtcp import Bye, ReceiverReport, ReportBlock, SenderReport, SourceDescription
+from runtime.media.rtcp import Bye, ExtendedReport, ReceiverReport, ReportBlock, SenderReport, SourceDescription
+from runtime.media.rtcp_xr import VoipMetrics
 
 WORD = st.integers(0, 0xFFFFFFFF)
 TEXT = st.text(max_size=60)
@@ -21,6 +22,15 @@ REPORTS = st.builds(SenderReport, WORD, st.integers(0, 2**64 - 1), WORD, WORD, W
 OTHERS = st.builds(SourceDescription, st.lists(st.tuples(WORD, TEXT), max_size=3).map(tuple)) | st.builds(
     Bye, st.lists(WORD, max_size=4).map(tuple), TEXT
 )
+BYTE = st.integers(0, 255)
+SHARE = BYTE.map(lambda value: value / 256)
+MS = st.integers(0, 0xFFFF)
+MOS = st.none() | st.integers(10, 50).map(lambda value: value / 10)
+METRICS = st.builds(
+    VoipMetrics, WORD, SHARE, SHARE, SHARE, SHARE, MS, MS, MS, MS, st.none() | st.integers(0, 100), MOS, MOS,
+    MS, MS, MS, BYTE,
+)  # fmt: skip
+OTHERS |= st.builds(ExtendedReport, WORD, st.lists(METRICS, max_size=3).map(tuple))
 COMPOUNDS = st.tuples(REPORTS, st.lists(REPORTS | OTHERS, max_size=3)).map(lambda parts: (parts[0], *parts[1]))
 
 
@@ -98,3 +108,19 @@ def test_what_is_no_compound_is_none(data, why):
 def test_the_last_packet_may_be_padded():
     data = bytes.fromhex("80c90001 00000001 a1cb0002 00000001 00000004")
     assert rtcp.parse(data) == (ReceiverReport(1), Bye((1,)))
+
+
+def test_voip_metrics_have_the_layout_of_rfc_3611_and_other_blocks_are_stepped_over():
+    metrics = VoipMetrics(0x11223344, 0.25, 0.125, 0.5, 0.0, 80, 2000, 150, 60, 88, None, 4.1, 40, 80, 240)
+    data = rtcp.write((ReceiverReport(1), ExtendedReport(2, (metrics,))))
+    report = data[8:]
+    assert report[:8] == bytes([0x80, 207, 0, 10]) + (2).to_bytes(4, "big")
+    assert report[8:12] == bytes([7, 0, 0, 8])
+    assert report[12:16] == bytes.fromhex("11223344")
+    assert report[16:20] == bytes([64, 32, 128, 0])
+    assert report[20:28] == b"".join(n.to_bytes(2, "big") for n in (80, 2000, 150, 60))
+    assert report[28:38] == bytes([127, 127, 127, 16, 88, 127, 127, 41, 0xF0, 0])
+    assert report[38:44] == b"".join(n.to_bytes(2, "big") for n in (40, 80, 240))
+    lrr = bytes([4, 0, 0, 2]) + bytes(8)
+    more = data[:8] + bytes([0x80, 207, 0, 13]) + report[4:8] + lrr + report[8:]
+    assert rtcp.parse(more) == (ReceiverReport(1), ExtendedReport(2, (metrics,)))
