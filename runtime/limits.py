@@ -86,6 +86,15 @@ PROMPT_READ_EVERY_S = 10.0
 PROMPT_PAUSE_S = 0.0005
 """The pause after each tenth of a second of a prompt that is decoded, in which live calls go on."""
 
+RECORDING_FREE_BYTES_MIN = 512 << 20
+"""What recordings leave free on their disk. At the bound those under way end, and none begins."""
+
+RECORDING_BATCH_TICKS = 50
+"""A second of a recording is written at a time: so much is lost when a bridge is killed."""
+
+RECORDING_BACKLOG_MAX = 30
+"""Batches of one recording that wait for the disk, a quarter of a megabyte each at most; then it ends."""
+
 UDP_DATAGRAMS_PER_TURN_MAX = 32
 """SIP datagrams of one socket handled in one turn of the event loop; the kernel's buffer keeps the rest."""
 

@@ -152,6 +152,8 @@ class BridgeSettings:
     dns: tuple[str, int] | None = None
     """The DNS server that is asked; None: those of this machine."""
     records: Path | None = None
+    recordings: Path | None = None
+    """The folder of recordings of calls; None: one in the state folder."""
     play: Path | None = None
     record: Path | None = None
 

@@ -24,6 +24,7 @@ from schemas.tables.rows import (
     NumberRow,
     Outbound,
     PinPrompts,
+    Recording,
     Room,
     RoomKind,
     Row,
@@ -71,6 +72,7 @@ def _trunk(row: TrunkRow) -> Written:
         limits=limits,
         referTo=row.refer_to if row.refer_to != "asGiven" else "",
         acceptRefer=row.accept_refer,
+        holdMusic=row.hold_music,
         metadata=row.metadata,
     )
 
@@ -144,9 +146,15 @@ def _rule(row: RuleRow) -> Written:
         media=_media(row.media),
         answer=row.answer if row.answer != "whenRoomReady" else "",
         ringback=row.ringback if row.ringback != "none" else "",
+        holdMusic=row.hold_music,
+        recording=_recording(row.recording) if row.recording is not None else None,
         messages=row.messages if row.messages != "none" else "",
         fallback={"sipCode": row.fallback_sip_code} if row.fallback_sip_code != bounds.FALLBACK_SIP_CODE else None,
     )
+
+
+def _recording(wanted: Recording) -> Written:
+    return _set(format=wanted.format, maxDuration=_duration(wanted.max_duration_ms, bounds.RECORDING_MS))
 
 
 def _number(row: NumberRow) -> Written:

@@ -82,7 +82,8 @@ def _deciding(row: Row, *, rooms: bool) -> Row:
         pin = _without_value(row.pin) if row.pin else None
         row = replace(
             row, id="", pin=pin, pin_prompts=PinPrompts(), room=ROOM_DEFAULTS, attributes=(), metadata="",
-            noise_cancellation=False, answer="", ringback="", messages="", fallback_sip_code=0, claimed_since=0,
+            noise_cancellation=False, answer="", ringback="", hold_music="", recording=None, messages="",
+            fallback_sip_code=0, claimed_since=0,
         )  # fmt: skip
         if not rooms and row.room_name:  # what a kind weighs counts still
             row = replace(row, room_name=_NO_NAME, randomize=False, hide_phone_number=False)

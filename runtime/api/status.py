@@ -29,6 +29,8 @@ class BridgeStatus:
     """How the calls of trunks sounded of late."""
     livekit: str | None = None
     livekit_fault: str = ""
+    noise_fault: str = ""
+    """Why noise cancellation cannot be had, where somebody has asked for it."""
 
 
 def findings(status: BridgeStatus) -> list[Finding]:
@@ -56,6 +58,9 @@ def _of_bridge(status: BridgeStatus) -> Iterator[Finding]:
         yield Finding(ERROR, "bridge", f"it is {status.state} and takes no calls")
     if status.livekit_fault:
         yield Finding(ERROR, "livekit", status.livekit_fault, "calls get their rule's fallback until it answers")
+    if status.noise_fault:
+        words = f"noise cancellation cannot be had, calls go on without: {status.noise_fault}"
+        yield Finding(WARNING, "noise", words, "PyAV brings it: pip install --force-reinstall av")
     if status.trunks_left_out:
         yield Finding(WARNING, "trunks", f"{status.trunks_left_out} more trunks were not looked at")
 

@@ -9,9 +9,18 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 from runtime.calls.call import UNANSWERED, UNDER_WAY, Call, InboundCall, OutboundCall, State, Step, hung_up_by
-from runtime.calls.commands import Command, EndCall, RingPhone, SetAttributes, StartMedia
+from runtime.calls.commands import (
+    Command,
+    EndCall,
+    PlayMusic,
+    RingPhone,
+    SetAttributes,
+    StartMedia,
+    StartRecording,
+)
 from runtime.calls.negotiate import media_peer
 from runtime.calls.opening import Opening
 from runtime.calls.reasons import EndReason, reason_header
@@ -21,15 +30,18 @@ from runtime.limits import CALLS_MAX
 from runtime.media.config import StreamConfig
 from runtime.routing.dial import Failure, FailureKind
 from runtime.routing.headers import bye_headers, own_headers
-from runtime.routing.route import RINGBACK_NONE, RINGBACK_TONE
+from runtime.routing.route import RINGBACK_NONE
 from runtime.sip.endpoint import Endpoint
 from runtime.sip.reason import Reason
+from schemas.ringing import RINGING
 from schemas.tables.networks import compile_networks, parse_address
 from schemas.tables.rows import Pairs
 
 STATUS = "sip.callStatus"
 HOLD = "sip.hold"
 """Who has a call on hold; it is not there while nobody has."""
+RECORDING = "sip.recording"
+"""The file that a call is being recorded in; it is not there while none is."""
 
 ACTIVE = ((STATUS, "active"),)
 """What a participant shows from the answer on."""
@@ -140,7 +152,18 @@ class Board:
             self.do(SetAttributes(call.id, ACTIVE))
         call.advance(Step.ANSWER)
         call.asked = None
+        self._record(call, now)
         return True
+
+    def _record(self, call: Call, now: Now) -> None:
+        """Record the call from here on, where its rule says so."""
+        wanted = call.orders.sound.recording
+        if wanted is None:
+            return
+        stamp = datetime.fromtimestamp(now.wall, UTC).strftime("%Y%m%dT%H%M%SZ")
+        file = f"{stamp}-{call.id}.{wanted.format}"
+        call.record = replace(call.record, recording=file)
+        self.do(StartRecording(call.id, file, wanted), SetAttributes(call.id, ((RECORDING, file),)))
 
     def room_refused(self, call_id: str, sip_status: int, reason: str, words: str, now: Now) -> None:
         """The room cannot be had: the caller gets this status."""
@@ -175,8 +198,8 @@ class Board:
         call.waits = not self._is_proven(call)
         if call.stream is not None:  # else the PRACK brings the answer
             self.flow(call)
-        if call.orders.ringback == RINGBACK_TONE:
-            self.do(RingPhone(call.id, on=True))
+        if call.orders.ringback in RINGING:
+            self.do(RingPhone(call.id, call.orders.sound.ringing))
 
     def _can_hear(self, call: InboundCall) -> bool:
         """An offer of ours is answered before the answer to the call only where the phone knows how (PRACK)."""
@@ -203,8 +226,8 @@ class Board:
 
     def answer(self, call: InboundCall, now: Now) -> None:
         """Pick up: 200, with what its trunk says."""
-        if call.orders.ringback == RINGBACK_TONE:
-            self.do(RingPhone(call.id, on=False))
+        if call.orders.ringback in RINGING:
+            self.do(RingPhone(call.id, ""))
         headers = own_headers(call.orders.policy, call.attributes)
         self._endpoint.respond(call.leg, 200, now.mono, headers=headers, body=call.body)
         self.answered(call, now)
@@ -228,6 +251,10 @@ class Board:
             self.do(StartMedia(call.id, call.before_answer(call.stream)))
             return
         self.do(StartMedia(call.id, call.stream))
+        music = call.orders.sound.hold_music if call.holds else ""
+        if music != call.music:
+            call.music = music
+            self.do(PlayMusic(call.id, music))
         if call.hold != call.shown_hold:
             call.shown_hold = call.hold
             self.do(SetAttributes(call.id, ((HOLD, call.hold),)))

@@ -138,6 +138,8 @@ class Call:
     """What its phone may still write."""
     presses: Presses = field(default_factory=Presses)
     """The keys that its phone has told of."""
+    music: str = ""
+    """What its phone hears on hold, as it was told."""
     shown_hold: str = ""
     """`sip.hold` of the participant."""
 

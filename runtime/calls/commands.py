@@ -13,7 +13,7 @@ from runtime.routing.dial import Dialled, Failure, Transferred
 from runtime.routing.orders import Orders
 from runtime.routing.place import Placement
 from runtime.stir.place import Place
-from schemas.tables.rows import Pairs
+from schemas.tables.rows import Pairs, Recording
 
 
 class Ports(Protocol):
@@ -38,13 +38,13 @@ class Ports(Protocol):
 class OpenLeg:
     """A call has these ports, and speaks `codec` for a start: read them. Once for each call, before all else.
 
-    `rings`: until its media starts the room hears a ringing tone from it.
+    `rings`: until its media starts the room hears this ringing tone from it; "" = none.
     """
 
     call_id: str
     ports: Ports
     codec: Codec
-    rings: bool = False
+    rings: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,10 +123,28 @@ class PressKeys:
 
 @dataclass(frozen=True, slots=True)
 class RingPhone:
-    """The phone hears a ringing tone in place of the room; or the room again."""
+    """The phone hears this ringing tone in place of the room; "" = the room again."""
 
     call_id: str
-    on: bool
+    tone: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlayMusic:
+    """What the phone hears from now on where it would hear nothing, because it is on hold; "" = nothing again."""
+
+    call_id: str
+    music: str
+
+
+@dataclass(frozen=True, slots=True)
+class StartRecording:
+    """Record what this call's phone says and hears; how that ends is `recording_ended`."""
+
+    call_id: str
+    file: str
+    """Its name in the folder of recordings."""
+    recording: Recording
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +219,8 @@ Command = (
     | PassMessage
     | PressKeys
     | RingPhone
+    | PlayMusic
+    | StartRecording
     | SetAttributes
     | ShowHeaders
     | TrustSource

@@ -67,7 +67,10 @@ class Dialler:
             return call
         self._board.put(call)
         self._board.do(
-            OpenLeg(call.id, call.ports, placement.codecs[0], rings=placement.dialtone), JoinRoom(call.id, placement)
+            OpenLeg(
+                call.id, call.ports, placement.codecs[0], rings=placement.sound.ringing if placement.dialtone else ""
+            ),
+            JoinRoom(call.id, placement),
         )
         return None
 

@@ -45,6 +45,7 @@ def local_media(orders: Orders, ports: Ports, host: str, entropy: Callable[[int]
         session_id=int.from_bytes(entropy(SESSION_ID_BYTES)),
         info_digits=orders.info_digits,
         encryption=Encryption(orders.encryption, entropy),
+        tone_digits=orders.inband_digits,
     )
 
 
@@ -146,14 +147,17 @@ def describe(
 def agreed(negotiated: Negotiated, local: LocalMedia, timeout_s: float, own: Container[Address]) -> StreamConfig:
     """How packets flow by this agreement; NegotiationFailure where they would flow in a circle.
 
-    A phone that we hold hears silence: the room is not to be heard, and a firewall on the way stays open.
+    A phone that we hold hears silence, or music: the room is not to be heard, and a firewall on the way stays open.
 
     `own` are the bridge's own RTP and RTCP ports: a call that names one as its own would keep itself alive.
     """
+    no_events = negotiated.dtmf_payload_type_send is None
     stream = replace(
         stream_of(negotiated, timeout_s),
         silent=local.direction == HOLDING,
-        keys_by_info=local.info_digits and negotiated.dtmf_payload_type_send is None,
+        keys_by_info=local.info_digits and no_events,
+        keys_by_tone=local.tone_digits and not local.info_digits and no_events,
+        hears_tones=local.tone_digits,
     )
     if stream.remote in own or stream.remote_rtcp in own:
         text = "the session description names a media port of the bridge itself"

@@ -1,8 +1,8 @@
 """The keys of one phone, whichever way they come: a press that is told by RFC 4733 and by SIP INFO is one press.
 
-Phones and gateways that send both tell each press once by each. So what is told by one way takes back the oldest of the
-same key that the other way told within `SAME_PRESS_S` and that nothing has taken back yet: `55` pressed fast is two
-presses, however the four reports cross.
+Phones and gateways that send several tell each press once by each: RFC 4733, SIP INFO, tones in the voice. So what is
+told by one way is the oldest press of the same key within `SAME_PRESS_S` that others have told and this one has not:
+`55` pressed fast is two presses, however the four reports cross.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ class Way(StrEnum):
 
     EVENT = "rfc4733"
     INFO = "info"
+    INBAND = "inband"
 
 
 class Presses:
@@ -36,7 +37,7 @@ class Presses:
     __slots__ = ("_bucket", "_waiting")
 
     def __init__(self) -> None:
-        self._waiting: deque[tuple[float, str, Way]] = deque(maxlen=WAITING_MAX)
+        self._waiting: deque[tuple[float, str, set[Way]]] = deque(maxlen=WAITING_MAX)
         self._bucket: TokenBucket | None = None
 
     def may_tell(self, now: float) -> bool:
@@ -46,12 +47,12 @@ class Presses:
         return self._bucket.take(now)
 
     def is_new(self, key: str, way: Way, now: float) -> bool:
-        """Whether this is a press, and not the other report of one that was told."""
+        """Whether this is a press, and not another report of one that was told."""
         while self._waiting and self._waiting[0][0] < now - SAME_PRESS_S:
             self._waiting.popleft()
-        for told in self._waiting:
-            if told[1] == key and told[2] is not way:
-                self._waiting.remove(told)
+        for _, told, ways in self._waiting:
+            if told == key and way not in ways:
+                ways.add(way)
                 return False
-        self._waiting.append((now, key, way))
+        self._waiting.append((now, key, {way}))
         return True

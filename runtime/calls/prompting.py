@@ -131,7 +131,7 @@ def _refusal(asked: PinAsked, sip_status: int, code: str, words: str) -> Rejecti
 
 def brings_keys(admission: Admission, stream: StreamConfig) -> bool:
     """Whether the phone can tell us of keys."""
-    return admission.info_digits or stream.dtmf_receive is not None
+    return admission.info_digits or admission.inband_digits or stream.dtmf_receive is not None
 
 
 def no_keys(admission: Admission) -> Rejection:

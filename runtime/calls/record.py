@@ -90,6 +90,8 @@ class CallRecord:
     """How well the phone was heard (E-model), None where it was not."""
     mos_remote: float | None = None
     """How well it heard the bridge, None where it sends no reports."""
+    recording: str = ""
+    """The file that it was recorded in."""
     digits: int = 0
     """How many digits came in; which ones is nobody's business here."""
 
@@ -218,6 +220,7 @@ class CallRecord:
             "verstatWords": self.verstat_words,
             "trail": list(self.trail),
             "hint": self.hint,
+            "recording": self.recording,
             "media": {
                 "packetsReceived": self.packets_received,
                 "packetsSent": self.packets_sent,

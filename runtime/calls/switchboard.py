@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from runtime.calls.board import Board, Now
+from runtime.calls.board import RECORDING, Board, Now
 from runtime.calls.call import Call, InboundCall, OutboundCall, State, Step
 from runtime.calls.changes import Changes
 from runtime.calls.commands import (
     PassDigit,
     Ports,
+    SetAttributes,
 )
 from runtime.calls.dialler import Dialler
 from runtime.calls.hunt import Hunter
@@ -29,7 +30,7 @@ from runtime.calls.record import CallRecord, EndedBy
 from runtime.calls.referrals import Referrals
 from runtime.calls.replacing import Replacing
 from runtime.calls.transfers import Transfers
-from runtime.media.events import DigitDue, DigitReceived, DigitsSent, MediaTimedOut, RemoteBye, SourceLocked
+from runtime.media.events import DigitDue, DigitHeard, DigitReceived, DigitsSent, MediaTimedOut, RemoteBye, SourceLocked
 from runtime.routing.dial import Destination, DialRequest, Failure, TransferRequest
 from runtime.routing.place import Placement, place
 from runtime.routing.route import Rejection
@@ -45,7 +46,7 @@ from schemas.seal import Unseal, unseals_nothing
 from schemas.tables.rows import Pairs
 from schemas.tables.tables import Tables
 
-MediaEvent = DigitReceived | DigitDue | DigitsSent | MediaTimedOut | RemoteBye | SourceLocked
+MediaEvent = DigitReceived | DigitHeard | DigitDue | DigitsSent | MediaTimedOut | RemoteBye | SourceLocked
 ID_BYTES = 16
 OPTIONS_HEADERS = (("Accept", "application/sdp"),)
 
@@ -137,6 +138,8 @@ class Switchboard(Board):
         match event:
             case DigitReceived():
                 self._keys.heard(call, event.digit, Way.EVENT, now)
+            case DigitHeard():
+                self._keys.heard(call, event.digit, Way.INBAND, now)
             case DigitDue():
                 self._keys.send(call, event.digit, event.tone_ms, now)
             case MediaTimedOut():
@@ -148,6 +151,14 @@ class Switchboard(Board):
                 self._dialler.keys_pressed(call)
             case SourceLocked() | RemoteBye():
                 pass  # the session's own business
+
+    def recording_ended(self, call_id: str, *, kept: bool) -> None:
+        """A call is not recorded any more, though it goes on; `kept`: there is a file of what was."""
+        call = self._by_id.get(call_id)
+        if call is not None:
+            if not kept:
+                call.record = replace(call.record, recording="")
+            self.do(SetAttributes(call_id, ((RECORDING, ""),)))
 
     def prompt_played(self, call_id: str, now: Now) -> None:
         """A prompt is at its end."""

@@ -66,7 +66,7 @@ class Transfers:
         deadline = now.mono + request.ringing_timeout_s
         call.transfer = Transfer(random_id("STR", entropy), request, deadline, cseq)
         if request.dialtone:
-            self._board.do(RingPhone(call.id, on=True))
+            self._board.do(RingPhone(call.id, call.orders.sound.ringing))
         return call.transfer.id
 
     def cancel(self, call_id: str) -> Failure | None:
@@ -204,7 +204,7 @@ class Transfers:
     def _give_back(self, call: Call, transfer: Transfer) -> None:
         """The phone hears its room again."""
         if transfer.is_open and transfer.request.dialtone:
-            self._board.do(RingPhone(call.id, on=False))
+            self._board.do(RingPhone(call.id, ""))
 
 
 def _not_allowed(call: Call, uri: Uri | TelUri, refer_to: str) -> str:

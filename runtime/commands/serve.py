@@ -80,6 +80,8 @@ def _serving_options(command: F) -> F:
                          envvar="DIALPLANE_DRAIN", help="Seconds that a stopping bridge lets live calls go on."),
             click.option("--records", type=file, default=None, envvar="DIALPLANE_RECORDS",
                          help="JSON lines of ended calls.  [default: STATE/records.jsonl]"),
+            click.option("--recordings", type=folder, default=None, envvar="DIALPLANE_RECORDINGS",
+                         help="Folder of recordings of calls.  [default: STATE/recordings]"),
             click.option("--prompts", type=folder, default=None, envvar="DIALPLANE_PROMPTS",
                          help="Folder of your own prompts.  [default: DIR/prompts, or STATE/prompts]"),
             click.option("--rooms", type=click.Choice(["embedded", "livekit"]), default="embedded", show_default=True,
@@ -195,6 +197,7 @@ def _settings(options: dict[str, Any], folder: Path | None) -> BridgeSettings:
         dial_anywhere=options["dial_anywhere"],
         dns=parse_dns(options["dns"]),
         records=options["records"],
+        recordings=options["recordings"],
         play=options["play"],
         record=options["record"],
     )

@@ -27,6 +27,10 @@ class StreamConfig:
     """What the durations of telephone-events count."""
     keys_by_info: bool = False
     """Our digits go by SIP INFO: each is told as a `DigitDue` when its time has come."""
+    keys_by_tone: bool = False
+    """Our digits go as tones in the voice itself."""
+    hears_tones: bool = False
+    """The peer's digits may come as tones: they are told, and taken out of its voice."""
     ptime_ms: int = 20
     """The peer's wish for our packets: 40 and 60 are honoured, all else gets 20."""
     silent: bool = False
@@ -54,7 +58,7 @@ class StreamConfig:
     @property
     def takes_digits(self) -> bool:
         """Whether the peer can be told of digits."""
-        return self.keys_by_info or self.dtmf_send is not None
+        return self.keys_by_info or self.keys_by_tone or self.dtmf_send is not None
 
     @property
     def held(self) -> bool:

@@ -15,6 +15,13 @@ class DigitReceived:
 
 
 @dataclass(frozen=True, slots=True)
+class DigitHeard:
+    """The same by a tone in the voice itself, some 60 ms after it began."""
+
+    digit: str
+
+
+@dataclass(frozen=True, slots=True)
 class DigitDue:
     """The peer is to be told of this digit now, by SIP INFO, as a tone of so many milliseconds."""
 
@@ -49,4 +56,4 @@ class RemoteBye:
     """RTCP says that the peer's stream ended; the call may go on."""
 
 
-Event = DigitReceived | DigitDue | DigitsSent | SourceLocked | MediaTimedOut | RemoteBye
+Event = DigitReceived | DigitHeard | DigitDue | DigitsSent | SourceLocked | MediaTimedOut | RemoteBye

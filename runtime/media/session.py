@@ -24,9 +24,11 @@ from runtime.media import dtmf, hearing
 from runtime.media.codecs.codec import Codec
 from runtime.media.coder import Coder
 from runtime.media.config import StreamConfig
-from runtime.media.events import DigitDue, DigitsSent, Event, MediaTimedOut, RemoteBye
+from runtime.media.events import DigitDue, DigitHeard, DigitsSent, Event, MediaTimedOut, RemoteBye
 from runtime.media.frame import Frame
 from runtime.media.incoming import IncomingStream
+from runtime.media.key_ears import KeyFilter
+from runtime.media.key_tones import KeyTones
 from runtime.media.outgoing import OutgoingStream
 from runtime.media.reports import Reports
 from runtime.media.rtcp_xr import VoipMetrics
@@ -35,6 +37,8 @@ from runtime.media.stats import Stats
 
 EVENTS_MAX: Final = 64
 PORT_MAX: Final = 65_535
+DEAF_TICKS: Final = 25
+"""After a tone of ours no tone is a key of the peer's for half a second: a line gives back what it is sent."""
 
 Outbound = tuple[bytes, Address]
 
@@ -45,9 +49,12 @@ class MediaSession:
     __slots__ = (
         "_coder",
         "_config",
+        "_deaf",
         "_events",
         "_events_dropped",
         "_in",
+        "_key_filter",
+        "_key_tones",
         "_out",
         "_reports",
         "_rtcp_from",
@@ -73,6 +80,9 @@ class MediaSession:
         self._reports = Reports(cname, entropy, now)
         self._events: deque[Event] = deque()
         self._events_dropped = 0
+        self._key_filter = KeyFilter() if config.hears_tones else None
+        self._key_tones = KeyTones()
+        self._deaf = 0
         self._timed_out = False
 
     @property
@@ -110,6 +120,8 @@ class MediaSession:
         if config.codec is not before.codec:
             self._coder.use(config.codec)
             self._out.use(config.codec, config.dtmf_clock_hz)
+        if config.hears_tones != before.hears_tones:
+            self._key_filter = KeyFilter() if config.hears_tones else None
         if not config.takes_digits and self._out.digits.pending:
             self._out.digits.clear()
             self._tell(DigitsSent())  # nobody waits for keys that can no more be pressed
@@ -154,25 +166,40 @@ class MediaSession:
 
     def pull(self, now: float) -> Frame | None:
         """The peer's audio for this tick, None for silence."""
-        return self._in.pull(now)
+        frame = self._in.pull(now)
+        if self._key_filter is None:
+            return frame
+        keys, frame = self._key_filter.step(frame)
+        for key in keys:
+            if not self._deaf:
+                self._tell(DigitHeard(key))
+        self._deaf = max(0, self._deaf - 1)
+        return frame
 
-    def push(self, frame: Frame | None, now: float) -> list[Outbound]:
+    def push(self, frame: Frame | None, now: float, *, instead: Frame | None = None) -> list[Outbound]:
         """Send one tick: this frame, of whatever codec, silence for None, or what is due of the digits.
 
-        Call it every tick, on hold too: the RTP timestamp is the count of ticks.
+        Call it every tick, on hold too: the RTP timestamp is the count of ticks. `instead`: what is heard where the
+        config is `silent`.
         """
         config = self._config
         if not config.send or self._in.to_nobody or (config.waits and not self._in.streams):
             self._out.skip()
             return []
-        payload = self._coder.payload(None if config.silent else frame)
-        pressing = self._out.digits.pending
-        due = self._out.due() if config.keys_by_info else None
-        if due is not None:
+        pressing = self.digits_pending
+        by_events = not (config.keys_by_info or config.keys_by_tone)
+        due = None if by_events else self._out.due()
+        if due is not None and config.keys_by_info:
             self._tell(DigitDue(*due))
-        digit_type = None if config.keys_by_info else config.dtmf_send
+        elif due is not None:
+            self._key_tones.begin(*due)
+        tone = self._key_tones.frame()
+        if tone is not None:
+            self._deaf = DEAF_TICKS
+        payload = self._coder.payload(tone or (instead if config.silent else frame))
+        digit_type = config.dtmf_send if by_events else None
         packets = self._out.tick(payload, config.payload_type_send, digit_type, config.ptime_ms)
-        if pressing and not self._out.digits.pending:
+        if pressing and not self.digits_pending:
             self._tell(DigitsSent())
         return [(packet, self._in.to) for packet in packets]
 
@@ -187,7 +214,7 @@ class MediaSession:
     @property
     def digits_pending(self) -> bool:
         """Whether digits or pauses are still to be sent."""
-        return self._out.digits.pending
+        return self._out.digits.pending or self._key_tones.sounding
 
     def rtcp_due(self, now: float, wall_s: float) -> Outbound | None:
         """The report that is due, about every five seconds."""

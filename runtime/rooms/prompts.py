@@ -27,6 +27,7 @@ from runtime.rooms.booth import Fetch
 from schemas.tables.tables import Tables
 
 OWN_PROMPTS = Path(__file__).resolve().parents[1] / "media" / "prompts"
+OWN_MUSIC = OWN_PROMPTS.parent / "music" / "hold.wav"
 
 Stamp = tuple[int, int, int]
 """Inode, size and time of change of a file: when one of them moves, it is read again."""
@@ -47,6 +48,10 @@ class _Known:
     """When its sound was decoded, in monotonic seconds."""
 
 
+BUILT_IN = "builtIn"
+"""The bridge's own music, by its name in manifests."""
+
+
 class Prompts:
     """One bridge's prompts. `hand_over(call)` has the event loop call something; `log(words)` is called there."""
 
@@ -62,6 +67,7 @@ class Prompts:
         self._log = log
         self._clock = clock
         self._own = {prompt: _sound((OWN_PROMPTS / f"{prompt}.wav").read_bytes(), lambda: None) for prompt in Prompt}
+        self._own_music = _sound(OWN_MUSIC.read_bytes(), lambda: None)
         self._known: OrderedDict[str, _Known] = OrderedDict()
         self._awaited: dict[str, list[Fetch]] = {}
         self._told: dict[str, str] = {}
@@ -84,8 +90,14 @@ class Prompts:
     def fetch(self, prompt: Prompt, file: str) -> Fetch:
         """The prompt, or the promise of it. `file` "" = the bridge's own."""
         own = self._own[prompt]
-        if not file:
-            return Fetch(own, own)
+        return self._fetch(file, own) if file else Fetch(own, own)
+
+    def music(self, name: str) -> Fetch:
+        """The same for what is heard on hold: `BUILT_IN`, or a file."""
+        own = self._own_music
+        return self._fetch(name, own) if name != BUILT_IN else Fetch(own, own)
+
+    def _fetch(self, file: str, own: Sound) -> Fetch:
         known = self._known.get(file)
         fetch = Fetch(known.sound or own if known is not None else own)
         waiting = self._awaited.get(file)
@@ -161,19 +173,26 @@ class Prompts:
 
 
 def files_of(tables: Tables) -> dict[str, str]:
-    """The files that the rules name, as many as are remembered, each with words for its rules."""
+    """The files that rules and trunks name, as many as are remembered, each with words for who names it."""
     named: dict[str, tuple[str, int]] = {}
     for rule in tables.rules.values():
-        if rule.row.pin is not None:
-            prompts = rule.row.pin_prompts
-            for file in {prompts.ask, prompts.wrong, prompts.goodbye} - {""}:
-                first, count = named.get(file, (rule.row.id, 0))
-                named[file] = min(first, rule.row.id), count + 1
-    return {file: _rule_words(*named[file]) for file in sorted(named)[:PROMPT_FILES_MAX]}
+        row, files = rule.row, {rule.row.hold_music}
+        if row.pin is not None:
+            files |= {row.pin_prompts.ask, row.pin_prompts.wrong, row.pin_prompts.goodbye}
+        _name(f"DispatchRule {row.id}", files, named)
+    for trunk in tables.trunks.values():
+        _name(f"Trunk {trunk.row.id}", {trunk.row.hold_music}, named)
+    return {file: _who(*named[file]) for file in sorted(named)[:PROMPT_FILES_MAX]}
 
 
-def _rule_words(first: str, count: int) -> str:
-    return f"DispatchRule {first}" if count == 1 else f"DispatchRule {first} and {count - 1} more"
+def _name(who: str, files: set[str], named: dict[str, tuple[str, int]]) -> None:
+    for file in files - {"", BUILT_IN}:
+        first, count = named.get(file, (who, 0))
+        named[file] = min(first, who), count + 1
+
+
+def _who(first: str, count: int) -> str:
+    return first if count == 1 else f"{first} and {count - 1} more"
 
 
 def _read(folder: Path, file: str, known: _Known | None, now: float) -> _Known:

@@ -115,6 +115,8 @@ class DialRequest:
     ringing_timeout_s: float = RINGING_TIMEOUT_S
     max_call_duration_s: float = CALL_DURATION_S_MAX
     noise_cancellation: bool = False
+    country: str = ""
+    """Where it is called, two letters: whose ringing tone the room hears. "" = the trunk says."""
     wait_until_answered: bool = False
 
 

@@ -13,11 +13,28 @@ from typing import Final, get_args
 from runtime.limits import MEDIA_TIMEOUT_S
 from runtime.media.codecs.codec import CODECS, Codec
 from runtime.sip.keying import Policy
+from schemas.ringing import USUAL
 from schemas.tables.media import codecs_of
-from schemas.tables.rows import Headers, Media, Pairs, Room, TrunkRow
+from schemas.tables.rows import Headers, Media, Pairs, Recording, Room, TrunkRow
 
 IDS: Final = frozenset({"sip.callID", "sip.callIDFull", "sip.callTag", "sip.callStatus", "sip.trunkID", "sip.ruleID"})
 """Attributes that no header may set: the bridge, and whoever reads a call's history, rely on them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SoundOrders:
+    """What is done with the sound of a call."""
+
+    cleaned: bool = False
+    """Noise is taken out of what the phone says."""
+    ringing: str = USUAL
+    """The ringing tone that is heard, by its name in `schemas/ringing`."""
+    hold_music: str = ""
+    """What the phone hears while the room has it on hold: "" silence, `builtIn`, or a file among the prompts."""
+    recording: Recording | None = None
+
+
+AS_IT_IS: Final = SoundOrders()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +56,8 @@ class Orders:
     """Keys travel as telephone-events (RFC 4733), where the phone agrees."""
     info_digits: bool
     """Keys travel by SIP INFO: those of the phone, and those for it where it takes no telephone-events."""
+    inband_digits: bool = False
+    """Keys travel as tones in the voice: those of the phone, and those for it where it takes no other."""
     hides_number: bool
     """The number of whoever is on the phone is not to be seen."""
     media_timeout_s: float
@@ -49,6 +68,7 @@ class Orders:
     """How the room is made, if this call makes it."""
     encryption: Policy = "disable"
     """Whether its media is encrypted towards the phone."""
+    sound: SoundOrders = AS_IT_IS
     messages: bool = False
     """What the phone writes goes to the room."""
 
@@ -71,6 +91,11 @@ def takes_digits(media: Media) -> bool:
 def takes_info(media: Media) -> bool:
     """Whether keys may come and go by SIP INFO."""
     return "info" in media.dtmf
+
+
+def hears_tones(media: Media) -> bool:
+    """Whether keys may come and go as tones in the voice."""
+    return "inband" in media.dtmf
 
 
 def media_timeout_s(media: Media) -> float:

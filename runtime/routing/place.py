@@ -12,7 +12,16 @@ from typing import Final
 
 from runtime.routing.dial import Destination, DialRequest, Failure, FailureKind, InlineTrunk, NamedAddress
 from runtime.routing.headers import declared, merged, settable
-from runtime.routing.orders import Orders, encryption_of, media_timeout_s, spoken, takes_digits, takes_info
+from runtime.routing.orders import (
+    Orders,
+    SoundOrders,
+    encryption_of,
+    hears_tones,
+    media_timeout_s,
+    spoken,
+    takes_digits,
+    takes_info,
+)
 from runtime.routing.route import livekit_trunk_id
 from runtime.settings import TRANSPORTS
 from runtime.sip.auth.client import Login
@@ -20,6 +29,7 @@ from runtime.sip.auth.digest import ALGORITHMS
 from runtime.sip.path import default_port
 from runtime.sip.uri import Uri, parse_uri
 from schemas.ids import is_e164
+from schemas.ringing import ringing_of
 from schemas.seal import CLIENT_CERTIFICATE, CLIENT_KEY, OUTBOUND_PASSWORD, Place, Unseal
 from schemas.tables.media import merged_media
 from schemas.tables.naming import display_name, identity, masked
@@ -162,6 +172,12 @@ def _placement(
         encryption=encryption_of(media),
         dtmf=takes_digits(media),
         info_digits=takes_info(media),
+        inband_digits=hears_tones(media),
+        sound=SoundOrders(
+            cleaned=request.noise_cancellation,
+            ringing=ringing_of(request.country or outbound.destination_country),
+            hold_music=trunk.hold_music,
+        ),
         hides_number=request.hide_number,
         media_timeout_s=media_timeout_s(media),
         max_call_duration_s=min(request.max_call_duration_s, outbound.max_call_duration_ms / 1000),

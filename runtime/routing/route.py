@@ -10,8 +10,19 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from runtime.routing.headers import attributes_from, readable, remote_headers
-from runtime.routing.orders import Orders, encryption_of, media_timeout_s, spoken, takes_digits, takes_info, with_ids
+from runtime.routing.orders import (
+    Orders,
+    SoundOrders,
+    encryption_of,
+    hears_tones,
+    media_timeout_s,
+    spoken,
+    takes_digits,
+    takes_info,
+    with_ids,
+)
 from schemas.ids import derived_id
+from schemas.ringing import RINGING, USUAL
 from schemas.tables.explain import explain
 from schemas.tables.lookup import Admitted, CallFacts, Challenged, Decision, OpensPin, PinNeeded, Refused, decide
 from schemas.tables.media import merged_media
@@ -20,8 +31,7 @@ from schemas.tables.rows import Inbound, Pairs, RuleRow, TrunkRow
 from schemas.tables.tables import Tables
 
 RINGBACK_NONE = "none"
-RINGBACK_TONE = "tone"
-"""What a caller hears before the answer: what its own network plays, a ringing tone of ours; or else its room."""
+"""What a caller hears before the answer: what its own network plays; or else a ringing tone of ours, or its room."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +215,7 @@ def _admit(found: Admitted | PinNeeded, arrival: Arrival, call_id: str, suffix: 
         encryption=encryption_of(media),
         dtmf=takes_digits(media),
         info_digits=takes_info(media),
+        inband_digits=hears_tones(media),
         hides_number=hides,
         media_timeout_s=media_timeout_s(media),
         max_call_duration_s=inbound.max_call_duration_ms / 1000,
@@ -212,6 +223,12 @@ def _admit(found: Admitted | PinNeeded, arrival: Arrival, call_id: str, suffix: 
         answer_at_once=rule.answer == "immediately",
         answers_on_request=rule.answer == "onRequest",
         ringback=rule.ringback,
+        sound=SoundOrders(
+            cleaned=inbound.noise_cancellation or rule.noise_cancellation,
+            ringing=rule.ringback if rule.ringback in RINGING else USUAL,
+            hold_music=rule.hold_music or trunk.hold_music,
+            recording=rule.recording,
+        ),
         messages=rule.messages == "room",
         fallback_sip_code=rule.fallback_sip_code,
         room_codec=media.room_codec or "auto",

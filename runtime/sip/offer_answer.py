@@ -70,7 +70,8 @@ class NegotiationFailure(Exception):  # noqa: N818 - it is an outcome of negotia
 class LocalMedia:
     """What we bring into a call: our media address and port, and codecs (keys of CODECS) by preference.
 
-    `dtmf`: whether key events are taken; `info_digits`: whether keys may go by SIP INFO. `session_id` is that of o=.
+    `dtmf`: whether key events are taken; `info_digits`, `tone_digits`: whether keys may go by SIP INFO, or as tones in
+    the voice. `session_id` is that of o=.
     `direction` is the most that we want.
     """
 
@@ -82,6 +83,7 @@ class LocalMedia:
     direction: str = "sendrecv"
     info_digits: bool = False
     encryption: Encryption = PLAIN_ALWAYS
+    tone_digits: bool = False
 
 
 @dataclass(frozen=True, slots=True)

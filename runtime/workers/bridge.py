@@ -29,8 +29,10 @@ from runtime.routing.place import client_pair
 from runtime.settings import LIVEKIT_API_EXAMPLE, BridgeSettings, Listen
 from runtime.trunks.tended import Tended, tended
 from runtime.workers.kept_tables import KeptTables
+from runtime.workers.noise import NoiseFilters, wants_filters
 from runtime.workers.outside import OutsideAddresses
 from runtime.workers.reconciler_child import ReconcilerChild
+from runtime.workers.recordings import Recordings
 from runtime.workers.records import RecordFile, newest_records, open_records
 from runtime.workers.reporting import Reporting
 from runtime.workers.running import RunningBridge, announce, api_key, contact_key, find, own_folder, withdraw
@@ -85,6 +87,10 @@ class Bridge:
         self._api: Api | None = None
         self._livekit_api: LiveKitApiServer | None = None
         self._prompts: Prompts | None = None
+        self._worker.noise = self._noise = NoiseFilters(hand_over, log)
+        folder = settings.recordings or settings.state / "recordings"
+        self._recordings = Recordings(folder, hand_over, self._worker.recording_ended, log)
+        self._worker.recordings = self._recordings
         self._looked = asyncio.Event()
         self._tables = asyncio.Event()
         self.api_url = ""
@@ -116,6 +122,7 @@ class Bridge:
         self._prompts = Prompts(settings.prompts, asyncio.get_running_loop().call_soon_threadsafe, self._log)
         self._prompts.start()
         self._worker.prompts = self._prompts
+        self._recordings.start()
         warning = await self._rooms.start()
         if warning:
             self._log(warning)
@@ -175,6 +182,8 @@ class Bridge:
         await self._worker.stop(SHUTDOWN_GRACE_S)
         if self._prompts is not None:
             self._prompts.stop()
+        self._noise.stop()
+        await asyncio.to_thread(self._recordings.stop)
         await self._rooms.close()
         if self._livekit_api is not None:
             await self._livekit_api.stop()
@@ -299,6 +308,8 @@ class Bridge:
 
             loop.call_soon_threadsafe(take)
             taken.wait(TAKEN_WITHIN_S)
+            if wants_filters(tables):
+                loop.call_soon_threadsafe(self._noise.prepare)
 
         self._reader = TablesReader(
             lambda: open_tables(self._settings.tables),

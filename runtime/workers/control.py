@@ -75,8 +75,6 @@ class CallControl:
         failure = self._switchboard.dial(call_id, placement, ways, _now())
         if failure is not None:
             return failure
-        if request.noise_cancellation:
-            self._log("krisp_enabled is not in effect yet: the phone's audio is passed on as it is", call=call_id)
         waiting = self._dials[call_id] = asyncio.get_running_loop().create_future()
         self._drain()
         return waiting

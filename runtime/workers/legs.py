@@ -22,11 +22,11 @@ from runtime.media.protection import Protection, followed
 from runtime.media.session import MediaSession
 from runtime.media.source import Address
 from runtime.media.stats import Stats
-from runtime.media.tones import RingingTone
 from runtime.net.outbox import Outbox
 from runtime.net.polled import PolledSockets
 from runtime.net.rtp_ports import RtpPorts
 from runtime.net.source_filter import admit_all, admit_only
+from runtime.workers.leg_sound import LegSound
 
 DATAGRAM_BYTES_MAX = 2048
 FLOOD_PACKETS_PER_TICK = 40
@@ -39,10 +39,10 @@ _ANCILLARY_BYTES = socket.CMSG_SPACE(_TIMESPEC.size)
 class PhoneLeg:
     """One call's media: a session that works on values, and the two sockets it speaks through.
 
-    `rings`: until its media starts, whoever listens to the leg hears a ringing tone.
+    `rings`: until its media starts, whoever listens to the leg hears this ringing tone.
     """
 
-    def __init__(self, call_id: str, ports: RtpPorts, codec: Codec, *, rings: bool = False) -> None:
+    def __init__(self, call_id: str, ports: RtpPorts, codec: Codec, *, rings: str = "") -> None:
         self.call_id = call_id
         self.ports = ports
         self.session: MediaSession | None = None
@@ -51,8 +51,8 @@ class PhoneLeg:
         self.outbox = Outbox()
         """Where its audio waits until `PhoneLegs.flush`."""
         self._codec = codec
-        self._heard_before: RingingTone | None = RingingTone() if rings else None
-        self._heard_instead: RingingTone | None = None
+        self.sound = LegSound(rings)
+        """What is done with its audio on the way to and from whoever listens to it."""
         self._refused = 0
         self._is_shut = False
 
@@ -86,31 +86,26 @@ class PhoneLeg:
             if refused - self._refused > FLOOD_PACKETS_PER_TICK:
                 self._shut(session.senders)
             self._refused = refused
-            return session.pull(now)
-        return self._heard_before.frame() if self._heard_before is not None else None
+            return self.sound.of_phone(session.pull(now))
+        return self.sound.heard_before.frame() if self.sound.heard_before is not None else None
 
     def _shut(self, senders: tuple[Address, ...]) -> None:
         """Somebody floods the port: the kernel shall take the peer's packets alone, or there is no room for them."""
         if not self._is_shut and admit_only(self.ports.rtp, senders):
             self._is_shut = True
 
-    def ring(self, *, on: bool) -> None:
-        """Let the phone hear a ringing tone in place of what is pushed, or that again."""
-        self._heard_instead = RingingTone() if on else None
-
     def push(self, frame: Frame | None, now: float) -> None:
         """What the caller hears for this tick."""
         if self.session is not None:
-            if self._heard_instead is not None:
-                frame = self._heard_instead.frame()
+            frame, instead = self.sound.for_phone(frame, silent=self.session.config.silent)
             protection = self.protection
-            for data, address in self.session.push(frame, now):
+            for data, address in self.session.push(frame, now, instead=instead):
                 wire = data if protection is None else protection.protect(data)
                 if wire is not None:
                     self.outbox.add(self.ports.rtp.sendto, wire, address)
 
     def send_digits(self, digits: str, now: float) -> None:
-        """Play digits to the phone as RFC 4733 events."""
+        """Press keys on the phone's side, in the way that it takes them."""
         if self.session is not None:
             self.session.send_digits(digits, now)
 
@@ -164,6 +159,7 @@ class PhoneLeg:
 
     def close(self, now: float, wall: float) -> Stats | None:
         """Say goodbye by RTCP, give the ports back, and tell what was counted."""
+        self.sound.close()
         try:
             if self.session is None:
                 return None

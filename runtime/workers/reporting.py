@@ -102,5 +102,6 @@ class Reporting:
                 sound=self._sounds.all(),
                 livekit=settings.livekit.url if settings.livekit is not None else None,
                 livekit_fault=fault,
+                noise_fault=worker.noise.fault if worker.noise is not None else "",
             )
         )

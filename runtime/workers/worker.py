@@ -45,6 +45,8 @@ from runtime.workers.collector import Collector
 from runtime.workers.control import CallControl
 from runtime.workers.hops import HopFinder
 from runtime.workers.legs import PhoneLegs
+from runtime.workers.noise import NoiseFilters
+from runtime.workers.recordings import Recordings
 from runtime.workers.tending import Tending, contact_tokens
 from schemas.seal import Unseal, unseals_nothing
 from schemas.tables.rows import Pairs
@@ -119,6 +121,8 @@ class Worker:
         self._gate = SourceGate(self._names, self.switchboard.reception.vouches, os.urandom(16))
         self.rooms: Rooms | None = None
         self.prompts: Prompts | None = None
+        self.noise: NoiseFilters | None = None
+        self.recordings: Recordings | None = None
         self._booth = Booth(self._prompt_played)
         self._on_record = on_record
         self._carrier: Carrier | None = None
@@ -132,11 +136,15 @@ class Worker:
         """Listen, and start the clock."""
         assert self.rooms is not None, "rooms are attached before the first call"
         assert self.prompts is not None, "and so are prompts"
+        assert self.noise is not None, "and filters"
+        assert self.recordings is not None, "and recordings"
         self._carrier = Carrier(
             self.legs,
             self.rooms,
             self._booth,
             self.prompts,
+            self.noise,
+            self.recordings,
             self._gate,
             self.control,
             self.certificates,
@@ -238,6 +246,12 @@ class Worker:
 
     def _certificate_found(self, call_id: str, signer: Signer | Refusal) -> None:
         self.switchboard.certificate_found(call_id, signer, _now())
+        self._drain()
+
+    def recording_ended(self, call_id: str, words: str, kept: bool) -> None:
+        """A recording ended before its call."""
+        self._log(f"the call is not recorded any more: {words}", call=call_id)
+        self.switchboard.recording_ended(call_id, kept=kept)
         self._drain()
 
     def _prompt_played(self, call_id: str) -> None:

@@ -79,7 +79,7 @@ class Facts(_Data):
     number_form: Fact[Literal["+E.164", "E.164", "unknown"]] = Field(description="form of numbers")
     codecs: Fact[tuple[str, ...]] = Field(description="codecs")
     encryption: Fact[Literal["optional", "with-tls", "unknown"]] = Field(description="encrypted media (SRTP)")
-    dtmf: Fact[tuple[Literal["rfc4733", "info"], ...]] = Field(description="digits")
+    dtmf: Fact[tuple[Literal["rfc4733", "info", "inband"], ...]] = Field(description="digits")
     refer_to: Fact[Literal["tel", "sip", "unknown"]] = Field(description="form of Refer-To for a number")
     refer_notify: Fact[bool] = Field(description="NOTIFY tells of a transfer")
     methods_left_out: Fact[tuple[str, ...]] = Field(description="methods that it does not take")

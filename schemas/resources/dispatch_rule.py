@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Literal
 
@@ -22,6 +21,7 @@ from schemas.resources.base import (
 )
 from schemas.resources.credentials import SecretRef
 from schemas.resources.media import Media
+from schemas.resources.sound import HoldMusic, PromptFile, Recording, Ringback
 from schemas.resources.telephone import Pattern
 from schemas.resources.values import (
     Attributes,
@@ -32,8 +32,6 @@ from schemas.resources.values import (
     at_most,
     between,
     refuse,
-    shown,
-    text_of,
 )
 
 RoomName = Annotated[
@@ -92,34 +90,6 @@ class RoomChoice(CrossedPart):
     def crossings(cls, given: Mapping[str, object]) -> Iterator[Crossing]:
         """Exactly one way."""
         return exactly_one(given, ("direct", "individual", "callee"), "like `direct: {room: lobby}`")
-
-
-_PROMPT_FILE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*\.wav")
-
-
-def _prompt_file(value: object) -> str:
-    name = text_of(value)
-    if len(name) > bounds.PROMPT_FILE_CHARS_MAX or not _PROMPT_FILE.fullmatch(name):
-        raise refuse(
-            "bad-prompt-file",
-            f"{shown(name)} is not the name of a prompt file",
-            "write a name without a folder, like `ask-board.wav`; the bridge looks for it in its --prompts folder",
-        )
-    return name
-
-
-PromptFile = Annotated[
-    str,
-    PlainValidator(_prompt_file),
-    WithJsonSchema(
-        {
-            "type": "string",
-            "pattern": "^[A-Za-z0-9_][A-Za-z0-9._-]*[.]wav$",
-            "maxLength": bounds.PROMPT_FILE_CHARS_MAX,
-            "examples": ["ask-board.wav"],
-        }
-    ),
-]
 
 
 class PinPrompts(Part):
@@ -200,10 +170,17 @@ class DispatchRuleSpec(CrossedPart):
         "whenRoomReady",
         description="Whether the call is answered when the room is ready, at once, or when somebody there asks for it.",
     )
-    ringback: Literal["none", "tone", "room"] = Field(
+    ringback: Ringback = Field(
         "none",
-        description="What the caller hears before the answer: its own network, a ringing tone of the bridge, the room.",
+        description="What the caller hears before the answer: its own network (none), the room, a ringing tone of the "
+        "bridge (tone), or that of a country (its two letters, in small).",
     )
+    hold_music: Maybe[HoldMusic] = Field(
+        None,
+        description="What the phone hears while the room has it on hold: builtIn, or a WAV file among the bridge's "
+        "prompts. Left out, the trunk's counts.",
+    )
+    recording: Maybe[Recording] = Field(None, description="Records every call into a file of its own.")
     messages: Literal["none", "room"] = Field(
         "none", description="Where what the phone writes goes (MESSAGE, INFO): nowhere, or to the room as data."
     )

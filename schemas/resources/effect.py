@@ -20,13 +20,8 @@ _MEDIA_VALUES = {
 }
 
 NOT_YET: dict[str, dict[str, str]] = {
-    "Trunk": {
-        "spec.inbound.noiseCancellation": "the caller's audio is passed on as it is",
-        "spec.outbound.destinationCountry": "it is told to who lists trunks, and routes nothing",
-    },
-    "DispatchRule": {
-        "spec.noiseCancellation": "the caller's audio is passed on as it is",
-    },
+    "Trunk": {},
+    "DispatchRule": {},
     "PhoneNumber": {},
     "RoutingTest": {},
 }
@@ -58,6 +53,7 @@ HONOURED: dict[str, frozenset[str]] = {
         "spec.inbound.includeHeaders",
         "spec.inbound.maxCallDuration",
         "spec.inbound.ringingTimeout",
+        "spec.inbound.noiseCancellation",
         "spec.inbound.trustIdentity",
         "spec.inbound.identity",
         "spec.outbound.addresses",
@@ -73,6 +69,7 @@ HONOURED: dict[str, frozenset[str]] = {
         "spec.outbound.headersToAttributes",
         "spec.outbound.attributesToHeaders",
         "spec.outbound.includeHeaders",
+        "spec.outbound.destinationCountry",
         "spec.outbound.allowedDestinations",
         "spec.outbound.limits",
         "spec.outbound.identityHeader",
@@ -87,6 +84,7 @@ HONOURED: dict[str, frozenset[str]] = {
         "spec.referTo",
         "spec.referNotify",
         "spec.acceptRefer",
+        "spec.holdMusic",
         "spec.metadata",
         "spec.allowedNamespaces",
         "spec.deletionPolicy",
@@ -103,6 +101,7 @@ HONOURED: dict[str, frozenset[str]] = {
         "spec.attributes",
         "spec.metadata",
         "spec.hidePhoneNumber",
+        "spec.noiseCancellation",
         "spec.room",
         "spec.media.encryption",
         "spec.media.roomCodec",
@@ -110,6 +109,8 @@ HONOURED: dict[str, frozenset[str]] = {
         "spec.media.timeout",
         "spec.answer",
         "spec.ringback",
+        "spec.holdMusic",
+        "spec.recording",
         "spec.messages",
         "spec.fallback",
         "spec.deletionPolicy",

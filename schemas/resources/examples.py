@@ -52,6 +52,7 @@ spec:
   referTo: tel
   referNotify: false
   acceptRefer: true
+  holdMusic: hold.wav
   allowedNamespaces: [a, b]
   metadata: free text
   deletionPolicy: Retain
@@ -78,9 +79,11 @@ spec:
   metadata: m
   hidePhoneNumber: true
   noiseCancellation: true
-  media: {codecs: [g722, pcma], encryption: allow, roomCodec: opus, dtmf: [info], timeout: 1m}
+  media: {codecs: [g722, pcma], encryption: allow, roomCodec: opus, dtmf: [inband], timeout: 1m}
   answer: immediately
-  ringback: tone
+  ringback: gb
+  holdMusic: builtIn
+  recording: {format: wav, maxDuration: 1h}
   messages: room
   fallback: {sipCode: 486}
   deletionPolicy: Delete

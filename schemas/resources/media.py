@@ -51,11 +51,14 @@ class Media(Part):
     )
     dtmf: Maybe[
         Annotated[
-            tuple[Literal["rfc4733", "info"], ...],
+            tuple[Literal["rfc4733", "info", "inband"], ...],
             Field(min_length=1, max_length=bounds.DTMF_MAX),
             AfterValidator(distinct),
         ]
-    ] = Field(None, description="How digits travel: RFC 4733 events, SIP INFO, or both.")
+    ] = Field(
+        None,
+        description="How digits travel: RFC 4733 events, SIP INFO, tones in the voice (inband); several may be.",
+    )
     timeout: Maybe[Annotated[DurationMs, between(bounds.SECOND_MS, bounds.MEDIA_TIMEOUT_MAX_MS)]] = Field(
         None, description="A call without any RTP for this long is ended; 1s to 10m."
     )

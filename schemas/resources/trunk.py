@@ -24,6 +24,7 @@ from schemas.resources.base import CrossedPart, Crossing, DeletionPolicy, Maybe,
 from schemas.resources.credentials import Auth, SecretRef
 from schemas.resources.header_policy import HeaderPolicy
 from schemas.resources.media import Media
+from schemas.resources.sound import HoldMusic
 from schemas.resources.telephone import Country, Pattern
 from schemas.resources.values import DurationMs, Flag, Metadata, Namespace, Region, Whole, between, refuse, shown
 
@@ -180,7 +181,9 @@ class Outbound(HeaderPolicy, CrossedPart):
     register_: Maybe[Register] = Field(None, alias="register", description="Keeps a registration with the provider.")
     probe: Maybe[Probe] = Field(None, description="Asks the addresses whether they live.")
     tls: Maybe[ClientTls] = Field(None, description="A client certificate (mutual TLS).")
-    destination_country: Maybe[Country] = Field(None, description="The country of the called numbers, two letters.")
+    destination_country: Maybe[Country] = Field(
+        None, description="The country of the called numbers, two letters: rooms hear its ringing tone."
+    )
     allowed_destinations: Annotated[tuple[Pattern, ...], Field(max_length=bounds.NUMBERS_MAX)] = Field(
         (), description="Numbers that may be called, exact or by prefix; a guard against toll fraud. Empty means any."
     )
@@ -298,6 +301,11 @@ class TrunkSpec(CrossedPart):
     accept_refer: Flag = Field(
         False,
         description="Lets phones of this trunk send their calls on (REFER) to outbound.allowedDestinations.",
+    )
+    hold_music: Maybe[HoldMusic] = Field(
+        None,
+        description="What its phones hear while the room has them on hold: builtIn, or a WAV file among the bridge's "
+        "prompts; left out, silence.",
     )
     allowed_namespaces: AllowedNamespaces = Field("Same", description="Which namespaces may refer to this trunk.")
     metadata: Metadata = Field("", description="Free text that stays on the trunk.")

@@ -166,6 +166,8 @@ class TrunkRow:
     """Its phones may send their calls on."""
     media_networks: tuple[str, ...] = ()
     """Canonical CIDRs that its media may come from and go to; empty = anywhere."""
+    hold_music: str = ""
+    """What its phones hear on hold: "" silence, `builtIn`, or a file among the bridge's prompts."""
     claimed_since: int = 0
     """The revision since which this row holds its claim: the incumbent of a clash is the smaller one."""
 
@@ -204,6 +206,14 @@ class PinPrompts:
 
 
 @dataclass(frozen=True, slots=True)
+class Recording:
+    """How a rule's calls are recorded: wav or opus, and for how long at most."""
+
+    format: str
+    max_duration_ms: int = 14_400_000
+
+
+@dataclass(frozen=True, slots=True)
 class RuleRow:
     """A DispatchRule. `trunks` None = every declared trunk; a tuple (even an empty one) = just these."""
 
@@ -228,6 +238,10 @@ class RuleRow:
     media: Media = NO_WISHES
     answer: str = "whenRoomReady"
     ringback: str = "none"
+    """What a caller hears before the answer: none, room, tone, or a country of `schemas/ringing`."""
+    hold_music: str = ""
+    """As on a trunk; "" = the trunk's."""
+    recording: Recording | None = None
     messages: str = "none"
     """Where a phone's MESSAGE and INFO go: none or room."""
     fallback_sip_code: int = 480

@@ -24,12 +24,14 @@ from runtime.calls.commands import (
     OpenLeg,
     PassDigit,
     PassMessage,
+    PlayMusic,
     PlayPrompt,
     PressKeys,
     RingPhone,
     SetAttributes,
     ShowHeaders,
     StartMedia,
+    StartRecording,
     TransferSettled,
     TrustSource,
 )
@@ -41,7 +43,7 @@ from runtime.calls.switchboard import Switchboard
 from runtime.media.codecs import g711
 from runtime.media.codecs.codec import Codec
 from runtime.media.config import StreamConfig
-from runtime.media.events import DigitReceived
+from runtime.media.events import DigitHeard, DigitReceived
 from runtime.media.frame import Frame
 from runtime.media.protection import Protection, followed
 from runtime.media.session import MediaSession
@@ -62,7 +64,7 @@ from runtime.stir.signer import Signer
 from runtime.stir.verdict import Refusal
 from runtime.workers.worker import ALLOWED, SUPPORTED
 from schemas.seal import Unseal, unseals_nothing
-from schemas.tables.rows import Pairs
+from schemas.tables.rows import Pairs, Recording
 from schemas.tables.tables import Tables
 from tests.frames import coded, frame
 
@@ -98,10 +100,11 @@ class MemoryPorts:
 class MemoryLeg:
     """The phone side of one call; datagrams wait in `outbox`."""
 
-    def __init__(self, ports: MemoryPorts, codec: Codec, *, rings: bool = False) -> None:
+    def __init__(self, ports: MemoryPorts, codec: Codec, *, rings: str = "") -> None:
         self.ports = ports
         self.rings = rings
-        self.phone_rings = False
+        self.phone_rings = ""
+        self.music = ""
         self._codec = codec
         self.session: MediaSession | None = None
         self.protection: Protection | None = None
@@ -184,6 +187,7 @@ class World:
         self.transferred: list[Transferred] = []
         self.held: list[tuple[str, bool, Failure | None]] = []
         self.shown_headers: dict[str, dict[str, str]] = {}
+        self.recordings: list[tuple[str, str, Recording]] = []
         self.ports: list[MemoryPorts] = []
         self.callers: list[Caller] = []
         self.registrars: set[str] = set()
@@ -344,7 +348,11 @@ class World:
             case PressKeys():
                 self.legs[command.call_id].send_digits(command.digits, self.now)
             case RingPhone():
-                self.legs[command.call_id].phone_rings = command.on
+                self.legs[command.call_id].phone_rings = command.tone
+            case PlayMusic():
+                self.legs[command.call_id].music = command.music
+            case StartRecording():
+                self.recordings.append((command.call_id, command.file, command.recording))
             case ShowHeaders():
                 self.shown_headers[command.call_id] = dict(command.headers)
             case FindWays():
@@ -500,7 +508,7 @@ class Caller:
         assert law is not None
         self.heard.append(coded(self.session.pull(self.world.now), law))
         while (event := self.session.next_event()) is not None:
-            if isinstance(event, DigitReceived):
+            if isinstance(event, DigitReceived | DigitHeard):
                 self.digits += event.digit
         for data, address in protected(self.protection, self.session.push(frame(self.says, law), self.world.now)):
             for leg in self.world.legs.values():

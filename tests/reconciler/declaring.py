@@ -145,6 +145,7 @@ _trunk_spec = st.fixed_dictionaries(
         "mediaAddresses": st.lists(st.sampled_from(["10.1.0.0/16", "2001:db8::1"]), max_size=2, unique=True),
         "regions": st.lists(st.sampled_from(["us-east", "eu"]), max_size=2, unique=True),
         "limits": st.fixed_dictionaries({}, optional={"maxConcurrentCalls": st.just(50), "callsPerSecond": st.just(5)}),
+        "holdMusic": st.sampled_from(["builtIn", "hold.wav"]),
         "allowedNamespaces": st.sampled_from(["Same", "All", ["other"]]),
         "metadata": _text,
     },
@@ -183,7 +184,11 @@ _rule_spec = st.fixed_dictionaries(
         "noiseCancellation": st.booleans(),
         "media": _media,
         "answer": st.sampled_from(["whenRoomReady", "immediately", "onRequest"]),
-        "ringback": st.sampled_from(["none", "tone", "room"]),
+        "ringback": st.sampled_from(["none", "tone", "room", "gb"]),
+        "holdMusic": st.sampled_from(["builtIn", "hold.wav"]),
+        "recording": st.fixed_dictionaries(
+            {"format": st.sampled_from(["wav", "opus"])}, optional={"maxDuration": st.sampled_from(["1s", "4h"])}
+        ),
         "fallback": st.just({"sipCode": 486}),
     },
 )

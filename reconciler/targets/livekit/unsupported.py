@@ -59,6 +59,8 @@ class Limits:
                 found.append(_none(("spec", "referTo"), "form of transfers"))
             if not row.refer_notify and "refer_notify" in written:
                 found.append(_none(("spec", "referNotify"), "transfers without NOTIFY"))
+            if row.hold_music:
+                found.append(_none(("spec", "holdMusic"), "music for phones on hold"))
             if row.accept_refer:
                 found.append(_none(("spec", "acceptRefer"), "phones that send their calls on"))
             # Likewise its form of numbers; LiveKit adds a `+` for Twilio by itself.
@@ -90,6 +92,10 @@ class Limits:
             yield _none(("spec", "messages"), "messages of phones")
         if row.ringback != "none":
             yield _none(("spec", "ringback"), f"`ringback: {row.ringback}`")
+        if row.hold_music:
+            yield _none(("spec", "holdMusic"), "music for phones on hold")
+        if row.recording is not None:
+            yield _none(("spec", "recording"), "recordings by rule")
         if row.fallback_sip_code != _FALLBACK_SIP_CODE:
             yield _none(("spec", "fallback"), "fallbacks")
         yield from _of_media(row.media)

@@ -60,6 +60,7 @@ def dial_request(request: sip.CreateSIPParticipantRequest, tables: Tables) -> Di
         ringing_timeout_s=_limit_s(request, "ringing_timeout", RINGING_TIMEOUT_S, limits.RINGING_S_MAX),
         max_call_duration_s=_limit_s(request, "max_call_duration", CALL_DURATION_S_MAX, CALL_DURATION_S_MAX),
         noise_cancellation=request.krisp_enabled,
+        country=request.destination.country,
         wait_until_answered=request.wait_until_answered,
     )
 

@@ -30,6 +30,7 @@ BITRATE_MIN: Final = 6_000
 
 _PACKET_S_MAX: Final = 0.12
 _APPLICATION_VOIP: Final = 2048
+_GET_LOOKAHEAD: Final = 4027
 _SET_BITRATE: Final = 4002
 _SET_VBR: Final = 4006
 _SET_COMPLEXITY: Final = 4010
@@ -59,7 +60,7 @@ class _Library:
         library = native.load("opus", "opus_decoder_get_size", "opus_encoder_ctl", "opus_decode", "opus_encode")
         number, text, state = ctypes.c_int, ctypes.c_char_p, ctypes.c_void_p
         self.decoder_bytes = int(library.opus_decoder_get_size(1))
-        self.encoder_bytes = int(library.opus_encoder_get_size(1))
+        self.encoder_bytes = {channels: int(library.opus_encoder_get_size(channels)) for channels in (1, 2)}
         self.decoder_init, self.encoder_init = library.opus_decoder_init, library.opus_encoder_init
         self.encoder_ctl = library.opus_encoder_ctl
         self.decode, self.encode = library.opus_decode, library.opus_encode
@@ -111,19 +112,22 @@ class OpusDecoder:
 
 
 class OpusEncoder:
-    """One stream that goes out, as its listener wishes."""
+    """One stream that goes out, as its listener wishes. Of two channels the samples come in turn."""
 
-    __slots__ = ("_address", "_library", "_packet", "_state")
+    __slots__ = ("_address", "_channels", "_library", "_packet", "_state")
 
-    def __init__(self, rate_hz: int, wishes: OpusWishes = OpusWishes()) -> None:
+    def __init__(
+        self, rate_hz: int, wishes: OpusWishes = OpusWishes(), *, channels: int = 1, bitrate: int | None = None
+    ) -> None:
         self._library = library()
-        self._state = ctypes.create_string_buffer(self._library.encoder_bytes)
+        self._channels = channels
+        self._state = ctypes.create_string_buffer(self._library.encoder_bytes[channels])
         self._packet = ctypes.create_string_buffer(PACKET_BYTES_MAX)
         self._address = ctypes.addressof(self._state)
         state = ctypes.c_void_p(self._address)
-        failed = self._library.encoder_init(state, rate_hz, 1, _APPLICATION_VOIP)
+        failed = self._library.encoder_init(state, rate_hz, channels, _APPLICATION_VOIP)
         assert failed == 0, "the rate is one of Opus"
-        bitrate = BITRATES[rate_hz]
+        bitrate = bitrate or BITRATES[rate_hz]
         if wishes.bitrate:
             bitrate = max(BITRATE_MIN, min(bitrate, wishes.bitrate))
         bandwidth = next((code for hz, code in _BANDWIDTHS if hz >= wishes.playback_hz), _BANDWIDTHS[-1][1])
@@ -135,10 +139,17 @@ class OpusEncoder:
         for setting, value in settings:
             self._library.encoder_ctl(state, setting, ctypes.c_int(value))
 
+    @property
+    def lookahead(self) -> int:
+        """How many samples later than it came in the sound is in the packets."""
+        samples = ctypes.c_int()
+        self._library.encoder_ctl(ctypes.c_void_p(self._address), _GET_LOOKAHEAD, ctypes.byref(samples))
+        return samples.value
+
     def encode(self, linear: bytes) -> bytes:
         """The packet of one frame of 10 or 20 ms."""
         size = self._library.encode(
-            self._address, linear, len(linear) // 2, ctypes.addressof(self._packet), PACKET_BYTES_MAX
+            self._address, linear, len(linear) // (2 * self._channels), ctypes.addressof(self._packet), PACKET_BYTES_MAX
         )
         assert size > 0, "one tick is a frame of Opus"
         return self._packet.raw[:size]

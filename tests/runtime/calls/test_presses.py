@@ -36,3 +36,9 @@ def test_reports_far_apart_are_two_presses() -> None:
     told = Presses()
     assert told.is_new("1", Way.EVENT, 0.0)
     assert told.is_new("1", Way.INFO, SAME_PRESS_S + 0.1)
+
+
+def test_a_press_that_is_told_three_ways_is_one_and_two_are_two() -> None:
+    told = Presses()
+    reports = [(0.0, Way.EVENT), (0.02, Way.INFO), (0.06, Way.INBAND), (0.2, Way.EVENT), (0.25, Way.INBAND)]
+    assert [told.is_new("5", way, at) for at, way in reports] == [True, False, False, True, False]

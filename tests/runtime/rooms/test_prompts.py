@@ -17,8 +17,9 @@ from runtime.media.sound import Sound
 from runtime.media.wav import SLICES_PER_S, Wav, pcm16_header, read_sound
 from runtime.rooms import prompts as module
 from runtime.rooms.booth import Fetch
+from runtime.rooms.music import Music
 from runtime.rooms.prompts import OWN_PROMPTS, Prompts, prompts_folder
-from schemas.tables.rows import PinPrompts, RoomKind, Rows, RuleRow, Secret
+from schemas.tables.rows import Inbound, PinPrompts, RoomKind, Rows, RuleRow, Secret, TrunkRow
 from schemas.tables.tables import Tables
 
 
@@ -230,3 +231,28 @@ def test_the_folder_is_the_chosen_one_else_beside_the_manifests_else_in_the_stat
     assert prompts_folder(None, tmp_path, state) == tmp_path / "prompts"
     assert prompts_folder(None, manifest, state) == tmp_path / "prompts"
     assert prompts_folder(None, None, state) == state / "prompts"
+
+
+def test_music_is_the_bridges_own_or_a_file_and_begins_anew(loop: Loop, tmp_path: Path) -> None:
+    own = loop.prompts.music("builtIn")
+    assert own.sound is not None
+    assert len(own.sound) == 16 * 50
+    (tmp_path / "prompts" / "hold.wav").write_bytes(wav(0.04, 0x11))
+    fetch = loop.prompts.music("hold.wav")
+    player = Music(fetch)
+    assert player.frame() is None, "it comes from a disk"
+    loop.settle()
+    heard = [player.frame() for _ in range(5)]
+    assert all(frame is not None and frame.linear(8000) == b"\x11" * 320 for frame in heard), (
+        "two frames, again and again"
+    )
+
+
+def test_music_that_is_named_by_trunks_and_rules_is_looked_for() -> None:
+    trunk = TrunkRow("default/t", inbound=Inbound(networks=("192.0.2.0/24",)), hold_music="t.wav")
+    rules = [
+        RuleRow(f"default/{name}", RoomKind.DIRECT, name, hold_music=music)
+        for name, music in (("a", "builtIn"), ("b", "r.wav"))
+    ]
+    tables = Tables.build(Rows({trunk.id: trunk}, {row.id: row for row in rules}))
+    assert module.files_of(tables) == {"t.wav": "Trunk default/t", "r.wav": "DispatchRule default/b"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -69,6 +70,7 @@ def test_every_plain_field_arrives() -> None:
         ringing_timeout_s=20.5,
         max_call_duration_s=60,
         noise_cancellation=True,
+        country="FR",
         wait_until_answered=True,
     )
 
@@ -147,7 +149,7 @@ def test_a_duration_has_a_most_and_zero_is_the_default(field: str, most_s: int) 
 
 @pytest.mark.parametrize("place", [{}, {"region": "eu"}, {"city": "Paris", "region": "eu"}, {"country": "FR"}])
 def test_a_destination_that_livekit_takes_is_taken(place: dict[str, str]) -> None:
-    assert dialled(destination=sip.Destination(**place)) == dialled()
+    assert dialled(destination=sip.Destination(**place)) == replace(dialled(), country=place.get("country", ""))
 
 
 @pytest.mark.parametrize("place", [{"city": "Paris"}, {"country": "fr"}, {"country": "FRA"}, {"country": "F1"}])
