@@ -34,14 +34,14 @@ def bridge_by(server: DnsServer, work: Path, transport: str = "auto", *more: str
 
 
 def srv(transport: str, priority: int, port: int, target: str = "a.carrier.example.") -> str:
-    service = "_sips._tcp" if transport == "tls" else f"_sip._{transport}"
+    service = {"tls": "_sips._tcp", "wss": "_sips._ws"}.get(transport, f"_sip._{transport}")
     return f"{service}.carrier.example. 60 IN SRV {priority} 10 {port} {target}"
 
 
-@pytest.mark.parametrize("transport", ["udp", "tcp", "tls"])
+@pytest.mark.parametrize("transport", ["udp", "tcp", "tls", "wss"])
 def test_a_trunk_with_three_targets_survives_the_loss_of_two(tmp_path: Path, transport: str) -> None:
     address, authority = "a.carrier.example. 60 IN A 127.0.0.1", Authority(tmp_path)
-    shows = authority.pair("phone", "carrier.example").options if transport == "tls" else ()
+    shows = authority.pair("phone", "carrier.example").options if transport in ("tls", "wss") else ()
     with (
         Phone(tmp_path, *shows, "--ring", "0", "--seconds", "1", transport=transport) as phone,
         DnsServer(address, srv(transport, 1, free_sip_port()), srv(transport, 2, free_sip_port()),
