@@ -11,11 +11,14 @@ from runtime.calls.commands import Ports
 from runtime.limits import MEDIA_TIMEOUT_INITIAL_S
 from runtime.media.codecs.codec import CODECS
 from runtime.media.config import StreamConfig
+from runtime.media.dtls import Fingerprint
+from runtime.media.dtls_leg import Handshake
+from runtime.media.ice_lite import IceNames
 from runtime.media.protection import Keys, MasterKey
 from runtime.media.source import Peer
 from runtime.media.srtp import SUITES
 from runtime.routing.orders import Orders
-from runtime.sip.keying import Encryption, Secured
+from runtime.sip.keying import Encryption, Secured, Shaken
 from runtime.sip.message import Response
 from runtime.sip.offer_answer import LocalMedia, Negotiated, NegotiationFailure, OfferAnswer
 from runtime.sip.path import Address
@@ -24,6 +27,10 @@ from schemas.tables.networks import NetworkSet, compile_networks
 from schemas.tables.rows import TrunkRow
 
 SESSION_ID_BYTES = 6
+
+Certificate = tuple[tuple[str, bytes], ...]
+"""By which hashes a certificate is known: (algorithm, digest)."""
+
 NETWORK_LISTS_REMEMBERED = 256
 """A trunk's list is compiled once, not with each of its calls."""
 
@@ -35,8 +42,10 @@ HOLDING = "sendonly"
 """What we want of a call: its media, or to hear nothing of it for a while (RFC 3264 section 8.4)."""
 
 
-def local_media(orders: Orders, ports: Ports, host: str, entropy: Callable[[int], bytes]) -> LocalMedia:
-    """What this call may speak, and where it is heard: `host` is what its peer is told."""
+def local_media(
+    orders: Orders, ports: Ports, host: str, entropy: Callable[[int], bytes], certificate: Certificate
+) -> LocalMedia:
+    """What this call may speak, and where it is heard: `host` is what its peer is told, `certificate` our own."""
     return LocalMedia(
         host,
         ports.port,
@@ -44,7 +53,7 @@ def local_media(orders: Orders, ports: Ports, host: str, entropy: Callable[[int]
         orders.dtmf,
         session_id=int.from_bytes(entropy(SESSION_ID_BYTES)),
         info_digits=orders.info_digits,
-        encryption=Encryption(orders.encryption, entropy),
+        encryption=Encryption(orders.encryption, entropy, orders.keying, certificate),
         tone_digits=orders.inband_digits,
     )
 
@@ -109,6 +118,7 @@ def stream_of(negotiated: Negotiated, timeout_s: float) -> StreamConfig:
         receive="recv" in negotiated.direction,
         ptime_ms=packet_ms(negotiated.ptime_ms),
         keys=None if negotiated.keys is None else _keys(negotiated.keys),
+        handshake=None if negotiated.dtls is None else _handshake(negotiated.dtls),
     )
     return with_timeout(stream, timeout_s)
 
@@ -121,6 +131,16 @@ def packet_ms(wish_ms: int) -> int:
 def _keys(agreed_on: Secured) -> Keys:
     theirs = tuple(MasterKey(each.key, each.mki) for each in agreed_on.theirs)
     return Keys(SUITES[agreed_on.suite], MasterKey(agreed_on.ours.key, agreed_on.ours.mki), theirs)
+
+
+def _handshake(agreed_on: Shaken) -> Handshake:
+    theirs, ice = agreed_on.theirs, agreed_on.ice
+    return Handshake(
+        tuple(Fingerprint(algorithm, digest) for algorithm, digest in theirs.hashes),
+        agreed_on.client,
+        agreed_on.ours.mux,
+        None if ice is None else IceNames(ice.ufrag, ice.password, theirs.ufrag),
+    )
 
 
 def with_timeout(stream: StreamConfig, timeout_s: float) -> StreamConfig:

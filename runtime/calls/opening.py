@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from runtime.calls.call import InboundCall, OutboundCall
 from runtime.calls.commands import Ports
 from runtime.calls.hunt import Hunt
-from runtime.calls.negotiate import MediaEnds, describe, local_media
+from runtime.calls.negotiate import Certificate, MediaEnds, describe, local_media
 from runtime.calls.prompting import brings_keys, no_keys
 from runtime.calls.reasons import EndReason
 from runtime.calls.record import CallRecord
@@ -28,7 +28,7 @@ from schemas.tables.rows import TrunkRow
 class Opening:
     """One per bridge. `reserve_ports` gives a bound pair for a local address, or says why there is none.
 
-    `facing()` is which addresses of ours peers are told now.
+    `facing()` is which addresses of ours peers are told now, `certificate` the one that we show in DTLS.
     """
 
     def __init__(
@@ -36,11 +36,13 @@ class Opening:
         reserve_ports: Callable[[str], Ports | str],
         entropy: Callable[[int], bytes],
         facing: Callable[[], Facing],
+        certificate: Certificate = (),
     ) -> None:
         self._reserve_ports = reserve_ports
         self._entropy = entropy
         self._trunks = TrunkGate()
         self._facing = facing
+        self._certificate = certificate
         self.media_ports = MediaEnds(lambda address: facing().is_media(address))
 
     def answer(
@@ -65,7 +67,7 @@ class Opening:
         ports = self._place(placement.trunk, first, now, placed=True)
         if isinstance(ports, Rejection):
             return Failure(FailureKind.RESOURCE_EXHAUSTED, ports.words)
-        local = local_media(placement, ports, self._facing().media_host(first), self._entropy)
+        local = local_media(placement, ports, self._facing().media_host(first), self._entropy, self._certificate)
         offer_answer = OfferAnswer()
         usable = tuple(way for way in ways if way[1].local[0] == first.local[0])
         return OutboundCall(
@@ -117,7 +119,7 @@ class Opening:
     def _agree(
         self, event: InviteReceived, record: CallRecord, admission: Admission, asked: PinAsked | None, ports: Ports
     ) -> InboundCall | Rejection:
-        local = local_media(admission, ports, self._facing().media_host(event.path), self._entropy)
+        local = local_media(admission, ports, self._facing().media_host(event.path), self._entropy, self._certificate)
         offer_answer = OfferAnswer()
         try:
             body, stream = describe(

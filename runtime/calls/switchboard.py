@@ -22,6 +22,7 @@ from runtime.calls.dialler import Dialler
 from runtime.calls.hunt import Hunter
 from runtime.calls.keys import Keys
 from runtime.calls.messages import Messages
+from runtime.calls.negotiate import Certificate
 from runtime.calls.opening import Opening
 from runtime.calls.presses import Way
 from runtime.calls.reasons import ENDINGS, EndReason
@@ -54,7 +55,8 @@ OPTIONS_HEADERS = (("Accept", "application/sdp"),)
 class Switchboard(Board):
     """All calls of one bridge. `reserve_ports` gives a bound pair for a local address, or says why not.
 
-    `unseal` opens the secrets in the tables. `anywhere`: requests may call by trunks and hosts of their own.
+    `unseal` opens the secrets in the tables, `certificate` is ours for DTLS. `anywhere`: requests may call by trunks
+    and hosts of their own.
     """
 
     def __init__(
@@ -67,8 +69,9 @@ class Switchboard(Board):
         *,
         anywhere: bool = False,
         registered_on: RegisteredOn = by_no_registration,
+        certificate: Certificate = (),
     ) -> None:
-        super().__init__(endpoint, Opening(reserve_ports, entropy, lambda: endpoint.facing))
+        super().__init__(endpoint, Opening(reserve_ports, entropy, lambda: endpoint.facing, certificate))
         self.reception = Reception(self, endpoint, self._opening, entropy, region, unseal, registered_on)
         self.circuits = Circuits()
         hunter = Hunter(endpoint, self.circuits)

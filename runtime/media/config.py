@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from runtime.limits import MEDIA_TIMEOUT_INITIAL_S, MEDIA_TIMEOUT_S
 from runtime.media.codecs.codec import Codec
+from runtime.media.dtls_leg import Handshake
 from runtime.media.protection import Keys
 from runtime.media.source import ANYBODY, Address, Peer
 
@@ -48,11 +49,15 @@ class StreamConfig:
     whatever it says, and its RTCP and its re-INVITEs are signs of life."""
 
     keys: Keys | None = None
-    """How the leg protects what passes, None = not at all; the session itself sees plain packets."""
+    """By which keys of signalling the leg protects what passes; the session itself sees plain packets."""
+    handshake: Handshake | None = None
+    """How it makes its keys by DTLS. Without either it is plain."""
 
     @property
     def encryption(self) -> str:
         """How it is encrypted, as people are told; "" = not at all."""
+        if self.handshake is not None:
+            return "DTLS"
         return f"SDES {self.keys.profile.suite}" if self.keys is not None else ""
 
     @property

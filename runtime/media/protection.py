@@ -224,14 +224,6 @@ class Protection:
         return None
 
 
-def followed(before: Protection | None, keys: Keys | None) -> Protection | None:
-    """What protects a leg by these keys, where this was it so far."""
-    if before is None or keys is None:
-        return None if keys is None else Protection(keys)
-    before.rekey(keys)
-    return before
-
-
 def _with_mki(wire: bytes, mki: bytes, tail_bytes: int) -> bytes:
     at = len(wire) - tail_bytes
     return wire[:at] + mki + wire[at:]

@@ -12,7 +12,7 @@ from typing import Final, get_args
 
 from runtime.limits import MEDIA_TIMEOUT_S
 from runtime.media.codecs.codec import CODECS, Codec
-from runtime.sip.keying import Policy
+from runtime.sip.keying import Policy, Way
 from schemas.ringing import USUAL
 from schemas.tables.media import codecs_of
 from schemas.tables.rows import Headers, Media, Pairs, Recording, Room, TrunkRow
@@ -68,6 +68,8 @@ class Orders:
     """How the room is made, if this call makes it."""
     encryption: Policy = "disable"
     """Whether its media is encrypted towards the phone."""
+    keying: tuple[Way, ...] = ("sdes", "dtls")
+    """How keys may come about; the first one is offered."""
     sound: SoundOrders = AS_IT_IS
     messages: bool = False
     """What the phone writes goes to the room."""

@@ -7,9 +7,9 @@ gets back the body to send and a `Negotiated`, which the media session is set up
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from runtime.sip import dtls_terms
 from runtime.sip.crypto_lines import CryptoLine
 from runtime.sip.keying import (
     PLAIN,
@@ -17,10 +17,14 @@ from runtime.sip.keying import (
     SECURE,
     Encryption,
     Secured,
+    Shaken,
+    answered,
     attributes,
+    dtls_attributes,
     our_answer,
     our_lines,
-    settled,
+    our_terms,
+    shaken_with,
 )
 from runtime.sip.payloads import CODECS, EVENT_FORMATS, EVENT_NAME, EVENT_PAYLOAD_TYPE
 from runtime.sip.sdp import (
@@ -112,16 +116,19 @@ class Negotiated:
     direction: str
     ptime_ms: int = PTIME_MS
     keys: Secured | None = None
-    """How it is encrypted, None = not at all."""
+    """How it is encrypted, where keys travel in SDP."""
+    dtls: Shaken | None = None
+    """Where they are made by DTLS; with ICE, `remote_address` means nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Offer:
-    """What we have offered, and the keys in it."""
+    """What we have offered, and how it is to be encrypted."""
 
     ours: SessionDescription
     local: LocalMedia
     lines: tuple[CryptoLine, ...]
+    dtls: Shaken | None
 
 
 class OfferAnswer:
@@ -159,20 +166,27 @@ class OfferAnswer:
         if self._awaits_answer:
             raise NegotiationFailure(491, "Request Pending", WARNING_OTHER, "an offer of ours is not answered yet")
         theirs = _parsed(offer)
-        policy = local.encryption.policy
-        verdicts = [judge(theirs, line, local.codecs, local.address, policy) for line in theirs.media]
+        verdicts = [judge(theirs, line, local.codecs, local.address, local.encryption) for line in theirs.media]
         media = [_refused(line) for line in theirs.media]
         streams = [(at, verdict) for at, verdict in enumerate(verdicts) if isinstance(verdict, Stream)]
         if streams:
-            active, stream = min(streams, key=lambda found: found[1].crypto is None)
-            lines = self._our_answer(stream, local)
-            keys = Secured(stream.crypto.suite, lines[0].keys[0], stream.crypto.keys) if stream.crypto else None
-            negotiated = replace(_agreed(stream, local), keys=keys)
-            media[active] = _answered(theirs.media[active], stream, negotiated, local, lines)
+            active, stream = min(streams, key=lambda found: not found[1].is_encrypted)
+            negotiated = _agreed(stream, local)
+            extra: Attributes = ()
+            if stream.crypto is not None:
+                line = self._our_line(stream.crypto, stream, local)
+                negotiated = replace(negotiated, keys=Secured(line.suite, line.keys[0], stream.crypto.keys))
+                extra = attributes((line,))
+            elif stream.dtls is not None:
+                before = self._negotiated.dtls if self._negotiated is not None else None
+                shaken = shaken_with(stream.dtls, before, local.encryption)
+                negotiated = replace(negotiated, dtls=shaken)
+                extra = dtls_attributes(shaken, local.address, local.port)
+            media[active] = _answered(theirs.media[active], stream, negotiated, local, extra)
         else:
             negotiated = self._taken_away(theirs, verdicts)
             active = next(at for at, line in enumerate(theirs.media) if line.kind == "audio")
-        ours = self._next_description(local, tuple(media), theirs.times or _TIMES)
+        ours = self._next_description(local, tuple(media), theirs.times or _TIMES, negotiated.dtls)
         self._ours, self._negotiated, self._active, self._offer = ours, negotiated, active, None
         return write_sdp(ours), negotiated
 
@@ -182,23 +196,27 @@ class OfferAnswer:
         In a call that is up, its m-lines keep their places (RFC 3264 section 8), and its encryption stays as it is.
         `anew`: that is to be agreed on again, since whoever answers may be somebody else. `accept` takes the answer.
         """
-        protocol, lines = self._protection(local, anew=anew)
-        media, times = [_offered(local, protocol, lines)], _TIMES
+        protocol, lines, dtls = self._protection(local, anew=anew)
+        extra = dtls_attributes(dtls, local.address, local.port) if dtls is not None else attributes(lines)
+        media, times = [_offered(local, protocol, extra)], _TIMES
         if self._ours is not None:
             kept, media = media[0], [_refused(line) for line in self._ours.media]
             media[self._active], times = kept, self._ours.times
-        ours = self._next_description(local, tuple(media), times)
-        self._offer, self._awaits_answer = _Offer(ours, local, lines), True
+        ours = self._next_description(local, tuple(media), times, dtls)
+        self._offer, self._awaits_answer = _Offer(ours, local, lines, dtls), True
         return write_sdp(ours)
 
     def insist(self) -> bytes | None:
-        """Our offer again, encrypted or not at all, where it was refused with keys that were optional (RFC 8643)."""
+        """Our offer the other way, where encryption is optional and it was refused; None where there is none.
+
+        Who takes no keys within RTP/AVP (RFC 8643) may want RTP/SAVP, and who takes no DTLS, plain media.
+        """
         offer = self._offer
-        if offer is None or not offer.lines or offer.ours.media[self._active].protocol != PLAIN:
+        if offer is None or offer.local.encryption.policy != "allow" or not (offer.lines or offer.dtls):
             return None
         self.withdraw()
-        firmly = replace(offer.local.encryption, policy="require")
-        return self.offer(replace(offer.local, encryption=firmly), anew=True)
+        other = replace(offer.local.encryption, policy="disable" if offer.dtls else "require")
+        return self.offer(replace(offer.local, encryption=other), anew=True)
 
     def accept(self, answer: bytes) -> Negotiated:
         """What the answer to our last offer means.
@@ -211,11 +229,13 @@ class OfferAnswer:
         if len(theirs.media) != len(ours.media):
             raise _failure(Refusal(WARNING_OTHER, "the answer has another number of m-lines than the offer"))
         line = theirs.media[self._active]
-        policy = local.encryption.policy
-        verdict = judge(theirs, line, codec_order(line, local.codecs), local.address, policy)
+        verdict = judge(theirs, line, codec_order(line, local.codecs), local.address, local.encryption)
         if isinstance(verdict, Stream):
-            keys = _keys_of(line, ours.media[self._active], self._offer.lines)
-            negotiated = replace(_agreed(verdict, local, offered=True), keys=keys)
+            protection = answered(theirs, line, ours.media[self._active].protocol, self._offer.lines, self._offer.dtls)
+            if isinstance(protection, str):
+                raise _failure(Refusal(WARNING_PROTOCOL, protection))
+            negotiated = _agreed(verdict, local, offered=True)
+            negotiated = replace(negotiated, keys=protection[0], dtls=protection[1])
         else:
             negotiated = self._taken_away(theirs, [verdict])
         self._ours, self._negotiated, self._awaits_answer = ours, negotiated, False
@@ -225,21 +245,23 @@ class OfferAnswer:
         """Forget our offer: it was refused, and what held before goes on (RFC 3261 section 14.1)."""
         self._offer, self._awaits_answer = None, False
 
-    def _our_answer(self, stream: Stream, local: LocalMedia) -> tuple[CryptoLine, ...]:
+    def _our_line(self, theirs: CryptoLine, stream: Stream, local: LocalMedia) -> CryptoLine:
         """Our keys for a stream of theirs."""
-        if stream.crypto is None:
-            return ()
         before = self._negotiated
         moved = before is not None and (before.remote_address, before.remote_port) != (stream.address, stream.port)
-        return (our_answer(stream.crypto, before.keys if before else None, local.encryption, moved=moved),)
+        return our_answer(theirs, before.keys if before else None, local.encryption, moved=moved)
 
-    def _protection(self, local: LocalMedia, *, anew: bool) -> tuple[str, tuple[CryptoLine, ...]]:
-        """The protocol and the keys of an offer of ours."""
-        if self._negotiated is None or self._ours is None or anew:
-            return SECURE if local.encryption.policy == "require" else PLAIN, our_lines(local.encryption)
-        keys = self._negotiated.keys
+    def _protection(self, local: LocalMedia, *, anew: bool) -> tuple[str, tuple[CryptoLine, ...], Shaken | None]:
+        """The protocol of an offer of ours, and its keys or its certificate."""
+        encryption, before = local.encryption, self._negotiated
+        if before is None or self._ours is None or anew:
+            if encryption.offers_dtls:
+                return dtls_terms.OFFERED, (), our_terms(encryption, before.dtls if before else None)
+            return SECURE if encryption.policy == "require" else PLAIN, our_lines(encryption), None
         protocol = self._ours.media[self._active].protocol
-        return protocol, () if keys is None else (CryptoLine(1, keys.suite, (keys.ours,)),)
+        if before.dtls is not None:
+            return protocol, (), our_terms(encryption, before.dtls)
+        return protocol, () if before.keys is None else (CryptoLine(1, before.keys.suite, (before.keys.ours,)),), None
 
     def _taken_away(self, theirs: SessionDescription, verdicts: list[Stream | Refusal]) -> Negotiated:
         """The standing agreement put to rest, where the peer has taken the audio away; else the failure."""
@@ -252,17 +274,22 @@ class OfferAnswer:
         raise _failure(next(iter(telling + refusals), Refusal(WARNING_MEDIA, "no audio is offered")))
 
     def _next_description(
-        self, local: LocalMedia, media: tuple[MediaDescription, ...], times: tuple[str, ...]
+        self,
+        local: LocalMedia,
+        media: tuple[MediaDescription, ...],
+        times: tuple[str, ...],
+        dtls: Shaken | None,
     ) -> SessionDescription:
         """Our next description; its version is one higher exactly when anything in it is new (RFC 3264 section 8)."""
         connection = connection_to(local.address)
+        said: Attributes = (("ice-lite", None),) if dtls is not None and dtls.ice is not None else ()
         if self._ours is not None:
-            same = SessionDescription(self._ours.origin, "-", connection, times, (), media)
+            same = SessionDescription(self._ours.origin, "-", connection, times, said, media)
             if same == self._ours:
                 return same
         self._version += 1
         origin = Origin("-", str(local.session_id), str(self._version), "IN", connection.family, local.address)
-        return SessionDescription(origin, "-", connection, times, (), media)
+        return SessionDescription(origin, "-", connection, times, said, media)
 
 
 def _parsed(body: bytes) -> SessionDescription:
@@ -297,32 +324,19 @@ def _agreed(stream: Stream, local: LocalMedia, *, offered: bool = False) -> Nego
     )
 
 
-def _keys_of(answer: MediaDescription, offer: MediaDescription, lines: Sequence[CryptoLine]) -> Secured | None:
-    """The keys that an answer settles; NegotiationFailure where it is neither plain nor by one of our lines."""
-    if answer.protocol.upper() != offer.protocol.upper():
-        text = f"the answer is {answer.protocol[:20]}, and the offer was {offer.protocol}"
-        raise _failure(Refusal(WARNING_PROTOCOL, text))
-    if not lines or (offer.protocol == PLAIN and answer.attribute("crypto") is None):
-        return None
-    keys = settled(answer, lines)
-    if keys is None:
-        raise _failure(Refusal(WARNING_PROTOCOL, "the a=crypto of the answer is none of those that were offered"))
-    return keys
-
-
 def _answered(
-    line: MediaDescription, stream: Stream, negotiated: Negotiated, local: LocalMedia, lines: Sequence[CryptoLine]
+    line: MediaDescription, stream: Stream, negotiated: Negotiated, local: LocalMedia, extra: Attributes
 ) -> MediaDescription:
     """Our m-line for theirs: the one codec that is used, key events where they were offered, under their numbers."""
     payloads = [(stream.payload_type, CODECS[stream.codec].spelling, negotiated.codec.clock_hz)]
     events, direction = negotiated.dtmf_payload_type_receive, negotiated.direction
-    return _audio(line.protocol, local.port, payloads, events, direction, lines)
+    return _audio(line.protocol, local.port, payloads, events, direction, extra)
 
 
-def _offered(local: LocalMedia, protocol: str, lines: Sequence[CryptoLine]) -> MediaDescription:
+def _offered(local: LocalMedia, protocol: str, extra: Attributes) -> MediaDescription:
     codecs = [CODECS[name] for name in local.codecs]
     payloads = [(codec.payload_type, codec.spelling, codec.encoding.clock_hz) for codec in codecs]
-    return _audio(protocol, local.port, payloads, EVENT_PAYLOAD_TYPE if local.dtmf else None, local.direction, lines)
+    return _audio(protocol, local.port, payloads, EVENT_PAYLOAD_TYPE if local.dtmf else None, local.direction, extra)
 
 
 def _audio(
@@ -331,7 +345,7 @@ def _audio(
     payloads: list[tuple[int, str, int]],
     events: int | None,
     direction: str,
-    lines: Sequence[CryptoLine],
+    extra: Attributes,
 ) -> MediaDescription:
     """An audio m-line of ours: (number, spelling, clock) of each codec, then key events at the first one's clock."""
     said: Attributes = tuple(("rtpmap", f"{number} {name}/{clock}") for number, name, clock in payloads)
@@ -343,7 +357,7 @@ def _audio(
             ("fmtp", f"{events} {EVENT_FORMATS}"),
         )
         formats.append(str(events))
-    said = (*said, ("ptime", str(PTIME_MS)), *attributes(lines), (direction, None))
+    said = (*said, ("ptime", str(PTIME_MS)), *extra, (direction, None))
     return MediaDescription("audio", port, protocol, tuple(formats), None, said)
 
 

@@ -10,12 +10,11 @@ import ipaddress
 from dataclasses import dataclass
 
 from runtime.sip.crypto_lines import CryptoLine
-from runtime.sip.keying import Policy, crypto_of, protection_refusal
+from runtime.sip.dtls_terms import DtlsTerms
+from runtime.sip.keying import PLAIN_ALWAYS, Encryption, crypto_of, dtls_of, protection_refusal
 from runtime.sip.payloads import CODECS, encodings, event_encoding, payload_type_of
 from runtime.sip.sdp import MediaDescription, SessionDescription, rtcp_attribute
 
-BROWSERS = frozenset({"UDP/TLS/RTP/SAVPF", "UDP/TLS/RTP/SAVP", "TCP/TLS/RTP/SAVPF"})
-"""What web pages offer (RFC 8827 section 6.5)."""
 PTIME_MS = 20
 PTIME_MS_MAX = 200
 
@@ -55,7 +54,14 @@ class Stream:
     silent: bool
     ptime_ms: int
     crypto: CryptoLine | None = None
-    """The keys of the peer's that are taken, where the stream is encrypted."""
+    """The keys of the peer's that are taken, where the stream is encrypted by such."""
+    dtls: DtlsTerms | None = None
+    """What it says of its certificate, where the stream is encrypted by DTLS; with ICE, `address` means nothing."""
+
+    @property
+    def is_encrypted(self) -> bool:
+        """Whether it is."""
+        return self.crypto is not None or self.dtls is not None
 
 
 def judge(
@@ -63,15 +69,19 @@ def judge(
     media: MediaDescription,
     codecs: tuple[str, ...],
     local_address: str,
-    encryption: Policy = "disable",
+    encryption: Encryption = PLAIN_ALWAYS,
 ) -> Stream | Refusal:
     """Whether this m-line can be taken with one of `codecs`, the first of them that it offers."""
-    refusal = _transport_refusal(media, encryption)
+    refusal = _transport_refusal(description, media, encryption)
     if refusal is not None:
         return refusal
+    dtls = dtls_of(description, media, encryption)
+    by_ice = dtls is not None and bool(dtls.ufrag)
     address = _address(description, media, local_address)
     if isinstance(address, Refusal):
-        return address
+        if not by_ice:
+            return address
+        address = "::" if ":" in local_address else "0.0.0.0"  # noqa: S104 - no address, and nothing is bound
     known = encodings(media)
     for name in codecs:
         encoding = CODECS[name].encoding
@@ -85,9 +95,10 @@ def judge(
                 port=media.port,
                 rtcp=_rtcp(media, address),
                 direction=description.direction_of(media),
-                silent=ipaddress.ip_address(address).is_unspecified,
+                silent=not by_ice and ipaddress.ip_address(address).is_unspecified,
                 ptime_ms=_ptime_ms(media),
-                crypto=None if encryption == "disable" else crypto_of(media),
+                crypto=crypto_of(media, encryption),
+                dtls=dtls,
             )
     offered = ", ".join(encoding.name for encoding in known.values()) or " ".join(media.formats)
     return Refusal(WARNING_FORMAT, f"no codec in common; offered: {offered[:120]}")
@@ -111,15 +122,14 @@ def our_direction(theirs: str, wanted: str, *, silent: bool = False) -> str:
     )
 
 
-def _transport_refusal(media: MediaDescription, encryption: Policy) -> Refusal | None:
+def _transport_refusal(
+    description: SessionDescription, media: MediaDescription, encryption: Encryption
+) -> Refusal | None:
     if media.kind != "audio":
         return Refusal(WARNING_MEDIA, f"{media.kind[:20]} is not served, only audio")
     if media.port == 0:
         return Refusal(WARNING_MEDIA, "the audio stream is not in use")
-    if media.protocol.upper() in BROWSERS:
-        text = f"{media.protocol} is not served: browsers' encrypted media (DTLS-SRTP, ICE), only RTP/AVP"
-        return Refusal(WARNING_PROTOCOL, text)
-    unsafe = protection_refusal(media, encryption)
+    unsafe = protection_refusal(description, media, encryption)
     return Refusal(WARNING_PROTOCOL, unsafe) if unsafe else None
 
 

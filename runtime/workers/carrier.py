@@ -155,7 +155,8 @@ class Carrier:
         if leg is not None:
             stats = leg.close(time.monotonic(), time.time())
             if stats is not None:
-                record = replace(record.measured(stats), packets_unauthentic=leg.unauthentic)
+                encryption = leg.shield.encryption if leg.shield is not None else ""
+                record = replace(record.measured(stats), packets_unauthentic=leg.unauthentic, encryption=encryption)
         elif command.ports is not None:
             command.ports.close()
         self.on_record(record)

@@ -11,15 +11,18 @@ import socket
 import struct
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Container
 from functools import partial
 
-from runtime.calls.negotiate import media_ends
+from runtime.calls.negotiate import Certificate, media_ends
 from runtime.media.codecs.codec import Codec
 from runtime.media.config import StreamConfig
+from runtime.media.dtls import Identity
+from runtime.media.dtls_leg import HANDSHAKE_LAST
 from runtime.media.frame import Frame
-from runtime.media.protection import Protection, followed
 from runtime.media.session import MediaSession
+from runtime.media.shield import Shield, shielded
 from runtime.media.source import Address
 from runtime.media.stats import Stats
 from runtime.net.outbox import Outbox
@@ -31,6 +34,8 @@ from runtime.workers.leg_sound import LegSound
 DATAGRAM_BYTES_MAX = 2048
 FLOOD_PACKETS_PER_TICK = 40
 """So many of others in 20 ms are a flood: of `PACKETS_PER_TICK_MAX` that are read, and far from any mistake."""
+EARLY_MAX = 8
+"""Datagrams of ICE and DTLS that are kept until media starts."""
 _SO_TIMESTAMPNS = 35  # Linux; elsewhere the tick's own time is taken
 _TIMESPEC = struct.Struct("@qq")
 _ANCILLARY_BYTES = socket.CMSG_SPACE(_TIMESPEC.size)
@@ -46,13 +51,16 @@ class PhoneLeg:
         self.call_id = call_id
         self.ports = ports
         self.session: MediaSession | None = None
-        self.protection: Protection | None = None
+        self.shield: Shield | None = None
         """What stands before the session where the leg is encrypted."""
+        self.identity: Identity | None = None
+        """Who we are in DTLS."""
         self.outbox = Outbox()
         """Where its audio waits until `PhoneLegs.flush`."""
         self._codec = codec
         self.sound = LegSound(rings)
         """What is done with its audio on the way to and from whoever listens to it."""
+        self._early: deque[tuple[bytes, Address, bool]] = deque(maxlen=EARLY_MAX)
         self._refused = 0
         self._is_shut = False
 
@@ -64,7 +72,13 @@ class PhoneLeg:
     def start(self, stream: StreamConfig, make: Callable[[StreamConfig], MediaSession], now: float) -> None:
         """Let packets flow, or change how they flow (re-INVITE)."""
         self._codec = stream.codec
-        self.protection = followed(self.protection, stream.keys)
+        self.shield = shielded(self.shield, stream, self.identity, now)
+        if self.shield is not None:
+            stream = self.shield.seen(stream)
+            while self._early:
+                data, address, rtcp = self._early.popleft()
+                self.shield.take(data, address, now, rtcp=rtcp)
+            self._answer()
         if self.session is None:
             self.session = make(stream)
             return
@@ -76,7 +90,7 @@ class PhoneLeg:
     @property
     def unauthentic(self) -> int:
         """Datagrams to an encrypted leg that its peer did not make."""
-        return self.protection.unauthentic if self.protection is not None else 0
+        return self.shield.unauthentic if self.shield is not None else 0
 
     def pull(self, now: float) -> Frame | None:
         """The frame that the caller spoke for this tick."""
@@ -84,7 +98,7 @@ class PhoneLeg:
         if session is not None:
             refused = session.refused + self.unauthentic
             if refused - self._refused > FLOOD_PACKETS_PER_TICK:
-                self._shut(session.senders)
+                self._shut(session.senders if self.shield is None else self.shield.senders(session.senders))
             self._refused = refused
             return self.sound.of_phone(session.pull(now))
         return self.sound.heard_before.frame() if self.sound.heard_before is not None else None
@@ -98,11 +112,12 @@ class PhoneLeg:
         """What the caller hears for this tick."""
         if self.session is not None:
             frame, instead = self.sound.for_phone(frame, silent=self.session.config.silent)
-            protection = self.protection
+            shield = self.shield
             for data, address in self.session.push(frame, now, instead=instead):
-                wire = data if protection is None else protection.protect(data)
-                if wire is not None:
-                    self.outbox.add(self.ports.rtp.sendto, wire, address)
+                if shield is None:
+                    self.outbox.add(self.ports.rtp.sendto, data, address)
+                elif (sealed := shield.seal(data, address, now, rtcp=False)) is not None:
+                    self.outbox.add(self.ports.rtp.sendto, sealed.data, sealed.address)
 
     def send_digits(self, digits: str, now: float) -> None:
         """Press keys on the phone's side, in the way that it takes them."""
@@ -114,7 +129,10 @@ class PhoneLeg:
         if self.session is not None:
             due = self.session.rtcp_due(now, wall)
             if due is not None:
-                self._send_rtcp(*due)
+                self._send_rtcp(*due, now)
+        if self.shield is not None:
+            self.shield.handle_timer(now)
+            self._answer()
 
     def take_rtp(self, own: Container[Address], now: float, wall: float) -> None:
         """Hand the session one datagram of the RTP socket, with the kernel's time of arrival."""
@@ -124,6 +142,7 @@ class PhoneLeg:
             return
         session, address = self.session, address[:2]
         if session is None:
+            self._take_early(data, address, rtcp=False)
             return
         if address in own:
             session.reject()
@@ -131,12 +150,10 @@ class PhoneLeg:
         if ancillary and len(ancillary[0][2]) == _TIMESPEC.size:
             seconds, nanoseconds = _TIMESPEC.unpack(ancillary[0][2])
             now = min(now, now - (wall - seconds - nanoseconds * 1e-9))
-        if self.protection is not None:
-            plain = self.protection.unprotect(data)
-            if plain is None:
-                return
-            data = plain
-        session.receive_rtp(data, address, now)
+        if self.shield is None:
+            session.receive_rtp(data, address, now)
+        else:
+            self._take_shielded(self.shield, session, data, address, now, wall, rtcp=False)
 
     def take_rtcp(self, own: Container[Address], now: float, wall: float) -> None:
         """The same of the RTCP socket."""
@@ -146,16 +163,39 @@ class PhoneLeg:
             return
         session = self.session
         if session is None:
+            self._take_early(data, address[:2], rtcp=True)
             return
         if address[:2] in own:
             session.reject()
             return
-        if self.protection is not None:
-            plain = self.protection.unprotect_rtcp(data)
-            if plain is None:
-                return
-            data = plain
-        session.receive_rtcp(data, address[:2], now, wall)
+        if self.shield is None:
+            session.receive_rtcp(data, address[:2], now, wall)
+        else:
+            self._take_shielded(self.shield, session, data, address[:2], now, wall, rtcp=True)
+
+    def _take_early(self, data: bytes, address: Address, *, rtcp: bool) -> None:
+        """A phone begins with ICE and DTLS when it has our answer, and we with its ACK: its first steps are kept."""
+        if self.identity is not None and data and data[0] <= HANDSHAKE_LAST:
+            self._early.append((data, address, rtcp))
+
+    def _take_shielded(
+        self,
+        shield: Shield,
+        session: MediaSession,
+        data: bytes,
+        address: Address,
+        now: float,
+        wall: float,
+        *,
+        rtcp: bool,
+    ) -> None:
+        taken = shield.take(data, address, now, rtcp=rtcp)
+        if taken is None:
+            self._answer()
+        elif taken.is_rtcp:
+            session.receive_rtcp(taken.packet, taken.address, now, wall)
+        else:
+            session.receive_rtp(taken.packet, taken.address, now)
 
     def close(self, now: float, wall: float) -> Stats | None:
         """Say goodbye by RTCP, give the ports back, and tell what was counted."""
@@ -165,31 +205,44 @@ class PhoneLeg:
                 return None
             goodbye = self.session.close(now, wall)
             if goodbye is not None:
-                self._send_rtcp(*goodbye)
+                self._send_rtcp(*goodbye, now)
             return self.session.stats
         finally:
             self.ports.close()
 
-    def _send_rtcp(self, data: bytes, address: Address) -> None:
-        wire = data if self.protection is None else self.protection.protect_rtcp(data)
-        if wire is not None:
-            _send(self.ports.rtcp, wire, address)
+    def _send_rtcp(self, data: bytes, address: Address, now: float) -> None:
+        if self.shield is None:
+            _send(self.ports.rtcp, data, address)
+        elif (sealed := self.shield.seal(data, address, now, rtcp=True)) is not None:
+            _send(self.ports.rtcp if sealed.by_rtcp else self.ports.rtp, sealed.data, sealed.address)
+
+    def _answer(self) -> None:
+        """Send what stands before the session has to say for itself."""
+        while self.shield is not None and (said := self.shield.next_datagram()) is not None:
+            _send(self.ports.rtcp if said.by_rtcp else self.ports.rtp, said.data, said.address)
 
 
 class PhoneLegs:
-    """All live legs, and their sockets."""
+    """All live legs, and their sockets. `identity`: who they are in DTLS, where they may agree on that."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, identity: Identity | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+        self._identity = identity
         self._legs: dict[str, PhoneLeg] = {}
         self._sockets = PolledSockets(clock)
         self._outbox = Outbox()
         self._own: set[Address] = set()
         """Our own ends: what comes from there goes in a circle."""
 
+    @property
+    def certificate(self) -> Certificate:
+        """How phones know us in DTLS."""
+        named = self._identity.fingerprint if self._identity is not None else None
+        return () if named is None else ((named.algorithm, named.digest),)
+
     def add(self, leg: PhoneLeg) -> None:
         """Read this leg's sockets from the next tick on."""
         self._legs[leg.call_id] = leg
-        leg.outbox = self._outbox
+        leg.outbox, leg.identity = self._outbox, self._identity
         self._own |= media_ends(leg.ports)
         if sys.platform == "linux":
             leg.ports.rtp.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)

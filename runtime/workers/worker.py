@@ -12,12 +12,14 @@ import contextlib
 import os
 import time
 from collections.abc import Callable, Collection, Sequence
+from datetime import UTC, datetime
 
 from runtime.calls.board import Now
 from runtime.calls.reasons import EndReason
 from runtime.calls.record import CallRecord, EndedBy
 from runtime.calls.switchboard import Switchboard
 from runtime.gate.sources import SourceGate
+from runtime.media.dtls import new_identity
 from runtime.net.certificate_fetch import CertificateFetcher
 from runtime.net.certificates import Certificates
 from runtime.net.dns_client import DnsClient
@@ -96,6 +98,7 @@ class Worker:
             self._welcomes,
             self._turns_away,
         )
+        self.legs = PhoneLegs(new_identity(datetime.now(UTC)))
         self.switchboard = Switchboard(
             self.endpoint,
             ports.reserve,
@@ -104,6 +107,7 @@ class Worker:
             unseal,
             anywhere=anywhere,
             registered_on=lambda user, source, now: self.keeper.trunk_of(user, source, now),
+            certificate=self.legs.certificate,
         )
         tokens = contact_tokens(contact_key or os.urandom(CONTACT_KEY_BYTES))
         self.keeper = Keeper(self.endpoint, self.switchboard.circuits, unseal, os.urandom, tokens)
@@ -112,7 +116,6 @@ class Worker:
         self.certificates = Certificates(CertificateFetcher(MachineNames().addresses, stir_networks, user_agent))
         self._tending = Tending(self.keeper, self.hops, self._drain, log)
         self.control = CallControl(self.switchboard, self.hops, self._drain, log)
-        self.legs = PhoneLegs()
         self.clock = MediaClock(self._tick)
         self._collector = Collector()
         self.dropped: dict[str, int] = {}

@@ -45,8 +45,9 @@ from runtime.media.codecs.codec import Codec
 from runtime.media.config import StreamConfig
 from runtime.media.events import DigitHeard, DigitReceived
 from runtime.media.frame import Frame
-from runtime.media.protection import Protection, followed
+from runtime.media.protection import Protection
 from runtime.media.session import MediaSession
+from runtime.media.shield import BySignalling, Shield, shielded
 from runtime.media.sound import Sound
 from runtime.rooms.adapter import participant_of
 from runtime.rooms.booth import Booth, Fetch
@@ -107,7 +108,7 @@ class MemoryLeg:
         self.music = ""
         self._codec = codec
         self.session: MediaSession | None = None
-        self.protection: Protection | None = None
+        self.shield: Shield | None = None
         self.outbox: list[tuple[bytes, tuple[str, int]]] = []
 
     @property
@@ -119,7 +120,11 @@ class MemoryLeg:
 
     def push(self, frame: Frame | None, now: float) -> None:
         if self.session:
-            self.outbox += protected(self.protection, self.session.push(frame, now))
+            self.outbox += protected(self.shield, self.session.push(frame, now))
+
+    @property
+    def protection(self) -> Protection | None:
+        return self.shield.protection if isinstance(self.shield, BySignalling) else None
 
     def send_digits(self, digits: str, now: float) -> None:
         if self.session:
@@ -127,18 +132,19 @@ class MemoryLeg:
 
 
 def protected(
-    protection: Protection | None, packets: list[tuple[bytes, tuple[str, int]]]
+    shield: Shield | None, packets: list[tuple[bytes, tuple[str, int]]]
 ) -> list[tuple[bytes, tuple[str, int]]]:
     """As a leg sends them."""
-    if protection is None:
+    if shield is None:
         return packets
-    sealed = [(protection.protect(packet), address) for packet, address in packets]
-    return [(wire, address) for wire, address in sealed if wire is not None]
+    sealed = [shield.seal(packet, address, 0.0, rtcp=False) for packet, address in packets]
+    return [(each.data, each.address) for each in sealed if each is not None]
 
 
-def opened(protection: Protection | None, wire: bytes) -> bytes | None:
+def opened(shield: Shield | None, wire: bytes) -> bytes | None:
     """As it takes them in."""
-    return wire if protection is None else protection.unprotect(wire)
+    taken = None if shield is None else shield.take(wire, ("", 0), 0.0, rtcp=False)
+    return wire if shield is None else taken and taken.packet
 
 
 class World:
@@ -287,7 +293,7 @@ class World:
                 for caller in self.callers:
                     if caller.media_address == address and caller.session is not None:
                         self.wire.append(data)
-                        packet = opened(caller.protection, data)
+                        packet = opened(caller.shield, data)
                         if packet is not None:
                             caller.session.receive_rtp(packet, (leg.ports.address, leg.ports.port), self.now)
             leg.outbox.clear()
@@ -332,7 +338,7 @@ class World:
                 self.rooms.join(command.orders.room, participant_of(command), leg, self.now)
             case StartMedia():
                 leg = self.legs[command.call_id]
-                leg.protection = followed(leg.protection, command.stream.keys)
+                leg.shield = shielded(leg.shield, command.stream, None, self.now)
                 if leg.session is None:
                     leg.session = self.session(command.stream)
                 else:
@@ -425,7 +431,7 @@ class Caller:
     heard: list[bytes | None] = field(default_factory=list)
     digits: str = ""
     session: MediaSession | None = None
-    protection: Protection | None = None
+    shield: Shield | None = None
     encryption: Policy = "disable"
     supported: tuple[str, ...] = ()
     allow: tuple[str, ...] = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "REFER", "UPDATE", "PRACK")
@@ -510,10 +516,10 @@ class Caller:
         while (event := self.session.next_event()) is not None:
             if isinstance(event, DigitReceived | DigitHeard):
                 self.digits += event.digit
-        for data, address in protected(self.protection, self.session.push(frame(self.says, law), self.world.now)):
+        for data, address in protected(self.shield, self.session.push(frame(self.says, law), self.world.now)):
             for leg in self.world.legs.values():
                 if (leg.ports.address, leg.ports.port) == address and leg.session is not None:
-                    packet = opened(leg.protection, data)
+                    packet = opened(leg.shield, data)
                     if packet is not None:
                         leg.session.receive_rtp(packet, self.media_address, self.world.now)
 
@@ -577,7 +583,7 @@ class Caller:
 
     def _hear(self, negotiated: Negotiated) -> None:
         stream = stream_of(negotiated, 3600.0)
-        self.protection = followed(self.protection, stream.keys)
+        self.shield = shielded(self.shield, stream, None, self.world.now)
         if self.session is None:
             self.session = self.world.session(stream)
         else:

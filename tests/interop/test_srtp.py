@@ -196,3 +196,30 @@ def watching(dump: Path, ports: str) -> Iterator[subprocess.Popen[bytes]]:
     finally:
         process.terminate()
         process.wait(10)
+
+
+DTLS = "module dtls_srtp.so\n"
+ICE = DTLS + "module stun.so\nmodule turn.so\nmodule ice.so\nice_mode full\n"
+
+
+@pytest.mark.parametrize(
+    ("more", "account"),
+    [
+        (DTLS, ";mediaenc=dtls_srtp"),
+        (DTLS + "rtcp_mux yes\n", ";mediaenc=dtls_srtp"),
+        (ICE + "rtcp_mux yes\n", ";mediaenc=dtls_srtp;medianat=ice"),
+        (ICE, ";mediaenc=dtls_srtp;medianat=ice"),
+    ],
+    ids=["two-sockets", "one-socket", "ice-one-socket", "ice-two-sockets"],
+)
+def test_a_phone_that_shakes_hands_calls(tmp_path: Path, more: str, account: str) -> None:
+    said = speech(tmp_path / "said.wav", FILE_S)
+    with answering(tmp_path, "require") as (bridge, port, authority):
+        tls = baresip_config(tmp_path, authority.pair("phone", "localhost"), authority)
+        with Baresip(tmp_path / "phone", "+15550101111", said, login=account, more=tls + more) as caller:
+            record = talk(bridge, caller, port, said)
+            assert "DTLS-SRTP complete" in caller.log()
+    assert str(record["mediaEncryption"]).startswith("DTLS ")
+    media = record["media"]
+    assert isinstance(media, dict)
+    assert media["packetsReceived"] > TALK_S * 40

@@ -11,6 +11,7 @@ from typing import Any
 
 import aiohttp
 
+from runtime.media.dtls import Identity
 from runtime.net.outbox import Outbox
 from runtime.net.polled import PolledSockets
 from runtime.rooms.adapter import Leg, Participant, RoomEvents
@@ -19,7 +20,6 @@ from runtime.rooms.livekit.audio import Published, RoomAudio
 from runtime.rooms.livekit.data import DataChannels
 from runtime.rooms.livekit.description import Ourselves, preferred
 from runtime.rooms.livekit.desk import AnswerAsked, Desk, EndAsked, HoldAsked, PlayDigit, Reply
-from runtime.rooms.livekit.dtls import Identity
 from runtime.rooms.livekit.limits import DIGITS_WAITING_MAX
 from runtime.rooms.livekit.modes import KnownMode
 from runtime.rooms.livekit.news import Target

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from runtime.media.codecs.codec import Codec
+from runtime.media.dtls import Fingerprint
 from runtime.rooms.livekit.limits import CANDIDATES_MAX, DESCRIPTION_BYTES_MAX
 
 RoomCodec = Literal["pcmu", "pcma", "opus"]
@@ -39,11 +40,11 @@ class DescriptionError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Ourselves:
-    """What one connection of ours says of itself. `fingerprint` is SHA-256 with colons, of our certificate."""
+    """What one connection of ours says of itself. `fingerprint` is of our certificate."""
 
     ufrag: str
     password: str
-    fingerprint: str
+    fingerprint: Fingerprint
     ssrc: int
     cname: str
     track: str
@@ -58,7 +59,7 @@ class Theirs:
 
     ufrag: str
     password: str
-    fingerprint: str
+    fingerprint: Fingerprint
     we_are_client: bool
     """Whether the DTLS handshake is ours to begin."""
     we_control: bool
@@ -111,7 +112,7 @@ def write_transport(ours: Ourselves, setup: str) -> str:
     """The lines of every section that say how to reach us; no candidate: the server learns them from our checks."""
     return (
         f"c=IN IP4 0.0.0.0\r\na=rtcp-mux\r\na=ice-ufrag:{ours.ufrag}\r\na=ice-pwd:{ours.password}\r\n"
-        f"a=fingerprint:sha-256 {ours.fingerprint}\r\na=setup:{setup}\r\n"
+        f"a=fingerprint:{ours.fingerprint.algorithm} {ours.fingerprint}\r\na=setup:{setup}\r\n"
     )
 
 
@@ -131,7 +132,7 @@ def lines_of(sdp: str) -> list[str]:
 
 def read_theirs(lines: Sequence[str], *, we_are_client: bool, we_control: bool, codec: RoomCodec | None) -> Theirs:
     """What any description says of its side. DescriptionError when it lacks what a connection needs."""
-    fingerprint = next((found[1].upper() for line in lines if (found := _FINGERPRINT.fullmatch(line))), "")
+    fingerprint = next((found[1] for line in lines if (found := _FINGERPRINT.fullmatch(line))), "")
     if not fingerprint:
         raise DescriptionError("the server's description names no SHA-256 fingerprint")
     ufrag, password = first_value(lines, "ice-ufrag"), first_value(lines, "ice-pwd")
@@ -141,7 +142,7 @@ def read_theirs(lines: Sequence[str], *, we_are_client: bool, we_control: bool, 
     return Theirs(
         ufrag=ufrag,
         password=password,
-        fingerprint=fingerprint,
+        fingerprint=Fingerprint("sha-256", bytes.fromhex(fingerprint.replace(":", ""))),
         we_are_client=we_are_client,
         we_control=we_control,
         ice_lite=ICE_LITE in lines,

@@ -14,10 +14,11 @@ from typing import Final, Protocol
 
 from aioice import Candidate
 
+from runtime.media.dtls import Dtls, DtlsError, Identity
+from runtime.media.srtp import SrtpSession
 from runtime.net.outbox import Outbox
 from runtime.net.polled import PolledSockets
 from runtime.rooms.livekit.description import Ourselves, Theirs
-from runtime.rooms.livekit.dtls import Dtls, DtlsError, Identity
 from runtime.rooms.livekit.ice import IceAgent
 from runtime.rooms.livekit.limits import CANDIDATES_MAX
 from runtime.rooms.livekit.news import Target
@@ -71,7 +72,8 @@ class Peer:
         self._user = user
         self._polled = polled
         self._spawn = spawn
-        self._dtls = Dtls(identity, theirs.fingerprint, client=theirs.we_are_client)
+        self._dtls = Dtls(identity, (theirs.fingerprint,), client=theirs.we_are_client)
+        self._srtp: SrtpSession | None = None
         self._candidates = 0
         self._told: tuple[str, ...] = ()
         """Addresses of ours that the server was told of."""
@@ -109,7 +111,7 @@ class Peer:
 
     def send_rtp(self, packet: bytes, outbox: Outbox) -> None:
         """Protect and send, with this tick's other packets."""
-        srtp, sock = self._dtls.srtp, self._ice.socket
+        srtp, sock = self._srtp, self._ice.socket
         if self.connected and srtp is not None and sock is not None:
             wire = srtp.protect(packet)
             if wire is not None:
@@ -117,7 +119,7 @@ class Peer:
 
     def send_rtcp(self, compound: bytes) -> None:
         """Protect and send."""
-        srtp, sock = self._dtls.srtp, self._ice.socket
+        srtp, sock = self._srtp, self._ice.socket
         if self.connected and srtp is not None and sock is not None:
             wire = srtp.protect_rtcp(compound)
             if wire is not None:
@@ -197,7 +199,7 @@ class Peer:
     async def _use(self, agent: IceAgent) -> None:
         """Go by this way from now on."""
         before, self._ice = self._ice, agent
-        if self._dtls.srtp is None:
+        if self._srtp is None:
             try:
                 self._dtls.start()
             except DtlsError as fault:
@@ -211,24 +213,24 @@ class Peer:
 
     def _take(self, data: bytes) -> None:
         first = data[0]
-        dtls = self._dtls
+        srtp = self._srtp
         if _RTP_FIRST <= first <= _RTP_LAST:
-            if dtls.srtp is not None and len(data) > 1 and not _RTCP_FIRST <= data[1] <= _RTCP_LAST:
-                packet = dtls.srtp.unprotect(data)
+            if srtp is not None and len(data) > 1 and not _RTCP_FIRST <= data[1] <= _RTCP_LAST:
+                packet = srtp.unprotect(data)
                 if packet is not None:
                     self._user.take_rtp(packet)
         elif _DTLS_FIRST <= first <= _DTLS_LAST:
-            self._take_dtls(dtls, data)
+            self._take_dtls(self._dtls, data)
 
     def _take_dtls(self, dtls: Dtls, data: bytes) -> None:
-        before = dtls.srtp
         try:
             records = dtls.receive(data)
         except DtlsError as fault:
             self._fail(str(fault))
             return
         self._flush()
-        if before is None and dtls.srtp is not None and not self._done:
+        if self._srtp is None and dtls.keys is not None and not self._done:
+            self._srtp = SrtpSession(dtls.keys.profile, dtls.keys.send.key, dtls.keys.receive[0].key)
             self._stand()
         for record in records:
             self._user.take_data(self, record)

@@ -14,11 +14,11 @@ from runtime.calls.reasons import EndReason
 from runtime.errors import BridgeError
 from runtime.limits import TICK_S
 from runtime.media.codecs import opus
+from runtime.media.dtls import new_identity
 from runtime.net.outbox import Outbox
 from runtime.net.polled import PolledSockets
 from runtime.rooms.adapter import Leg, Participant, RoomEvents
 from runtime.rooms.livekit.connection import RoomConnection, Shared
-from runtime.rooms.livekit.dtls import new_identity
 from runtime.rooms.livekit.limits import CONNECT_S_MAX
 from runtime.rooms.livekit.modes import KnownMode
 from runtime.rooms.livekit.token import check_token

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runtime.media import rtcp, rtp
-from runtime.media.protection import STREAMS_MAX, TRIED_EVERY, Keys, MasterKey, Protection, followed
+from runtime.media.protection import STREAMS_MAX, TRIED_EVERY, Keys, MasterKey, Protection
 from runtime.media.srtp import SUITES, Profile
 
 SSRC = 0xCAFEBABE
@@ -228,13 +228,3 @@ def test_reports_without_encryption_are_not_taken(profile: Profile) -> None:
     assert wire[end - 4] & 0x80, "ours are encrypted"
     wire[end - 4] &= 0x7F
     assert other.unprotect_rtcp(bytes(wire)) is None
-
-
-def test_a_leg_is_plain_until_there_are_keys_and_again_without() -> None:
-    profile = SUITES["AEAD_AES_128_GCM"]
-    keys = Keys(profile, master(profile, 1), (master(profile, 2),))
-    assert followed(None, None) is None
-    protection = followed(None, keys)
-    assert protection is not None
-    assert followed(protection, keys) is protection
-    assert followed(protection, None) is None

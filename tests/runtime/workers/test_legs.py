@@ -44,7 +44,7 @@ def leg(name: str) -> PhoneLeg:
 
 @pytest.mark.parametrize(("step", "rounds"), [(RTP_READ_S_MAX, 1), (RTP_READ_S_MAX / 3, 3), (0.0, 40)])
 def test_a_tick_reads_in_rounds_for_a_bounded_time(step: float, rounds: int) -> None:
-    legs = PhoneLegs(Clock(step))
+    legs = PhoneLegs(clock=Clock(step))
     flooded, quiet = leg("flooded"), leg("quiet")
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
         try:

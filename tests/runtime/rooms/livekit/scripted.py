@@ -10,12 +10,13 @@ from typing import Any
 from livekit.protocol import models, rtc
 
 from runtime.media.codecs.codec import PCMU
+from runtime.media.dtls import Fingerprint
 from runtime.rooms.livekit import news
 from runtime.rooms.livekit.description import Ourselves, preferred
 from runtime.rooms.livekit.modes import Mode
 from runtime.rooms.livekit.signalling import Signalling
 
-FINGERPRINT = ":".join(["AB"] * 32)
+FINGERPRINT = Fingerprint("sha-256", b"\xab" * 32)
 ANSWER = (
     "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\n"
     f"a=fingerprint:sha-256 {FINGERPRINT}\r\n"

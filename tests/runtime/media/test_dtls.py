@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 import pytest
 
 from runtime.media import rtp
-from runtime.rooms.livekit.dtls import Dtls, DtlsError, new_identity
+from runtime.media.dtls import Dtls, DtlsError, Fingerprint, new_identity
+from runtime.media.protection import Protection
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 CLIENT, SERVER = new_identity(NOW), new_identity(NOW)
@@ -30,18 +31,22 @@ def shake(client: Dtls, server: Dtls, lose: int = 0) -> list[bytes]:
     return arrived
 
 
-def pair(shown_to_client: str = SERVER.fingerprint, shown_to_server: str = CLIENT.fingerprint) -> tuple[Dtls, Dtls]:
-    return Dtls(CLIENT, shown_to_client, client=True), Dtls(SERVER, shown_to_server, client=False)
+def pair(
+    shown_to_client: Fingerprint = SERVER.fingerprint, shown_to_server: Fingerprint = CLIENT.fingerprint
+) -> tuple[Dtls, Dtls]:
+    return Dtls(CLIENT, (shown_to_client,), client=True), Dtls(SERVER, (shown_to_server,), client=False)
 
 
 def test_media_goes_both_ways_and_only_once() -> None:
     client, server = pair()
     shake(client, server)
-    assert client.srtp is not None
-    assert server.srtp is not None
-    for one, other in ((client.srtp, server.srtp), (server.srtp, client.srtp)):
+    assert client.keys is not None
+    assert server.keys is not None
+    ends = Protection(client.keys), Protection(server.keys)
+    for one, other in (ends, ends[::-1]):
         packet = rtp.header(0, True, 1, 2, 3) + bytes(160)
         protected = one.protect(packet)
+        assert protected is not None
         assert other.unprotect(protected) == packet
         assert other.unprotect(protected) is None, "a repetition"
         assert other.unprotect(protected[:-1] + bytes([protected[-1] ^ 1])) is None
@@ -62,7 +67,7 @@ def test_another_certificate_than_the_one_in_the_answer_ends_the_handshake(side:
     client, server = pair(**{f"shown_to_{side}": stranger})
     with pytest.raises(DtlsError, match="certificate"):
         shake(client, server)
-    assert (client if side == "client" else server).srtp is None
+    assert (client if side == "client" else server).keys is None
 
 
 def test_noise_is_no_handshake() -> None:
@@ -72,7 +77,7 @@ def test_noise_is_no_handshake() -> None:
             server.receive(noise)
         except DtlsError:
             pass
-    assert server.srtp is None
+    assert server.keys is None
 
 
 def test_a_goodbye_is_heard() -> None:

@@ -1,13 +1,15 @@
 """DTLS with one peer, without sockets or clocks (RFC 6347): the handshake, SRTP's keys (RFC 5764), and data.
 
-Called by the connection: datagrams in by `receive`, out by `datagrams_to_send`, `handle_timer` for what got lost on the
-way. It promises that nobody whose certificate is not the one named in the server's answer gets a key: the fingerprint
-is compared before the handshake counts as done (RFC 8122). All calls of a bridge share one `Identity`.
+Called for phones by `dtls_leg` and for rooms on a LiveKit server: datagrams in by `receive`, out by
+`datagrams_to_send`, `handle_timer` for what got lost on the way. It promises that nobody whose certificate is not the
+one that signalling named gets a key: the fingerprint is compared before the handshake counts as done (RFC 8122). All
+calls of a bridge share one `Identity`.
 """
 
 from __future__ import annotations
 
 import hmac
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -17,7 +19,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from OpenSSL import SSL
 
-from runtime.media.srtp import PROFILES, SrtpSession
+from runtime.media.protection import Keys, MasterKey
+from runtime.media.srtp import PROFILES
 
 DATAGRAM_BYTES_MAX: Final = 1_200
 """Of ours, so that it fits through any network."""
@@ -25,6 +28,29 @@ _RECORD_BYTES_MAX: Final = 16_384
 _LIFE: Final = timedelta(days=365)
 _EXPORTER: Final = b"EXTRACTOR-dtls_srtp"
 _CIPHERS: Final = b"ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-CHACHA20-POLY1305"
+
+
+HASHES: Final[dict[str, hashes.HashAlgorithm]] = {
+    "sha-256": hashes.SHA256(),
+    "sha-384": hashes.SHA384(),
+    "sha-512": hashes.SHA512(),
+}
+"""How a certificate may be named; SHA-1 and MD5 are not enough."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """A certificate by its hash; `algorithm` is a key of `HASHES`."""
+
+    algorithm: str
+    digest: bytes
+
+    def __str__(self) -> str:
+        return self.digest.hex(":").upper()
+
+    def fits(self, certificate: x509.Certificate) -> bool:
+        """Whether it is that one."""
+        return hmac.compare_digest(certificate.fingerprint(HASHES[self.algorithm]), self.digest)
 
 
 class DtlsError(Exception):
@@ -36,8 +62,8 @@ class Identity:
     """Our certificate, made once per bridge, and the OpenSSL context around it."""
 
     context: SSL.Context
-    fingerprint: str
-    """SHA-256 with colons, as SDP writes it."""
+    fingerprint: Fingerprint
+    """By SHA-256."""
 
 
 def new_identity(now: datetime) -> Identity:
@@ -60,18 +86,19 @@ def new_identity(now: datetime) -> Identity:
     context.use_certificate(certificate)
     context.use_privatekey(key)
     context.set_cipher_list(_CIPHERS)
+    context.set_options(SSL.OP_NO_RENEGOTIATION)
     context.set_tlsext_use_srtp(":".join(PROFILES).encode())
-    return Identity(context, certificate.fingerprint(hashes.SHA256()).hex(":").upper())
+    return Identity(context, Fingerprint("sha-256", certificate.fingerprint(hashes.SHA256())))
 
 
 class Dtls:
-    """One handshake and what follows it. `fingerprint` is the one that the peer must show."""
+    """One handshake and what follows it. The peer must show a certificate of one of these `fingerprints`."""
 
-    def __init__(self, identity: Identity, fingerprint: str, *, client: bool) -> None:
+    def __init__(self, identity: Identity, fingerprints: Collection[Fingerprint], *, client: bool) -> None:
         self._connection = SSL.Connection(identity.context, None)
-        self._fingerprint = fingerprint
+        self._fingerprints = fingerprints
         self._client = client
-        self.srtp: SrtpSession | None = None
+        self.keys: Keys | None = None
         """The keys for media, once the handshake is done."""
         self.closed = False
         """Whether the peer said goodbye."""
@@ -89,13 +116,13 @@ class Dtls:
             self._connection.bio_write(data)
         except SSL.Error:
             return []
-        if self.srtp is None:
+        if self.keys is None:
             self._handshake()
-        return self._records() if self.srtp is not None else []
+        return self._records() if self.keys is not None else []
 
     def send(self, data: bytes) -> None:
         """Send data beside media (SCTP)."""
-        assert self.srtp is not None
+        assert self.keys is not None
         try:
             self._connection.send(data)
         except SSL.Error:
@@ -112,11 +139,11 @@ class Dtls:
 
     def handle_timer(self) -> None:
         """Repeat a flight that was not answered in time; cheap when nothing is due."""
-        if self.srtp is None:
+        if self.keys is None:
             try:
                 self._connection.DTLSv1_handle_timeout()
             except SSL.Error as fault:
-                raise DtlsError("the server did not answer the DTLS handshake") from fault
+                raise DtlsError("the other side did not answer the DTLS handshake") from fault
 
     def close(self) -> None:
         """Say goodbye."""
@@ -131,24 +158,23 @@ class Dtls:
         except SSL.WantReadError:
             return
         except SSL.Error as fault:
-            raise DtlsError("the DTLS handshake with the server failed") from fault
+            raise DtlsError("the DTLS handshake with the other side failed") from fault
         certificate = self._connection.get_peer_certificate(as_cryptography=True)
-        shown = certificate.fingerprint(hashes.SHA256()).hex(":").upper() if certificate is not None else ""
-        if not hmac.compare_digest(shown, self._fingerprint):
-            raise DtlsError("the server's certificate is not the one that its answer named")
+        if certificate is None or not any(named.fits(certificate) for named in self._fingerprints):
+            raise DtlsError("the certificate of the other side is not the one that signalling named")
         self._derive()
 
     def _derive(self) -> None:
         """RFC 5764 section 4.2: client key, server key, client salt, server salt."""
         profile = PROFILES.get(self._connection.get_selected_srtp_profile().decode())
         if profile is None:
-            raise DtlsError("the server agreed on no way to protect media")
+            raise DtlsError("the other side agreed on no way to protect media")
         keys, salts = profile.key_bytes, profile.salt_bytes
         material = self._connection.export_keying_material(_EXPORTER, 2 * (keys + salts))
         client = material[:keys] + material[2 * keys : 2 * keys + salts]
         server = material[keys : 2 * keys] + material[2 * keys + salts :]
         ours, theirs = (client, server) if self._client else (server, client)
-        self.srtp = SrtpSession(profile, ours, theirs)
+        self.keys = Keys(profile, MasterKey(ours), (MasterKey(theirs),))
 
     def _records(self) -> list[bytes]:
         found = []
