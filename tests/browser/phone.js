@@ -37,27 +37,8 @@ function follow(made) {
     made.on(name, (event) => told.push(`${name} ${event.originator || ""} ${event.cause || ""}`.trim()));
   }
   made.on("refer", (event) => event.accept(null, CALLING));
-  made.on("sdp", (event) => {
-    told.push(`${event.originator} ${event.type}`);
-    event.sdp = event.originator === "local" ? plain(event.sdp) : encrypted(event.sdp, event.type);
-  });
+  made.on("sdp", (event) => told.push(`${event.originator} ${event.type}`));
   made.connection.addEventListener("track", (event) => listen(event.streams[0]));
-}
-
-// As long as the bridge speaks plain RTP alone: what the browser offers, as such; no media come of it.
-function plain(sdp) {
-  const ours = /^a=(ice|candidate|end-of-candidates|fingerprint|setup|rtcp|ssrc|msid|extmap|group|mid)/;
-  return sdp.split("\r\n").filter((line) => !ours.test(line)).join("\r\n")
-    .replace(/m=audio \d+ \S+/, "m=audio 40000 RTP/AVP").replace(/c=IN IP4 .*/, "c=IN IP4 127.0.0.1");
-}
-
-// The other way: what the bridge says, as if it were a browser's.
-function encrypted(sdp, type) {
-  const [direction] = /a=(sendrecv|sendonly|recvonly|inactive)/.exec(sdp);
-  return ["v=0", `o=- ${Date.now()} 1 IN IP4 127.0.0.1`, "s=-", "t=0 0", "a=group:BUNDLE 0",
-    "m=audio 9 UDP/TLS/RTP/SAVPF 0", "c=IN IP4 127.0.0.1", "a=mid:0", "a=rtcp-mux", "a=ice-ufrag:none",
-    `a=ice-pwd:${"0".repeat(22)}`, `a=fingerprint:sha-256 ${Array(32).fill("00").join(":")}`,
-    `a=setup:${type === "offer" ? "actpass" : "passive"}`, "a=rtpmap:0 PCMU/8000", direction, ""].join("\r\n");
 }
 
 // What the page hears, as samples at 8 kHz. Chromium gives WebAudio nothing of a stream that no element plays.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,11 @@ from cryptography.hazmat.primitives import serialization
 from tests.browser.chromium import Chromium, PageError
 from tests.browser.served import Served
 from tests.certificates import Authority, PairFiles
-from tests.interop.test_dialling import KEYS, Calling
+from tests.interop.test_dialling import FILE_S, GOOD_FIT, KEYS, Calling
 from tests.peers import BridgeProcess, free_port, wait_for
-from tests.sound import speech
+from tests.sound import fit, speech, write_wav
 
+TALK_S = 4.0
 CALLED = "sip:+15550100000@bridge.example"
 RULES = """\
 apiVersion: dialplane.dev/v1alpha1
@@ -27,7 +29,7 @@ kind: Trunk
 metadata: {name: pages}
 spec:
   inbound: {allowedAddresses: [127.0.0.1/32]}
-  media: {dtmf: [rfc4733, info]}
+  media: {dtmf: [rfc4733, info], encryption: require}
 ---
 apiVersion: dialplane.dev/v1alpha1
 kind: DispatchRule
@@ -43,6 +45,8 @@ class Hearing(BridgeProcess):
     ask = Calling.ask
 
     def __init__(self, work: Path, origin: str) -> None:
+        self.rooms = work / "rooms"
+        self.said = speech(work / "said.wav", FILE_S)
         manifests = work / "manifests"
         manifests.mkdir()
         (manifests / "rules.yaml").write_text(RULES)
@@ -50,9 +54,13 @@ class Hearing(BridgeProcess):
         self.ws_port, self.wss_port = free_port(socket.SOCK_STREAM), free_port(socket.SOCK_STREAM)
         self.livekit_port = free_port(socket.SOCK_STREAM)
         listens = ("--listen", f"ws://127.0.0.1:{self.ws_port}", "--listen", f"wss://127.0.0.1:{self.wss_port}")
-        options = (*listens, *self.pair.options, "--ws-origin", origin, "--record", str(work / "rooms"))
+        options = (*listens, *self.pair.options, "--ws-origin", origin, "--record", str(self.rooms))
         options += ("--livekit-api", f"127.0.0.1:{self.livekit_port}")
         super().__init__(manifests, work, *options, environment=KEYS)
+
+    def recordings(self) -> list[Path]:
+        """What its room has heard, call by call."""
+        return sorted(self.rooms.iterdir())
 
     def url(self, scheme: str) -> str:
         return f"{scheme}://localhost:{self.ws_port if scheme == 'ws' else self.wss_port}/sip"
@@ -72,7 +80,7 @@ def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Hearing, 
     with (
         Served() as served,
         Hearing(work, served.origin) as bridge,
-        Chromium(served.url, speech(work / "said.wav", 60), (key_of(bridge.pair),)) as browser,
+        Chromium(served.url, bridge.said, (key_of(bridge.pair),)) as browser,
     ):
         yield bridge, browser
 
@@ -99,12 +107,15 @@ def live(bridge: Hearing) -> dict[str, Any]:
 @pytest.mark.xdist_group("chromium")
 @pytest.mark.parametrize("scheme", ["ws", "wss"])
 def test_a_page_calls_holds_and_is_held_presses_keys_writes_and_hangs_up(
-    bridge: Hearing, page: Chromium, scheme: str
+    bridge: Hearing, page: Chromium, tmp_path: Path, scheme: str
 ) -> None:
     before = len(bridge.records())
     assert page.run(f"phone.start('{bridge.url(scheme)}')") == "3.13.8"
     assert page.run(f"phone.options('{CALLED}')") == 200
-    page.run(f"phone.call('{CALLED}')")
+    answer = page.run(f"phone.call('{CALLED}')")
+    assert "UDP/TLS/RTP/SAVPF" in answer
+    time.sleep(TALK_S)  # real speech takes its time
+    heard = write_wav(tmp_path / "heard.wav", base64.b64decode(page.run("phone.heard()")))
     assert page.run("phone.hold()")
     wait_for(lambda: live(bridge)["hold"] == "remote", "the page's hold")
     assert not page.run("phone.resume()")
@@ -113,12 +124,17 @@ def test_a_page_calls_holds_and_is_held_presses_keys_writes_and_hangs_up(
     assert bridge.steer(call_id, "hold")["hold"] == "local"
     wait_for(lambda: "hold remote" in page.run("phone.told()"), "the page to notice")
     assert bridge.steer(call_id, "resume")["hold"] == ""
+    packets = live(bridge)["media"]["packetsReceived"]
+    wait_for(lambda: live(bridge)["media"]["packetsReceived"] > packets + 25, "its voice after it all")
     page.run("phone.keys('12#', 'INFO')")
     wait_for(lambda: live(bridge)["media"]["digits"] == 3, "three keys")
     assert page.run("phone.message('hello')") == 200
     assert page.run("phone.hangUp()")
     [record] = wait_for(lambda: bridge.records()[before:], "the record")
     assert (record["reason"], record["from"], record["to"]) == ("hangup", "+15550109999", "+15550100000")
+    assert record["mediaEncryption"].startswith("DTLS ")
+    assert fit(bridge.said, heard) > GOOD_FIT, "the page hears itself"
+    assert fit(bridge.said, bridge.recordings()[-1]) > GOOD_FIT, "the room has heard it"
 
 
 @pytest.mark.peer("chromium", "jssip")
