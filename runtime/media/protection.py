@@ -16,10 +16,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
-from runtime.media.srtp import INDEX_MAX, Profile, Step, opener, opener_from, sealer
+from runtime.media.srtp import INDEX_MAX, Profile, opener, opener_from, sealer
+from runtime.media.srtp_cm import Step
 
 STREAMS_MAX: Final = 8
-"""SSRCs of the peer that are kept by key; libsrtp would keep any number."""
+"""SSRCs of the peer that are kept by key, of media and of RTCP; libsrtp would keep any number."""
 EARLIER_MAX: Final = 1
 """Sets of the peer's keys that are good beside the newest one."""
 TRIED_EVERY: Final = 8
@@ -64,15 +65,17 @@ class _Stream:
 class _Opening:
     """One key of the peer. `counted`: the roll-overs of its streams by its last key, which may go on."""
 
-    __slots__ = ("_counted", "_failed", "_key", "_moved", "_open", "_open_rtcp", "_profile", "streams")
+    __slots__ = ("_counted", "_failed", "_key", "_moved", "_open", "_open_rtcp", "_profile", "_reporters", "streams")
 
     def __init__(self, profile: Profile, key: bytes, counted: dict[bytes, int]) -> None:
         self._profile, self._key = profile, key
         self._open, self._open_rtcp = opener(profile, key)
-        self._moved: dict[bytes, tuple[Step, Step]] = {}
+        self._moved: dict[bytes, Step] = {}
+        """Streams that were found in another roll-over."""
         self._counted = counted
         self._failed = 0
         self.streams: dict[bytes, _Stream] = {}
+        self._reporters: set[bytes] = set()
 
     def open(self, packet: bytes) -> bytes | None:
         """What is in a packet of media."""
@@ -80,7 +83,7 @@ class _Opening:
         stream = self.streams.get(ssrc)
         if stream is None and len(self.streams) >= STREAMS_MAX:
             return None
-        work = self._moved[ssrc][0] if ssrc in self._moved else self._open
+        work = self._moved.get(ssrc, self._open)
         plain = work(packet)
         sequence = packet[2] << 8 | packet[3]
         if plain is None:
@@ -94,8 +97,13 @@ class _Opening:
 
     def open_rtcp(self, packet: bytes) -> bytes | None:
         """What is in a compound; it says its index itself."""
-        moved = self._moved.get(packet[4:8])
-        return (moved[1] if moved is not None else self._open_rtcp)(packet)
+        ssrc = packet[4:8]
+        if ssrc not in self._reporters and len(self._reporters) >= STREAMS_MAX:
+            return None
+        plain = self._open_rtcp(packet)
+        if plain is not None:
+            self._reporters.add(ssrc)
+        return plain
 
     def _sought(self, packet: bytes, ssrc: bytes, sequence: int, stream: _Stream | None) -> bytes | None:
         """The same, if the packet is in another roll-over than libsrtp takes it to be in."""
@@ -109,10 +117,10 @@ class _Opening:
             index = roll << 16 | sequence
             if not max(newest, 0xFFFF) < index < INDEX_MAX:
                 continue
-            steps = opener_from(self._profile, self._key, ssrc, index)
-            plain = steps[0](packet)
+            step = opener_from(self._profile, self._key, ssrc, index)
+            plain = step(packet)
             if plain is not None:
-                self._moved[ssrc] = steps
+                self._moved[ssrc] = step
                 self.streams[ssrc] = _Stream(sequence, roll)
                 return plain
         return None

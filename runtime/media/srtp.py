@@ -14,6 +14,9 @@ from typing import Any, Final
 import pylibsrtp
 from pylibsrtp._binding import ffi, lib
 
+from runtime.media import srtp_cm
+from runtime.media.srtp_cm import Step
+
 
 @dataclass(frozen=True, slots=True)
 class Profile:
@@ -25,8 +28,8 @@ class Profile:
     """As SDP names it (RFC 4568 section 6.2, RFC 7714 section 14.1)."""
     key_bytes: int
     salt_bytes: int
-    number: int
-    """libsrtp's."""
+    number: int | None
+    """libsrtp's; None where it does not know it, and we do that ourselves (`srtp_cm`)."""
     tail_bytes: int
     rtcp_tail_bytes: int
     """What stands behind the place of a key's identifier (MKI): the tag, and nothing where the cipher has it inside."""
@@ -64,7 +67,13 @@ PROFILES: Final = {
 }
 """The ways that DTLS can agree on, the cheapest first and the short tag last."""
 
-SUITES: Final = {profile.suite: profile for profile in PROFILES.values()}
+_OURS: Final = (
+    Profile("", "AES_256_CM_HMAC_SHA1_80", 32, 14, None, 10, 10),
+    Profile("", "AES_256_CM_HMAC_SHA1_32", 32, 14, None, 4, 10),
+)
+"""Those of RFC 6188, which DTLS has no names for."""
+
+SUITES: Final = {profile.suite: profile for profile in (*PROFILES.values(), *_OURS)}
 """The ways that signalling can agree on."""
 
 PACKET_BYTES_MAX: Final = 1_500
@@ -77,14 +86,12 @@ INDEX_MAX: Final = 256 << 16
 _STRIDE: Final = 0x7000
 """Less than half of the sequence numbers, so that it is clear that they went on."""
 
-Step = Callable[[bytes], bytes | None]
-
 
 class _Direction(pylibsrtp.Session):
     """The packets of one direction."""
 
     def __init__(self, profile: Profile, key: bytes, ssrc: int) -> None:
-        assert len(key) == profile.key_bytes + profile.salt_bytes
+        assert profile.number is not None
         super().__init__(pylibsrtp.Policy(key, ssrc, srtp_profile=profile.number))
 
     def step(self, work: Callable[[Any, Any, Any], int], size_max: int) -> Step:
@@ -125,6 +132,9 @@ class SrtpSession:
 
 def sealer(profile: Profile, key: bytes) -> tuple[Step, Step]:
     """Two functions that protect our packets of media and our RTCP; None for what is too long, or was sent before."""
+    assert len(key) == profile.key_bytes + profile.salt_bytes
+    if profile.number is None:
+        return srtp_cm.sealer(key, profile.tail_bytes)
     direction = _Direction(profile, key, pylibsrtp.Policy.SSRC_ANY_OUTBOUND)
     plain_max = PACKET_BYTES_MAX - _TRAILER_BYTES_MAX
     return direction.step(lib.srtp_protect, plain_max), direction.step(lib.srtp_protect_rtcp, plain_max)
@@ -132,21 +142,25 @@ def sealer(profile: Profile, key: bytes) -> tuple[Step, Step]:
 
 def opener(profile: Profile, key: bytes) -> tuple[Step, Step]:
     """Two functions that open the peer's packets of media and its RTCP; None for what it did not send, or again."""
+    assert len(key) == profile.key_bytes + profile.salt_bytes
+    if profile.number is None:
+        return srtp_cm.opener(key, profile.tail_bytes)
     direction = _Direction(profile, key, pylibsrtp.Policy.SSRC_ANY_INBOUND)
     size_max = PACKET_BYTES_MAX
     return direction.step(lib.srtp_unprotect, size_max), direction.step(lib.srtp_unprotect_rtcp, size_max)
 
 
-def opener_from(profile: Profile, key: bytes, ssrc: bytes, index: int) -> tuple[Step, Step]:
-    """The same, for a stream whose next packet has this index (RFC 3711 section 3.3.1): roll-overs, sequence number.
+def opener_from(profile: Profile, key: bytes, ssrc: bytes, index: int) -> Step:
+    """The first of both, for a stream whose next packet has this index (RFC 3711 section 3.3.1).
 
     libsrtp cannot be told; but it can be led there by packets of our own, which nobody else sees.
     """
     assert 0 < index < INDEX_MAX
-    seal, _ = sealer(profile, key)
-    take, take_rtcp = opener(profile, key)
+    if profile.number is None:
+        return srtp_cm.opener(key, profile.tail_bytes, ssrc, index)[0]
+    seal, take = sealer(profile, key)[0], opener(profile, key)[0]
     for at in (*range(0, index - 1, _STRIDE), index - 1):
         led = seal(b"\x80\x00" + (at & 0xFFFF).to_bytes(2) + bytes(4) + ssrc)
         assert led is not None
         take(led)
-    return take, take_rtcp
+    return take

@@ -18,10 +18,12 @@ from typing import Final
 SUITES: Final = {
     "AEAD_AES_128_GCM": 28,
     "AEAD_AES_256_GCM": 44,
+    "AES_256_CM_HMAC_SHA1_80": 46,
+    "AES_256_CM_HMAC_SHA1_32": 46,
     "AES_CM_128_HMAC_SHA1_80": 30,
     "AES_CM_128_HMAC_SHA1_32": 30,
 }
-"""The bytes of key and salt of each suite (RFC 4568 section 6.2, RFC 7714 section 14.1)."""
+"""The bytes of key and salt of each suite (RFC 4568 section 6.2, RFC 6188 section 4, RFC 7714 section 14.1)."""
 
 KEYS_MAX: Final = 4
 """Keys of one line."""

@@ -30,7 +30,7 @@ LINES_MAX: Final = 16
 """`a=crypto` lines of one m-line that are looked at."""
 UFRAG_BYTES, PASSWORD_BYTES = 4, 16
 
-OFFERED: Final = ("AEAD_AES_128_GCM", "AEAD_AES_256_GCM", "AES_CM_128_HMAC_SHA1_80")
+OFFERED: Final = ("AEAD_AES_128_GCM", "AEAD_AES_256_GCM", "AES_CM_128_HMAC_SHA1_80", "AES_256_CM_HMAC_SHA1_80")
 """The suites of our offers, the cheapest first. Tags of 32 bits are taken from whoever offers nothing else."""
 
 Policy = Literal["disable", "allow", "require"]
