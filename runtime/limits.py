@@ -152,6 +152,9 @@ TCP_UNSENT_BYTES_MAX = 256 << 10
 TCP_TURN_S_MAX = 0.002
 """How long the messages of all connections together may take in one turn of the event loop: media waits for it."""
 
+TCP_READ_BYTES = 16_384
+"""What is read of one connection at a time, and decrypted: in records of one byte that takes as long as a turn."""
+
 TCP_READS_PER_MESSAGE_MAX = 8
 """Reads that one message may take. After that its connection is read in turn with others that bring crumbs: media
 waits as long for a read that brings a byte as for one that brings a message."""

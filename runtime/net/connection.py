@@ -35,7 +35,7 @@ REST_S_MIN = 0.01
 CLOSED = "Connection Closed"
 
 
-class Connection(asyncio.Protocol):
+class Connection(asyncio.BufferedProtocol):
     """One connection, accepted (`path` None until it is made) or of our own making; with `tls` it is encrypted.
 
     `framing`: how messages stand in its stream; None: one behind the other.
@@ -74,7 +74,7 @@ class Connection(asyncio.Protocol):
         self._pinged_at: float | None = None
         self._answers_pings = False
 
-    # -- asyncio.Protocol ------------------------------------------------------------------------------------------
+    # -- asyncio.BufferedProtocol ----------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """It is there: an accepted one asks the table for its place, one of ours sends what has waited."""
@@ -90,10 +90,15 @@ class Connection(asyncio.Protocol):
         else:
             self._send_waiting()
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, _sizehint: int) -> bytearray:
+        """Where the next bytes go: there is room for few, so that no peer has the loop read much at a time."""
+        return self._table.read_into
+
+    def buffer_updated(self, nbytes: int) -> None:
         """Some bytes of the stream."""
         if self._over_at is not None:
             return
+        data = bytes(memoryview(self._table.read_into)[:nbytes])
         self.heard_at = time.monotonic()
         if self._tls is not None:
             self._tls.receive(data)
@@ -227,9 +232,16 @@ class Connection(asyncio.Protocol):
     # -- TLS -------------------------------------------------------------------------------------------------------
 
     def _decrypt(self) -> bool:
-        """Take what has come out of TLS; False where there is nothing to read messages from (yet)."""
+        """Take what comes out of TLS, in this turn of the loop or when it is its own: a record may hold one byte.
+
+        False where there is nothing to read messages from (yet).
+        """
         tls = self._tls
         assert tls is not None, "asked only where there is TLS"
+        if not self._table.has_time():
+            self._pause(True)
+            self._table.wait_for_turn(self)
+            return False
         try:
             if not tls.is_ready and not self._shake_hands(tls):
                 return False
@@ -242,11 +254,7 @@ class Connection(asyncio.Protocol):
         return True
 
     def _shake_hands(self, tls: TlsStream) -> bool:
-        """One step of the handshake, in this turn of the loop or when it is its own; True where it is done."""
-        if not self._table.has_time():
-            self._pause(True)
-            self._table.wait_for_turn(self)
-            return False
+        """One step of the handshake; True where it is done."""
         if tls.server_side and not self._is_shaking_hands and not self._table.may_shake_hands(self):
             self.abort("Too Many TLS Handshakes")
             return False

@@ -21,6 +21,7 @@ from runtime.limits import (
     TCP_CRUMBS_EVERY_S,
     TCP_FIRST_MESSAGE_S,
     TCP_IDLE_S,
+    TCP_READ_BYTES,
     TCP_STRANGERS_MAX,
     TCP_TURN_S_MAX,
 )
@@ -38,6 +39,8 @@ class Connections:
     def __init__(self, user: SipUser) -> None:
         self.user = user
         self.ended: Counter[str] = Counter()
+        self.read_into = bytearray(TCP_READ_BYTES)
+        """What every connection reads into, and has taken before another one does."""
         self._all: set[Connection] = set()
         self._by_path: dict[Path, Connection] = {}
         self._by_address: Counter[str] = Counter()

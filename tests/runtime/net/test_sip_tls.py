@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import ssl
+import time
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path as File
@@ -12,7 +14,8 @@ from pathlib import Path as File
 import pytest
 
 from runtime.gate import handshakes
-from runtime.net import connection, connections, tls_contexts, tls_files
+from runtime.limits import TCP_READ_BYTES, TCP_TURN_S_MAX
+from runtime.net import connection, connections, tls_contexts, tls_files, tls_stream
 from runtime.net.tls_contexts import Identities, TlsContexts, no_identities
 from runtime.settings import TlsPair, TlsSettings
 from runtime.sip.path import Path
@@ -339,3 +342,42 @@ def test_the_end_of_a_stream_is_seen_within_tls_too(tmp_path: File) -> None:
         assert (await reader.read())[:6] == b"answer"
 
     checked(test, speaks(settings_of(authority.pair("ours"), authority)), theirs)
+
+
+def test_records_of_one_byte_from_many_connections_leave_the_loop_its_turns(
+    tmp_path: File, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    authority = Authority(tmp_path)
+    ours = speaks(settings_of(authority.pair("ours", "ours.example"), authority))
+    theirs = speaks(settings_of(authority.pair("theirs", "theirs.example"), authority))
+    turns, reads, sizes, full = [0], Counter[int](), list[int](), set[tls_stream.TlsStream]()
+    read, receive = tls_stream.TlsStream.read, tls_stream.TlsStream.receive
+
+    def slow(stream: tls_stream.TlsStream) -> bytes:
+        if stream in full:
+            full.remove(stream)
+            reads[turns[0]] += 1
+            time.sleep(2 * TCP_TURN_S_MAX)  # what hundreds of records cost
+        return read(stream)
+
+    def counted(stream: tls_stream.TlsStream, data: bytes) -> None:
+        if stream.server_side and stream.is_ready:
+            sizes.append(len(data))
+            full.add(stream)
+        receive(stream, data)
+
+    async def test(ours: User, theirs: User) -> None:
+        made = [await client(theirs, trusting(authority)) for _ in range(8)]
+        monkeypatch.setattr(tls_stream.TlsStream, "read", slow)
+        monkeypatch.setattr(tls_stream.TlsStream, "receive", counted)
+        for _, writer in made:
+            writer.write(OPTIONS * 200)
+        while len(theirs.messages) < 8 * 200:
+            turns[0] += 1
+            await asyncio.sleep(0)
+        assert max(sizes) <= TCP_READ_BYTES
+        assert max(reads.values()) <= 2
+        for _, writer in made:
+            writer.transport.abort()
+
+    checked(test, ours, theirs)
