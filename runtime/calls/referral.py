@@ -8,6 +8,7 @@ from runtime.calls.hunt import Hunt
 from runtime.media.config import StreamConfig
 from runtime.routing.place import Placement
 from runtime.sip.offer_answer import LocalMedia, OfferAnswer
+from schemas.tables.rows import TrunkRow
 
 
 @dataclass(slots=True)
@@ -33,4 +34,6 @@ class Referral:
     leaves_at: float = field(default=float("inf"))
     is_over: bool = False
     has_place: bool = False
-    """It counts for its trunk's limits."""
+    """It counts for its trunk's limits, and the phone that was reached goes on to."""
+    held: TrunkRow | None = None
+    """Where the phone that asks has such a place, for it was itself reached by a REFER."""

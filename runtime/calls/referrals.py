@@ -77,7 +77,10 @@ class Referrals:
         said = () if tells else (("Refer-Sub", "false"),)
         self._endpoint.respond_request(event.request_id, 202, now.mono, headers=said)
         cseq = parse_cseq(event.request.headers).number
-        call.referral = Referral(cseq, tells, outcome, now.mono + RINGS_S)
+        before, call.referral = call.referral, Referral(cseq, tells, outcome, now.mono + RINGS_S)
+        if before is not None:
+            self._leaves(before, now)
+            call.referral.held = before.placement.trunk if before.has_place else before.held
         self._tell(call, call.referral, "SIP/2.0 100 Trying", now)
         self._board.do(FindWays(call.id, outcome))
 
@@ -148,9 +151,7 @@ class Referrals:
             if referral is None:
                 continue
             if referral.leaves_at <= now.mono:
-                referral.leaves_at = float("inf")
-                if referral.old_leg is not None:
-                    self._endpoint.bye(referral.old_leg, now.mono)
+                self._leaves(referral, now)
             elif not referral.is_over and referral.deadline <= now.mono:
                 self._failed(call, referral, 408, "Request Timeout", now)
             elif referral.hunt is not None:
@@ -165,10 +166,10 @@ class Referrals:
         if referral is None:
             return
         self._forget(referral, now)
-        if referral.old_leg is not None and referral.leaves_at < float("inf"):
-            self._endpoint.bye(referral.old_leg, now.mono)
+        self._leaves(referral, now)
         if referral.has_place:
             self._opening.give_back(referral.placement.trunk)
+        self._lets_go(referral)
 
     # -- parts -----------------------------------------------------------------------------------------------------
 
@@ -251,6 +252,7 @@ class Referrals:
         assert referral.local is not None, "an offer went out"
         self._by_leg.pop(event.leg, None)
         referral.is_over, referral.hunt = True, None
+        self._lets_go(referral)
         self._tell(call, referral, "SIP/2.0 200 OK", now, OVER)
         referral.old_leg, referral.leaves_at = call.leg, now.mono + LEAVES_AFTER_S
         self._board.take_leg(call)
@@ -282,6 +284,18 @@ class Referrals:
         if call.leg is None:
             words = f"the phone sent its call on to {referral.placement.called} and hung up: SIP {status} {line}"
             self._board.end(call, now, 200, EndReason.HANGUP, words, EndedBy.CALLER)
+
+    def _leaves(self, referral: Referral, now: Now) -> None:
+        """The phone that was sent on is hung up on, if it has not hung up and was not."""
+        if referral.old_leg is not None and referral.leaves_at < float("inf"):
+            self._endpoint.bye(referral.old_leg, now.mono)
+        referral.leaves_at = float("inf")
+
+    def _lets_go(self, referral: Referral) -> None:
+        """The phone that asked is out of the call, and had been called by a trunk, too: that has its place back."""
+        held, referral.held = referral.held, None
+        if held is not None:
+            self._opening.give_back(held)
 
     def _forget(self, referral: Referral, now: Now) -> None:
         """Whatever still rings is cancelled."""

@@ -207,6 +207,44 @@ def test_a_trunk_lends_a_place_for_as_long_as_it_is_needed() -> None:
 # -- two phones of ours are connected ----------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("after_s", [0.1, 2])
+def test_a_phone_that_was_reached_sends_the_call_on_and_nothing_is_left_of_those_before(after_s: float) -> None:
+    world, phone, other = talking(tables(max_concurrent_calls=2))
+    phone.refer(f"tel:{OTHER}")
+    for _ in range(3):
+        other.answer()
+        world.step(after_s)
+        other.endpoint.request(other.leg, "REFER", world.now, [("Refer-To", f"tel:{OTHER}")])
+        world.settle()
+    assert len(other.invites) == 4, "each had a place"
+    other.decline(486)
+    world.step(2)
+    assert phone.ended, "it is hung up on, however soon the next one sends the call on"
+    assert world.endpoint.leg_count == 1
+    assert world.place(trunk="default/home", call_to=OTHER) is None, "one place is left"
+    world.switchboard.stop(world.moment)
+    world.settle()
+    world.step(40)
+    assert world.endpoint.leg_count == 0
+
+
+def test_places_of_calls_that_were_sent_on_more_than_once_are_free_again() -> None:
+    world, phone, other = talking(tables(max_concurrent_calls=2))
+    for _ in range(3):
+        phone.refer(f"tel:{OTHER}")
+        other.answer()
+        world.step(2)
+        other.endpoint.request(other.leg, "REFER", world.now, [("Refer-To", f"tel:{OTHER}")])
+        world.settle()
+        other.answer()
+        world.step(2)
+        other.hang_up()
+        phone.dial(OURS)
+        world.step(0.2)
+    assert len(other.invites) == 6
+    assert len(world.records) == 3
+
+
 def test_the_phones_of_two_calls_are_connected_without_us() -> None:
     world = World(tables())
     one, two = (Callee(world, ("198.51.100.7", 5060 + n), f"+1555010111{n}") for n in range(2))
