@@ -10,7 +10,10 @@ from runtime.sip.grammar import find_param, parse_params
 from runtime.sip.limits import CALL_ID_CHARS_MAX, TAG_CHARS_MAX
 from runtime.sip.message import Headers
 
-_call_id = re.compile(r"([^\s;,@\"]++(?:@[^\s;,@\"]++)?)[ \t]*+(;.*)?")
+# Printable ASCII that ends nothing: what is read here is written again, into the INVITE that a REFER asks for.
+_WORD = r"[!#-+\--:<-?A-~]++"
+_call_id = re.compile(rf"({_WORD}(?:@{_WORD})?)[ \t]*+(;.*)?", re.DOTALL)
+_tag = re.compile(r"[!#-+\--:=?-~]++")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +39,8 @@ def read_replaces(headers: Headers) -> Replaces | None:
     if found is None:
         raise SipSyntaxError(400, "Malformed Replaces")
     params = parse_params(found[2] or "")
-    to_tag, from_tag = find_param(params, "to-tag"), find_param(params, "from-tag")
-    if not to_tag or not from_tag:
+    to_tag, from_tag = find_param(params, "to-tag") or "", find_param(params, "from-tag") or ""
+    if not _tag.fullmatch(to_tag) or not _tag.fullmatch(from_tag):
         raise SipSyntaxError(400, "Malformed Replaces")
     if len(found[1]) > CALL_ID_CHARS_MAX or max(len(to_tag), len(from_tag)) > TAG_CHARS_MAX:
         raise SipSyntaxError(400, "Malformed Replaces")

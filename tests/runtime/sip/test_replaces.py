@@ -18,6 +18,7 @@ from runtime.sip.replaces import Replaces, read_replaces
         ),
         ("12adf2f34456gs5;to-tag=12345;from-tag=54321;early-only", Replaces("12adf2f34456gs5", "12345", "54321", True)),
         ("a ; To-Tag=1 ; FROM-TAG=2;x=y", Replaces("a", "1", "2")),
+        ("{a}<b>/?;to-tag=a/b==;from-tag=[1]:2", Replaces("{a}<b>/?", "a/b==", "[1]:2")),
     ],
 )
 def test_it_names_a_dialog(text: str, found: Replaces) -> None:
@@ -37,6 +38,11 @@ def test_it_names_a_dialog(text: str, found: Replaces) -> None:
         ["a;to-tag=1;from-tag=2"] * 2,
         ["a;to-tag=1;from-tag=2, b;to-tag=1;from-tag=2"],
         ["a" * 300 + ";to-tag=1;from-tag=2"],
+        ["a\x01;to-tag=1;from-tag=2"],
+        ["\u00e9;to-tag=1;from-tag=2"],
+        ['a;to-tag="\\\x01";from-tag=2'],
+        ['a;to-tag="1;early-only";from-tag=2'],
+        ['a;to-tag=1;from-tag="2, b"'],
     ],
 )
 def test_or_is_refused(lines: list[str]) -> None:
