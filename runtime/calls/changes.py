@@ -156,6 +156,8 @@ class Changes:
             return Failure(FailureKind.NOT_FOUND, f"there is no call {call_id}")
         if call.state is not State.ACTIVE or call.stream is None:
             return Failure(FailureKind.FAILED_PRECONDITION, "the call has not been answered yet")
+        if call.leg is None:
+            return Failure(FailureKind.FAILED_PRECONDITION, "the phone has hung up, and another is being called")
         call.wants_hold = on
         call.hold_asked = True
         self._propose(call, now)

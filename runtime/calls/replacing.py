@@ -13,9 +13,9 @@ from typing import Final
 
 from runtime.calls.board import Board, Now
 from runtime.calls.call import Call, State
-from runtime.calls.commands import SetAttributes, TrustSource
+from runtime.calls.commands import SetAttributes, StartMedia, TrustSource
 from runtime.calls.entrance import Challenge
-from runtime.calls.negotiate import describe
+from runtime.calls.negotiate import describe, early
 from runtime.calls.opening import Opening
 from runtime.calls.reasons import EndReason
 from runtime.calls.reception import Reception
@@ -144,6 +144,10 @@ class Replacing:
         self._endpoint.respond(event.leg, 200, now.mono, body=body)
         if stream is not None:
             self._board.stream_agreed(call, stream)
+        elif call.stream is not None:  # the ACK brings the answer: until then nobody is heard, or hears
+            nobody = replace(early(call.stream), send=False, receive=False)
+            call.stream = None
+            self._board.do(StartMedia(call.id, nobody))
         if old is not None:
             self._endpoint.bye(old, now.mono, REPLACED)
         info = self._endpoint.leg_info(event.leg)

@@ -54,12 +54,13 @@ class Transfers:
                 return under_way.id
             words = f"the call is being transferred to {under_way.request.refer_to} already"
             return Failure(FailureKind.INVALID_ARGUMENT, words)
+        if call.leg is None:
+            return Failure(FailureKind.FAILED_PRECONDITION, "the phone has hung up, and another is being called")
         target = self._target(call, request.refer_to)
         if isinstance(target, Failure):
             return target
         policy = call.orders.policy
         headers = merged(target, headers_from(call.attributes, policy), settable(request.headers))
-        assert call.leg is not None, "an active call has one"
         cseq = self._endpoint.request(call.leg, "REFER", now.mono, headers)
         if not cseq:
             return Failure(FailureKind.FAILED_PRECONDITION, "the call is being hung up")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from runtime.routing.dial import Failure
+from runtime.routing.dial import Failure, TransferRequest
 from runtime.sip import events as sip
 from runtime.sip.fields import parse_addresses
 from runtime.sip.uri import Uri, parse_uri
@@ -128,6 +128,22 @@ def test_a_number_that_is_not_reached_leaves_the_call_as_it_was(stays: bool) -> 
         assert (world.records[0].ended_by, "486" in world.records[0].words) == ("caller", True)
 
 
+def test_nobody_is_sent_on_or_held_while_the_room_waits_for_the_other_phone() -> None:
+    world, phone, other = talking()
+    phone.refer(f"tel:{OTHER}")
+    phone.hang_up()
+    [call] = world.switchboard.live_calls()
+    elsewhere = TransferRequest(call.record.room, call.record.identity, "tel:+15550107777")
+    for refused in (
+        world.switchboard.transfer(elsewhere, world.moment),
+        world.switchboard.hold(call.id, world.moment, on=True),
+    ):
+        assert isinstance(refused, Failure)
+        assert refused.words == "the phone has hung up, and another is being called"
+    other.answer()
+    assert world.switchboard.hold(call.id, world.moment, on=True) is None
+
+
 def test_a_number_that_rings_too_long_is_given_up() -> None:
     world, phone, other = talking()
     phone.refer(f"tel:{OTHER}")
@@ -182,6 +198,13 @@ def test_the_dialog_that_a_consultation_made_is_taken_over() -> None:
     headers = other.invites[0].headers
     assert headers.first("Replaces") == "id@x;to-tag=1;from-tag=2"
     assert headers.first("Referred-By") == by[1]
+
+
+def test_a_dialog_that_no_header_can_name_is_400_and_hinders_nothing() -> None:
+    _, phone, other = talking()
+    assert phone.refer(f"<sip:{OTHER}@h?Replaces=a%01b%3Bto-tag%3D1%3Bfrom-tag%3D2>") == 400
+    assert phone.refer(f"tel:{OTHER}") == 202
+    assert len(other.invites) == 1
 
 
 def test_one_at_a_time_and_no_news_where_none_are_wanted() -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from runtime.sip.auth.client import Login
+from runtime.sip.offer_answer import Negotiated, OfferAnswer
 from schemas.tables.rows import Auth, Inbound, Rows
 from schemas.tables.tables import Tables
 from tests.flow.memory import Caller, World
@@ -69,6 +70,41 @@ def test_nobody_else_gets_its_place(
     assert len(world.records) == 1
     world.step(0.5)
     assert phone.heard.count(SAYS) > 10
+
+
+@pytest.mark.parametrize("acknowledges", [True, False])
+def test_who_comes_without_an_offer_is_waited_for_and_the_phone_that_was_there_is_out(acknowledges: bool) -> None:
+    world, phone, _ = talking()
+    listener = world.caller("198.51.100.8", number="+15550103333")
+    listener.says = b"\x44" * 160
+    listener.dial(OURS)
+    taker = third(world)
+    taker.offer_answer = Offerless(taker)
+    sent = taker.endpoint.datagrams_to_send
+    if not acknowledges:
+        taker.endpoint.datagrams_to_send = lambda: [d for d in sent() if not d[0].startswith(b"ACK ")]
+    taker.dial("bridge", body=b"", headers=[("Replaces", dialog_of(phone))])
+    assert taker.status == 200
+    assert len(world.records) == acknowledges, "its ACK brings no answer: there is nothing to go on with"
+    assert phone.ended
+    phone.ended = False  # and goes on to talk, and to listen
+    world.step(0.1)
+    phone.heard.clear()
+    listener.heard.clear()
+    world.step(1)
+    assert listener.says not in phone.heard
+    assert SAYS not in listener.heard
+
+
+class Offerless(OfferAnswer):
+    """Of a phone that sends no offer, and no answer either."""
+
+    def __init__(self, caller: Caller) -> None:
+        super().__init__()
+        self._caller = caller
+
+    def accept(self, answer: bytes) -> Negotiated:
+        return self.answer(answer, self._caller.local)[1]
 
 
 def test_a_phone_that_is_being_sent_on_is_not_replaced_meanwhile() -> None:
