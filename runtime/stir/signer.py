@@ -119,8 +119,6 @@ def _judged(chain: list[x509.Certificate], authorities: Authorities, now: float)
     key = leaf.public_key()
     if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
         return _untrusted("its key is none on P-256")
-    if not _may_sign(leaf):
-        return _untrusted("its key is not meant for signatures")
     if not all(map(_is_bearable, chain[1:])):
         return _untrusted("a key in its chain is of another kind than EC, or RSA of 2048 to 4096 bits")
     if not authorities.certificates:
@@ -131,6 +129,9 @@ def _judged(chain: list[x509.Certificate], authorities: Authorities, now: float)
         return _untrusted(verified)
     if len(verified) > CHAIN_MAX:
         return _untrusted(f"its chain has more than {CHAIN_MAX} certificates")
+    # Not before: 64 KiB of extensions hold up all threads for 10 ms and more, and anybody can make such a certificate.
+    if not _may_sign(leaf):
+        return _untrusted("its key is not meant for signatures")
     try:
         own, *others = [_tn_auth_list(certificate) for certificate in verified]
     except TnAuthListError as fault:

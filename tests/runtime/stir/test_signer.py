@@ -109,6 +109,10 @@ def test_a_key_that_may_not_sign() -> None:
     refused(CARRIER.authority.issue("x", entries=(spc("1"),), signs=False).pem, "not meant for signatures")
 
 
+def test_what_a_certificate_says_is_read_once_somebody_vouches_for_it() -> None:
+    refused(root("another").issue("x", entries=(spc("1"),), signs=False).pem, "issuer")
+
+
 def test_a_certificate_that_says_nothing_of_numbers() -> None:
     refused(CARRIER.authority.issue("a web server").pem, "TNAuthList")
     refused(CARRIER.authority.issue("x", raw_list=b"\x30\x00").pem, "cannot be read: it is empty")
