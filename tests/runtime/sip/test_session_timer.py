@@ -69,6 +69,11 @@ def test_too_small_an_interval_is_refused_only_where_that_is_understood():
     assert agreed_by_us(asks("10", supported=False), None) == Agreed(90, ours=True)
 
 
+def test_no_answer_has_us_refresh_more_often_than_every_ten_seconds():
+    assert agreed_by_them(asks("1;refresher=uac")) == Agreed(20, ours=True)
+    assert agreed_by_them(asks("30;refresher=uac")) == Agreed(30, ours=True)
+
+
 def test_the_answer_of_the_peer_settles_who_refreshes():
     assert agreed_by_them(asks("180;refresher=uac")) == Agreed(180, ours=True)
     assert agreed_by_them(asks("180;refresher=uas")) == Agreed(180, ours=False)
