@@ -117,6 +117,7 @@ def stream_of(negotiated: Negotiated, timeout_s: float) -> StreamConfig:
         send="send" in negotiated.direction,
         receive="recv" in negotiated.direction,
         ptime_ms=packet_ms(negotiated.ptime_ms),
+        wants_metrics=negotiated.wants_metrics,
         keys=None if negotiated.keys is None else _keys(negotiated.keys),
         handshake=None if negotiated.dtls is None else _handshake(negotiated.dtls),
     )

@@ -43,6 +43,8 @@ _GAP_MS_MIN: Final = 40
 """No two presses of one key are closer, so a shorter distance is one press under a new timestamp."""
 _DURATION_MAX: Final = 0xFFFF
 """A longer event goes on as another segment (§2.5.1.3); at 48 kHz that is after 1.3 s."""
+_SEGMENT_MS_EARLY: Final = 60
+"""So much earlier than it has to a sender may begin the next segment: by a packet."""
 _CODES: Final = {digit: code for code, digit in enumerate(EVENTS)} | {"a": 12, "b": 13, "c": 14, "d": 15}
 
 
@@ -101,8 +103,12 @@ class DigitReceiver:
             return True
         if 0x100000000 - ahead <= _STALE_S_MAX * self._clock_hz:
             return None
+        gap = _GAP_MS_MIN * self._clock_hz // 1000
         goes_on = (
-            0 <= ahead - self._duration < _GAP_MS_MIN * self._clock_hz // 1000 or self._duration < duration >= ahead
+            0 <= ahead - self._duration < gap
+            or self._duration < duration >= ahead
+            # The next segment of a long press (§2.5.1.3), where the last packets of the one before were lost.
+            or _DURATION_MAX - _SEGMENT_MS_EARLY * self._clock_hz // 1000 <= ahead < _DURATION_MAX + gap
         )
         return marker or self._ended or code != self._code or not goes_on
 

@@ -38,7 +38,9 @@ from runtime.sip.sdp import (
     write_sdp,
 )
 from runtime.sip.streams import (
+    EXTENDED_REPORTS,
     PTIME_MS,
+    VOIP_METRICS,
     WARNING_MEDIA,
     WARNING_OTHER,
     WARNING_PROTOCOL,
@@ -115,6 +117,8 @@ class Negotiated:
     dtmf_payload_type_receive: int | None
     direction: str
     ptime_ms: int = PTIME_MS
+    wants_metrics: bool = False
+    """The peer asks how it is heard, by VoIP metrics (RFC 3611)."""
     keys: Secured | None = None
     """How it is encrypted, where keys travel in SDP."""
     dtls: Shaken | None = None
@@ -321,6 +325,7 @@ def _agreed(stream: Stream, local: LocalMedia, *, offered: bool = False) -> Nego
         dtmf_payload_type_receive=EVENT_PAYLOAD_TYPE if offered and events is not None else events,
         direction=our_direction(stream.direction, local.direction, silent=stream.silent),
         ptime_ms=stream.ptime_ms,
+        wants_metrics=stream.wants_metrics,
     )
 
 
@@ -330,6 +335,8 @@ def _answered(
     """Our m-line for theirs: the one codec that is used, key events where they were offered, under their numbers."""
     payloads = [(stream.payload_type, CODECS[stream.codec].spelling, negotiated.codec.clock_hz)]
     events, direction = negotiated.dtmf_payload_type_receive, negotiated.direction
+    if stream.wants_metrics:
+        extra = (*extra, (EXTENDED_REPORTS, VOIP_METRICS))
     return _audio(line.protocol, local.port, payloads, events, direction, extra)
 
 

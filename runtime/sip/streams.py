@@ -37,6 +37,10 @@ class Refusal:
     text: str
 
 
+EXTENDED_REPORTS = "rtcp-xr"
+VOIP_METRICS = "voip-metrics"
+
+
 @dataclass(frozen=True, slots=True)
 class Stream:
     """What the peer says in a usable m-line: payload numbers are those it wants to receive.
@@ -57,6 +61,8 @@ class Stream:
     """The keys of the peer's that are taken, where the stream is encrypted by such."""
     dtls: DtlsTerms | None = None
     """What it says of its certificate, where the stream is encrypted by DTLS; with ICE, `address` means nothing."""
+    wants_metrics: bool = False
+    """It asks for VoIP metrics (RFC 3611 section 5.1)."""
 
     @property
     def is_encrypted(self) -> bool:
@@ -99,6 +105,7 @@ def judge(
                 ptime_ms=_ptime_ms(media),
                 crypto=crypto_of(media, encryption),
                 dtls=dtls,
+                wants_metrics=VOIP_METRICS in (media.attribute(EXTENDED_REPORTS) or "").split(),
             )
     offered = ", ".join(encoding.name for encoding in known.values()) or " ".join(media.formats)
     return Refusal(WARNING_FORMAT, f"no codec in common; offered: {offered[:120]}")

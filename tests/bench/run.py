@@ -37,6 +37,7 @@ BENCHES = {
     "flood": 260,
     "calls": 60,
     "delay": 60,
+    "quality": 90,
     "reload": 60,
     "livekit_calls": 130,
     "livekit_applies": 180,

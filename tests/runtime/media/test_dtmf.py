@@ -101,6 +101,17 @@ def test_a_long_press_in_segments_is_one_digit():
     assert digits_of(packets) == "3"
 
 
+@pytest.mark.parametrize("lost", [1, 5, 60, 300])
+@pytest.mark.parametrize("segment", [0xFFFF, 0xFFFF - 0xFFFF % 160])
+def test_a_long_press_is_one_digit_whatever_is_lost_around_the_end_of_a_segment(lost, segment):
+    first = [(1000, n == 1, event(3, 160 * n)) for n in range(1, segment // 160 + 1)]
+    second = [(1000 + segment, False, event(3, 160 * n)) for n in range(1, 50)]
+    end = [(1000 + segment, False, event(3, 160 * 50, end=True))] * 3
+    next_press = press(3, 1000 + segment + 160 * 60, marker=False)
+    assert digits_of([*first[:-lost], *second[1:], *end]) == "3"
+    assert digits_of([*first[:-lost], *second[lost:], *end, *next_press]) == "33"
+
+
 @pytest.mark.parametrize("grows", [True, False])
 def test_a_sender_that_moves_the_timestamp_with_each_packet_presses_one_key(grows):
     packets = [(1000 + 160 * n, False, event(4, 160 * (n + 1) if grows else 160)) for n in range(8)]

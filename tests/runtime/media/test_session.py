@@ -16,6 +16,7 @@ from runtime.media.codecs.codec import PCMA, PCMU
 from runtime.media.config import StreamConfig
 from runtime.media.events import DigitReceived, MediaTimedOut, RemoteBye, SourceLocked
 from runtime.media.rtcp import Bye, ReceiverReport, ReportBlock, SenderReport, SourceDescription
+from runtime.media.rtcp_xr import VoipMetrics
 from runtime.media.session import MediaSession
 from runtime.media.source import Peer
 from schemas.tables.networks import compile_networks
@@ -622,3 +623,48 @@ def test_every_truncation_of_a_packet_is_counted_or_played():
     for size in range(len(whole)):
         media.receive_rtp(whole[:size], SDP, 0.0)
     assert media.stats.malformed == rtp.HEADER_BYTES
+
+
+def test_a_peer_that_asks_is_told_how_it_is_heard():
+    media = call(wants_metrics=True)
+    for tick in range(400):
+        if tick % 10 != 5:
+            media.receive_rtp(audio(tick), SDP, tick * TICK_S)
+        media.pull(tick * TICK_S)
+    data, _ = media.rtcp_due(8.0, WALL_S)
+    [extended] = [packet for packet in rtcp.parse(data) if isinstance(packet, rtcp.ExtendedReport)]
+    [metrics] = extended.metrics
+    assert (extended.ssrc, metrics.ssrc) == (OURS, THEIRS)
+    assert metrics.lost == pytest.approx(0.1, abs=0.01)
+    assert (metrics.discarded, metrics.gap_packets_min) == (0, 16)
+    assert metrics.r_factor == pytest.approx(93.2 - 95 * 10 / (10 + 25.1), abs=2)
+    assert metrics.mos_conversational == pytest.approx(media.stats.mos, abs=0.06)
+    plain, _ = call().close(8.0, WALL_S)
+    assert not any(isinstance(packet, rtcp.ExtendedReport) for packet in rtcp.parse(plain))
+
+
+def test_how_the_peer_hears_us_is_what_it_says_itself():
+    media = call()
+    run(media, 20)
+    for _ in range(100):
+        media.push(None, 0.4)
+    assert media.stats.remote_mos is None, "it has said nothing yet"
+    media.receive_rtcp(
+        rtcp.write((ReceiverReport(THEIRS, (ReportBlock(OURS, 20, 8, 1, 0, 0, 0),)),)), SDP_RTCP, 1.0, WALL_S
+    )
+    by_loss = media.stats.remote_mos
+    assert 2.5 < by_loss < 3.9
+    said = VoipMetrics(OURS, 0.0, 0.0, 0.0, 0.0, 0, 0, 0, 0, 60, 3.3, 3.1, 40, 80, 240)
+    report = (
+        ReceiverReport(THEIRS),
+        rtcp.ExtendedReport(THEIRS, (said, replace(said, ssrc=9, mos_conversational=1.0))),
+    )
+    media.receive_rtcp(rtcp.write(report), SDP_RTCP, 2.0, WALL_S)
+    assert media.stats.remote_mos == pytest.approx(3.1)
+
+
+def test_a_call_without_loss_is_as_good_as_its_codec_and_one_that_was_not_heard_has_no_score():
+    media = call()
+    assert media.stats.mos is None
+    run(media, 200)
+    assert media.stats.mos == pytest.approx(4.41, abs=0.01)

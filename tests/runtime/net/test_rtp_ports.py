@@ -88,3 +88,27 @@ def test_the_limit_of_open_files_is_raised_and_what_fits_is_told() -> None:
 
 def test_an_odd_start_begins_at_the_next_even_port() -> None:
     assert len(RtpPortRange(10001, 10005)) == 2
+
+
+def test_under_exhaustion_the_pair_that_has_rested_longest_is_taken_and_none_is_refused() -> None:
+    now = 0.0
+    first = free_port() & ~1
+    ports = RtpPortRange(first, first + 7, clock=lambda: now)
+    taken = [ports.reserve("127.0.0.1") for _ in range(len(ports))]
+    usable = [pair for pair in taken if not isinstance(pair, str)]
+    if len(usable) < 3:
+        pytest.skip("somebody else has these ports")
+    order = []
+    for pair in usable:
+        now += 1.0
+        pair.close()
+        order.append(pair.port)
+    again = []
+    for _ in usable:
+        found = ports.reserve("127.0.0.1")
+        assert not isinstance(found, str), "a pair that rests is better than no call"
+        again.append(found)
+    assert [pair.port for pair in again] == order, "the longest rest first"
+    assert isinstance(ports.reserve("127.0.0.1"), str)
+    for pair in again:
+        pair.close()
