@@ -34,7 +34,7 @@ def test_a_written_list_is_neither_empty_nor_repetitive(field):
 
 
 @pytest.mark.parametrize(
-    "field", [{"encryption": "srtp"}, {"roomCodec": "g722"}, {"dtmf": ["inband"]}, {"codecs": "pcmu"}]
+    "field", [{"encryption": "srtp"}, {"roomCodec": "g722"}, {"dtmf": ["in-band"]}, {"codecs": "pcmu"}]
 )
 def test_other_words_are_refused(field):
     assert given.complaints(given.trunk(media=field))
