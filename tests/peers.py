@@ -47,17 +47,18 @@ def free_sip_port(ports: int = 1) -> int:
     """A port of loopback that nobody uses now, neither by UDP nor by TCP; so are those behind it, by TCP."""
     while True:
         port = free_port()
-        if all(_is_free(port + n) for n in range(ports)):
+        if not any(is_taken(port + n, socket.SOCK_STREAM) for n in range(ports)):
             return port
 
 
-def _is_free(port: int) -> bool:
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+def is_taken(port: int, kind: int = socket.SOCK_DGRAM) -> bool:
+    """Whether somebody listens at this port of loopback."""
+    with socket.socket(socket.AF_INET, kind) as probe:
         try:
             probe.bind(("127.0.0.1", port))
         except OSError:
-            return False
-        return True
+            return True
+        return False
 
 
 def wait_for(what: Callable[[], Any], why: str, within_s: float = 40.0) -> Any:
@@ -372,12 +373,7 @@ class Kamailio:
     def _is_up(self) -> bool:
         """Whether its port is taken: by then it reads from it."""
         assert self.process.poll() is None, f"kamailio ended: {self.log()}"
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-            try:
-                probe.bind(("127.0.0.1", self.port))
-            except OSError:
-                return True
-            return False
+        return is_taken(self.port)
 
 
 class Stunnel:

@@ -6,7 +6,7 @@ import asyncio
 import socket
 import subprocess
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from livekit import api
 from livekit.protocol import sip
 
 from tests.livekit_peers import KEY, SECRET, LiveKit
-from tests.peers import Baresip, BridgeProcess, free_port, free_sip_port, sipp_command, wait_for
+from tests.peers import Baresip, BridgeProcess, free_port, free_sip_port, is_taken, sipp_command, wait_for
 from tests.sound import fit, speech
 
 SCENARIOS = Path(__file__).parent / "scenarios"
@@ -40,7 +40,36 @@ spec: {{number: "+15550100000", trunkRef: {{name: out}}, direction: outbound}}
 """
 
 
-class Calling(BridgeProcess):
+class Asked(BridgeProcess):
+    """A bridge that is asked for calls by LiveKit's own client."""
+
+    def __init__(self, manifests: Path, work: Path, *options: str, environment: Mapping[str, str] = KEYS) -> None:
+        self.livekit_port = free_port(socket.SOCK_STREAM)
+        options += ("--livekit-api", f"127.0.0.1:{self.livekit_port}")
+        super().__init__(manifests, work, *options, environment=environment)
+
+    def ask(self, what: Callable[[api.LiveKitAPI], Awaitable[Any]]) -> Any:
+        """Something of LiveKit's own client."""
+
+        async def run() -> Any:
+            async with api.LiveKitAPI(f"http://127.0.0.1:{self.livekit_port}", KEY, SECRET) as client:
+                return await what(client)
+
+        return asyncio.run(run())
+
+    def dial(self, **fields: Any) -> Any:
+        """CreateSIPParticipant."""
+        wanted = {"sip_trunk_id": "out", "sip_call_to": THEIRS, "room_name": "lobby", **fields}
+        return self.ask(lambda c: c.sip.create_sip_participant(sip.CreateSIPParticipantRequest(**wanted)))
+
+    def transfer(self, **fields: Any) -> Any:
+        """TransferSIPParticipant."""
+        who = {"room_name": "lobby", "participant_identity": f"sip_{THEIRS}", "transfer_to": "tel:+15550105555"}
+        wanted = sip.TransferSIPParticipantRequest(**{**who, **fields})
+        return self.ask(lambda c: c.sip.transfer_sip_participant(wanted))
+
+
+class Calling(Asked):
     """A bridge whose one trunk is the phone at `port`, with embedded rooms or those of a `server`.
 
     `more` is written behind the trunk's transport; `files` are put beside the manifests.
@@ -67,44 +96,24 @@ class Calling(BridgeProcess):
         (manifests / "password").write_text(password)
         trunk = TRUNK.format(host=host, port=port, transport=transport, more=more, codec=room_codec, media=media)
         (manifests / "trunk.yaml").write_text(trunk)
-        self.livekit_port = free_port(socket.SOCK_STREAM)
-        options += ("--livekit-api", f"127.0.0.1:{self.livekit_port}")
         if server is not None:
             options += ("--rooms", "livekit")
         super().__init__(manifests, work, *options, environment=server.environment if server is not None else KEYS)
 
-    def ask(self, what: Callable[[api.LiveKitAPI], Awaitable[Any]]) -> Any:
-        """Something of LiveKit's own client."""
-
-        async def run() -> Any:
-            async with api.LiveKitAPI(f"http://127.0.0.1:{self.livekit_port}", KEY, SECRET) as client:
-                return await what(client)
-
-        return asyncio.run(run())
-
-    def dial(self, **fields: Any) -> Any:
-        """CreateSIPParticipant."""
-        wanted = {"sip_trunk_id": "out", "sip_call_to": THEIRS, "room_name": "lobby", **fields}
-        return self.ask(lambda c: c.sip.create_sip_participant(sip.CreateSIPParticipantRequest(**wanted)))
-
-    def transfer(self, **fields: Any) -> Any:
-        """TransferSIPParticipant."""
-        who = {"room_name": "lobby", "participant_identity": f"sip_{THEIRS}", "transfer_to": "tel:+15550105555"}
-        wanted = sip.TransferSIPParticipantRequest(**{**who, **fields})
-        return self.ask(lambda c: c.sip.transfer_sip_participant(wanted))
-
 
 @contextmanager
 def sipp_phone(
-    scenario: str, work: Path, calls: int = 1, transport: str = "udp"
+    scenario: str, work: Path, calls: int = 1, transport: str = "udp", port: int = 0
 ) -> Iterator[tuple[int, subprocess.Popen[str]]]:
     """SIPp as the phone that is called, so often: its port and itself."""
-    port = free_sip_port()
+    port = port or free_sip_port()
     options = ["-sf", str(SCENARIOS / f"{scenario}.xml"), "-m", str(calls), "-timeout", "60", "-t", f"{transport[0]}1"]
     command = sipp_command("127.0.0.1", work, *options)
     command[command.index("-p") + 1] = str(port)
     process = subprocess.Popen(command, cwd=work, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    kind = socket.SOCK_DGRAM if transport == "udp" else socket.SOCK_STREAM
     try:
+        wait_for(lambda: is_taken(port, kind) or process.poll() is not None, "SIPp to listen")
         yield port, process
     finally:
         if process.poll() is None:
