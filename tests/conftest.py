@@ -19,8 +19,8 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     wanted = [name for mark in item.iter_markers("peer") for name in mark.args]
     missing = [name for name in wanted if program(name) is None]
     if missing:
-        debian = "sip-tester, baresip-core, sipsak, sipvicious, kamailio, kamailio-tls-modules, stunnel4, coturn"
-        debian += ", kamailio-websocket-modules, redis-server, chromium"
+        debian = "sip-tester, baresip-core, linphone-cli, sipsak, sipvicious, kamailio, kamailio-tls-modules, stunnel4"
+        debian += ", coturn, kamailio-websocket-modules, redis-server, chromium"
         words = f"needs {', '.join(missing)} on PATH (Debian: {debian}; JsSIP: npm ci in tests/browser)"
         if os.environ.get("PEERS") == "required":
             pytest.fail(f"PEERS=required: {words}", pytrace=False)

@@ -107,7 +107,7 @@ def sipp_phone(
 ) -> Iterator[tuple[int, subprocess.Popen[str]]]:
     """SIPp as the phone that is called, so often: its port and itself."""
     port = port or free_sip_port()
-    options = ["-sf", str(SCENARIOS / f"{scenario}.xml"), "-m", str(calls), "-timeout", "60", "-t", f"{transport[0]}1"]
+    options = ["-sf", str(SCENARIOS / f"{scenario}.xml"), "-m", str(calls), "-timeout", "90", "-t", f"{transport[0]}1"]
     command = sipp_command("127.0.0.1", work, *options)
     command[command.index("-p") + 1] = str(port)
     process = subprocess.Popen(command, cwd=work, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)

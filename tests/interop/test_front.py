@@ -23,7 +23,7 @@ from tests.interop.test_sessions import CALLED, _answered, run
 from tests.peers import Kamailio, free_port, free_sip_port, sipp_command, wait_for
 
 pytestmark = [pytest.mark.peer("sipp", "kamailio"), pytest.mark.xdist_group("front")]
-FORKS = "+15550104444"
+FORKS, OTHER = "+15550104444", "+15550105555"
 RINGS = "+17770000001"
 SECOND = Duration(seconds=1)
 
@@ -37,7 +37,7 @@ spec:
     addresses: ["127.0.0.1:{phone}"]
     proxy: "sip:{proxy};transport={transport}"
     allowedDestinations: ["+1555*"]
-  media: {{dtmf: [rfc4733, info]}}
+  media: {{dtmf: [rfc4733, info], timeout: 5m}}
   acceptRefer: true
 ---
 apiVersion: dialplane.dev/v1alpha1
@@ -79,7 +79,8 @@ class Front(Asked):
         here = f"127.0.0.1:{ours}" if transport == "tls" else self.target
         self.proxy = Kamailio(
             work, "front", port=proxy, TLS=str(tls), KEY=str(pair.key), CERTIFICATE=str(pair.certificate),
-            PHONES=str(self.phones), SECOND=str(self.second), FORKS=FORKS, TARGET=f"{here};transport={transport}",
+            PHONES=str(self.phones), SECOND=str(self.second), FORKS=FORKS, OTHER=OTHER,
+            TARGET=f"{here};transport={transport}",
         )  # fmt: skip
 
     def call(self, work: Path, scenario: str, *options: str, called: str = CALLED) -> None:

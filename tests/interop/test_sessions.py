@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,7 +17,6 @@ from tests.peers import (
     Kamailio,
     bridge_with,
     free_port,
-    free_sip_port,
     sipp,
     sipp_command,
     wait_for,
@@ -183,63 +180,3 @@ def test_baresip_holds_and_is_held(here: BridgeProcess, tmp_path: Path) -> None:
         assert here.command("resume", live["callId"], "-o", "json")["hold"] == ""
         caller.do("hangup")
         wait_for(lambda: not here.counters()["live"], "the end of the call")
-
-
-LINPHONE = """\
-[sip]
-use_ipv6=0
-bind_address=127.0.0.1
-sip_port={port}
-sip_tcp_port={port}
-session_expires_enabled=1
-session_expires_value=90
-session_expires_min_value=90
-[rtp]
-bind_address=127.0.0.1
-audio_rtp_port={rtp}
-[video]
-capture=0
-display=0
-automatically_initiate=0
-"""
-
-
-@pytest.mark.peer("linphonec")
-def test_linphone_asks_for_a_session_timer_holds_and_resumes(here: BridgeProcess, tmp_path: Path) -> None:
-    for folder in (".local/share/linphone", ".config/linphone"):
-        (tmp_path / folder).mkdir(parents=True)
-    (tmp_path / "rc").write_text(LINPHONE.format(port=free_sip_port(), rtp=free_port() & ~1))
-    command = ["linphonec", "-c", str(tmp_path / "rc"), "-d", "6", "-l", str(tmp_path / "log")]
-    environment = {**os.environ, "HOME": str(tmp_path)}
-    phone = subprocess.Popen(
-        command, cwd=tmp_path, env=environment, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
-    )
-    assert phone.stdin is not None
-
-    def do(words: str) -> None:
-        phone.stdin.write(words + "\n")  # type: ignore[union-attr]
-        phone.stdin.flush()  # type: ignore[union-attr]
-
-    def hold() -> str:
-        live = here.counters()["live"]
-        return str(live[0]["hold"]) if live and live[0]["state"] == "active" else "no call"
-
-    try:
-        do("soundcard use files")
-        do(f"call sip:{CALLED}@{here.target}")
-        wait_for(lambda: hold() == "", "linphone's call")
-        do("pause")
-        wait_for(lambda: hold() == "remote", "linphone's hold")
-        time.sleep(1)  # it takes no command for a call that is still on its way to being paused
-        do("resume")
-        wait_for(lambda: hold() == "", "linphone's resume")
-        do("terminate")
-        wait_for(lambda: hold() == "no call", "the end of the call")
-        do("quit")
-        phone.wait(20)
-    finally:
-        phone.kill()
-        phone.wait()
-        phone.stdin.close()
-    said = (tmp_path / "log").read_text(errors="replace")
-    assert "Session-Expires: 90;refresher=" in said.partition("SIP/2.0 200 OK")[2], "agreed on in the answer"
