@@ -21,8 +21,6 @@ from schemas.tables.tables import Tables
 
 POLL_S = 0.010
 """How often the store is looked at while somebody may be writing to it."""
-POLL_FOR_S = 0.25
-"""For so long from when somebody began: what is written is visible only once the disk has it."""
 IDLE_POLL_S = 0.2
 """How often it is looked at otherwise. Every 10 ms at all times was 2.6 % of a core: what costs is to wake a thread."""
 HEARTBEAT_S = 3.0
@@ -125,7 +123,7 @@ class TablesReader:
             if now < writing_until:
                 self._stopping.wait(POLL_S)
             elif store.wait(IDLE_POLL_S):
-                writing_until = time.monotonic() + POLL_FOR_S
+                writing_until = time.monotonic() + store.visible_within_s
             self._on_turn()
 
     def _take(self, store: Reader) -> bool:

@@ -192,8 +192,14 @@ class Reader(Protocol):
     def wait(self, within_s: float) -> bool:
         """Return when another process began to write, or after so long: whether one may have begun.
 
-        What it writes may become visible a little later. A store that cannot tell says at once that one may have.
+        What it writes may become visible later, by `visible_within_s`. A store that cannot tell says at once that one
+        may have.
         """
+        ...
+
+    @property
+    def visible_within_s(self) -> float:
+        """For how long to look often after such news; 0 = what was written is visible with them."""
         ...
 
     def head(self) -> Head:

@@ -34,6 +34,9 @@ from schemas.stores.sqlite_schema import open_file, transaction
 from schemas.tables.codec import decode_row
 from schemas.tables.rows import Delta, Kind, Row, Rows
 
+VISIBLE_WITHIN_S = 0.25
+"""From when somebody began to write: it is visible only once the disk has it."""
+
 _KINDS = {kind.value: kind for kind in Kind}
 
 
@@ -75,6 +78,11 @@ class SqliteStore:
         if self._news is None:
             self._news = FolderNews(self.path)
         return self._news.wait(within_s) if self._news.works else True
+
+    @property
+    def visible_within_s(self) -> float:
+        """For how long to look often after such news."""
+        return VISIBLE_WITHIN_S
 
     def head(self) -> Head:
         """The current revision and digest."""

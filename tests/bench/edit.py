@@ -11,6 +11,7 @@ one row into SQLite with the same durability, no quiet waited for) and a reader 
 from __future__ import annotations
 
 import argparse
+import base64
 import os
 import sqlite3
 import subprocess
@@ -21,11 +22,12 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from schemas.stores import SqliteStore
+from schemas.stores import open_tables
 from tests.bench.figures import Figure, report, spread
 from tests.bench.phones import Signalling, status_of
 from tests.peers import ROOT, free_port, wait_for
 
+KEY = base64.b64encode(bytes(64)).decode()
 LOOK_S = 0.001
 BRIDGE_POLL_S = 0.010
 WAIT_S_MAX = 60.0
@@ -156,9 +158,11 @@ def started(command: list[str], log: Path, ready: str) -> Iterator[subprocess.Po
             process.terminate()
 
 
-def ours(root: Path, folder: Path, rules: list[int], count: int) -> tuple[list[float], list[float]]:
-    """Milliseconds to the acknowledgement, and to an answered INVITE."""
+def ours(root: Path, folder: Path, rules: list[int], count: int, url: str = "") -> tuple[list[float], list[float]]:
+    """Milliseconds to the acknowledgement, and to an answered INVITE; `url` names other tables than the usual file."""
     state, port = root / "state", free_port()
+    tables = url or f"sqlite:///{state}/tables.db"
+    os.environ |= {"DIALPLANE_TABLES": tables, "DIALPLANE_SECRET_KEY": KEY}
     reconcile = [sys.executable, "-m", "reconciler", "--state", str(state)]
     began = time.perf_counter()
     subprocess.run([*reconcile, "apply", str(folder)], check=True, stdout=subprocess.DEVNULL)
@@ -168,7 +172,7 @@ def ours(root: Path, folder: Path, rules: list[int], count: int) -> tuple[list[f
     with (
         started([*reconcile, "watch", str(folder)], root / "watch.log", "watching"),
         started(bridge, root / "bridge.log", "new tables"),
-        SqliteStore(str(state / "tables.db")) as store,
+        open_tables(tables) as store,
     ):
 
         def acknowledged() -> int:

@@ -29,6 +29,7 @@ BENCHES = {
     "tick": 10,
     "route": 60,
     "store": 90,
+    "redis_store": 120,
     "validate": 60,
     "apply": 90,
     "edit": 60,

@@ -69,7 +69,7 @@ def told_apart(where: str) -> Iterator[None]:
 
 def store_error(where: str, error: Exception) -> StoreError:
     """The sentence for one error."""
-    text = str(error).rpartition("caused error: ")[2]
+    text = str(error).rpartition("caused error: ")[2].rstrip(".")
     if fault := _tls_fault(error):
         return StoreError(
             where, f"TLS failed: {fault}", "name its authority with ?ca=FILE, and the host as it is certified"

@@ -7,7 +7,7 @@ nobody is kept waiting while a publish is worked out, and whoever dies leaves no
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from schemas.stores import bounds
@@ -39,6 +39,7 @@ from schemas.tables.rows import Kind, Row
 TRIES_MAX = 16
 """How often a publish is worked out anew because others were faster."""
 FIELDS_AT_ONCE = 1_000
+QUESTIONS_AT_ONCE = 8
 DELTA_BYTES_MAX = 4 << 20
 """A revision whose delta takes more is loaded whole by readers."""
 EPOCH_BYTES = 8
@@ -52,10 +53,11 @@ def publish(wire: Wire, keys: Keys, what: Publish, puts: Sequence[Put], revision
     """The revision after the change. Raises Outdated, OwnerClash and StoreError."""
     for _ in range(TRIES_MAX):
         state = settled(wire, keys)
-        aim = aim_of(wire.do("HGET", keys.aims, what.owner))
+        was, beats = wire.in_a_row([("HGET", keys.aims, what.owner), ("HGETALL", keys.bridges)])
+        aim = aim_of(was)
         if state.digest != what.expect or what.aim_was not in (None, aim):
             raise Outdated(state.head)
-        publishing = _Publishing(wire, keys, what, state, revisions_kept)
+        publishing = _Publishing(wire, keys, what, state, revisions_kept, beats)
         try:
             publishing.work_out(puts)
             fault = None
@@ -79,14 +81,14 @@ class _Publishing:
     what: Publish
     state: State
     revisions_kept: int
+    beats: dict[bytes, bytes]
     after: State = field(init=False)
     writes: Writes = field(init=False)
 
     def work_out(self, puts: Sequence[Put]) -> None:
         """Find out what is to be written, and the state after it."""
         self.writes, self.after = Writes(self.what.owner), self.state
-        edits, were = self._edits(puts)
-        goods_were = self._goods()
+        edits, were, goods_were = self._edits(puts)
         revision = self.state.revision + bool(edits)
         if edits:
             assert all(row.claimed_since <= revision for _, row, _ in puts), "a claim from the future"
@@ -103,13 +105,19 @@ class _Publishing:
                 token=os.urandom(EPOCH_BYTES).hex(),
             )
 
-    def _edits(self, puts: Sequence[Put]) -> tuple[list[Edit], dict[Key, Beside]]:
-        """The rows that truly change, before and after, and what is beside all that are named. Raises OwnerClash."""
+    def _edits(self, puts: Sequence[Put]) -> tuple[list[Edit], dict[Key, Beside], dict[str, bytes]]:
+        """The rows that truly change; what is beside all that are named; the documents that there were of those given.
+
+        Raises OwnerClash.
+        """
         wanted: list[tuple[Key, bytes | None]] = [(key, data) for key, _, data in puts]
         wanted += [(key, None) for key in self.what.delta.delete]
-        found = self._fields(self.keys.named("rows"), [field_of(key) for key, _ in wanted])
         named = list(dict.fromkeys([*(key for key, _ in wanted), *self.what.declared]))
-        beside = self._fields(self.keys.named("beside"), [field_of(key) for key in named])
+        found, beside, documents = self._fetch(
+            (self.keys.named("rows"), [field_of(key) for key, _ in wanted]),
+            (self.keys.named("beside"), [field_of(key) for key in named]),
+            (self.keys.goods(self.what.owner), list(self.what.goods)),
+        )
         try:
             were = {key: beside_of(data) for key, data in zip(named, beside, strict=True) if data is not None}
         except ValueError:
@@ -125,7 +133,7 @@ class _Publishing:
                 edits.append(Edit(*key, before, after))
         if clashes:
             raise OwnerClash(clashes)
-        return edits, were
+        return edits, were, self._goods(documents)
 
     def _make_revision(self, edits: list[Edit], goods_were: dict[str, bytes]) -> None:
         """The rows, their digest, the delta, the history and the past."""
@@ -148,7 +156,8 @@ class _Publishing:
 
     def _digest(self, edits: list[Edit]) -> str:
         places = [f"{level}:{slot}" for level, slot in paths(edits)]
-        nodes = _Nodes(dict(zip(places, self._fields(self.keys.named("tree"), places), strict=True)))
+        (found,) = self._fetch((self.keys.named("tree"), places))
+        nodes = _Nodes(dict(zip(places, found, strict=True)))
         if root_digest(nodes.read(ROOT, 0)) != self.state.digest:
             raise TreeMismatchError
         digest = update(nodes, edits)
@@ -172,10 +181,9 @@ class _Publishing:
             if beside != were.get(key):
                 self.writes.beside[field_of(key)] = beside.encoded()
 
-    def _goods(self) -> dict[str, bytes]:
+    def _goods(self, found: list[bytes | None]) -> dict[str, bytes]:
         """Replace the documents; those that there were of them."""
         goods = self.what.goods
-        found = self._fields(self.keys.goods(self.what.owner), list(goods))
         were = {name: data for name, data in zip(goods, found, strict=True) if data is not None}
         for name, document in goods.items():
             data = ABSENT if document is None else good_encoded(document)
@@ -229,17 +237,25 @@ class _Publishing:
             raise StoreError(self.wire.where, "the history is damaged", FRESH) from None
 
     def _forget_bridges(self) -> None:
-        beats = self.wire.do("HGETALL", self.keys.bridges)
         oldest = self.what.now - bounds.BRIDGE_FORGOTTEN_S
-        for name, data in beats.items():
+        for name, data in self.beats.items():
             beat = beat_of(name, data)
             if beat is None or beat[0].seen < oldest:
                 self.writes.do("hash", "HDEL", self.keys.bridges, name)
 
-    def _fields(self, key: str, names: Sequence[str]) -> list[bytes | None]:
-        """The values of these fields of a hash."""
-        asked: Iterable[Command] = [("HMGET", key, *some) for some in portions(names, FIELDS_AT_ONCE)]
-        return [value for answer in self.wire.in_a_row(list(asked)) for value in answer] if names else []
+    def _fetch(self, *wanted: tuple[str, Sequence[str]]) -> list[list[bytes | None]]:
+        """The values of fields of several hashes."""
+        asked: list[Command] = []
+        homes = []
+        for home, (key, names) in enumerate(wanted):
+            for some in portions(names, FIELDS_AT_ONCE):
+                asked.append(("HMGET", key, *some))
+                homes.append(home)
+        out: list[list[bytes | None]] = [[] for _ in wanted]
+        answers = [answer for some in portions(asked, QUESTIONS_AT_ONCE) for answer in self.wire.in_a_row(some)]
+        for home, answer in zip(homes, answers, strict=True):
+            out[home] += answer
+        return out
 
 
 @dataclass(slots=True)

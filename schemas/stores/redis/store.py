@@ -81,6 +81,11 @@ class RedisStore:
         patience = ("BLOCK", max(1, round(within_s * 1000))) if within_s > 0 else ()
         return bool(self._wire.do("XREAD", "COUNT", 1, *patience, "STREAMS", self._keys.deltas, f"{self._heard}-0"))
 
+    @property
+    def visible_within_s(self) -> float:
+        """None: a revision is told when it is there."""
+        return 0.0
+
     def head(self) -> Head:
         """The current revision and digest."""
         return self._seen(reading.read_state(self._wire, self._keys)).head

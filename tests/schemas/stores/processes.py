@@ -120,7 +120,7 @@ def killed_at_every_step(url: str) -> None:
         before = after
         if survived:
             break
-    assert step > 20, "the publish was not followed step by step"
+    assert step > 10, "the publish was not followed step by step"
     assert outcomes == {0, 1}
 
 
