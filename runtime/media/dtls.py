@@ -15,9 +15,10 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from OpenSSL import SSL
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from OpenSSL import SSL, crypto
 
 from runtime.media.protection import Keys, MasterKey
 from runtime.media.srtp import PROFILES
@@ -25,6 +26,8 @@ from runtime.media.srtp import PROFILES
 DATAGRAM_BYTES_MAX: Final = 1_200
 """Of ours, so that it fits through any network."""
 _RECORD_BYTES_MAX: Final = 16_384
+_RSA_BITS_MAX: Final = 4_096
+_RSA_EXPONENT_BITS_MAX: Final = 32
 _LIFE: Final = timedelta(days=365)
 _EXPORTER: Final = b"EXTRACTOR-dtls_srtp"
 _CIPHERS: Final = b"ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-CHACHA20-POLY1305"
@@ -82,13 +85,28 @@ def new_identity(now: datetime) -> Identity:
     )
     context = SSL.Context(SSL.DTLS_METHOD)
     # OpenSSL's own verdict on a self-signed certificate means nothing; ours is the fingerprint.
-    context.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, lambda *_: True)
+    context.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, _is_bearable)
+    context.set_verify_depth(0)
     context.use_certificate(certificate)
     context.use_privatekey(key)
     context.set_cipher_list(_CIPHERS)
     context.set_options(SSL.OP_NO_RENEGOTIATION)
     context.set_tlsext_use_srtp(":".join(PROFILES).encode())
     return Identity(context, Fingerprint("sha-256", certificate.fingerprint(hashes.SHA256())))
+
+
+def _is_bearable(_connection: SSL.Connection, certificate: crypto.X509, _error: int, _depth: int, _fits: int) -> bool:
+    """Whether a certificate of the other side's may be worked with: OpenSSL verifies signatures by the keys in it.
+
+    One by an RSA key with a long exponent takes 25 ms, and a chain of sixty such certificates 1.6 s.
+    """
+    try:
+        key = certificate.to_cryptography().public_key()
+    except (ValueError, UnsupportedAlgorithm):
+        return False
+    return not isinstance(key, rsa.RSAPublicKey) or (
+        key.key_size <= _RSA_BITS_MAX and key.public_numbers().e.bit_length() <= _RSA_EXPONENT_BITS_MAX
+    )
 
 
 class Dtls:
