@@ -194,6 +194,7 @@ def _media(declared: media.Media | None) -> Media:
         encryption=declared.encryption,
         room_codec=declared.room_codec,
         dtmf=tuple(declared.dtmf or ()),
+        keying=tuple(declared.keying or ()),
         timeout_ms=declared.timeout,
     )
 

@@ -202,6 +202,7 @@ def _media(media: Media) -> Written:
         encryption=media.encryption,
         roomCodec=media.room_codec,
         dtmf=[*media.dtmf],
+        keying=[*media.keying],
         timeout=_duration(media.timeout_ms),
     )
 

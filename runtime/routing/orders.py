@@ -12,7 +12,7 @@ from typing import Final, get_args
 
 from runtime.limits import MEDIA_TIMEOUT_S
 from runtime.media.codecs.codec import CODECS, Codec
-from runtime.sip.keying import Policy, Way
+from runtime.sip.keying import WAYS, Policy, Way
 from schemas.ringing import USUAL
 from schemas.tables.media import codecs_of
 from schemas.tables.rows import Headers, Media, Pairs, Recording, Room, TrunkRow
@@ -68,7 +68,7 @@ class Orders:
     """How the room is made, if this call makes it."""
     encryption: Policy = "disable"
     """Whether its media is encrypted towards the phone."""
-    keying: tuple[Way, ...] = ("sdes", "dtls")
+    keying: tuple[Way, ...] = WAYS
     """How keys may come about; the first one is offered."""
     sound: SoundOrders = AS_IT_IS
     messages: bool = False
@@ -83,6 +83,11 @@ def spoken(media: Media) -> tuple[Codec, ...]:
 def encryption_of(media: Media) -> Policy:
     """Whether media is encrypted: never, as the peer can, or always."""
     return next((policy for policy in get_args(Policy) if policy == media.encryption), "disable")
+
+
+def keying_of(media: Media) -> tuple[Way, ...]:
+    """How keys come about, the way that is offered first."""
+    return tuple(way for name in media.keying for way in WAYS if way == name) or WAYS
 
 
 def takes_digits(media: Media) -> bool:

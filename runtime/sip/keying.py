@@ -35,6 +35,8 @@ OFFERED: Final = ("AEAD_AES_128_GCM", "AEAD_AES_256_GCM", "AES_CM_128_HMAC_SHA1_
 
 Policy = Literal["disable", "allow", "require"]
 Way = Literal["sdes", "dtls"]
+WAYS: Final[tuple[Way, ...]] = ("sdes", "dtls")
+"""The ways of a call that says nothing about them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,7 @@ class Encryption:
 
     policy: Policy = "disable"
     draw: Callable[[int], bytes] | None = field(default=None, repr=False, compare=False)
-    ways: tuple[Way, ...] = ("sdes", "dtls")
+    ways: tuple[Way, ...] = WAYS
     certificate: tuple[tuple[str, bytes], ...] = ()
 
     def key(self, suite: str, mki: bytes = b"") -> InlineKey:

@@ -45,5 +45,7 @@ def _of_keys(trunk: Trunk) -> Iterator[tuple[Path, str, str]]:
     media, outbound = trunk.spec.media, trunk.spec.outbound
     if media is None or media.encryption != "require" or outbound is None or outbound.transport not in ("udp", "tcp"):
         return
+    if media.keying is not None and "sdes" not in media.keying:
+        return
     what = f"the keys of encrypted media travel in clear over {outbound.transport.upper()}, for all to read"
     yield ("spec", "media", "encryption"), what, "write `transport: tls` in `spec.outbound`, if your carrier takes that"

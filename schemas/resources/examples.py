@@ -45,7 +45,13 @@ spec:
     limits: {maxConcurrentCalls: 20, callsPerSecond: 2, maxCallDuration: 1h}
     identityHeader: P-Asserted-Identity
     callerForm: +E.164
-  media: {codecs: [opus, g722, pcmu, pcma], encryption: require, roomCodec: auto, dtmf: [rfc4733, info], timeout: 15s}
+  media:
+    codecs: [opus, g722, pcmu, pcma]
+    encryption: require
+    keying: [dtls, sdes]
+    roomCodec: auto
+    dtmf: [rfc4733, info]
+    timeout: 15s
   mediaAddresses: [168.86.128.0/18, "2001:db8::/32"]
   regions: [us-east]
   limits: {maxConcurrentCalls: 50, callsPerSecond: 5}
@@ -79,7 +85,7 @@ spec:
   metadata: m
   hidePhoneNumber: true
   noiseCancellation: true
-  media: {codecs: [g722, pcma], encryption: allow, roomCodec: opus, dtmf: [inband], timeout: 1m}
+  media: {codecs: [g722, pcma], encryption: allow, keying: [sdes], roomCodec: opus, dtmf: [inband], timeout: 1m}
   answer: immediately
   ringback: gb
   holdMusic: builtIn

@@ -27,6 +27,7 @@ def _media(info: str) -> dict[str, str]:
         "media.encryption": f"{info} media.encryption",
         "media.roomCodec": "`auto` is its way; another cannot be held",
         "media.dtmf": NOWHERE,
+        "media.keying": NOWHERE,
         "media.timeout": f"{info} media.media_timeout",
     }
 
@@ -153,6 +154,7 @@ LEFT_OUT: dict[str, str] = {
     "media.encryption": "never",
     "media.roomCodec": "auto",
     "media.dtmf": "RFC 4733",
+    "media.keying": "[sdes, dtls]",
     "media.timeout": "15s, LiveKit's",
     "inbound.auth": "no password is asked for",
     "inbound.auth.realm": "`LiveKit`",

@@ -46,6 +46,17 @@ class Media(Part):
     encryption: Maybe[Literal["disable", "allow", "require"]] = Field(
         None, description="SRTP: never, when the peer offers it, or always."
     )
+    keying: Maybe[
+        Annotated[
+            tuple[Literal["sdes", "dtls"], ...],
+            Field(min_length=1, max_length=bounds.KEYING_MAX),
+            AfterValidator(distinct),
+        ]
+    ] = Field(
+        None,
+        description="How keys of SRTP come about: in SDP (sdes), or by a handshake beside media (dtls); "
+        "these are taken, and the first one is offered.",
+    )
     room_codec: Maybe[Literal["auto", "opus", "pcmu", "pcma"]] = Field(
         None, description="The codec towards the room; auto avoids transcoding where it can."
     )

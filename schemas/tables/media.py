@@ -25,6 +25,7 @@ def merged_media(trunk: Media, rule: Media) -> Media:
         encryption=encryption,
         room_codec=rule.room_codec or trunk.room_codec,
         dtmf=rule.dtmf or trunk.dtmf,
+        keying=rule.keying or trunk.keying,
         timeout_ms=trunk.timeout_ms if rule.timeout_ms is None else rule.timeout_ms,
     )
 

@@ -76,6 +76,8 @@ class Media:
     room_codec: str | None = None
     dtmf: tuple[str, ...] = ()
     timeout_ms: int | None = None
+    keying: tuple[str, ...] = ()
+    """How keys of encrypted media come about, `sdes` and `dtls`, the first one offered; empty = both, as they stand."""
 
 
 NO_WISHES = Media()

@@ -18,6 +18,7 @@ from tests.fuzz import (
     manifests,
     media,
     registering,
+    securing,
     sessions,
     signalling,
     stir,
@@ -59,6 +60,10 @@ TARGETS: dict[str, Target] = {
     # media
     "rtp": Target(media.fuzz_rtp, media.rtp_seeds, media.RTP_WORDS, 2048),
     "rtcp": Target(media.fuzz_rtcp, media.rtcp_seeds, media.RTCP_WORDS, 2048),
+    "srtp": Target(securing.fuzz_srtp, securing.srtp_seeds, securing.SRTP_WORDS),
+    "crypto": Target(securing.fuzz_crypto, securing.crypto_seeds, securing.CRYPTO_WORDS, 1024),
+    "dtls": Target(securing.fuzz_dtls, securing.dtls_seeds, securing.DTLS_WORDS),
+    "ice": Target(securing.fuzz_ice, securing.ice_seeds, securing.ICE_WORDS, 1024),
     "wav": Target(media.fuzz_wav, media.wav_seeds, media.WAV_WORDS),
     # what people write
     "manifest": Target(manifests.fuzz_manifest, manifests.manifest_seeds, manifests.WORDS),

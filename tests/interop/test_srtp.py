@@ -223,3 +223,25 @@ def test_a_phone_that_shakes_hands_calls(tmp_path: Path, more: str, account: str
     media = record["media"]
     assert isinstance(media, dict)
     assert media["packetsReceived"] > TALK_S * 40
+
+
+@pytest.mark.parametrize(
+    ("policy", "account", "told"),
+    [("require", ";mediaenc=dtls_srtp", "DTLS "), ("allow", ";mediaenc=dtls_srtp", "DTLS "), ("allow", "", "")],
+    ids=["required", "optional", "refused"],
+)
+def test_a_phone_is_offered_a_handshake(tmp_path: Path, policy: str, account: str, told: str) -> None:
+    said = speech(tmp_path / "said.wav", FILE_S)
+    more = DTLS + "rtcp_mux yes\n" if account else ""
+    with (
+        Baresip(tmp_path / "phone", THEIRS, said, login=account, more=more, answers=True) as called,
+        Calling(tmp_path, called.port, media=f", encryption: {policy}, keying: [dtls]") as bridge,
+    ):
+        bridge.dial(wait_until_answered=True)
+        time.sleep(TALK_S)
+        called.do("hangup")
+        [record] = wait_for(bridge.records, "the record")
+        heard = called.heard()
+    assert record["mediaEncryption"].startswith(told)
+    assert bool(record["mediaEncryption"]) is bool(told)
+    assert fit(said, heard) > GOOD_FIT

@@ -86,6 +86,7 @@ _media = st.fixed_dictionaries(
         "encryption": st.sampled_from(["disable", "allow", "require"]),
         "roomCodec": st.sampled_from(["auto", "opus", "pcmu", "pcma"]),
         "dtmf": st.sampled_from([["rfc4733"], ["info", "rfc4733"]]),
+        "keying": st.sampled_from([["dtls"], ["sdes", "dtls"]]),
         "timeout": st.sampled_from(["15s", "1m30s"]),
     },
 )

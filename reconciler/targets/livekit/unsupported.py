@@ -185,6 +185,8 @@ def _of_media(media: Media) -> Iterator[Limit]:
         yield _none(("spec", "media", "roomCodec"), "a choice of the room's codec")
     if media.dtmf:
         yield _none(("spec", "media", "dtmf"), "a choice of how digits travel")
+    if media.keying:
+        yield _none(("spec", "media", "keying"), "a choice of how keys of media come about, it has SDES alone")
 
 
 def _prefixes(path: tuple[str, ...], numbers: Sequence[str]) -> Iterator[Limit]:

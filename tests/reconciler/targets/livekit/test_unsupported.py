@@ -61,6 +61,7 @@ def rule(**spec: Any) -> Documents:
         ),
         (trunk(media={"roomCodec": "opus"}), "spec.media.roomCodec"),
         (trunk(media={"dtmf": ["info"]}), "spec.media.dtmf"),
+        (trunk(media={"keying": ["dtls"]}), "spec.media.keying"),
         (trunk(mediaAddresses=["203.0.113.0/24"]), "spec.mediaAddresses"),
         (trunk(regions=["eu"]), "spec.regions"),
         (trunk(limits={"callsPerSecond": 5}), "spec.limits"),
