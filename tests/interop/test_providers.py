@@ -48,7 +48,7 @@ class Provided(Calling):
 def ways(name: str) -> list[tuple[str, str]]:
     known = profile(name)
     assert known is not None
-    # Where TLS means encrypted media it is not in effect yet.
+    # Where TLS means encrypted media: the carrier of these tests has none.
     encrypted = known.facts.encryption.value == "with-tls"
     return [(name, transport) for transport in known.facts.transports.value if transport != "tls" or not encrypted]
 
