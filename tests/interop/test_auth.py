@@ -87,14 +87,14 @@ def test_our_phone_logs_in_and_a_wrong_password_is_refused_and_recorded(guarded:
     assert phone(uri)["sipStatus"] == 401
     wait_for(lambda: len(guarded.records()) == 2, "the records")
     assert reasons(guarded) == [(200, "hangup"), (401, "wrong-credentials")]
-    assert guarded.calls()["challenged"] == 3
+    assert guarded.counters()["challenged"] == 3
     assert PASSWORD not in guarded.log()
 
 
 def test_a_changed_password_is_live_within_seconds_and_no_call_notices(guarded: BridgeProcess) -> None:
     uri = f"sip:{NUMBER}@{guarded.target}"
     (guarded.manifests / "password").write_text("Lion-over-the-wire")
-    wait_for(lambda: guarded.calls()["revision"] == 2, "the new password")
+    wait_for(lambda: guarded.counters()["revision"] == 2, "the new password")
     assert phone(uri, *login("carrier"), password="Lion-over-the-wire")["answered"]
     assert phone(uri, *login("carrier"), password=PASSWORD)["sipStatus"] == 401
 

@@ -44,7 +44,7 @@ def test_two_callers_hear_each_other_and_digits_arrive(
         for phone in (first, second):
             phone.do("dial", f"sip:{LOBBY}@{shared_bridge.target}")
             wait_for(lambda phone=phone: "Call established" in phone.log(), f"an answer: {phone.log()}")
-        live = shared_bridge.calls()["live"]
+        live = shared_bridge.counters()["live"]
         assert {call["room"] for call in live} == {"lobby"}
         assert {call["participantIdentity"] for call in live} == {"sip_+15550101111", "sip_+15550102222"}
         time.sleep(TALK_S)
@@ -52,7 +52,7 @@ def test_two_callers_hear_each_other_and_digits_arrive(
         wait_for(lambda: "'7'" in second.log(), f"the digit: {second.log()[-1000:]}")
         for phone in (first, second):
             phone.do("hangup")
-        wait_for(lambda: not shared_bridge.calls()["live"], "both calls to end")
+        wait_for(lambda: not shared_bridge.counters()["live"], "both calls to end")
         heard_by_first, heard_by_second = first.heard(), second.heard()
     assert fit(second_says, heard_by_first) > GOOD_FIT, "the first hears the second"
     assert fit(first_says, heard_by_second) > GOOD_FIT, "the second hears the first"

@@ -138,7 +138,7 @@ def test_a_phone_answers_and_hears_its_room(tmp_path: Path, transport: str) -> N
         assert (told.participant_identity, told.room_name) == (f"sip_{THEIRS}", "lobby")
         assert (told.sip_call_id[:4], told.participant_id[:3]) == ("SCL_", "PA_")
         wait_for(lambda: all(f"'{key}'" in phone.log() for key in "57#"), f"the keys: {phone.log()[-2000:]}")
-        [live] = bridge.calls()["live"]
+        [live] = bridge.counters()["live"]
         assert (live["direction"], live["state"], live["callId"]) == ("outbound", "active", told.sip_call_id)
         time.sleep(4)  # real speech takes its time; alone in its room it hears itself
         phone.do("hangup")
@@ -238,6 +238,6 @@ def test_a_transfer_that_is_declined_leaves_the_call_as_it_was(tmp_path: Path) -
         with pytest.raises(api.SipCallError) as declined:
             bridge.transfer(headers={"X-Why": "sales"})
         assert (declined.value.sip_status_code, declined.value.sip_transfer_reason) == (603, "STR_REJECTED")
-        assert bridge.calls()["live"]
+        assert bridge.counters()["live"]
         bridge.stop()
         assert ended_well(phone)

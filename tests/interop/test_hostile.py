@@ -210,13 +210,13 @@ def test_ten_thousand_mutated_datagrams_are_each_accounted_for_and_disturb_no_ca
 ) -> None:
     with (bridge.manifests / "trunk.yaml").open("a") as file:
         file.write(CARRIER)
-    wait_for(lambda: bridge.calls()["revision"] >= 2, "the carrier's trunk")
+    wait_for(lambda: bridge.counters()["revision"] >= 2, "the carrier's trunk")
     seeds = [*signalling.vectors(), *real_traffic(bridge, tmp_path / "one")]
     before = len(bridge.records())
     talking = talk(bridge, tmp_path / "many")
     with closing(Attacker(bridge.port)) as attacker:
-        wait_for(lambda: len(bridge.calls()["live"]) == CALLS, "all calls to be up")
-        live = {call["callId"] for call in bridge.calls()["live"]}
+        wait_for(lambda: len(bridge.counters()["live"]) == CALLS, "all calls to be up")
+        live = {call["callId"] for call in bridge.counters()["live"]}
         sprayed = spray(media_ports(bridge), MEDIA_DATAGRAMS)
         attacker.attack(seeds, WARM_UP, seed=1)
         fates_before, dropped_before = counted(bridge)
@@ -227,7 +227,7 @@ def test_ten_thousand_mutated_datagrams_are_each_accounted_for_and_disturb_no_ca
 
         fates_after, dropped_after = counted(bridge)
         memory_after, sent = bridge.rss_kib(), attacker.sent - sent_before
-        still = {call["callId"] for call in bridge.calls()["live"]} & live
+        still = {call["callId"] for call in bridge.counters()["live"]} & live
         talking.join()
         fates, dropped = fates_after - fates_before, dropped_after - dropped_before
         assert fates.total() == sent, f"every datagram has a fate: {fates}"

@@ -40,7 +40,7 @@ def edit(bridge: BridgeProcess, old: str, new: str) -> None:
 
 def rooms(bridge: BridgeProcess) -> list[str]:
     """The rooms of the calls that are up."""
-    return [call["room"] for call in bridge.calls()["live"]]
+    return [call["room"] for call in bridge.counters()["live"]]
 
 
 def test_an_edit_moves_the_next_call_and_disturbs_none_of_those_that_are_up(
@@ -50,11 +50,11 @@ def test_an_edit_moves_the_next_call_and_disturbs_none_of_those_that_are_up(
     talking = threading.Thread(target=lambda: done.append(dial(bridge, tmp_path / "many", CALLS, TALK_MS)))
     talking.start()
     try:
-        wait_for(lambda: len(bridge.calls()["live"]) == CALLS, "all calls to be up")
-        before = bridge.calls()["revision"]
+        wait_for(lambda: len(bridge.counters()["live"]) == CALLS, "all calls to be up")
+        before = bridge.counters()["revision"]
 
         edit(bridge, "direct: {room: lobby}", "direct: {room: hall}")
-        wait_for(lambda: bridge.calls()["revision"] == before + 1, "the edit to be live")
+        wait_for(lambda: bridge.counters()["revision"] == before + 1, "the edit to be live")
         assert dial(bridge, tmp_path / "one", 1, 300).returncode == 0
         assert bridge.records()[-1]["room"] == "hall"
 
@@ -62,7 +62,7 @@ def test_an_edit_moves_the_next_call_and_disturbs_none_of_those_that_are_up(
         wait_for(lambda: "rooom" in bridge.log(), "a message about the broken edit")
         assert dial(bridge, tmp_path / "two", 1, 300).returncode == 0
         assert bridge.records()[-1]["room"] == "hall", "the last good version stays live"
-        assert bridge.calls()["revision"] == before + 1
+        assert bridge.counters()["revision"] == before + 1
         assert rooms(bridge) == ["lobby"] * CALLS, "calls that are up keep their room"
     finally:
         talking.join()

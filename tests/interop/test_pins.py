@@ -84,7 +84,7 @@ def test_what_sipp_plays_as_events_is_the_entry(
 
 def state_of(bridge: BridgeProcess, caller: str) -> tuple[str, str]:
     """State and room of this caller's live call; empty when there is none."""
-    live = (call for call in bridge.calls()["live"] if call["from"] == caller)
+    live = (call for call in bridge.counters()["live"] if call["from"] == caller)
     return next(((call["state"], call["room"]) for call in live), ("", ""))
 
 

@@ -123,7 +123,7 @@ def test_plivos_form_of_a_transfer_is_refused_where_it_is_not_written(tmp_path: 
         manifest.write_text(
             manifest.read_text().replace("  provider: plivo\n", "  provider: plivo\n  referTo: asGiven\n")
         )
-        wait_for(lambda: bridge.calls()["revision"] >= 2, "the edit to be live")
+        wait_for(lambda: bridge.counters()["revision"] >= 2, "the edit to be live")
         bridge.dial(sip_trunk_id="plivo", sip_call_to=callee("plivo"), wait_until_answered=True)
         with pytest.raises(api.SipCallError) as refused:
             bridge.transfer(participant_identity=f"sip_{callee('plivo')}", transfer_to=f"tel:{TARGET}")

@@ -31,7 +31,7 @@ def test_scans_find_nothing_open_and_disturb_nothing(shared_bridge: BridgeProces
                "-d", "12000"]  # fmt: skip
     calls = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        wait_for(lambda: len(shared_bridge.calls()["live"]) == 4, "the calls to be up")
+        wait_for(lambda: len(shared_bridge.counters()["live"]) == 4, "the calls to be up")
         map_port, war_port = str(free_port()), str(free_port())
         mapped = scan("svmap", "-b", STRANGER, "-P", map_port, "-p", port, "127.0.0.1")
         invited = scan("svmap", "-b", STRANGER, "-P", map_port, "-p", port, "-m", "INVITE", "127.0.0.1")
@@ -39,7 +39,7 @@ def test_scans_find_nothing_open_and_disturb_nothing(shared_bridge: BridgeProces
             "svwar", "-b", STRANGER, "-P", war_port, "-p", port, "-e", "100-120", "--force", "--maximumtime", "5",
             "127.0.0.1",
         )  # fmt: skip
-        told = shared_bridge.calls()
+        told = shared_bridge.counters()
     finally:
         calls.wait(60)
     for found in (mapped, invited):
@@ -59,11 +59,11 @@ def test_sipsak_gets_an_answer_where_a_trunk_names_it(shared_bridge: BridgeProce
 def test_a_stranger_that_is_no_scanner_is_told_three_times_a_minute(bridge: BridgeProcess, tmp_path: Path) -> None:
     for file in bridge.manifests.glob("*.yaml"):
         file.write_text(file.read_text().replace("127.0.0.1/32", "192.0.2.0/24"))
-    wait_for(lambda: bridge.calls()["revision"] >= 2, "the edit to be live")
+    wait_for(lambda: bridge.counters()["revision"] >= 2, "the edit to be live")
     scenario = ["-sf", str(SCENARIOS / "refused-403.xml"), "-s", "+16660000001"]
     done = sipp(bridge.target, tmp_path, *scenario, "-m", "3", "-r", "5")
     assert done.returncode == 0, done.stdout[-1000:]
     silent = sipp(bridge.target, tmp_path, *scenario, "-m", "1", "-recv_timeout", "1500", "-timeout", "3")
     assert silent.returncode != 0
-    assert bridge.calls()["dropped"]["stranger-invite"] >= 1
+    assert bridge.counters()["dropped"]["stranger-invite"] >= 1
     assert len(bridge.records()) == 3

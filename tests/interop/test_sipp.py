@@ -96,7 +96,7 @@ def test_a_call_that_no_rule_takes_is_refused_and_explained(bridge: BridgeProces
                 "callee: {roomPrefix: line}", "callee: {roomPrefix: line}\n  match: {to: ['+1777*']}"
             )
         )
-    wait_for(lambda: bridge.calls()["revision"] >= 2, "the edit to be live")
+    wait_for(lambda: bridge.counters()["revision"] >= 2, "the edit to be live")
     run(bridge, tmp_path, "refused-404")
     record = record_of(bridge, 0)
     assert (record["sipStatus"], record["reason"], record["trunk"]) == (404, "no-rule", "default/this-machine")
@@ -106,7 +106,7 @@ def test_a_call_that_no_rule_takes_is_refused_and_explained(bridge: BridgeProces
 def test_a_stranger_is_refused_and_told_nothing(bridge: BridgeProcess, tmp_path: Path) -> None:
     for file in bridge.manifests.glob("*.yaml"):
         file.write_text(file.read_text().replace("127.0.0.1/32", "192.0.2.0/24"))
-    wait_for(lambda: bridge.calls()["revision"] >= 2, "the edit to be live")
+    wait_for(lambda: bridge.counters()["revision"] >= 2, "the edit to be live")
     run(bridge, tmp_path, "refused-403")
     record = record_of(bridge, 0)
     assert (record["sipStatus"], record["reason"]) == (403, "source-not-allowed")

@@ -153,7 +153,7 @@ def test_a_recording_has_both_sides_and_is_announced(here: BridgeProcess, tmp_pa
         phone.do("dial", f"sip:+16620000001@{here.target}")
         wait_for(lambda: "Call established" in phone.log(), "an answer")
         time.sleep(4.0)
-        live = here.calls()["live"][0]
+        live = here.counters()["live"][0]
         part = here.state / "recordings" / (live["recording"] + ".part")
         assert part.exists(), "it grows aside"
         phone.do("hangup")
@@ -190,7 +190,7 @@ def test_a_phone_on_hold_hears_music(here: BridgeProcess, tmp_path: Path) -> Non
     with Baresip(tmp_path / "a", "+15550101111", silence) as phone:
         phone.do("dial", f"sip:+16620000001@{here.target}")
         wait_for(lambda: "Call established" in phone.log(), "an answer")
-        call_id = here.calls()["live"][0]["callId"]
+        call_id = here.counters()["live"][0]["callId"]
         time.sleep(1.0)
         assert here.steer(call_id, "hold")["hold"] == "local"
         time.sleep(4.0)
@@ -213,10 +213,10 @@ def test_a_caller_hears_the_ringing_tone_of_its_country(here: BridgeProcess, tmp
         phone.do("dial", f"sip:+16650000001@{here.target}")
         wait_for(lambda: "183" in phone.log(), f"early media: {phone.log()}")
         time.sleep(3.5)
-        here.steer(here.calls()["live"][0]["callId"], "answer")
+        here.steer(here.counters()["live"][0]["callId"], "answer")
         wait_for(lambda: "Call established" in phone.log(), "an answer")
         phone.do("hangup")
-        wait_for(lambda: not here.calls()["live"], "the end")
+        wait_for(lambda: not here.counters()["live"], "the end")
         heard = samples(phone.heard())
     ticks = [audioop.rms(heard[at : at + 320], 2) > 3000 for at in range(0, len(heard) - 320, 320)]
     bursts = "".join("x" if loud else "." for loud in ticks)
