@@ -9,7 +9,15 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from runtime.trunks.diagnosis import ERROR, WARNING, Finding, TrunkStatus, trunk_findings
+from runtime.trunks.diagnosis import (
+    ERROR,
+    WARNING,
+    Finding,
+    TrunkStatus,
+    UnverifiableTrunk,
+    trunk_findings,
+    unverifiable_findings,
+)
 from runtime.trunks.sound import TrunkSound, sound_findings
 
 
@@ -25,6 +33,7 @@ class BridgeStatus:
     calls: int
     trunks: tuple[TrunkStatus, ...] = ()
     trunks_left_out: int = 0
+    unverifiable: tuple[UnverifiableTrunk, ...] = ()
     sound: tuple[TrunkSound, ...] = ()
     """How the calls of trunks sounded of late."""
     livekit: str | None = None
@@ -38,6 +47,7 @@ def findings(status: BridgeStatus) -> list[Finding]:
     found = [*_of_bridge(status)]
     for trunk in status.trunks:
         found += trunk_findings(trunk)
+    found += unverifiable_findings(status.unverifiable)
     found += sound_findings(status.sound)
     return sorted(found, key=lambda finding: finding.severity)
 

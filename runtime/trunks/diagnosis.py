@@ -5,8 +5,10 @@ An `error` means that calls fail now, or would; a `warning` that they go on by s
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+
+from schemas.tables.wording import listed
 
 ERROR, WARNING = "error", "warning"
 
@@ -47,6 +49,14 @@ class TrunkStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class UnverifiableTrunk:
+    """A trunk that verifies callers (`verify`: report or require) on a bridge that trusts no authority for that."""
+
+    trunk: str
+    verify: str
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """One thing that is wrong, and what to do."""
 
@@ -75,3 +85,16 @@ def trunk_findings(trunk: TrunkStatus) -> Iterator[Finding]:
     if registration is not None and registration.state == "failed":
         severity = WARNING if registration.holds_s else ERROR
         yield Finding(severity, where, f"not registered: {registration.words}")
+
+
+def unverifiable_findings(trunks: Sequence[UnverifiableTrunk]) -> Iterator[Finding]:
+    """That no caller of these trunks can be verified; one finding for all that refuse calls by it, one for others."""
+    where, hint = "--stir-authorities", "name the authorities' certificates: --stir-authorities FILE"
+    for verify, severity, outcome in (
+        ("require", ERROR, "every call of theirs is refused"),
+        ("report", WARNING, "none of their callers is shown as verified"),
+    ):
+        names = [trunk.trunk for trunk in trunks if trunk.verify == verify]
+        if names:
+            words = f"no authority is trusted, and trunks verify callers (identity.verify: {verify}): {outcome}"
+            yield Finding(severity, where, f"{words}: {listed(names)}", hint)

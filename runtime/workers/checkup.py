@@ -8,9 +8,10 @@ from collections.abc import Sequence
 
 from runtime.rooms.adapter import Rooms
 from runtime.routing.place import destinations_of
+from runtime.settings import StirSettings
 from runtime.sip.locating import Hop, hop_of
 from runtime.trunks.circuits import Circuits, State
-from runtime.trunks.diagnosis import HopStatus, RegistrationStatus, TrunkStatus
+from runtime.trunks.diagnosis import HopStatus, RegistrationStatus, TrunkStatus, UnverifiableTrunk
 from runtime.trunks.keeper import Keeper
 from runtime.workers.hops import HopFinder
 from schemas.tables.rows import TrunkRow
@@ -42,6 +43,11 @@ async def trunk_statuses(
     return tuple(statuses), len(rows) - len(looked_at)
 
 
+async def unverifiable_trunks(tables: Tables, region: str, stir: StirSettings) -> tuple[UnverifiableTrunk, ...]:
+    """The trunks that verify callers, where this bridge has nobody to trust for it."""
+    return await asyncio.to_thread(_verifying, tables, region) if stir.authorities is None else ()
+
+
 async def rooms_fault(rooms: Rooms) -> str:
     """Why there can be no rooms now; "" where there can."""
     try:
@@ -52,9 +58,21 @@ async def rooms_fault(rooms: Rooms) -> str:
 
 
 def _placing(tables: Tables, region: str) -> list[TrunkRow]:
+    return [row for row in _serving(tables, region) if row.outbound is not None]
+
+
+def _verifying(tables: Tables, region: str) -> tuple[UnverifiableTrunk, ...]:
+    return tuple(
+        UnverifiableTrunk(row.id, row.inbound.identity.verify)
+        for row in _serving(tables, region)
+        if row.inbound is not None and row.inbound.identity is not None
+    )
+
+
+def _serving(tables: Tables, region: str) -> list[TrunkRow]:
+    """The trunks of this region, by name."""
     rows = (entry.row for entry in tables.trunks.values())
-    placing = [row for row in rows if row.outbound is not None and (not row.regions or region in row.regions)]
-    return sorted(placing, key=lambda row: row.id)
+    return sorted((row for row in rows if not row.regions or region in row.regions), key=lambda row: row.id)
 
 
 async def _status(row: TrunkRow, keeper: Keeper, circuits: Circuits, hops: HopFinder) -> TrunkStatus:

@@ -14,7 +14,7 @@ from runtime.limits import RECENT_RECORDS_MAX
 from runtime.rooms.adapter import Rooms
 from runtime.settings import BridgeSettings
 from runtime.trunks.sound import PACKETS_MIN, CallSound, TrunkSounds
-from runtime.workers.checkup import rooms_fault, trunk_statuses
+from runtime.workers.checkup import rooms_fault, trunk_statuses, unverifiable_trunks
 from runtime.workers.worker import Worker
 
 
@@ -84,8 +84,9 @@ class Reporting:
         """All of it, looked at now, and what of it is wrong."""
         worker, settings = self._worker, self._settings
         tables, circuits = worker.switchboard.tables, worker.switchboard.circuits
-        (trunks, left_out), fault = await asyncio.gather(
+        (trunks, left_out), unverifiable, fault = await asyncio.gather(
             trunk_statuses(tables, settings.region, worker.keeper, circuits, worker.hops),
+            unverifiable_trunks(tables, settings.region, settings.stir),
             rooms_fault(self._rooms),
         )
         health = self.health()
@@ -99,6 +100,7 @@ class Reporting:
                 calls=health["calls"],
                 trunks=trunks,
                 trunks_left_out=left_out,
+                unverifiable=unverifiable,
                 sound=self._sounds.all(),
                 livekit=settings.livekit.url if settings.livekit is not None else None,
                 livekit_fault=fault,

@@ -9,7 +9,7 @@ import pytest
 
 from runtime.api.status import BridgeStatus, as_json, findings
 from runtime.commands.doctor import _show
-from runtime.trunks.diagnosis import Finding, HopStatus, RegistrationStatus, TrunkStatus
+from runtime.trunks.diagnosis import Finding, HopStatus, RegistrationStatus, TrunkStatus, UnverifiableTrunk
 
 UP = HopStatus("udp://192.0.2.1:5060", "up", "SIP 200", 100.0, 3.0)
 DOWN = HopStatus("udp://192.0.2.2:5060", "down", "no answer", 100.0, 3.0)
@@ -52,6 +52,17 @@ def test_the_bridge_itself() -> None:
     assert findings(replace(WELL, state="stopping"))[0].severity == "error"
     told = findings(replace(WELL, livekit="ws://x", livekit_fault="it cannot be reached", trunks_left_out=3))
     assert [finding.severity for finding in told] == ["error", "warning"]
+
+
+def test_trunks_that_verify_callers_where_nobody_is_trusted_for_it() -> None:
+    report = [UnverifiableTrunk(f"default/r{n}", "report") for n in range(6)]
+    status = replace(WELL, unverifiable=(*report, UnverifiableTrunk("default/strict", "require")))
+    error, warning = findings(status)
+    assert (error.severity, warning.severity) == ("error", "warning")
+    assert error.what.endswith("every call of theirs is refused: default/strict")
+    assert warning.what.endswith("default/r0, default/r1, default/r2, default/r3 and 2 more")
+    assert error.hint == warning.hint == "name the authorities' certificates: --stir-authorities FILE"
+    assert as_json(status)["unverifiable"][6] == {"trunk": "default/strict", "verify": "require"}
 
 
 def test_machines_and_people_are_told_the_same(capsys: pytest.CaptureFixture[str]) -> None:
