@@ -131,6 +131,7 @@ class DtlsLeg:
         plain = self.protection.unprotect_rtcp(data) if is_rtcp else self.protection.unprotect(data)
         if plain is None:
             return None
+        self._dtls = None  # the phone has its keys, so nothing of the handshake is to be sent again: 80 KiB less
         if address == self.remote:
             self._heard_at = now
         elif self._ice is None and now - self._heard_at > MOVE_SILENCE_S:
@@ -154,11 +155,11 @@ class DtlsLeg:
         if data[0] == _ALERT:  # in clear it is anybody's, and what it could say is not waited for
             self.refused += 1
             return
-        if self._dtls is not None:
-            if address == self.remote or (self._ice is not None and self._ice.is_checked(address)):
-                self._feed_old(self._dtls, data, address)
-            else:
+        if self.protection is not None:
+            if self._dtls is None or not (address == self.remote or (self._ice and self._ice.is_checked(address))):
                 self.refused += 1
+            else:
+                self._feed_old(self._dtls, data, address)
             return
         if address not in self._open and (self._handshake.client or not self._begin(address, now)):
             self.refused += 1

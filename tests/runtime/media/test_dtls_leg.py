@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -148,6 +149,23 @@ def test_an_alert_ends_nothing_for_good(at: Address, when: str) -> None:
     if when == "after":
         ours.receive(ALERT, at, 0.1)
     assert phone.says(1, 0.2)
+
+
+def test_our_last_flight_is_sent_again_until_media_come() -> None:
+    ours = leg()
+    phone = Phone(ours)
+    while ours.protection is None:
+        for datagram in phone.dtls.datagrams_to_send():
+            ours.receive(datagram, PHONE, 0.0)
+        while ours.protection is None and (said := ours.next_datagram()) is not None:
+            phone.dtls.receive(said[0])
+    while ours.next_datagram() is not None:
+        pass  # lost
+    time.sleep(1.1)  # OpenSSL has a clock of its own
+    phone.dtls.handle_timer()
+    phone.shake(1.0)
+    assert phone.says(1, 1.1)
+    assert ours._dtls is None, "what is not needed any more is not kept"
 
 
 def test_the_goodbye_of_a_phone_ends_no_media() -> None:
