@@ -23,7 +23,7 @@ from tests.peers import wait_for
 
 SDP = "application/sdp"
 REALM, NONCE = "sip.carrier.example", "c6f2a1"
-PAYLOADS = {"0": "pcmu", "8": "pcma", "9": "g722"}
+PAYLOADS = {"0": "pcmu", "8": "pcma", "9": "g722", "111": "opus"}
 PLUS = re.compile(r"sip:(\+[1-9][0-9]{1,14})@([^>;:]+)")
 LATE_S = 0.1
 """How long it takes for each of its answers: a real one asks the telephone network first."""

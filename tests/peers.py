@@ -179,8 +179,10 @@ def sipp(target: str, work: Path, *options: str, timeout_s: float = 60) -> subpr
 BARESIP_CONFIG = """\
 module_path {modules}
 {more}
-module account.so
 module g711.so
+module g722.so
+module opus.so
+module account.so
 module aufile.so
 module sndfile.so
 module uuid.so
@@ -189,7 +191,7 @@ module ctrl_tcp.so
 sip_listen 127.0.0.1:{port}
 audio_source aufile,{play}
 audio_player aufile,{player}
-audio_channels 1
+audio_channels {channels}
 snd_path {work}
 ctrl_tcp_listen 127.0.0.1:{control}
 rtp_ports {rtp}
@@ -197,7 +199,9 @@ rtp_ports {rtp}
 
 
 class Baresip:
-    """A baresip with G.711 that says `play` (8 kHz 16-bit WAV), records, and is driven over its TCP control port.
+    """A baresip that says `play` (16-bit WAV of its codec's rate), records, and is driven over its TCP control port.
+
+    `codec` as its accounts have it: pcmu, pcma, g722/16000/1 or opus/48000/2, whose file has to be stereo.
 
     `login` are parameters of its account, `more` lines of its configuration; `answers`: it picks up when it is called,
     at `port`, and by TLS at the next one. `modules`: from this folder.
@@ -225,6 +229,7 @@ class Baresip:
             BARESIP_CONFIG.format(
                 modules=modules or baresip_modules(), play=play, player=work / "player.wav", work=work,
                 control=self.control, rtp=self.rtp_ports, port=self.port, more=more,
+                channels=2 if codec.startswith("opus") else 1,
             )
         )  # fmt: skip
         (work / "accounts").write_text(f"<sip:{user}@127.0.0.1>;regint=0;audio_codecs={codec}{login}\n")

@@ -7,6 +7,7 @@ import wave
 from pathlib import Path
 
 from runtime.media.codecs import g711
+from runtime.media.codecs.resampling import Resampler
 from runtime.phone.heard import compare
 from runtime.rooms.files import load_sound
 from tests.peers import SPEECH
@@ -15,24 +16,26 @@ SPEECH_PCMU = b"".join(frame.in_law("pcmu") for frame in load_sound(SPEECH))
 """The shipped sentence, raw."""
 
 
-def samples(path: Path) -> bytes:
-    """The 16-bit mono 8 kHz samples of a WAV file, whose header may be unfinished."""
+def samples(path: Path, rate_hz: int = 8000) -> bytes:
+    """The 16-bit samples of a WAV file in mono at this rate; its header may be unfinished."""
     data = path.read_bytes()
     at = data.find(b"data")
     with wave.open(str(path)) as file:
-        assert (file.getnchannels(), file.getsampwidth()) == (1, 2), path
-        rate = file.getframerate()
+        assert file.getsampwidth() == 2, path
+        rate, channels = file.getframerate(), file.getnchannels()
     pcm = data[at + 8 :]
-    pcm = pcm[: len(pcm) & ~1]
-    return pcm if rate == 8000 else audioop.ratecv(pcm, 2, 1, rate, 8000, None)[0]
+    pcm = pcm[: len(pcm) // (2 * channels) * 2 * channels]
+    if channels == 2:
+        pcm = audioop.tomono(pcm, 2, 0.5, 0.5)
+    return pcm if rate == rate_hz else Resampler(rate, rate_hz, len(pcm) // 2).resample(pcm)
 
 
-def write_wav(path: Path, pcm: bytes) -> Path:
-    """A 16-bit mono WAV file at 8 kHz."""
+def write_wav(path: Path, pcm: bytes, rate_hz: int = 8000, channels: int = 1) -> Path:
+    """A 16-bit WAV file."""
     with wave.open(str(path), "wb") as file:
-        file.setnchannels(1)
+        file.setnchannels(channels)
         file.setsampwidth(2)
-        file.setframerate(8000)
+        file.setframerate(rate_hz)
         file.writeframes(pcm)
     return path
 

@@ -9,7 +9,8 @@ from functools import lru_cache
 
 from runtime.calls.commands import Ports
 from runtime.limits import MEDIA_TIMEOUT_INITIAL_S
-from runtime.media.codecs.codec import CODECS
+from runtime.media.codecs.codec import CODECS, OPUS
+from runtime.media.codecs.opus import OpusWishes
 from runtime.media.config import StreamConfig
 from runtime.media.dtls import Fingerprint
 from runtime.media.dtls_leg import Handshake
@@ -22,7 +23,8 @@ from runtime.sip.keying import Encryption, Secured, Shaken
 from runtime.sip.message import Response
 from runtime.sip.offer_answer import LocalMedia, Negotiated, NegotiationFailure, OfferAnswer
 from runtime.sip.path import Address
-from runtime.sip.streams import WARNING_OTHER
+from runtime.sip.payloads import Parameters
+from runtime.sip.streams import WARNING_OTHER, packet_ms
 from schemas.tables.networks import NetworkSet, compile_networks
 from schemas.tables.rows import TrunkRow
 
@@ -33,9 +35,6 @@ Certificate = tuple[tuple[str, bytes], ...]
 
 NETWORK_LISTS_REMEMBERED = 256
 """A trunk's list is compiled once, not with each of its calls."""
-
-PACKET_MS_MIN = 10
-PACKET_MS_MAX = 60
 
 TALKING = "sendrecv"
 HOLDING = "sendonly"
@@ -120,13 +119,28 @@ def stream_of(negotiated: Negotiated, timeout_s: float) -> StreamConfig:
         wants_metrics=negotiated.wants_metrics,
         keys=None if negotiated.keys is None else _keys(negotiated.keys),
         handshake=None if negotiated.dtls is None else _handshake(negotiated.dtls),
+        dtmf_clock_hz=negotiated.dtmf_clock_hz,
+        opus=_wishes(codec.parameters, packet_ms(negotiated.ptime_ms), negotiated.maxptime_ms),
     )
     return with_timeout(stream, timeout_s)
 
 
-def packet_ms(wish_ms: int) -> int:
-    """The length of our packets for a peer that would like `wish_ms`: whole tens, from 10 to 60."""
-    return max(PACKET_MS_MIN, min(wish_ms // PACKET_MS_MIN * PACKET_MS_MIN, PACKET_MS_MAX))
+def _wishes(parameters: Parameters, ptime_ms: int, maxptime_ms: int) -> OpusWishes:
+    """What a listener to Opus said of itself (RFC 7587 section 6.1); what makes no sense was not said."""
+    said = dict(reversed(parameters))
+    return OpusWishes(
+        playback_hz=_number(said.get("maxplaybackrate")) or OPUS.rate_hz,
+        bitrate=_number(said.get("maxaveragebitrate")),
+        fec=said.get("useinbandfec", "0") == "1",
+        dtx=said.get("usedtx") == "1",
+        constant=said.get("cbr") == "1",
+        packet_ms=ptime_ms,
+        packet_ms_max=maxptime_ms,
+    )
+
+
+def _number(text: str | None) -> int:
+    return int(text) if text is not None and text.isascii() and text.isdigit() and len(text) <= 6 else 0
 
 
 def _keys(agreed_on: Secured) -> Keys:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from runtime.limits import MEDIA_TIMEOUT_INITIAL_S, MEDIA_TIMEOUT_S
 from runtime.media.codecs.codec import Codec
+from runtime.media.codecs.opus import NO_WISHES, OpusWishes
 from runtime.media.dtls_leg import Handshake
 from runtime.media.protection import Keys
 from runtime.media.source import ANYBODY, Address, Peer
@@ -26,6 +27,8 @@ class StreamConfig:
     receive: bool = True
     dtmf_clock_hz: int = 8_000
     """What the durations of telephone-events count."""
+    opus: OpusWishes = NO_WISHES
+    """What the peer says of the Opus that it would like."""
     keys_by_info: bool = False
     """Our digits go by SIP INFO: each is told as a `DigitDue` when its time has come."""
     keys_by_tone: bool = False
@@ -33,7 +36,7 @@ class StreamConfig:
     hears_tones: bool = False
     """The peer's digits may come as tones: they are told, and taken out of its voice."""
     ptime_ms: int = 20
-    """The peer's wish for our packets: 40 and 60 are honoured, all else gets 20."""
+    """The peer's wish for our packets: 10 to 60."""
     silent: bool = False
     """What is sent holds silence and no word of what is pushed."""
     waits: bool = False

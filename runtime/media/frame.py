@@ -38,6 +38,7 @@ class Frame:
         "before",
         "codec",
         "following",
+        "made_up",
         "number",
         "part",
         "payload",
@@ -65,6 +66,8 @@ class Frame:
         """A payload may last for several ticks: which of them this is."""
         self.following: bytes | None = None
         """Of a tick that was lost: the payload after it."""
+        self.made_up = False
+        """Without a payload: nothing was lost, there only is nothing yet."""
         self._linear: dict[int, bytes] | None = None
         self._wide: bytes | None = None
         self._in_law: dict[Law, bytes] | None = None

@@ -11,6 +11,7 @@ from typing import Final
 
 from runtime.media import reception, rtp, source
 from runtime.media.codecs.codec import Codec
+from runtime.media.comfort_noise import ComfortNoise, level_of
 from runtime.media.config import StreamConfig
 from runtime.media.dtmf import DigitReceiver
 from runtime.media.events import DigitReceived, Event, SourceLocked
@@ -22,7 +23,7 @@ from runtime.media.source import Address, SourceLock
 from runtime.media.voice import Voice
 
 COMFORT_NOISE: Final = 13
-"""RFC 3389: what to play while the peer is silent. Our silence is silent, so it is only a sign of life."""
+"""RFC 3389: how loud the line is while the peer sends nothing. It is played whether it was offered or not."""
 
 
 def mender_of(codec: Codec) -> Mender | None:
@@ -40,7 +41,7 @@ def frame_of(voice: Voice, mender: Mender | None, cell: Cell | None) -> Frame | 
     if not isinstance(cell, Piece):
         return voice.frame(cell)
     if cell.payload is None:
-        return voice.lost(cell.following)
+        return voice.lost(cell.following, made_up=cell.made_up)
     return voice.frame(cell.payload, cell.part)
 
 
@@ -59,6 +60,7 @@ class IncomingStream:
         "jitter",
         "locked",
         "malformed",
+        "noise",
         "reception",
         "rejected",
         "source",
@@ -83,6 +85,7 @@ class IncomingStream:
         self.voice = Voice(config.codec)
         """What the peer says: where its frames are decoded, if anybody asks for that."""
         self.digits = DigitReceiver(config.dtmf_clock_hz)
+        self.noise: ComfortNoise | None = None
         self.rejected = self.malformed = self.unknown = self.streams = 0
         self.heard_at = now
 
@@ -98,8 +101,9 @@ class IncomingStream:
             self.voice = Voice(config.codec)
             self._mender = mender_of(config.codec)
             self.reception.use_clock(config.codec.clock_hz)
-            self.digits.use_clock(config.dtmf_clock_hz)
+        self.digits.use_clock(config.dtmf_clock_hz)
         if config.codec is not before.codec or config.receive != before.receive:
+            self.noise = None
             self.jitter.flush(config.codec)
 
     def receive(self, data: bytes, address: Address, now: float) -> None:
@@ -131,12 +135,23 @@ class IncomingStream:
                 self.reception.note_transit(timestamp, now)
                 follows = order == reception.NEXT
                 self.jitter.insert(timestamp, payload, now, newest=order != reception.REORDERED, follows=follows)
+                if self.noise is not None:
+                    self.noise.ends = True
         elif payload_type != COMFORT_NOISE:
             self.unknown += 1
+        elif config.receive and order in (reception.NEXT, reception.AHEAD):
+            level = level_of(payload)
+            self.noise = None if level is None else ComfortNoise(level)
 
     def pull(self, now: float) -> Frame | None:
         """The peer's audio for this tick, None for silence."""
-        return frame_of(self.voice, self._mender, self.jitter.pull(now))
+        cell = self.jitter.pull(now)
+        if self.noise is not None:
+            if cell is None or (isinstance(cell, Piece) and cell.payload is None):
+                return self.noise.frame()
+            if self.noise.ends:
+                self.noise = None
+        return frame_of(self.voice, self._mender, cell)
 
     def _count(self, sequence: int, now: float) -> int:
         order = self.reception.arrived(sequence, now)
@@ -147,6 +162,7 @@ class IncomingStream:
 
     def _begin_stream(self) -> None:
         self.streams += 1
+        self.noise = None
         self.reception.restart()
         self.jitter.flush(self._config.codec)
         self.digits.restart()

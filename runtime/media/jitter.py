@@ -51,6 +51,8 @@ class Piece(NamedTuple):
     """Of a lost one: the payload after it, where that has come."""
     instead: bytes | None = None
     """The payload before it that is left out: the two become one frame."""
+    made_up: bool = False
+    """Nothing is missing of what was sent: it is late, or time is made where the sender's clock is slower."""
     gaps: tuple[tuple[int, int], ...] = ()
     """Where the payload has only silence, because a part of it never came: from and to, in bytes."""
 
@@ -192,7 +194,7 @@ class JitterBuffer:
         if not self._fade:
             return None
         self._fade -= 1
-        return Piece(None)
+        return Piece(None, made_up=True)
 
     def _extend(self, start: int, size: int, *, follows: bool) -> None:
         """Nothing newer is here; what it follows without a gap in its numbers, and does not touch, was silence."""
@@ -293,7 +295,7 @@ class JitterBuffer:
             self._floor = self._next
             self._fade = fade_ticks - 1
             self.starved += 1
-            return Piece(None)
+            return Piece(None, made_up=True)
         here = self._next
         if here in self._gathered:
             self._join(here)
@@ -305,7 +307,7 @@ class JitterBuffer:
             return None
         if partial is None and self._delay.adjust == delay.INSERT_SOON and lead < self._lead_max - self._step:
             self._insert()  # a packet was late before: this one may only be late, too
-            return Piece(None)
+            return Piece(None, made_up=True)
         self._next += self._step
         following = self._payload_at(self._next)
         if partial is not None:
@@ -338,10 +340,11 @@ class JitterBuffer:
             self._cells[self._next] = frame
             self._next -= self._step
             self._insert()
-            return Piece(None, following=payload)
-        following = self._cells.pop(self._next + self._step, None)
-        if following is None:
-            return frame
+            return Piece(None, following=payload, made_up=True)
+        following = self._cells.get(self._next + self._step)
+        if following is None or (isinstance(following, Piece) and following.part):
+            return frame  # a long packet loses its end, never its beginning
+        del self._cells[self._next + self._step]
         self._next += self._step
         control.moved(-1)
         self.skipped += 1

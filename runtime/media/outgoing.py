@@ -101,6 +101,8 @@ class OutgoingStream:
 
     def _join(self, payload: bytes, timestamp: int, payload_type: int, wanted: int) -> list[bytes]:
         """Hold packets until they last long enough; those that cannot be joined go one by one."""
+        if wanted < self._step:
+            return self._part(payload, timestamp, payload_type)
         packets: list[bytes] = []
         joined = opus_packets.join((self._held, payload)) if self._held else payload
         if joined is None or opus_packets.duration(joined) > wanted:
@@ -108,6 +110,15 @@ class OutgoingStream:
             joined, self._held_from = payload, timestamp
         self._held = joined
         return packets if opus_packets.duration(joined) < wanted else packets + self._flush(payload_type)
+
+    def _part(self, payload: bytes, timestamp: int, payload_type: int) -> list[bytes]:
+        """A packet for each of its frames."""
+        packets: list[bytes] = []
+        for frame in opus_packets.parted(payload):
+            self._held, self._held_from = frame, timestamp
+            packets += self._flush(payload_type)
+            timestamp = timestamp + opus_packets.duration(frame) & 0xFFFFFFFF
+        return packets
 
     def _flush(self, payload_type: int) -> list[bytes]:
         return [self._cut(payload_type, len(self._held))] if self._held else []

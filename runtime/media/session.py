@@ -75,7 +75,7 @@ class MediaSession:
         self._config = config
         self._rtcp_from: Address | None = None
         self._in = IncomingStream(config, self._tell, now)
-        self._coder = Coder(config.codec)
+        self._coder = Coder(config.codec, config.opus)
         self._out = OutgoingStream(ssrc, sequence, timestamp, config.codec, config.dtmf_clock_hz)
         self._reports = Reports(cname, entropy, now)
         self._events: deque[Event] = deque()
@@ -117,8 +117,9 @@ class MediaSession:
         self._in.reconfigure(config, now)
         if config.remote != before.remote:
             self._rtcp_from = None
-        if config.codec is not before.codec:
-            self._coder.use(config.codec)
+        if config.codec is not before.codec or config.opus != before.opus:
+            self._coder.use(config.codec, config.opus)
+        if config.codec is not before.codec or config.dtmf_clock_hz != before.dtmf_clock_hz:
             self._out.use(config.codec, config.dtmf_clock_hz)
         if config.hears_tones != before.hears_tones:
             self._key_filter = KeyFilter() if config.hears_tones else None

@@ -51,12 +51,16 @@ class Voice:
         self._before = payload
         return frame
 
-    def lost(self, following: bytes | None) -> Frame:
-        """A frame that never came; `following`: the payload of the one after it, if that has."""
+    def lost(self, following: bytes | None, *, made_up: bool = False) -> Frame:
+        """A frame that never came; `following`: the payload of the one after it, if that has.
+
+        `made_up`: it never went out either.
+        """
         assert self.codec is not None
         self._number += 1
         frame = Frame(self.codec.rate_hz, self.codec, None, self, self._number, self._before)
         frame.following = following
+        frame.made_up = made_up
         return frame
 
     def speak(self, linear: bytes, rate_hz: int) -> Frame:

@@ -32,7 +32,7 @@ from runtime.sip.uri import Uri, parse_uri
 from schemas.ids import is_e164
 from schemas.ringing import ringing_of
 from schemas.seal import CLIENT_CERTIFICATE, CLIENT_KEY, OUTBOUND_PASSWORD, Place, Unseal
-from schemas.tables.media import merged_media
+from schemas.tables.media import CODECS, merged_media
 from schemas.tables.naming import display_name, identity, masked
 from schemas.tables.patterns import compile_numbers, received_number
 from schemas.tables.rows import ROOM_DEFAULTS, Direction, Kind, Outbound, Pairs, TrunkRow
@@ -308,7 +308,7 @@ def _not_so(trunk: TrunkRow, destinations: Sequence[Destination], request: DialR
     if unspoken:
         return _failed(f"{_named(trunk)} is called over {unspoken[0].upper()}, which this version does not speak")
     if not spoken(media):
-        return _failed(f"none of the codecs {', '.join(media.codecs)} is in effect yet: add pcmu or pcma")
+        return _failed(f"none of the codecs {', '.join(media.codecs)} is spoken here: add one of {', '.join(CODECS)}")
     return None
 
 

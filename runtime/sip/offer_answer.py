@@ -7,6 +7,7 @@ gets back the body to send and a `Negotiated`, which the media session is set up
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from runtime.sip import dtls_terms
@@ -26,7 +27,7 @@ from runtime.sip.keying import (
     our_terms,
     shaken_with,
 )
-from runtime.sip.payloads import CODECS, EVENT_FORMATS, EVENT_NAME, EVENT_PAYLOAD_TYPE
+from runtime.sip.payloads import CODECS, EVENT_FORMATS, EVENT_NAME, EVENT_PAYLOAD_TYPES, KnownCodec, Parameters
 from runtime.sip.sdp import (
     Attributes,
     MediaDescription,
@@ -39,7 +40,9 @@ from runtime.sip.sdp import (
 )
 from runtime.sip.streams import (
     EXTENDED_REPORTS,
+    PACKET_MS_MAX,
     PTIME_MS,
+    PTIME_MS_MAX,
     VOIP_METRICS,
     WARNING_MEDIA,
     WARNING_OTHER,
@@ -49,6 +52,7 @@ from runtime.sip.streams import (
     codec_order,
     judge,
     our_direction,
+    packet_ms,
 )
 
 _TIMES: tuple[str, ...] = ("0 0",)
@@ -94,19 +98,21 @@ class LocalMedia:
 
 @dataclass(frozen=True, slots=True)
 class Codec:
-    """The agreed codec (`pcmu`, `pcma`) and its payload number each way."""
+    """The agreed codec (a key of CODECS), its payload number each way, and what the peer says of it (a=fmtp)."""
 
     name: str
     payload_type_send: int
     payload_type_receive: int
     clock_hz: int
+    parameters: Parameters = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Negotiated:
     """What both sides agreed on. `direction` is ours; `inactive` also where the stream was taken away.
 
-    `remote_address` may be 0.0.0.0 or ::, and `direction` then does not send. `ptime_ms` is what the peer would like.
+    `remote_address` may be 0.0.0.0 or ::, and `direction` then does not send. `ptime_ms` is what the
+    peer would like, `maxptime_ms` the most that it takes.
     """
 
     remote_address: str
@@ -117,6 +123,8 @@ class Negotiated:
     dtmf_payload_type_receive: int | None
     direction: str
     ptime_ms: int = PTIME_MS
+    maxptime_ms: int = PTIME_MS_MAX
+    dtmf_clock_hz: int = 8_000
     wants_metrics: bool = False
     """The peer asks how it is heard, by VoIP metrics (RFC 3611)."""
     keys: Secured | None = None
@@ -310,7 +318,7 @@ def _failure(refusal: Refusal) -> NegotiationFailure:
 def _agreed(stream: Stream, local: LocalMedia, *, offered: bool = False) -> Negotiated:
     """What a stream means for us; where we `offered`, the numbers that we receive are our own."""
     codec = CODECS[stream.codec]
-    events = stream.event_payload_type if local.dtmf else None
+    events, clock_hz = stream.events if stream.events is not None and local.dtmf else (None, codec.encoding.clock_hz)
     return Negotiated(
         remote_address=stream.address,
         remote_port=stream.port,
@@ -320,11 +328,14 @@ def _agreed(stream: Stream, local: LocalMedia, *, offered: bool = False) -> Nego
             stream.payload_type,
             codec.payload_type if offered else stream.payload_type,
             codec.encoding.clock_hz,
+            stream.parameters,
         ),
         dtmf_payload_type_send=events,
-        dtmf_payload_type_receive=EVENT_PAYLOAD_TYPE if offered and events is not None else events,
+        dtmf_payload_type_receive=EVENT_PAYLOAD_TYPES[clock_hz] if offered and events is not None else events,
         direction=our_direction(stream.direction, local.direction, silent=stream.silent),
         ptime_ms=stream.ptime_ms,
+        maxptime_ms=stream.maxptime_ms,
+        dtmf_clock_hz=clock_hz,
         wants_metrics=stream.wants_metrics,
     )
 
@@ -333,39 +344,48 @@ def _answered(
     line: MediaDescription, stream: Stream, negotiated: Negotiated, local: LocalMedia, extra: Attributes
 ) -> MediaDescription:
     """Our m-line for theirs: the one codec that is used, key events where they were offered, under their numbers."""
-    payloads = [(stream.payload_type, CODECS[stream.codec].spelling, negotiated.codec.clock_hz)]
-    events, direction = negotiated.dtmf_payload_type_receive, negotiated.direction
+    events = negotiated.dtmf_payload_type_receive
     if stream.wants_metrics:
         extra = (*extra, (EXTENDED_REPORTS, VOIP_METRICS))
-    return _audio(line.protocol, local.port, payloads, events, direction, extra)
+    return _audio(
+        line.protocol,
+        local.port,
+        [(stream.payload_type, CODECS[stream.codec])],
+        [] if events is None else [(events, negotiated.dtmf_clock_hz)],
+        negotiated.direction,
+        packet_ms(stream.ptime_ms),
+        extra,
+    )
 
 
 def _offered(local: LocalMedia, protocol: str, extra: Attributes) -> MediaDescription:
-    codecs = [CODECS[name] for name in local.codecs]
-    payloads = [(codec.payload_type, codec.spelling, codec.encoding.clock_hz) for codec in codecs]
-    return _audio(protocol, local.port, payloads, EVENT_PAYLOAD_TYPE if local.dtmf else None, local.direction, extra)
+    """Our codecs, and key events at the clock of each."""
+    codecs = [(CODECS[name].payload_type, CODECS[name]) for name in local.codecs]
+    clocks = dict.fromkeys(codec.encoding.clock_hz for _, codec in codecs)
+    events = [(EVENT_PAYLOAD_TYPES[clock_hz], clock_hz) for clock_hz in sorted(clocks)] if local.dtmf else []
+    return _audio(protocol, local.port, codecs, events, local.direction, PTIME_MS, extra)
 
 
 def _audio(
     protocol: str,
     port: int,
-    payloads: list[tuple[int, str, int]],
-    events: int | None,
+    codecs: Sequence[tuple[int, KnownCodec]],
+    events: Sequence[tuple[int, int]],
     direction: str,
+    ptime_ms: int,
     extra: Attributes,
 ) -> MediaDescription:
-    """An audio m-line of ours: (number, spelling, clock) of each codec, then key events at the first one's clock."""
-    said: Attributes = tuple(("rtpmap", f"{number} {name}/{clock}") for number, name, clock in payloads)
-    formats = [str(number) for number, _, _ in payloads]
-    if events is not None:
-        said = (
-            *said,
-            ("rtpmap", f"{events} {EVENT_NAME}/{payloads[0][2]}"),
-            ("fmtp", f"{events} {EVENT_FORMATS}"),
-        )
-        formats.append(str(events))
-    said = (*said, ("ptime", str(PTIME_MS)), *extra, (direction, None))
-    return MediaDescription("audio", port, protocol, tuple(formats), None, said)
+    """An audio m-line of ours: the codecs under their numbers, and key events with number and clock."""
+    said: list[tuple[str, str | None]] = []
+    for number, codec in codecs:
+        said.append(("rtpmap", f"{number} {codec.rtpmap}"))
+        if codec.parameters:
+            said.append(("fmtp", f"{number} {codec.parameters}"))
+    for number, clock_hz in events:
+        said += [("rtpmap", f"{number} {EVENT_NAME}/{clock_hz}"), ("fmtp", f"{number} {EVENT_FORMATS}")]
+    said += [("ptime", str(ptime_ms)), ("maxptime", str(PACKET_MS_MAX)), *extra, (direction, None)]
+    formats = tuple(str(number) for number, _ in (*codecs, *events))
+    return MediaDescription("audio", port, protocol, formats, None, tuple(said))
 
 
 def _refused(line: MediaDescription) -> MediaDescription:

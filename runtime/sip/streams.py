@@ -12,11 +12,14 @@ from dataclasses import dataclass
 from runtime.sip.crypto_lines import CryptoLine
 from runtime.sip.dtls_terms import DtlsTerms
 from runtime.sip.keying import PLAIN_ALWAYS, Encryption, crypto_of, dtls_of, protection_refusal
-from runtime.sip.payloads import CODECS, encodings, event_encoding, payload_type_of
+from runtime.sip.payloads import CODECS, Parameters, encodings, events_beside, parameters_of, payload_type_of
 from runtime.sip.sdp import MediaDescription, SessionDescription, rtcp_attribute
 
 PTIME_MS = 20
 PTIME_MS_MAX = 200
+PACKET_MS_MIN = 10
+PACKET_MS_MAX = 60
+"""What we send, and say that we would like at the most; longer packets are played all the same."""
 
 # Warning codes of RFC 3261 section 20.43.
 WARNING_ADDRESS = 301
@@ -45,18 +48,22 @@ VOIP_METRICS = "voip-metrics"
 class Stream:
     """What the peer says in a usable m-line: payload numbers are those it wants to receive.
 
-    `codec` is a key of CODECS; `direction` is the peer's; `silent`: nothing may be sent to it (address 0.0.0.0).
+    `codec` is a key of CODECS; `events`: number and clock of key events.
+
+    `direction` is the peer's; `silent`: nothing may be sent to it (address 0.0.0.0).
     """
 
     codec: str
     payload_type: int
-    event_payload_type: int | None
+    parameters: Parameters
+    events: tuple[int, int] | None
     address: str
     port: int
     rtcp: tuple[str, int]
     direction: str
     silent: bool
     ptime_ms: int
+    maxptime_ms: int
     crypto: CryptoLine | None = None
     """The keys of the peer's that are taken, where the stream is encrypted by such."""
     dtls: DtlsTerms | None = None
@@ -96,13 +103,15 @@ def judge(
             return Stream(
                 codec=name,
                 payload_type=payload_type,
-                event_payload_type=payload_type_of(known, event_encoding(encoding.clock_hz)),
+                parameters=parameters_of(media, payload_type),
+                events=events_beside(known, encoding.clock_hz),
                 address=address,
                 port=media.port,
                 rtcp=_rtcp(media, address),
                 direction=description.direction_of(media),
                 silent=not by_ice and ipaddress.ip_address(address).is_unspecified,
                 ptime_ms=_ptime_ms(media),
+                maxptime_ms=_milliseconds(media.attribute("maxptime")) or PTIME_MS_MAX,
                 crypto=crypto_of(media, encryption),
                 dtls=dtls,
                 wants_metrics=VOIP_METRICS in (media.attribute(EXTENDED_REPORTS) or "").split(),
@@ -180,6 +189,11 @@ def _ptime_ms(media: MediaDescription) -> int:
     wish = _milliseconds(media.attribute("ptime")) or PTIME_MS
     most = _milliseconds(media.attribute("maxptime")) or PTIME_MS_MAX
     return min(wish, most)
+
+
+def packet_ms(wish_ms: int) -> int:
+    """The length of our packets for a peer that would like `wish_ms`: whole tens."""
+    return max(PACKET_MS_MIN, min(wish_ms // PACKET_MS_MIN * PACKET_MS_MIN, PACKET_MS_MAX))
 
 
 def _milliseconds(text: str | None) -> int | None:

@@ -12,13 +12,6 @@ from schemas.resources.base import Part
 from schemas.resources.documents import KINDS, Document
 from schemas.resources.shape import Path, child, fields
 
-_MEDIA_VALUES = {
-    "spec.media.codecs": {
-        "opus": "it is passed over, and a call that offers no other codec of the list is refused with 488",
-        "g722": "it is passed over, and a call that offers no other codec of the list is refused with 488",
-    },
-}
-
 NOT_YET: dict[str, dict[str, str]] = {
     "Trunk": {},
     "DispatchRule": {},
@@ -26,16 +19,6 @@ NOT_YET: dict[str, dict[str, str]] = {
     "RoutingTest": {},
 }
 """Fields without effect: kind -> dotted path -> what happens instead. A field stands for all that is below it."""
-
-NOT_YET_VALUES: dict[str, dict[str, dict[str, str]]] = {
-    "Trunk": {
-        **_MEDIA_VALUES,
-    },
-    "DispatchRule": _MEDIA_VALUES,
-    "PhoneNumber": {},
-    "RoutingTest": {},
-}
-"""Values without effect of fields whose other values have one: kind -> dotted path -> value -> what happens."""
 
 _EVERYWHERE = frozenset({"apiVersion", "kind", "metadata", "status"})
 
@@ -74,6 +57,7 @@ HONOURED: dict[str, frozenset[str]] = {
         "spec.outbound.limits",
         "spec.outbound.identityHeader",
         "spec.outbound.callerForm",
+        "spec.media.codecs",
         "spec.media.encryption",
         "spec.media.roomCodec",
         "spec.media.dtmf",
@@ -104,6 +88,7 @@ HONOURED: dict[str, frozenset[str]] = {
         "spec.hidePhoneNumber",
         "spec.noiseCancellation",
         "spec.room",
+        "spec.media.codecs",
         "spec.media.encryption",
         "spec.media.roomCodec",
         "spec.media.dtmf",
@@ -141,17 +126,6 @@ def not_in_effect(document: Document) -> list[tuple[Path, str]]:
         value = _written(document, attributes)
         if value:
             found.append((path, f"`{path[-1]}` is not in effect yet: {sentence}"))
-    for path, attributes, sentences in _value_steps(document.kind):
-        value = _written(document, attributes)
-        if isinstance(value, tuple):
-            entries = [((*path, index), entry) for index, entry in enumerate(value)]
-        else:
-            entries = [(path, value)]
-        found += [
-            (at, f"`{path[-1]}: {entry}` is not in effect yet: {sentences[entry]}")
-            for at, entry in entries
-            if entry in sentences
-        ]
     return found
 
 
@@ -168,12 +142,6 @@ def _written(document: Part, attributes: tuple[str, ...]) -> object:
 @cache
 def _field_steps(kind: str) -> tuple[tuple[Path, tuple[str, ...], str], ...]:
     return tuple((tuple(path.split(".")), _attributes(kind, path), what) for path, what in NOT_YET[kind].items())
-
-
-@cache
-def _value_steps(kind: str) -> tuple[tuple[Path, tuple[str, ...], dict[str, str]], ...]:
-    table = NOT_YET_VALUES[kind]
-    return tuple((tuple(path.split(".")), _attributes(kind, path), what) for path, what in table.items())
 
 
 def _attributes(kind: str, path: str) -> tuple[str, ...]:

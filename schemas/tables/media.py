@@ -10,8 +10,8 @@ from schemas.tables.decisions import Reason, Refused, refused
 from schemas.tables.naming import room_pattern
 from schemas.tables.rows import NO_WISHES, Media, RuleRow, TrunkRow
 
-CODECS = ("pcmu", "pcma")
-"""What the bridge speaks on the phone leg, in its own order of preference."""
+CODECS = ("opus", "g722", "pcmu", "pcma")
+"""What the bridge speaks on the phone leg, in its own order of preference: the best sound that the peer has."""
 
 ROOM_NAME_CHARS_MAX = 256
 """LiveKit's bound for a room name, which may come from the number that a caller dialled."""
@@ -31,7 +31,7 @@ def merged_media(trunk: Media, rule: Media) -> Media:
 
 
 def codecs_of(media: Media) -> tuple[str, ...]:
-    """The codecs that a call may use, best first: the declared ones that are in effect, else all."""
+    """The codecs that a call may use, best first: the declared ones that it speaks, else all."""
     return tuple(name for name in media.codecs or CODECS if name in CODECS)
 
 
@@ -52,6 +52,7 @@ def not_honoured(trunk: TrunkRow, rule: RuleRow, caller: str, called: str) -> Re
 def _media_refusal(trunk: TrunkRow, rule: RuleRow) -> Refused | None:
     media = merged_media(trunk.media, rule.media)
     if not codecs_of(media):
-        sentence = f"none of the declared codecs ({', '.join(media.codecs)}) is in effect yet"
-        return refused(Reason.NO_CODEC, sentence, "add pcmu or pcma to spec.media.codecs", trunk=trunk, rule=rule)
+        sentence = f"none of the declared codecs ({', '.join(media.codecs)}) is spoken here"
+        hint = f"add one of {', '.join(CODECS)} to spec.media.codecs"
+        return refused(Reason.NO_CODEC, sentence, hint, trunk=trunk, rule=rule)
     return None

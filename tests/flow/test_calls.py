@@ -257,7 +257,7 @@ def test_an_offerless_invite_gets_our_offer_and_hangs_up_when_the_ack_brings_no_
 
 def test_what_is_not_in_effect_is_refused_never_let_through() -> None:
     cases = [
-        (tables(media=Media(codecs=("opus",))), 488, "no-codec"),
+        (tables(media=Media(codecs=("amr-wb",))), 488, "no-codec"),
         (tables(RuleRow("default/l", RoomKind.DIRECT, "x" * 257)), 484, "room-name"),
     ]
     for declared, status, reason in cases:
@@ -267,7 +267,7 @@ def test_what_is_not_in_effect_is_refused_never_let_through() -> None:
 
 
 def test_a_hidden_number_is_masked_when_its_call_is_refused_too() -> None:
-    rule = RuleRow("default/h", RoomKind.DIRECT, "h", hide_phone_number=True, media=Media(codecs=("opus",)))
+    rule = RuleRow("default/h", RoomKind.DIRECT, "h", hide_phone_number=True, media=Media(codecs=("amr-wb",)))
     world = World(tables(rule))
     world.caller(number="+15550109876").dial("+15550100000")
     assert world.records[0].from_user == "9876"

@@ -395,7 +395,7 @@ def test_a_client_certificate_is_shown_to_the_trunks_own_address_alone_and_must_
             {}, {"trunk": "", "inline": InlineTrunk("198.51.100.9"), "caller": OURS}, FailureKind.FAILED_PRECONDITION,
             "--dial-anywhere",
         ),
-        ({}, {"media": Media(codecs=("opus",))}, FailureKind.FAILED_PRECONDITION, "opus"),
+        ({}, {"media": Media(codecs=("amr-wb",))}, FailureKind.FAILED_PRECONDITION, "amr-wb"),
         ({"numbers": ()}, {}, FailureKind.FAILED_PRECONDITION, "no numbers on outbound trunk"),
         ({}, {"trunk": "", "caller": "+15550107777"}, FailureKind.NOT_FOUND, "sip_trunk_id"),
     ],

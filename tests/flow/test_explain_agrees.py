@@ -32,7 +32,7 @@ REGIONS = ["eu", "us"]
 PINS = ["1234", "99", "*7A"]
 ENTRIES = [*PINS, "5555", ""]
 """The last one is `#` alone."""
-MEDIA = [{"codecs": ["g722"]}, {"codecs": ["opus"]}, {"codecs": ["pcma", "opus"]}]
+MEDIA = [{"codecs": ["g722", "pcmu"]}, {"codecs": ["pcma", "opus"]}]
 
 
 def some(random: Random, values: list[str], share: float) -> list[str]:
@@ -75,7 +75,7 @@ def manifests(random: Random) -> list[dict[str, Any]]:
         if random.random() < 0.2:
             spec["hidePhoneNumber"] = True
         if random.random() < 0.1:
-            spec["media"] = random.choice([{"codecs": ["g722"]}, {"codecs": ["opus"]}, {"codecs": ["pcma", "opus"]}])
+            spec["media"] = random.choice([{"codecs": ["g722", "pcmu"]}, {"codecs": ["pcma", "opus"]}])
         if random.random() < 0.3:
             spec["pinFrom"] = {"file": f"pin-{random.randrange(len(PINS))}"}
         out.append(document("DispatchRule", name, spec))

@@ -423,7 +423,7 @@ def test_a_pin_that_cannot_be_unsealed_refuses_before_anybody_is_asked() -> None
 
 
 def test_rows_that_are_not_honoured_refuse_before_a_pin_is_asked_for() -> None:
-    declared = tables(board(media=Media(codecs=("opus",))))
+    declared = tables(board(media=Media(codecs=("amr-wb",))))
     decision = decide(declared, CallFacts(SOURCE, NUMBER, "+15550101111"))
     assert not isinstance(decision, PinNeeded)
     bridge = World(declared, unseal=SEALER.unseal)

@@ -43,8 +43,10 @@ class Codec:
 
 PCMU: Final = Codec("pcmu", 8_000, 8_000, (8_000,), SILENCE["pcmu"], law="pcmu")
 PCMA: Final = Codec("pcma", 8_000, 8_000, (8_000,), SILENCE["pcma"], law="pcma")
+G722: Final = Codec("g722", 16_000, 8_000, (8_000, 16_000), b"\xfe" * 160)
+"""Its silence comes to rest 60 dB below full scale in a decoder that was in the middle of speech."""
 OPUS: Final = Codec("opus", 48_000, 48_000, (8_000, 16_000, 48_000), b"\xf8\xff\xfe", cuttable=False)
 """Its silence is 20 ms of no energy: what decoders make of it is digital silence, whatever came before."""
 
-CODECS: Final[dict[str, Codec]] = {codec.name: codec for codec in (PCMU, PCMA, OPUS)}
+CODECS: Final[dict[str, Codec]] = {codec.name: codec for codec in (OPUS, G722, PCMU, PCMA)}
 """By their names in manifests, tables and SDP."""

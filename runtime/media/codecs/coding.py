@@ -11,8 +11,9 @@ from __future__ import annotations
 from typing import Protocol
 
 from runtime.media.codecs import g711
-from runtime.media.codecs.codec import OPUS, Codec
+from runtime.media.codecs.codec import G722, OPUS, Codec
 from runtime.media.codecs.g711 import Law
+from runtime.media.codecs.g722 import G722Decoder, G722Encoder
 from runtime.media.codecs.opus import OpusDecoder, OpusEncoder, OpusWishes
 
 
@@ -41,6 +42,8 @@ def make_decoder(codec: Codec, rate_hz: int) -> Decoder:
     assert rate_hz in codec.rates_hz
     if codec is OPUS:
         return OpusDecoder(rate_hz)
+    if codec is G722:
+        return G722Decoder(rate_hz)
     assert codec.law is not None
     return _G711(codec.law)
 
@@ -50,6 +53,8 @@ def make_encoder(codec: Codec, rate_hz: int, wishes: OpusWishes) -> Encoder:
     assert rate_hz in codec.rates_hz
     if codec is OPUS:
         return OpusEncoder(rate_hz, wishes)
+    if codec is G722:
+        return G722Encoder(rate_hz)
     assert codec.law is not None
     return _G711(codec.law)
 

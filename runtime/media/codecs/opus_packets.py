@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 
 CLOCK_PER_S: Final = 48_000
 """RTP timestamps of Opus count at this rate, whatever was encoded (RFC 7587 section 4.1)."""
+STEPS_PER_MS: Final = CLOCK_PER_S // 1000
 SAMPLES_MAX: Final = CLOCK_PER_S * 120 // 1000
 """The longest packet holds 120 ms."""
 FRAMES_MAX: Final = 48
@@ -79,6 +80,12 @@ def join(packets: Sequence[bytes]) -> bytes | None:
         return None
     lengths = b"".join(_length(len(frame)) for frame in frames[:-1])
     return bytes((first.toc | 3, 0x80 | len(frames))) + lengths + b"".join(frames)
+
+
+def parted(packet: bytes) -> tuple[bytes, ...]:
+    """A packet for each frame; the packet itself where it cannot be read."""
+    apart = take_apart(packet)
+    return (packet,) if apart is None else tuple(bytes((apart.toc,)) + frame for frame in apart.frames)
 
 
 def _equal(rest: bytes, count: int) -> tuple[bytes, ...] | None:

@@ -2,7 +2,9 @@
 
 Called by voices (`media/voice`) only where a mix or a listener needs a rate that the codec itself cannot give: Opus and
 G.722 decode to a phone's 8 kHz by themselves. A polyphase filter of `FILTER_SAMPLES`: what lies above the lower rate's
-half, or is mirrored there, is 90 dB down, and a tone of 3.4 kHz of a phone loses 0.2 dB. A frame takes 3 to 6 µs.
+half, or is mirrored there, is 90 dB down, and a tone of 3.4 kHz of a phone loses 0.2 dB. A frame takes 2 to 5 µs. The
+standard library's `audioop.ratecv` takes 2 µs and interpolates linearly: its mirror is 8 dB down, and going down it
+filters nothing; soxr takes 8 µs and brings numpy.
 
 Linear samples are signed 16 bit, machine byte order, mono.
 """

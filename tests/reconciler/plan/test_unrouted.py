@@ -42,7 +42,7 @@ LOSING = {
     "the number points nowhere": ((TRUNK, RULE, replace(NUMBER, rule=""), SECOND), "PhoneNumber/default/n", 1),
     "the rule serves another trunk": ((TRUNK, replace(RULE, trunks=()), NUMBER, SECOND), "DispatchRule/default/r", 2),
     "the trunk asks for what is not in effect": (
-        (replace(TRUNK, media=Media(codecs=("opus",))), RULE, NUMBER, SECOND), "Trunk/default/t", 2,
+        (replace(TRUNK, media=Media(codecs=("amr-wb",))), RULE, NUMBER, SECOND), "Trunk/default/t", 2,
     ),
     "the trunk takes no calls any more": (
         (replace(TRUNK, inbound=None), RULE, NUMBER, SECOND), "Trunk/default/t", 2,

@@ -250,3 +250,22 @@ def test_an_interrupted_digit_counts_as_sent_and_the_next_ones_wait():
     sender.interrupt()
     out = sent_by(sender, 30, start=9000)
     assert [packet[0] for packet in out if packet and packet[5]] == [2]
+
+
+@pytest.mark.parametrize("tone_ms", [250, 1_300, 3_000, 6_000])
+def test_at_48_khz_a_long_press_goes_in_segments_and_is_one_press(tone_ms: int) -> None:
+    """A duration has 16 bits: 1.37 s at this clock (RFC 4733 section 2.5.1.3)."""
+    sender, receiver = DigitSender(48_000), DigitReceiver(48_000)
+    sender.add("5", tone_ms, 100)
+    told, packets = [], []
+    for tick in range(tone_ms // 20 + 10):
+        event = sender.tick(7_000 + tick * 960)
+        if event is not None:
+            payload, timestamp, marker = event
+            packets.append((timestamp, int.from_bytes(payload[2:]), marker))
+            told.append(receiver.receive(timestamp, marker, payload))
+    assert [digit for digit in told if digit] == ["5"]
+    assert [marker for *_, marker in packets].count(True) == 1
+    ends = {timestamp: max(d for t, d, _ in packets if t == timestamp) for timestamp, *_ in packets}
+    assert sum(ends.values()) == tone_ms * 48, "the segments follow each other without a gap"
+    assert all(a + d == b for (a, d), b in zip(ends.items(), list(ends)[1:], strict=False))

@@ -102,7 +102,7 @@ def test_the_negotiated_payload_type_is_played_and_others_are_counted():
     media.receive_rtp(audio(1, payload_type=0), SDP, 0.02)
     media.receive_rtp(audio(2, payload_type=incoming.COMFORT_NOISE, payload=b"\x40"), SDP, 0.04)
     assert heard(media, 0.1) == speech(0)
-    assert [heard(media, 0.12 + 0.02 * tick) is None for tick in range(4)] == [False, False, False, True], "it fades"
+    assert len(heard(media, 0.12) or b"") == 160, "the noise that was said"
     assert media.stats.unknown_payload_type == 1
     assert media.stats.lost == 0
 

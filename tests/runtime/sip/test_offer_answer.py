@@ -27,7 +27,7 @@ def test_an_offer_is_answered_with_the_codec_that_we_prefer():
     assert body == (
         "v=0\r\no=- 77 1 IN IP4 192.0.2.10\r\ns=-\r\nc=IN IP4 192.0.2.10\r\nt=0 0\r\n"
         "m=audio 40000 RTP/AVP 0 101\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:101 telephone-event/8000\r\n"
-        "a=fmtp:101 0-16\r\na=ptime:20\r\na=sendrecv\r\n"
+        "a=fmtp:101 0-16\r\na=ptime:20\r\na=maxptime:60\r\na=sendrecv\r\n"
     )
     assert negotiated == Negotiated(
         "198.51.100.1", 11424, ("198.51.100.1", 11425), Codec("pcmu", 0, 0, 8000), 101, 101, "sendrecv", 20
@@ -222,3 +222,60 @@ def test_voip_metrics_are_agreed_on_where_the_peer_asks_for_them(said, wants):
     body, negotiated = answered(sdp(*AUDIO, f"a=rtcp-xr:{said}"))
     assert negotiated.wants_metrics is wants
     assert ("a=rtcp-xr:voip-metrics\r\n" in body) is wants
+
+
+# -- codecs beyond G.711 -----------------------------------------------------------------------------------------------
+
+WIDE = replace(LOCAL, codecs=("opus", "g722", "pcmu", "pcma"))
+OPUS_LINES = ("a=rtpmap:98 opus/48000/2", "a=fmtp:98 maxplaybackrate=16000; useinbandfec=1;usedtx=1")
+
+
+def test_opus_is_answered_under_the_number_that_was_offered_with_key_events_at_its_clock():
+    events = ("a=rtpmap:99 telephone-event/48000", "a=rtpmap:101 telephone-event/8000")
+    body, negotiated = answered(sdp("m=audio 5000 RTP/AVP 0 98 99 101", *OPUS_LINES, *events), WIDE)
+    said = (("maxplaybackrate", "16000"), ("useinbandfec", "1"), ("usedtx", "1"))
+    assert negotiated.codec == Codec("opus", 98, 98, 48_000, said)
+    assert (negotiated.dtmf_payload_type_send, negotiated.dtmf_clock_hz) == (99, 48_000)
+    assert (
+        "m=audio 40000 RTP/AVP 98 99\r\na=rtpmap:98 opus/48000/2\r\na=fmtp:98 useinbandfec=1\r\n"
+        "a=rtpmap:99 telephone-event/48000\r\na=fmtp:99 0-16\r\n"
+    ) in body
+
+
+def test_key_events_at_8_khz_do_where_a_phone_has_no_others_beside_opus():
+    offer = sdp("m=audio 5000 RTP/AVP 98 101", *OPUS_LINES, "a=rtpmap:101 telephone-event/8000")
+    body, negotiated = answered(offer, WIDE)
+    assert (negotiated.dtmf_payload_type_receive, negotiated.dtmf_clock_hz) == (101, 8_000)
+    assert "a=rtpmap:101 telephone-event/8000\r\n" in body
+
+
+@pytest.mark.parametrize("rtpmap", ["opus/48000", "opus/16000/2", "opus/48000/1"])
+def test_opus_is_opus_48000_2_and_nothing_else(rtpmap):
+    assert answered(sdp("m=audio 5000 RTP/AVP 98 0", f"a=rtpmap:98 {rtpmap}"), WIDE)[1].codec.name == "pcmu"
+
+
+def test_g722_has_a_number_of_its_own_and_a_clock_of_8_khz():
+    body, negotiated = answered(sdp("m=audio 5000 RTP/AVP 0 9 101", "a=rtpmap:101 telephone-event/8000"), WIDE)
+    assert negotiated.codec == Codec("g722", 9, 9, 8_000)
+    assert negotiated.dtmf_payload_type_send == 101
+    assert "m=audio 40000 RTP/AVP 9 101\r\na=rtpmap:9 G722/8000\r\n" in body
+
+
+@pytest.mark.parametrize(
+    ("attributes", "stated"),
+    [((), 20), (("a=ptime:10",), 10), (("a=ptime:60",), 60), (("a=ptime:60", "a=maxptime:40"), 40),
+     (("a=ptime:35",), 30), (("a=ptime:5",), 10), (("a=ptime:120",), 60)],
+)  # fmt: skip
+def test_we_would_like_the_packets_that_the_peer_would_like(attributes, stated):
+    body, _ = answered(sdp("m=audio 5000 RTP/AVP 0", *attributes))
+    assert f"a=ptime:{stated}\r\na=maxptime:60\r\n" in body
+
+
+@pytest.mark.parametrize(
+    ("fmtp", "said"),
+    [("98", ()), ("98 ;;=;x", (("x", ""),)), ("99 useinbandfec=1", ()), ("98 CBR=1", (("cbr", "1"),)),
+     ("98 " + ";".join(f"p{n}=1" for n in range(50)), tuple((f"p{n}", "1") for n in range(16)))],
+)  # fmt: skip
+def test_what_is_said_of_a_codec_is_read_as_far_as_it_can_be(fmtp, said):
+    offer = sdp("m=audio 5000 RTP/AVP 98", "a=rtpmap:98 opus/48000/2", f"a=fmtp:{fmtp}")
+    assert answered(offer, WIDE)[1].codec.parameters == said

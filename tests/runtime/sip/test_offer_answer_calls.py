@@ -26,7 +26,7 @@ def test_the_version_counts_our_changes_and_the_session_id_stays():
     for lines in (AUDIO, (*AUDIO, "a=sendonly"), (*AUDIO, "a=sendonly"), AUDIO, (*AUDIO, "a=ptime:30")):
         body, _ = call.answer(sdp(*lines), LOCAL)
         origins.append(parse_sdp(body).origin)
-    assert [origin.version for origin in origins] == ["1", "2", "2", "3", "3"]
+    assert [origin.version for origin in origins] == ["1", "2", "2", "3", "4"]
     assert {origin.session_id for origin in origins} == {"77"}
 
 
@@ -77,7 +77,7 @@ def test_our_offer():
     assert OfferAnswer().offer(LOCAL).decode() == (
         "v=0\r\no=- 77 1 IN IP4 192.0.2.10\r\ns=-\r\nc=IN IP4 192.0.2.10\r\nt=0 0\r\n"
         "m=audio 40000 RTP/AVP 0 8 101\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\r\n"
-        "a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-16\r\na=ptime:20\r\na=sendrecv\r\n"
+        "a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-16\r\na=ptime:20\r\na=maxptime:60\r\na=sendrecv\r\n"
     )
 
 
@@ -248,3 +248,20 @@ def test_two_of_us_agree(codec, dtmf, direction):
 def assert_refusal(failure: NegotiationFailure) -> None:
     assert failure.status == 488
     assert failure.text
+
+
+def test_our_offer_of_all_codecs_names_key_events_for_each_clock():
+    wide = replace(LOCAL, codecs=("opus", "g722", "pcmu", "pcma"))
+    assert (
+        "m=audio 40000 RTP/AVP 111 9 0 8 101 110\r\na=rtpmap:111 opus/48000/2\r\na=fmtp:111 useinbandfec=1\r\n"
+        "a=rtpmap:9 G722/8000\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\r\n"
+        "a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-16\r\n"
+        "a=rtpmap:110 telephone-event/48000\r\na=fmtp:110 0-16\r\na=ptime:20\r\na=maxptime:60\r\na=sendrecv\r\n"
+    ) in OfferAnswer().offer(wide).decode()
+    call = OfferAnswer()
+    call.offer(wide)
+    negotiated = call.accept(
+        sdp("m=audio 5000 RTP/AVP 96 97", "a=rtpmap:96 opus/48000/2", "a=rtpmap:97 telephone-event/48000")
+    )
+    assert negotiated.codec == Codec("opus", 96, 111, 48_000)
+    assert (negotiated.dtmf_payload_type_send, negotiated.dtmf_payload_type_receive) == (97, 110)

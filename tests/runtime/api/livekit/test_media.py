@@ -23,7 +23,7 @@ def listed(*codecs: tuple[str, int]) -> list[sip.SIPCodec]:
 def test_codecs_are_added_to_the_usual_ones_or_replace_them() -> None:
     codecs = listed(("G722", 0), ("PCMA", 8000), ("telephone-event", 0), ("opus", 48_000), ("G722", 8000))
     assert wished(codecs=codecs, only_listed_codecs=True).codecs == ("g722", "pcma", "opus")
-    assert wished(codecs=codecs).codecs == ("pcmu", "pcma", "g722", "opus")
+    assert wished(codecs=codecs).codecs == ("opus", "g722", "pcmu", "pcma")
     assert wished(codecs=listed(("PCMU", 16_000), ("EVS", 16_000)), only_listed_codecs=True).codecs == (
         "pcmu/16000",
         "evs/16000",

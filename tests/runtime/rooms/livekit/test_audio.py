@@ -12,12 +12,15 @@ from hypothesis import strategies as st
 
 from runtime.media import rtcp, rtp
 from runtime.media.codecs import g711
-from runtime.media.codecs.codec import PCMU
-from runtime.media.codecs.opus import OpusDecoder, OpusEncoder
+from runtime.media.codecs.codec import G722, OPUS, PCMU
+from runtime.media.codecs.coding import make_encoder
+from runtime.media.codecs.opus import NO_WISHES, OpusDecoder, OpusEncoder
+from runtime.media.voice import Voice
 from runtime.rooms.livekit.audio import Published, RoomAudio
 from runtime.rooms.livekit.description import RoomCodec
 from runtime.rooms.livekit.limits import SOURCES_MAX
 from tests.frames import coded, frame
+from tests.signals import amplitude
 
 
 def audio() -> RoomAudio:
@@ -138,3 +141,31 @@ def test_reports_tell_what_was_sent_and_what_arrived() -> None:
     head = report[0]
     assert isinstance(head, rtcp.SenderReport)
     assert (head.packets, head.octets, [block.ssrc for block in head.reports]) == (1, 160, [7])
+
+
+def test_a_phone_of_opus_and_its_room_exchange_the_very_packets() -> None:
+    encoder, voice = OpusEncoder(48_000), Voice(OPUS)
+    packets = [encoder.encode(tone(n, rate=48_000)) for n in range(30)]
+    published = audio().published
+    published.use("opus")
+    sent = [rtp.parse(published.packet(voice.frame(packet)) or b"") for packet in packets]
+    assert [packet.payload for packet in sent if packet] == packets
+    room, heard = audio(), []
+    for n, packet in enumerate(packets):
+        room.receive(rtp.header(111, n == 0, n, n * 960, 7) + packet, n * 0.02)
+        frame = room.heard(OPUS, n * 0.02)
+        if frame is not None:
+            heard.append(frame.payload)
+    assert heard[:27] == packets[:27]
+
+
+def test_a_phone_of_g722_is_published_as_opus_with_all_that_it_has() -> None:
+    voice, encoder = Voice(G722), make_encoder(G722, 16_000, NO_WISHES)
+    published, decoder = audio().published, OpusDecoder(16_000)
+    published.use("opus")
+    heard = b""
+    for n in range(50):
+        packet = rtp.parse(published.packet(voice.frame(encoder.encode(tone(n, 5_000, 16_000)))) or b"")
+        assert packet is not None
+        heard += decoder.decode(packet.payload)
+    assert amplitude(heard[16_000:], 5_000, 16_000) > 5_000
