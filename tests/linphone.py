@@ -28,6 +28,7 @@ session_expires_enabled=1
 session_expires_value=90
 session_expires_min_value=90
 session_expires_refresher_value=1
+{media}
 default_proxy={account}
 [rtp]
 bind_address=127.0.0.1
@@ -61,7 +62,8 @@ class Linphone:
     """A linphonec with G.711 and a session timer of 90 s; `reliable` is its 100rel: 0 no, 1 supported, 2 demanded.
 
     `authority` is whom it trusts for TLS. `login` is user, password and realm of challenges that it answers. Whatever
-    it calls it calls by way of `route` (host, port and transport), where there is one.
+    it calls it calls by way of `route` (host, port and transport), where there is one. `media` are lines of its
+    configuration about encryption.
     """
 
     def __init__(
@@ -74,6 +76,7 @@ class Linphone:
         login: tuple[str, str, str] | None = None,
         answers: bool = False,
         route: str = "",
+        media: str = "",
     ) -> None:
         for folder in (".local/share/linphone", ".config/linphone"):
             (work / folder).mkdir(parents=True)
@@ -81,7 +84,7 @@ class Linphone:
         (work / "rc").write_text(
             CONFIG.format(
                 port=self.port, tls=self.tls_port, user=user, authority=authority or "", verifies=int(bool(authority)),
-                reliable=reliable, account=0 if route else -1, rtp=free_port() & ~1,
+                reliable=reliable, media=media, account=0 if route else -1, rtp=free_port() & ~1,
                 login=(ACCOUNT.format(route=route, user=user) if route else "")
                 + (LOGIN.format(caller=user, user=login[0], password=login[1], realm=login[2]) if login else ""),
             )

@@ -15,6 +15,7 @@ import pytest
 from tests.certificates import Authority
 from tests.interop.test_dialling import THEIRS, Calling
 from tests.interop.test_tls import baresip_config
+from tests.linphone import Linphone
 from tests.peers import Baresip, BridgeProcess, baresip_modules, free_port, wait_for
 from tests.sound import SPEECH_PCMU, fit, speech
 
@@ -245,3 +246,38 @@ def test_a_phone_is_offered_a_handshake(tmp_path: Path, policy: str, account: st
     assert record["mediaEncryption"].startswith(told)
     assert bool(record["mediaEncryption"]) is bool(told)
     assert fit(said, heard) > GOOD_FIT
+
+
+def encrypting(how: str, suites: str = "") -> str:
+    """Lines of linphone's configuration: nothing but this, by these suites."""
+    return f"media_encryption={how}\nmedia_encryption_mandatory=1\nsrtp_crypto_suites={suites}"
+
+
+@pytest.mark.peer("linphonec")
+@pytest.mark.parametrize(
+    ("media", "told"),
+    [
+        (encrypting("srtp", "AES_256_CM_HMAC_SHA1_80"), "SDES AES_256_CM_HMAC_SHA1_80"),
+        (encrypting("srtp", "AES_256_CM_HMAC_SHA1_32"), "SDES AES_256_CM_HMAC_SHA1_32"),
+        (encrypting("srtp", "AES_CM_128_HMAC_SHA1_80"), "SDES AES_CM_128_HMAC_SHA1_80"),
+        (encrypting("srtp", "AES_CM_128_HMAC_SHA1_32"), "SDES AES_CM_128_HMAC_SHA1_32"),
+        (encrypting("dtls"), "DTLS "),
+    ],
+    ids=["256-80", "256-32", "128-80", "128-32", "dtls"],
+)
+def test_linphone_calls_in_the_suites_that_baresip_has_not(tmp_path: Path, media: str, told: str) -> None:
+    with (
+        answering(tmp_path, "require") as (bridge, port, authority),
+        Linphone(tmp_path / "one", "+15550101111", authority.file, media=media) as phone,
+    ):
+        phone.do(f"call sip:+16660000001@localhost:{port};transport=tls")
+        phone.settles("LinphoneCallStreamsRunning")
+        phone.do(f"play {speech(tmp_path / 'said.wav', FILE_S)}")
+        time.sleep(TALK_S)
+        phone.do("terminate")
+        [record] = wait_for(bridge.records, "the record")
+        assert phone.has("SIP/2.0 200 OK", "a=crypto:" if told.startswith("SDES") else "a=fingerprint:")
+    assert record["mediaEncryption"].startswith(told)
+    media_of = record["media"]
+    assert media_of["packetsReceived"] > TALK_S * 30
+    assert media_of["packetsLost"] == 0
