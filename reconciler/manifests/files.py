@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from reconciler.manifests.text import FILE_BYTES_MAX
+from schemas.printable import printable
 from schemas.problems import Problem, Where
 
 STDIN = "-"
@@ -179,7 +180,7 @@ def _entry(entry: os.DirEntry[str], prefix: str, root: str, found: Found) -> str
         if is_folder and not entry.is_dir():
             return None
         if not name.isprintable():
-            shown = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in path)
+            shown = printable(path)
             found.complain(shown, "has an unprintable character in its name, and is not read", "rename it", "odd-name")
             return None
         if entry.is_symlink() and (problem := leaves(root, path)) is not None:

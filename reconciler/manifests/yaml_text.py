@@ -18,6 +18,7 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.scalarstring import DoubleQuotedScalarString, LiteralScalarString
 
 from reconciler.manifests.scalars import resolve
+from schemas.printable import printable
 
 SCHEMA_FILE = "dialplane.json"
 """The JSON Schema that stands beside the manifests, for editors. No reader of manifests looks at it."""
@@ -54,7 +55,7 @@ def yaml_text(documents: Iterable[Remarked]) -> str:
     out.write(MODELINE)
     for index, document in enumerate(documents):
         out.write("---\n" if index else "")
-        out.write(f"# {_one_line(document.remark)}\n" if document.remark else "")
+        out.write(f"# {printable(document.remark)}\n" if document.remark else "")
         yaml.dump(_styled(document.data, "document"), out)
     return out.getvalue()
 
@@ -92,7 +93,3 @@ def _chars(value: Any) -> int:
     if isinstance(value, list):
         return 2 + sum(_chars(item) + 2 for item in value)
     return len(str(value)) if str(value).isprintable() else ONE_LINE_CHARS_MAX + 1
-
-
-def _one_line(text: str) -> str:
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)

@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from reconciler.plan.annotations import of_problem
+from schemas.printable import printable
 from schemas.problems import Problem, Severity, Where
 
 FORMAT_VERSION = 1
@@ -129,7 +130,7 @@ def _excerpt(problem: Problem, line_of: LineOf, colour: bool) -> str:
         return ""
     caret = where.column - 1
     start = max(0, caret - LINE_CHARS_MAX // 2)
-    shown = "".join(c if c.isprintable() or c == "\t" else "\N{REPLACEMENT CHARACTER}" for c in shown)
+    shown = "\t".join(map(printable, shown.split("\t")))
     shown, before = shown[start : start + LINE_CHARS_MAX], shown[start:caret]
     gap = "".join("\t" if c == "\t" else " " for c in before)
     margin = f"{where.line:5} | "

@@ -27,6 +27,7 @@ from runtime.sip.endpoint import Endpoint
 from runtime.sip.message import Response
 from runtime.sip.offer_answer import NegotiationFailure
 from runtime.sip.reason import read_reasons
+from schemas.printable import printable
 from schemas.tables.rows import Headers, Pairs
 
 TELLING_STATUSES: Final = frozenset({400, 404, 480, 486, 488})
@@ -250,4 +251,4 @@ def _reason_of(response: Response) -> str:
         body = response.body.decode("utf-8", "replace") if not is_sdp(response) else ""
         told = body.strip() or response.headers.first("X-Twilio-Error") or told
     line = " ".join(told.split())[:TOLD_CHARS_MAX]
-    return "".join(c for c in line if c.isprintable()) or "(no reason)"
+    return printable(line) or "(no reason)"

@@ -13,10 +13,8 @@ from runtime.calls.record import EndedBy
 from runtime.gate.trunks import Limit
 from runtime.sip import events as sip
 from runtime.sip.auth.server import Fault
+from runtime.sip.grammar import quotable
 from runtime.stir import verdict as stir
-
-QUOTED_CHARS_MAX = 200
-"""How much of a sentence a header carries."""
 
 
 class EndReason(StrEnum):
@@ -115,8 +113,3 @@ def reason_header(reason: str, words: str) -> str:
 def stir_reason(status: int, words: str) -> str:
     """The Reason header that tells a carrier what is wrong with its Identity header (RFC 9410)."""
     return f'STIR;cause={status};text="{quotable(words)}"'
-
-
-def quotable(words: str) -> str:
-    """`words` for the quoted text of a header: a peer's text may be inside."""
-    return "".join(c if c.isascii() and c.isprintable() and c not in '"\\' else "'" for c in words)[:QUOTED_CHARS_MAX]

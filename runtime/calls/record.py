@@ -16,6 +16,7 @@ from runtime.routing.dial import DialRequest
 from runtime.routing.place import Placement
 from runtime.routing.route import Admission
 from runtime.sip.events import InviteReceived, InviteTurnedAway
+from schemas.printable import printable
 from schemas.tables.naming import masked
 
 
@@ -173,7 +174,7 @@ class CallRecord:
 
     def line(self) -> str:
         """One line for people: who called whom, what became of it, and why. Nothing in it steers a terminal."""
-        return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in self._line())
+        return printable(self._line())
 
     def _line(self) -> str:
         where = f" room {self.room}" if self.room else ""

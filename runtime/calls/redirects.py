@@ -17,6 +17,7 @@ from runtime.sip.fields import NameAddr, parse_addresses
 from runtime.sip.message import Response
 from runtime.sip.path import default_port
 from runtime.sip.uri import TelUri, Uri, parse_uri
+from schemas.printable import printable
 from schemas.tables.rows import Outbound
 
 FOLLOWED = frozenset({300, 301, 302})
@@ -98,4 +99,4 @@ def _preference(contact: NameAddr) -> float:
 
 
 def _shown(text: str) -> str:
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)[:120]
+    return printable(text)[:120]

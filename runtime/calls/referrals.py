@@ -37,6 +37,7 @@ from runtime.sip.message import Headers, Request, Response
 from runtime.sip.offer_answer import NegotiationFailure
 from runtime.sip.replaces import read_replaces
 from runtime.sip.uri import TelUri, parse_uri
+from schemas.printable import printable
 
 RINGS_S: Final = 60.0
 """How long the number may ring."""
@@ -351,7 +352,7 @@ def _passed_on(target: Target, headers: Headers) -> tuple[tuple[str, str], ...]:
 
 def _line(reason: str) -> str:
     """A reason phrase as it may stand in a NOTIFY, whatever a phone wrote."""
-    return "".join(c for c in reason[:REASON_CHARS_MAX] if c.isprintable())
+    return printable(reason[:REASON_CHARS_MAX])
 
 
 def _own_number(call: Call) -> str:

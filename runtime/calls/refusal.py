@@ -5,19 +5,21 @@ from __future__ import annotations
 from dataclasses import replace
 
 from runtime.calls.arrival import read_arrival
-from runtime.calls.reasons import EndReason, quotable
+from runtime.calls.reasons import EndReason
 from runtime.calls.record import CallRecord, EndedBy
 from runtime.limits import RETRY_AFTER_S
 from runtime.routing.route import Rejection, route
 from runtime.sip.errors import SipSyntaxError
 from runtime.sip.events import InviteTurnedAway
+from runtime.sip.fields import write_warning
+from runtime.sip.streams import WARNING_OTHER
 from schemas.tables.naming import masked
 from schemas.tables.tables import Tables
 
 
 def warning(words: str) -> tuple[str, str]:
     """The header that tells a known trunk why (RFC 3261 section 20.43)."""
-    return "Warning", f'399 dialplane "{quotable(words)}"'
+    return "Warning", write_warning(WARNING_OTHER, words)
 
 
 def headers_of(rejection: Rejection) -> list[tuple[str, str]]:

@@ -22,11 +22,11 @@ from runtime.routing.place import not_allowed
 from runtime.routing.refer_to import refer_to
 from runtime.sip import events as sip
 from runtime.sip.endpoint import Endpoint
-from runtime.sip.grammar import printable
 from runtime.sip.message import Request, Response
 from runtime.sip.replaces import Replaces
 from runtime.sip.uri import TelUri, Uri, parse_uri
 from schemas.ids import random_id
+from schemas.printable import printable
 from schemas.tables.rows import Pairs
 
 LEAVES_AFTER_S = 1.0

@@ -62,8 +62,3 @@ def is_loopback(url: str) -> bool:
         return ipaddress.ip_address(urllib.parse.urlsplit(url).hostname or "").is_loopback
     except ValueError:
         return False
-
-
-def plain(text: str) -> str:
-    """A stranger's words without what could steer a terminal."""
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)

@@ -11,11 +11,12 @@ from typing import Any
 import click
 
 from runtime.commands.options import output_option
-from runtime.commands.script import Report, not_answered, plain, report_of, script_of, script_options
+from runtime.commands.script import Report, not_answered, report_of, script_of, script_options
 from runtime.commands.tls_options import listening_options, tls_settings
 from runtime.phone.answering import Manner
 from runtime.phone.phone import await_call
 from runtime.settings import parse_listens
+from schemas.printable import printable
 
 SENTENCE = "answer.wav"
 """Another one than that of `bridge call`: two test phones in one room can tell each other from themselves."""
@@ -84,7 +85,7 @@ def answer(
     listens = parse_listens(listen)
 
     def tell(words: str) -> None:
-        click.echo(plain(words), err=True)
+        click.echo(printable(words), err=True)
 
     outcome = asyncio.run(await_call(listens, tls_settings(tls, listens), manner, script, tell))
     report = report_of(outcome, script, record)

@@ -11,8 +11,9 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from runtime.commands.admin import ask, plain
+from runtime.commands.admin import ask
 from runtime.commands.options import anywhere_option, output_option, state_option
+from schemas.printable import printable
 
 RECENT_SHOWN = 10
 VERSTAT_WORDS = {
@@ -51,7 +52,7 @@ def _show(found: dict[str, Any]) -> None:
         since = f"{max(0.0, time.time() - record['answeredAt']):.0f} s" if record["answeredAt"] else record["state"]
         since += f", on hold ({record['hold']})" if record.get("hold") else ""
         room = record["room"] or f"({record['state']})"
-        live.add_row(*map(plain, (record["callId"], _caller(record), record["to"], room)), _mos(record), since)
+        live.add_row(*map(printable, (record["callId"], _caller(record), record["to"], room)), _mos(record), since)
     if found["live"]:
         console.print(live)
     ended = found["recent"][-RECENT_SHOWN:]
@@ -59,7 +60,7 @@ def _show(found: dict[str, Any]) -> None:
         recent = Table("from", "to", "room", "SIP", "MOS", "why", title="ended last", title_justify="left")
         for record in reversed(ended):
             told = _caller(record), record["to"], record["room"], str(record["sipStatus"])
-            recent.add_row(*map(plain, told), _mos(record), plain(record["words"]))
+            recent.add_row(*map(printable, told), _mos(record), printable(record["words"]))
         console.print(recent)
     counts = f"{found['admitted']} admitted, {found['challenged']} asked for a password, {found['refused']} refused"
     console.print(f"revision {found['revision']}, {counts}")

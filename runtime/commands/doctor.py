@@ -10,8 +10,9 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from runtime.commands.admin import ask, plain
+from runtime.commands.admin import ask
 from runtime.commands.options import anywhere_option, output_option, state_option
+from schemas.printable import printable
 
 STYLES = {"up": "green", "registered": "green", "down": "red", "failed": "red", "resting": "yellow"}
 
@@ -44,7 +45,8 @@ def _show(found: dict[str, Any]) -> None:
     console.print(f"bridge {found['version']} on {' '.join(found['listeners'])}{region}: {found['state']}")
     console.print(f"tables of revision {found['revision']}; {found['calls']} live calls")
     if found["livekit"] is not None:
-        console.print(f"LiveKit server {plain(found['livekit'])}: {'unreachable' if found['livekitFault'] else 'ok'}")
+        answers = "unreachable" if found["livekitFault"] else "ok"
+        console.print(f"LiveKit server {printable(found['livekit'])}: {answers}")
     if found["trunks"]:
         console.print(_trunks(found["trunks"]))
     if found["sound"]:
@@ -52,9 +54,9 @@ def _show(found: dict[str, Any]) -> None:
     for finding in found["findings"]:
         style = "bold red" if finding["severity"] == "error" else "yellow"
         console.print(finding["severity"], style=style, end="")
-        console.print(f" {plain(finding['where'])}: {plain(finding['what'])}", soft_wrap=True)
+        console.print(f" {printable(finding['where'])}: {printable(finding['what'])}", soft_wrap=True)
         if finding["hint"]:
-            console.print(f"  {plain(finding['hint'])}", soft_wrap=True)
+            console.print(f"  {printable(finding['hint'])}", soft_wrap=True)
     if not found["findings"]:
         console.print("nothing is wrong", style="green")
 
@@ -69,12 +71,12 @@ def _trunks(trunks: list[dict[str, Any]]) -> Table:
             else:
                 row = (hop["address"], hop["state"], _time(hop["forS"]), _last(hop))
             style = STYLES.get(hop["state"]) if hop is not None else "red"
-            table.add_row(plain(name), *map(plain, row), style=style)
+            table.add_row(printable(name), *map(printable, row), style=style)
             name = ""
         registration = trunk["registration"]
         if registration is not None:
             row = ("(registration)", registration["state"], _time(registration["forS"]), registration["words"])
-            table.add_row(name, *map(plain, row), style=STYLES.get(registration["state"]))
+            table.add_row(name, *map(printable, row), style=STYLES.get(registration["state"]))
     return table
 
 
@@ -85,7 +87,7 @@ def _sound(trunks: list[dict[str, Any]]) -> Table:
         scores = (f"{trunk['mos']:.1f}", f"{trunk['mosWorst']:.1f}", _known(trunk["mosRemote"], ""))
         lost, jitter = f"{trunk['lostPercent']:.1f} %", f"{trunk['jitterMs']:.0f} ms"
         row = (str(trunk["calls"]), *scores, lost, jitter, _known(trunk["rttMs"], " ms"))
-        table.add_row(plain(trunk["trunk"]), *row)
+        table.add_row(printable(trunk["trunk"]), *row)
     return table
 
 

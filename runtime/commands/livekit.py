@@ -15,10 +15,10 @@ from urllib.parse import urlsplit
 import click
 
 from runtime.commands.options import F, program, state_words
-from runtime.commands.script import plain
 from runtime.errors import BridgeError
 from runtime.settings import LIVEKIT_API_EXAMPLE, LiveKitServer, local_host, parse_livekit
 from runtime.workers.running import find
+from schemas.printable import printable
 
 if TYPE_CHECKING:
     from google.protobuf.duration_pb2 import Duration
@@ -114,7 +114,7 @@ def ask(server: LiveKitServer, what: Callable[[LiveKitAPI], Coroutine[Any, Any, 
     except SipCallError as fault:
         if fault.sip_status_code is None:
             raise _told(fault.code, fault.message, hints) from fault
-        raise PhoneSaidNoError(fault.sip_status_code, plain(fault.sip_status or "")) from fault
+        raise PhoneSaidNoError(fault.sip_status_code, printable(fault.sip_status or "")) from fault
     except ServerError as fault:
         raise _told(fault.code, fault.message, hints) from fault
     except aiohttp.ClientConnectorError as fault:
@@ -128,7 +128,7 @@ def ask(server: LiveKitServer, what: Callable[[LiveKitAPI], Coroutine[Any, Any, 
 
 
 def _told(code: str, message: str, hints: Mapping[str, str]) -> BridgeError:
-    return BridgeError(plain(message) or code, hints.get(code, HINTS.get(code, "")))
+    return BridgeError(printable(message) or code, hints.get(code, HINTS.get(code, "")))
 
 
 def _own_bridge(state: Path) -> str:

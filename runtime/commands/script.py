@@ -14,6 +14,7 @@ from runtime.phone.heard import Heard, compare
 from runtime.phone.outcome import Outcome
 from runtime.phone.voice import HEARD_HZ, Script
 from runtime.rooms.files import WavWriter, load_sound
+from schemas.printable import printable
 
 SENTENCES = Path(__file__).resolve().parents[1] / "phone"
 DIGITS = frozenset("0123456789*#ABCDabcdw")
@@ -61,7 +62,7 @@ class Report:
             click.echo(f"digits received: {outcome.digits}")
         if outcome.referral is not None:
             done = "sent on to" if outcome.referral.accepted else "declined to be sent on to"
-            click.echo(f"{done} {plain(outcome.referral.to)}")
+            click.echo(f"{done} {printable(outcome.referral.to)}")
         if outcome.ended_by_peer:
             click.echo("the other side hung up")
 
@@ -100,12 +101,7 @@ def report_of(outcome: Outcome, script: Script, record: Path | None) -> Report:
 def not_answered(outcome: Outcome) -> str:
     """Why there was no conversation: the status, what a server said of it, or our own words."""
     status = f"{outcome.status} {outcome.reason}" if outcome.status else outcome.reason or "no answer"
-    return plain(f"{status}: {outcome.warning}" if outcome.warning else status)
-
-
-def plain(text: str) -> str:
-    """A peer's words without what could steer a terminal."""
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+    return printable(f"{status}: {outcome.warning}" if outcome.warning else status)
 
 
 def _save(path: Path, pcm: bytes) -> None:

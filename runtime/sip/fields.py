@@ -22,6 +22,7 @@ from runtime.sip.grammar import (
     parse_host,
     parse_params,
     parse_port,
+    quotable,
     quote,
     unquote,
     write_host_port,
@@ -30,6 +31,9 @@ from runtime.sip.grammar import (
 from runtime.sip.limits import CSEQ_MAX, URI_CHARS_MAX
 from runtime.sip.message import Headers
 from runtime.sip.uri import scheme_of
+
+WARN_AGENT = "dialplane"
+"""Our name in Warning headers (section 20.43: a pseudonym will do)."""
 
 _via = re.compile(
     rf"[sS][iI][pP]{LWS}/{LWS}2\.0{LWS}/{LWS}({TOKEN})[ \t]+({HOST})(?:{LWS}:{LWS}([0-9]+))?{LWS}((?:;.*)?)",
@@ -227,3 +231,8 @@ def parse_seconds(text: str | None) -> int | None:
     """The delta-seconds that Expires, Min-Expires and Retry-After begin with (section 20.33); None where none is."""
     found = _seconds.match(text or "")
     return int(found[1]) if found is not None else None
+
+
+def write_warning(code: int, words: str) -> str:
+    """The value of a Warning header (section 20.43), by our name: `words` tell people why."""
+    return f'{code} {WARN_AGENT} "{quotable(words)}"'

@@ -13,6 +13,9 @@ from collections.abc import Iterable
 from runtime.sip.errors import SipSyntaxError
 from runtime.sip.limits import ELEMENTS_MAX, PARAMS_MAX
 
+QUOTED_CHARS_MAX = 200
+"""How much of a sentence for people a header of ours carries."""
+
 Params = tuple[tuple[str, str | None], ...]
 """Parameters in their order: (name as received, value without quotes, or None for a bare name)."""
 
@@ -47,15 +50,16 @@ def quote(text: str) -> str:
     return '"' + _to_escape.sub(lambda found: "\\" + found[0], text) + '"'
 
 
+def quotable(words: str) -> str:
+    """`words` for the quotes of a header of ours: printable ASCII, cut, for a stranger's text may be inside."""
+    cut = words[:QUOTED_CHARS_MAX]
+    return "".join(c if c.isascii() and c.isprintable() and c not in '"\\' else "'" for c in cut)
+
+
 def unquote(text: str) -> str:
     """The content of a quoted-string that `QUOTED` has matched."""
     inner = text[1:-1]
     return _escape.sub(r"\1", inner) if "\\" in inner else inner
-
-
-def printable(text: str) -> str:
-    """What of a peer's words can be shown to people: a control character could be a command to their terminal."""
-    return "".join(c for c in text if c.isprintable())
 
 
 def has_illegal_control(text: str) -> bool:

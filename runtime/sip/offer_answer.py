@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from runtime.sip import dtls_terms
 from runtime.sip.crypto_lines import CryptoLine
+from runtime.sip.fields import write_warning
 from runtime.sip.keying import (
     PLAIN,
     PLAIN_ALWAYS,
@@ -54,11 +55,9 @@ from runtime.sip.streams import (
     our_direction,
     packet_ms,
 )
+from schemas.printable import printable
 
 _TIMES: tuple[str, ...] = ("0 0",)
-
-WARN_AGENT = "dialplane"
-"""Our name in Warning headers (RFC 3261 section 20.43: a pseudonym will do)."""
 
 
 class NegotiationFailure(Exception):  # noqa: N818 - it is an outcome of negotiating, not only a mistake
@@ -72,8 +71,8 @@ class NegotiationFailure(Exception):  # noqa: N818 - it is an outcome of negotia
         super().__init__(f"{status} {reason}: {text}")
         self.status = status
         self.reason = reason
-        self.text = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
-        self.warning = f'{code} {WARN_AGENT} "{_quotable(text)}"'
+        self.text = printable(text)
+        self.warning = write_warning(code, text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -391,8 +390,3 @@ def _audio(
 def _refused(line: MediaDescription) -> MediaDescription:
     """An m-line that we do not take: as it was offered, with port 0 (RFC 3264 section 6)."""
     return MediaDescription(line.kind, 0, line.protocol, line.formats)
-
-
-def _quotable(text: str) -> str:
-    """Printable ASCII without quotes, for a Warning's text: parts of it are a stranger's."""
-    return "".join(c if c.isascii() and c.isprintable() and c not in '"\\' else "?" for c in text)

@@ -9,8 +9,9 @@ import re
 from dataclasses import dataclass
 
 from runtime.sip.errors import SipSyntaxError
-from runtime.sip.grammar import LWS, TOKEN, elements, find_param, parse_params, printable
+from runtime.sip.grammar import LWS, TOKEN, elements, find_param, parse_params
 from runtime.sip.message import Headers
+from schemas.printable import printable
 
 REASONS_MAX = 4
 """Reasons of one message that are looked at."""

@@ -10,13 +10,14 @@ from typing import Any
 from runtime.routing.dial import Way, route_of, uri_of
 from runtime.sip.endpoint import Endpoint
 from runtime.sip.fields import parse_seconds
-from runtime.sip.grammar import printable, write_host_port
+from runtime.sip.grammar import write_host_port
 from runtime.sip.locating import Hop, hop_of
 from runtime.sip.message import Response
 from runtime.sip.responses import made_here
 from runtime.trunks import limits
 from runtime.trunks.circuits import Circuits, State
 from runtime.trunks.tended import Probed
+from schemas.printable import printable
 
 FORGOTTEN_AFTER = 3
 """An address that is down is left to calls after so many rounds in which nobody has probed it."""

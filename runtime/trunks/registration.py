@@ -21,7 +21,7 @@ from runtime.sip.auth.limits import CLIENT_TRIES_MAX
 from runtime.sip.endpoint import Endpoint
 from runtime.sip.errors import SipSyntaxError
 from runtime.sip.fields import NameAddr, parse_name_addr, parse_seconds
-from runtime.sip.grammar import elements, find_param, printable
+from runtime.sip.grammar import elements, find_param
 from runtime.sip.locating import hop_of
 from runtime.sip.message import Response
 from runtime.sip.path import Path
@@ -29,6 +29,7 @@ from runtime.sip.responses import made_here
 from runtime.sip.uri import Uri, parse_uri
 from runtime.trunks import limits
 from runtime.trunks.tended import Account
+from schemas.printable import printable
 from schemas.seal import OUTBOUND_PASSWORD, Place, Unseal
 from schemas.tables.rows import Kind
 

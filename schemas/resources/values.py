@@ -15,6 +15,7 @@ from pydantic import AfterValidator, Field, PlainValidator, Strict, WithJsonSche
 from pydantic_core import PydanticCustomError
 
 from schemas import ids
+from schemas.printable import printable
 from schemas.resources import bounds
 
 JsonSchema = dict[str, Any]
@@ -60,7 +61,7 @@ def without_credentials(text: str) -> str:
 def shown(text: str) -> str:
     """`text` between backticks, on one line, without a URL's password, cut where it is too long to read."""
     text = without_credentials(text)
-    clean = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text[:SHOWN_CHARS_MAX])
+    clean = printable(text[:SHOWN_CHARS_MAX])
     return f"`{clean}…`" if len(text) > SHOWN_CHARS_MAX else f"`{clean}`"
 
 

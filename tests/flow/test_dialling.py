@@ -144,7 +144,7 @@ def test_what_a_carrier_says_beside_the_status_is_told() -> None:
     phone.decline(404, headers=[("X-Twilio-Error", "13224")], body=b"bad\x07 number\r\n", content_type="text/plain")
     told = world.dialled[CALL]
     assert isinstance(told, Failure)
-    assert told.sip_reason == "bad number"
+    assert told.sip_reason == "bad\N{REPLACEMENT CHARACTER} number"
 
 
 def test_a_phone_that_rings_too_long_is_given_up() -> None:

@@ -8,9 +8,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runtime.sip.fields import parse_addresses, parse_vias
-from runtime.sip.grammar import QUOTED, parse_params, quote, split_commas, unquote, write_params
+from runtime.sip.grammar import (
+    QUOTED,
+    QUOTED_CHARS_MAX,
+    parse_params,
+    quotable,
+    quote,
+    split_commas,
+    unquote,
+    write_params,
+)
 from runtime.sip.message import Headers
 from tests.runtime.sip.strategies import name_addrs, params, quotable_text, vias
+
+
+@given(st.text())
+def test_whatever_a_stranger_wrote_stands_between_quotes_as_it_is(words: str) -> None:
+    cut = quotable(words)
+    assert unquote(f'"{cut}"') == cut
+    assert re.fullmatch(r"[ !#-\[\]-~]*", cut)
+    assert len(cut) == min(len(words), QUOTED_CHARS_MAX)
 
 
 @given(quotable_text)

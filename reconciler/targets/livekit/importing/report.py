@@ -16,6 +16,7 @@ from reconciler.targets.livekit.holdings import KIND_OF, Info, id_of, part_of
 from reconciler.targets.livekit.importing.pieces import Piece
 from reconciler.targets.livekit.importing.proof import Imported
 from reconciler.targets.livekit.phone_numbers.holdings import HeldNumber
+from schemas.printable import printable
 
 _ROOM = frozenset({"empty_timeout", "departure_timeout", "max_participants", "metadata", "agents"})
 _ENDANGERED = "it carries this owner's mark: the next apply would delete it, unless you mend it, or take the mark out"
@@ -112,5 +113,5 @@ def _object(info: Info) -> dict[str, Any]:
 
 
 def _named(one: dict[str, Any]) -> str:
-    text = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in one["name"])
+    text = printable(one["name"])
     return f' "{text}"' if text else ""
