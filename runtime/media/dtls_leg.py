@@ -209,7 +209,9 @@ class DtlsLeg:
 
     def protect(self, packet: bytes, now: float, *, rtcp: bool = False) -> tuple[bytes, Address] | None:
         """A packet of ours and where to send it; None while there is no way, or the phone wants none any more."""
-        if self.protection is None or self.remote is None or (self._ice is not None and not self._ice.consents(now)):
+        if self.protection is None or self.remote is None:
+            return None
+        if self._ice is not None and self._ice.nominated is not None and not self._ice.consents(now):
             return None
         wire = self.protection.protect_rtcp(packet) if rtcp else self.protection.protect(packet)
         return None if wire is None else (wire, self.remote)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -249,6 +250,21 @@ def test_with_ice_media_follow_the_phones_choice_and_its_consent() -> None:
     assert phone.says(1, 2.0, STRANGER), "authentic is authentic"
     assert ours.remote == better
     assert ours.protect(packet, 2.0 + CONSENT_S) is None, "the phone has stopped checking"
+
+
+def test_new_names_of_ice_find_a_new_way_and_media_go_by_the_old_one_until_then() -> None:
+    ours = leg(ice=True)
+    ours.receive(check(nominates=True), PHONE, 1.0)
+    phone = Phone(ours)
+    phone.shake(1.0)
+    names = replace(NAMES, ufrag="new", password="n" * 32, their_ufrag="newer")
+    assert ours.renew(Handshake((PHONE_ID.fingerprint,), False, True, names), PHONE, 2.0)
+    assert (ours.protect(rtp.header(0, False, 1, 160, 9) + bytes(160), 2.0) or (b"", None))[1] == PHONE
+    ours.receive(check(nominates=True), STRANGER, 2.1)
+    assert ours.remote == PHONE, "by the names of before"
+    moved = ("192.0.2.9", 5)
+    ours.receive(check(names, nominates=True), moved, 2.2)
+    assert (ours.protect(rtp.header(0, False, 2, 320, 9) + bytes(160), 2.2) or (b"", None))[1] == moved
 
 
 def test_with_ice_we_begin_where_the_phone_waits() -> None:
