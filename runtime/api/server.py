@@ -139,7 +139,8 @@ class Api:
         told = await self._steer(request.match_info["call"], request.match_info["verb"])
         if isinstance(told, tuple):
             status, words = told
-            return web.json_response({"error": words, "hint": "which calls there are: bridge calls"}, status=status)
+            hint = "which calls there are: bridge calls" if status == 404 else "what it does: bridge calls -o json"
+            return web.json_response({"error": words, "hint": hint}, status=status)
         return web.json_response(told)
 
 

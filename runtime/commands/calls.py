@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 from runtime.commands.admin import ask
+from runtime.commands.columns import console, table
 from runtime.commands.options import anywhere_option, output_option, state_option
 from schemas.printable import printable
 
@@ -30,8 +29,12 @@ VERSTAT_WORDS = {
 def calls(state: Path, output: str, *, anywhere: bool) -> None:
     """Show the live calls and the newest ended ones of the bridge that runs on this state folder.
 
+    MOS is how the phone is heard / how it hears the bridge, `-` where that is not known: 4.4 is the best of G.711,
+    below 3.6 people complain.
+
     \b
     Example:
+      bridge calls
       bridge calls -o json | jq .live
     """
     found = ask(state, "/v1/calls", "calls", anywhere=anywhere)
@@ -42,28 +45,26 @@ def calls(state: Path, output: str, *, anywhere: bool) -> None:
 
 
 def _show(found: dict[str, Any]) -> None:
-    console = Console(markup=False, emoji=False)  # a caller's name is no markup, whatever it looks like
+    out = console()
     if not found["live"]:
-        console.print("no live calls")
-    live = Table(
-        "call", "from", "to", "room", "MOS", "since", title=f"live calls: {len(found['live'])}", title_justify="left"
-    )
+        out.print("no live calls")
+    live = table(out, f"live calls: {len(found['live'])}", "call", "from", "to", "room", "MOS", "since", whole="call")
     for record in found["live"]:
         since = f"{max(0.0, time.time() - record['answeredAt']):.0f} s" if record["answeredAt"] else record["state"]
         since += f", on hold ({record['hold']})" if record.get("hold") else ""
         room = record["room"] or f"({record['state']})"
         live.add_row(*map(printable, (record["callId"], _caller(record), record["to"], room)), _mos(record), since)
     if found["live"]:
-        console.print(live)
+        out.print(live)
     ended = found["recent"][-RECENT_SHOWN:]
     if ended:
-        recent = Table("from", "to", "room", "SIP", "MOS", "why", title="ended last", title_justify="left")
+        recent = table(out, "ended last", "from", "to", "room", "SIP", "MOS", "why", whole="MOS")
         for record in reversed(ended):
             told = _caller(record), record["to"], record["room"], str(record["sipStatus"])
             recent.add_row(*map(printable, told), _mos(record), printable(record["words"]))
-        console.print(recent)
+        out.print(recent)
     counts = f"{found['admitted']} admitted, {found['challenged']} asked for a password, {found['refused']} refused"
-    console.print(f"revision {found['revision']}, {counts}")
+    out.print(f"revision {found['revision']}, {counts}")
 
 
 def _caller(record: dict[str, Any]) -> str:
@@ -76,7 +77,7 @@ def _caller(record: dict[str, Any]) -> str:
 
 
 def _mos(record: dict[str, Any]) -> str:
-    """How well the phone was heard, and how well it heard the bridge, where that is known."""
+    """How well the phone was heard / how well it heard the bridge; nothing where neither is known."""
     media = record.get("media", {})
-    scores = (media.get("mos"), media.get("mosRemote"))
-    return " / ".join(f"{score:.1f}" for score in scores if score is not None)
+    scores = [media.get("mos"), media.get("mosRemote")]
+    return " / ".join("-" if score is None else f"{score:.1f}" for score in scores) if any(scores) else ""

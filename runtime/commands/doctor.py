@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from runtime.commands.admin import ask
+from runtime.commands.columns import console, table
 from runtime.commands.options import anywhere_option, output_option, state_option
 from schemas.printable import printable
 
@@ -40,29 +41,28 @@ def doctor(state: Path, output: str, *, anywhere: bool) -> int:
 
 
 def _show(found: dict[str, Any]) -> None:
-    console = Console(markup=False, emoji=False, highlight=False)
+    out = console()
     region = f", region {found['region']}" if found["region"] else ""
-    console.print(f"bridge {found['version']} on {' '.join(found['listeners'])}{region}: {found['state']}")
-    console.print(f"tables of revision {found['revision']}; {found['calls']} live calls")
+    out.print(f"bridge {found['version']} on {' '.join(found['listeners'])}{region}: {found['state']}", soft_wrap=True)
+    out.print(f"tables of revision {found['revision']}; {found['calls']} live calls")
     if found["livekit"] is not None:
-        answers = "unreachable" if found["livekitFault"] else "ok"
-        console.print(f"LiveKit server {printable(found['livekit'])}: {answers}")
+        out.print(f"LiveKit server {printable(found['livekit'])}: {'unreachable' if found['livekitFault'] else 'ok'}")
     if found["trunks"]:
-        console.print(_trunks(found["trunks"]))
+        out.print(_trunks(out, found["trunks"]))
     if found["sound"]:
-        console.print(_sound(found["sound"]))
+        out.print(_sound(out, found["sound"]))
     for finding in found["findings"]:
         style = "bold red" if finding["severity"] == "error" else "yellow"
-        console.print(finding["severity"], style=style, end="")
-        console.print(f" {printable(finding['where'])}: {printable(finding['what'])}", soft_wrap=True)
+        out.print(finding["severity"], style=style, end="")
+        out.print(f" {printable(finding['where'])}: {printable(finding['what'])}", soft_wrap=True)
         if finding["hint"]:
-            console.print(f"  {printable(finding['hint'])}", soft_wrap=True)
+            out.print(f"  {printable(finding['hint'])}", soft_wrap=True)
     if not found["findings"]:
-        console.print("nothing is wrong", style="green")
+        out.print("nothing is wrong", style="green")
 
 
-def _trunks(trunks: list[dict[str, Any]]) -> Table:
-    table = Table("trunk", "address", "state", "for", "last", title="trunks that place calls", title_justify="left")
+def _trunks(out: Console, trunks: list[dict[str, Any]]) -> Table:
+    made = table(out, "trunks that place calls", "trunk", "address", "state", "for", "last", whole="address")
     for trunk in trunks:
         name = trunk["trunk"]
         for hop in trunk["hops"] or [None]:
@@ -71,24 +71,24 @@ def _trunks(trunks: list[dict[str, Any]]) -> Table:
             else:
                 row = (hop["address"], hop["state"], _time(hop["forS"]), _last(hop))
             style = STYLES.get(hop["state"]) if hop is not None else "red"
-            table.add_row(printable(name), *map(printable, row), style=style)
+            made.add_row(printable(name), *map(printable, row), style=style)
             name = ""
         registration = trunk["registration"]
         if registration is not None:
             row = ("(registration)", registration["state"], _time(registration["forS"]), registration["words"])
-            table.add_row(name, *map(printable, row), style=STYLES.get(registration["state"]))
-    return table
+            made.add_row(name, *map(printable, row), style=STYLES.get(registration["state"]))
+    return made
 
 
-def _sound(trunks: list[dict[str, Any]]) -> Table:
-    table = Table("trunk", "calls", "MOS", "worst", "theirs", "lost", "jitter", "round trip")
-    table.title, table.title_justify = "how the last calls sounded", "left"
+def _sound(out: Console, trunks: list[dict[str, Any]]) -> Table:
+    headers = ("trunk", "calls", "MOS", "worst", "theirs", "lost", "jitter", "round trip")
+    made = table(out, "how the last calls sounded", *headers, whole="trunk")
     for trunk in trunks:
         scores = (f"{trunk['mos']:.1f}", f"{trunk['mosWorst']:.1f}", _known(trunk["mosRemote"], ""))
         lost, jitter = f"{trunk['lostPercent']:.1f} %", f"{trunk['jitterMs']:.0f} ms"
         row = (str(trunk["calls"]), *scores, lost, jitter, _known(trunk["rttMs"], " ms"))
-        table.add_row(printable(trunk["trunk"]), *row)
-    return table
+        made.add_row(printable(trunk["trunk"]), *row)
+    return made
 
 
 def _known(value: float | None, unit: str) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from schemas.tables.wording import listed
 
 ERROR, WARNING = "error", "warning"
+REGISTRATION_HINT = "are outbound.addresses and outbound.auth right, and does the registrar answer? it is asked again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +27,16 @@ class HopStatus:
 
 @dataclass(frozen=True, slots=True)
 class RegistrationStatus:
-    """A trunk's registration. `holds_s`: for how long the registrar has us yet, 0 = it has not."""
+    """A trunk's registration. `holds_s`: for how long the registrar has us yet, 0 = it has not.
+
+    `failure`: why it was not had the last time, also while it is being asked for again; empty where it was.
+    """
 
     state: str
     words: str
     for_s: float
     holds_s: float
+    failure: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +87,9 @@ def trunk_findings(trunk: TrunkStatus) -> Iterator[Finding]:
     for hop in dead:
         yield Finding(severity, where, f"{hop.address} is passed over: {hop.words}", "is it right, and reachable?")
     registration = trunk.registration
-    if registration is not None and registration.state == "failed":
+    if registration is not None and registration.failure:
         severity = WARNING if registration.holds_s else ERROR
-        yield Finding(severity, where, f"not registered: {registration.words}")
+        yield Finding(severity, where, f"not registered: {registration.failure}", REGISTRATION_HINT)
 
 
 def unverifiable_findings(trunks: Sequence[UnverifiableTrunk]) -> Iterator[Finding]:

@@ -69,6 +69,8 @@ class Registration:
         self.state = State.DUE
         self.since = first
         self.words = "it has not been asked for yet"
+        self.failure = ""
+        """Why it could not be had when it was asked for last; it stays until the registrar has taken it."""
         self.at: Path | None = None
         """Where the registrar was asked last."""
         self._held: Path | None = None
@@ -172,7 +174,8 @@ class Registration:
 
     def _ask_next(self, now: float) -> None:
         self._way = self._ways.pop(0)
-        self._become(State.ASKING, "it is being asked for", now)
+        again = f" again: {self.failure}" if self.failure else ""
+        self._become(State.ASKING, f"it is being asked for{again}", now)
         self._send(now)
 
     def _send(self, now: float) -> None:
@@ -226,7 +229,7 @@ class Registration:
         self.until, self._held = now + granted_s, self.at
         ahead_s = min(max(granted_s * limits.AHEAD, limits.AHEAD_S_MIN), limits.AHEAD_S_MAX, granted_s / 2)
         self.due = now + (granted_s - ahead_s) * (1 - limits.JITTER * drawn(self._entropy))
-        self._failures = 0
+        self._failures, self.failure = 0, ""
         self._become(State.REGISTERED, f"for {granted_s} s", now)
 
     def _granted(self, response: Response) -> int:
@@ -269,6 +272,7 @@ class Registration:
         wait_s = max(min(first_s * 2.0 ** min(self._failures - 1, 12), most_s), min(wait_s, limits.REFUSED_S_MAX))
         self.due = now + wait_s * (1 - drawn(self._entropy) / 2)
         self._become(State.FAILED, words, now)
+        self.failure = self.words
 
     def _become(self, state: State, words: str, now: float) -> None:
         if state is not self.state:

@@ -105,4 +105,5 @@ def _registration_status(trunk: str, keeper: Keeper, now: float) -> Registration
     found = keeper.registration(trunk)
     if found is None:
         return None
-    return RegistrationStatus(found.state, found.words, now - found.since, max(0.0, found.until - now))
+    holds_s = max(0.0, found.until - now)
+    return RegistrationStatus(found.state, found.words, now - found.since, holds_s, found.failure)

@@ -9,11 +9,19 @@ import pytest
 
 from runtime.api.status import BridgeStatus, as_json, findings
 from runtime.commands.doctor import _show
-from runtime.trunks.diagnosis import Finding, HopStatus, RegistrationStatus, TrunkStatus, UnverifiableTrunk
+from runtime.trunks.diagnosis import (
+    REGISTRATION_HINT,
+    Finding,
+    HopStatus,
+    RegistrationStatus,
+    TrunkStatus,
+    UnverifiableTrunk,
+)
 
 UP = HopStatus("udp://192.0.2.1:5060", "up", "SIP 200", 100.0, 3.0)
 DOWN = HopStatus("udp://192.0.2.2:5060", "down", "no answer", 100.0, 3.0)
 NEW = HopStatus("udp://192.0.2.3:5060", "unknown", "", None, None)
+REFUSED = "the registrar refuses: SIP 403 Forbidden"
 TRUNK = TrunkStatus("default/out", ("carrier.example",), True, (UP,))
 WELL = BridgeStatus("0.1.0", "ok", 3, "", ("udp://127.0.0.1:5060",), 0, (TRUNK,))
 
@@ -41,10 +49,16 @@ def test_hosts_that_nobody_knows_and_ways_that_are_not_there() -> None:
 
 
 def test_a_registration_that_failed_is_an_error_when_the_registrar_has_us_no_more() -> None:
-    failed = RegistrationStatus("failed", "the registrar refuses: SIP 403 Forbidden", 9.0, 0.0)
+    failed = RegistrationStatus("failed", REFUSED, 9.0, 0.0, REFUSED)
     assert found(registration=failed)[0][0] == "error"
     assert found(registration=replace(failed, holds_s=20.0))[0][0] == "warning"
-    assert found(registration=replace(failed, state="registered", holds_s=20.0)) == []
+    assert found(registration=replace(failed, state="registered", words="for 20 s", holds_s=20.0, failure="")) == []
+
+
+def test_a_registration_that_is_asked_for_again_after_a_failure_is_not_well() -> None:
+    asking = RegistrationStatus("asking", "it is being asked for", 1.0, 0.0)
+    assert found(registration=asking) == []
+    assert found(registration=replace(asking, failure=REFUSED)) == [("error", f"not registered: {REFUSED}")]
 
 
 def test_the_bridge_itself() -> None:
@@ -66,14 +80,15 @@ def test_trunks_that_verify_callers_where_nobody_is_trusted_for_it() -> None:
 
 
 def test_machines_and_people_are_told_the_same(capsys: pytest.CaptureFixture[str]) -> None:
-    failed = RegistrationStatus("failed", "\x1b[2Jno", 9.0, 0.0)
+    failed = RegistrationStatus("failed", "\x1b[2Jno", 9.0, 0.0, "\x1b[2Jno")
     status = replace(WELL, trunks=(replace(TRUNK, hops=(UP, DOWN, NEW), registration=failed),), region="eu")
     body = json.loads(json.dumps(as_json(status)))
     assert body["trunks"][0]["hops"][1] == {
         "address": "udp://192.0.2.2:5060", "state": "down", "words": "no answer", "forS": 100.0, "agoS": 3.0,
     }  # fmt: skip
     assert body["findings"][0] == {
-        "severity": "error", "where": "Trunk default/out", "what": "not registered: \x1b[2Jno", "hint": "",
+        "severity": "error", "where": "Trunk default/out", "what": "not registered: \x1b[2Jno",
+        "hint": REGISTRATION_HINT,
     }  # fmt: skip
     _show(body)
     out = capsys.readouterr().out

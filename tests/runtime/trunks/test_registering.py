@@ -254,6 +254,22 @@ def test_a_host_that_nobody_knows_is_said() -> None:
     assert world.words[-1] == "not registered: no address is known for carrier.example"
 
 
+def test_why_it_failed_is_known_until_it_is_registered_again() -> None:
+    world = World()
+    world.tend(account())
+    world.run(limits.REGISTER_S + 2)
+    assert world.registration.failure.endswith("no answer")
+    seen = set()
+    for _ in range(40):
+        world.run(1)
+        seen.add(world.registration.state)
+        assert world.registration.failure.endswith("no answer")
+    assert State.ASKING in seen
+    world.servers[A] = OK
+    world.run(limits.UNREACHED_S_MAX)
+    assert (world.registration.state, world.registration.failure) == (State.REGISTERED, "")
+
+
 def test_a_closed_connection_is_made_again_at_once() -> None:
     world = World(transport="tcp")
     world.servers[A] = OK
