@@ -152,11 +152,11 @@ class Board:
             self.do(SetAttributes(call.id, ACTIVE))
         call.advance(Step.ANSWER)
         call.asked = None
-        self._record(call, now)
+        self.record_from_here(call, now)
         return True
 
-    def _record(self, call: Call, now: Now) -> None:
-        """Record the call from here on, where its rule says so."""
+    def record_from_here(self, call: Call, now: Now) -> None:
+        """Record an answered call from now on, where its rule says so."""
         wanted = call.orders.sound.recording
         if wanted is None:
             return

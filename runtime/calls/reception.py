@@ -210,6 +210,8 @@ class Reception:
             call.advance(Step.ANSWER)
         if call.asked is None:
             self._join(call)
+            if call.record.answered_at:
+                self._board.record_from_here(call, now)
         else:
             self._board.answer(call, now)
             call.advance(Step.ASK)

@@ -160,6 +160,15 @@ def test_a_rule_records_from_the_answer_on_and_says_so() -> None:
     assert world.records[-1].as_json()["recording"] == file
 
 
+def test_a_call_that_is_answered_at_once_is_recorded_from_there_on() -> None:
+    world, caller, call_id = up(Media(), recording=Recording("wav"), answer="immediately")
+    [(recorded, file, _)] = world.recordings
+    assert recorded == call_id
+    assert dict(world.rooms.members("lobby")[0].attributes)["sip.recording"] == file
+    caller.hang_up()
+    assert world.records[-1].recording == file
+
+
 def test_a_recording_that_could_not_be_begun_is_in_no_record() -> None:
     world, caller, call_id = up(Media(), recording=Recording("wav"))
     world.switchboard.recording_ended(call_id, kept=False)
