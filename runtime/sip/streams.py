@@ -117,7 +117,7 @@ def judge(
                 wants_metrics=VOIP_METRICS in (media.attribute(EXTENDED_REPORTS) or "").split(),
             )
     offered = ", ".join(encoding.name for encoding in known.values()) or " ".join(media.formats)
-    return Refusal(WARNING_FORMAT, f"no codec in common; offered: {offered[:120]}")
+    return Refusal(WARNING_FORMAT, f"no codec in common; offered: {offered[:120]}; allowed here: {', '.join(codecs)}")
 
 
 def codec_order(description_media: MediaDescription, ours: tuple[str, ...]) -> tuple[str, ...]:

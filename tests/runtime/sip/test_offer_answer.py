@@ -174,7 +174,7 @@ def test_every_m_line_is_answered_in_its_place():
     ("offer", "code", "words"),
     [
         (sdp("m=audio 5000 RTP/AVP 18 3", "a=rtpmap:18 G729/8000"), 305, "no codec in common; offered: g729"),
-        (sdp("m=audio 5000 RTP/AVP 18 3"), 305, "offered: 18 3"),
+        (sdp("m=audio 5000 RTP/AVP 18 3"), 305, "offered: 18 3; allowed here: pcmu, pcma"),
         (sdp("m=audio 5000 RTP/AVP 101", "a=rtpmap:101 telephone-event/8000"), 305, "no codec in common"),
         (
             sdp("m=audio 5000 RTP/SAVP 0"),
