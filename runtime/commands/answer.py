@@ -58,6 +58,7 @@ def answer(
     record: Path | None,
     dtmf: str,
     seconds: float,
+    codecs: tuple[str, ...],
     ring: float,
     wait: float,
     decline: int | None,
@@ -79,7 +80,7 @@ def answer(
       bridge answer --decline 486
       bridge answer --listen tls://127.0.0.1:5091 --tls-cert cert.pem --tls-key key.pem
     """
-    script = script_of(play, SENTENCE, dtmf, seconds, repeats=bool(seconds))
+    script = script_of(play, SENTENCE, dtmf, seconds, codecs, repeats=bool(seconds))
     manner = Manner(wait, ring, decline or 0, takes_transfers=not decline_transfer)
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a call that is given up is hung up
     listens = parse_listens(listen)

@@ -64,6 +64,7 @@ def call(
     dtmf: str,
     caller: str,
     seconds: float,
+    codecs: tuple[str, ...],
     user: str | None,
     password_env: str | None,
     password_file: Path | None,
@@ -78,6 +79,7 @@ def call(
     Example:
       bridge call sip:+15550100000@127.0.0.1 --play hello.wav --record heard.wav --dtmf 123#
       bridge call "sip:+15550100000@127.0.0.1;transport=tcp"
+      bridge call sip:+15550100000@127.0.0.1 --codec opus --record heard.wav
       bridge call sips:+15550100000@sip.example.com --tls-ca ca.pem
       bridge call sip:+15550100000@127.0.0.1 --via ws://127.0.0.1:8080
       bridge call sip:+15550100000@sip.example.com --user acme --password-env ACME_PASSWORD
@@ -86,7 +88,7 @@ def call(
         record = Path("echo.wav")
     target = uri or _own_bridge(state, via)
     way = replace(_way(target, via), tls=tls_settings(tls))
-    script = script_of(play, SENTENCE, dtmf, seconds)
+    script = script_of(play, SENTENCE, dtmf, seconds, codecs)
     login = _login(user, password_env, password_file)
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a call that is given up is hung up
     outcome = asyncio.run(place_call(target, caller, way, script, login))

@@ -10,9 +10,11 @@ import click
 
 from runtime.commands.options import F
 from runtime.errors import BridgeError
-from runtime.phone.heard import Heard, compare
+from runtime.media.codecs.codec import CODECS, PCMA, PCMU
+from runtime.media.codecs.resampling import Resampler
+from runtime.phone.heard import RATE_HZ, Heard, compare
 from runtime.phone.outcome import Outcome
-from runtime.phone.voice import HEARD_HZ, Script
+from runtime.phone.voice import Script
 from runtime.rooms.files import WavWriter, load_sound
 from schemas.printable import printable
 
@@ -21,7 +23,7 @@ DIGITS = frozenset("0123456789*#ABCDabcdw")
 
 
 def script_options(command: F) -> F:
-    """`--play`, `--record`, `--dtmf` and `--seconds`."""
+    """`--play`, `--record`, `--dtmf`, `--seconds` and `--codec`."""
     file = click.Path(path_type=Path)
     for option in reversed(
         [
@@ -30,17 +32,22 @@ def script_options(command: F) -> F:
             click.option("--dtmf", default="", help="Digits to send, `w` waits half a second."),
             click.option("--seconds", type=click.FloatRange(0, 3600), default=0.0,
                          help="Hang up after so long.  [default: when done]"),
+            click.option("--codec", "codecs", type=click.Choice(list(CODECS)), multiple=True,
+                         help="What it speaks; given again, the first is the best.  [default: pcmu, pcma]"),
         ]
     ):  # fmt: skip
         command = option(command)
     return command
 
 
-def script_of(play: Path | None, sentence: str, dtmf: str, seconds: float, *, repeats: bool = False) -> Script:
+def script_of(
+    play: Path | None, sentence: str, dtmf: str, seconds: float, codecs: tuple[str, ...], *, repeats: bool = False
+) -> Script:
     """What the phone does; `sentence` is the file of ours that it says where it is given none."""
     if set(dtmf) - DIGITS:
         raise BridgeError(f"--dtmf {dtmf}: only 0-9 * # A-D and w can be sent", "e.g. --dtmf 123#")
-    return Script(load_sound(play or SENTENCES / sentence), dtmf, seconds, repeats)
+    spoken = tuple(CODECS[name] for name in dict.fromkeys(codecs)) or (PCMU, PCMA)
+    return Script(load_sound(play or SENTENCES / sentence), dtmf, seconds, repeats, spoken)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +86,7 @@ class Report:
             "fit": round(heard.fit, 3),
             "heardS": round(heard.heard_s, 2),
             "loudS": round(heard.loud_s, 2),
+            "codec": outcome.codec,
             "digits": outcome.digits,
             "transfer": None if referral is None else {"to": referral.to, "accepted": referral.accepted},
             "endedByPeer": outcome.ended_by_peer,
@@ -90,11 +98,11 @@ class Report:
 
 def report_of(outcome: Outcome, script: Script, record: Path | None) -> Report:
     """What is told of a call that went by `script`; what was heard is saved to `record`."""
-    spoken = script.frames.linear(HEARD_HZ)
-    heard = compare(spoken, bytes(outcome.heard), outcome.spoke_after_s, script.period_s)
+    spoken = script.frames.linear(RATE_HZ)
+    heard = compare(spoken, _as_a_phone(outcome), outcome.spoke_after_s, script.period_s)
     if record is None or not outcome.answered:
         return Report(outcome, heard)
-    _save(record, bytes(outcome.heard))
+    _save(record, bytes(outcome.heard), outcome.heard_hz)
     return Report(outcome, heard, record)
 
 
@@ -104,9 +112,17 @@ def not_answered(outcome: Outcome) -> str:
     return printable(f"{status}: {outcome.warning}" if outcome.warning else status)
 
 
-def _save(path: Path, pcm: bytes) -> None:
+def _as_a_phone(outcome: Outcome) -> bytes:
+    """What was heard, as far as a phone of 8 kHz carries it: that is what is looked for in it."""
+    heard = bytes(outcome.heard)
+    if outcome.heard_hz == RATE_HZ or not heard:
+        return heard
+    return Resampler(outcome.heard_hz, RATE_HZ, len(heard) // 2 + 1).resample(heard)
+
+
+def _save(path: Path, pcm: bytes, rate_hz: int) -> None:
     try:
-        writer = WavWriter(path)
+        writer = WavWriter(path, rate_hz)
     except OSError as fault:
         raise BridgeError(f"cannot write {path}: {fault.strerror}", "name another: --record FILE") from fault
     writer.write(pcm)

@@ -15,7 +15,10 @@ class Referral:
 
 @dataclass(slots=True)
 class Outcome:
-    """`heard` is 16-bit mono at 8 kHz, from where media began. `status` 0: no final response was sent or received."""
+    """`heard` is 16-bit mono at `heard_hz`, from where media began.
+
+    `status` 0: no final response was sent or received; `codec` "": no media was agreed on.
+    """
 
     status: int = 0
     reason: str = ""
@@ -26,6 +29,8 @@ class Outcome:
     """Who called and who was called, where the phone was called."""
     called: str = ""
     heard: bytearray = field(default_factory=bytearray)
+    heard_hz: int = 8_000
+    codec: str = ""
     digits: str = ""
     spoke_after_s: float = 0.0
     """How much was heard before the first frame was played."""

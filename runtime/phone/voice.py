@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from runtime.media.codecs.codec import PCMA, PCMU
+from runtime.media.codecs.codec import PCMA, PCMU, TICKS_PER_S, Codec
 from runtime.media.config import StreamConfig
 from runtime.media.events import DigitReceived
 from runtime.media.frame import Frame
@@ -19,8 +19,8 @@ from runtime.sip.offer_answer import LocalMedia
 from runtime.workers.clock import MediaClock
 from runtime.workers.legs import PhoneLeg, PhoneLegs, new_session
 
-HEARD_HZ = 8_000
-SILENCE = bytes(320)
+HEARD_HZ_MAX = 16_000
+"""What is heard is kept at the rate of the best codec that the phone has, and no higher."""
 TAIL_S = 1.5
 """How long it listens after its last word: an echo takes 0.4 s."""
 PAUSE_S = 2.0
@@ -34,12 +34,19 @@ class Script:
     """What the phone does once it talks. `frames` follow the `digits`.
 
     `seconds` 0: as long as there is something to press or say. `repeats`: the frames are said again after a pause.
+    `codecs` are what it speaks, best first.
     """
 
     frames: Sound
     digits: str = ""
     seconds: float = 0.0
     repeats: bool = False
+    codecs: tuple[Codec, ...] = (PCMU, PCMA)
+
+    @property
+    def heard_hz(self) -> int:
+        """The rate of what it hears."""
+        return min(HEARD_HZ_MAX, max(codec.rate_hz for codec in self.codecs))
 
     @property
     def length_s(self) -> float:
@@ -68,6 +75,7 @@ class Voice:
     def __init__(self, script: Script, outcome: Outcome, on_end: Callable[[float], None]) -> None:
         self._script = script
         self._outcome = outcome
+        outcome.heard_hz = script.heard_hz
         self._on_end = on_end
         self._legs = PhoneLegs()
         self._clock = MediaClock(self._tick)
@@ -80,15 +88,22 @@ class Voice:
         ports = RtpPortRange(*RTP_PORTS).reserve(address)
         if isinstance(ports, str):
             return "no free RTP port for the test phone"
-        self._phone = PhoneLeg(LEG, ports, PCMU)
+        self._phone = PhoneLeg(LEG, ports, self._script.codecs[0])
         self._legs.add(self._phone)
         session_id = int.from_bytes(os.urandom(6))
-        return LocalMedia(ports.address, ports.port, (PCMU.name, PCMA.name), dtmf=True, session_id=session_id)
+        return LocalMedia(
+            ports.address,
+            ports.port,
+            tuple(codec.name for codec in self._script.codecs),
+            dtmf=True,
+            session_id=session_id,
+        )
 
     def start(self, stream: StreamConfig, now: float) -> None:
         """Speak and listen from now on; or, where that has begun, go on by this."""
         assert self._phone is not None, "media is agreed on for ports that are open"
         has_begun = self._phone.session is not None
+        self._outcome.codec = stream.codec.name
         self._phone.start(stream, new_session, now)
         if has_begun:
             return
@@ -122,7 +137,8 @@ class Voice:
 
     def _listen(self, phone: PhoneLeg, session: MediaSession, now: float) -> None:
         frame, outcome = phone.pull(now), self._outcome
-        outcome.heard += SILENCE if frame is None else frame.linear(HEARD_HZ)
+        rate_hz = outcome.heard_hz
+        outcome.heard += bytes(2 * rate_hz // TICKS_PER_S) if frame is None else frame.linear(rate_hz)
         while (event := session.next_event()) is not None:
             if isinstance(event, DigitReceived):
                 outcome.digits += event.digit
@@ -135,7 +151,7 @@ class Voice:
             pass  # digits come first, speech after them
         elif not self._script.is_said(self._played):
             if self._played == 0:
-                self._outcome.spoke_after_s = len(self._outcome.heard) / 16000
+                self._outcome.spoke_after_s = len(self._outcome.heard) / 2 / self._outcome.heard_hz
             frame = self._script.frame(self._played)
             self._played += 1
         elif self._ends_at is None:

@@ -39,13 +39,14 @@ def load_sound(path: Path) -> Sound:
 
 
 class WavWriter:
-    """A growing WAV file of 16-bit mono at 8 kHz."""
+    """A growing WAV file of 16-bit mono."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, rate_hz: int = RATE_HZ) -> None:
         self.path = path
+        self._rate_hz = rate_hz
         self._bytes = 0
         self._file: BinaryIO | None = path.open("wb")
-        self._file.write(pcm16_header(0))
+        self._file.write(pcm16_header(0, rate_hz=rate_hz))
 
     def write(self, pcm: bytes) -> None:
         """Append samples; after a disk fault this does nothing."""
@@ -63,7 +64,7 @@ class WavWriter:
             return
         try:
             self._file.seek(0)
-            self._file.write(pcm16_header(self._bytes))
+            self._file.write(pcm16_header(self._bytes, rate_hz=self._rate_hz))
             assert self._file.tell() == HEADER_BYTES
         except OSError:
             pass  # the samples that reached the disk are there

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from runtime.media import rtcp, rtp, wav
-from runtime.media.codecs.codec import OPUS, PCMA, PCMU
+from runtime.media.codecs.codec import G722, OPUS, PCMA, PCMU
 from runtime.media.config import StreamConfig
 from runtime.media.jitter import delay_ms_max
 from runtime.media.session import MediaSession
@@ -14,7 +14,7 @@ from runtime.media.session import MediaSession
 PEER = ("192.0.2.7", 4000)
 STRANGER = ("192.0.2.66", 4000)
 CONFIG = StreamConfig(PCMU, 0, 0, 101, 101, PEER, (PEER[0], PEER[1] + 1))
-SPOKEN = (PCMU, PCMA, OPUS)
+SPOKEN = (PCMU, PCMA, OPUS, G722)
 STEPS_MAX = 64
 SSRC = 0x1234
 SPEECH = Path(wav.__file__).parents[1] / "phone" / "speech.wav"
@@ -109,7 +109,7 @@ class Line:
         """A re-INVITE."""
         config = replace(
             CONFIG,
-            codec=SPOKEN[choice % 3],
+            codec=SPOKEN[choice % 4],
             send=bool(choice & 2),
             receive=bool(choice & 4),
             ptime_ms=(20, 40, 60, 10)[choice >> 3 & 3],

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from tests.fuzz import (
     bodies,
+    codecs,
     dialling,
     digest,
     locating,
@@ -59,6 +60,8 @@ TARGETS: dict[str, Target] = {
     "key": Target(bodies.fuzz_key, bodies.key_seeds, bodies.WORDS, 512),
     # media
     "rtp": Target(media.fuzz_rtp, media.rtp_seeds, media.RTP_WORDS, 2048),
+    "opus": Target(codecs.fuzz_opus, codecs.opus_seeds, codecs.OPUS_WORDS, 2048),
+    "g722": Target(codecs.fuzz_g722, codecs.g722_seeds, (), 1024),
     "rtcp": Target(media.fuzz_rtcp, media.rtcp_seeds, media.RTCP_WORDS, 2048),
     "srtp": Target(securing.fuzz_srtp, securing.srtp_seeds, securing.SRTP_WORDS),
     "crypto": Target(securing.fuzz_crypto, securing.crypto_seeds, securing.CRYPTO_WORDS, 1024),

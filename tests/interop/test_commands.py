@@ -7,6 +7,7 @@ import re
 import socket
 import subprocess
 import sys
+import wave
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,18 @@ def test_the_test_phone_hears_itself_and_says_so(shared_bridge: BridgeProcess, t
     assert fit(said, heard) > 0.6
     record = wait_for(shared_bridge.records, "the record")[-1]
     assert (record["reason"], record["media"]["digits"]) == ("hangup", 2)
+
+
+@pytest.mark.parametrize(("codecs", "rate_hz"), [(("opus",), 16_000), (("g722", "pcmu"), 16_000), (("pcma",), 8_000)])
+def test_the_test_phone_speaks_the_codecs_that_it_is_told_to(
+    shared_bridge: BridgeProcess, tmp_path: Path, codecs: tuple[str, ...], rate_hz: int
+) -> None:
+    words = [word for codec in codecs for word in ("--codec", codec)]
+    told = shared_bridge.command("call", *words, "--record", str(tmp_path / "heard.wav"), "-o", "json")
+    assert (told["codec"], told["answered"]) == (codecs[0], True)
+    assert told["fit"] > 0.6
+    with wave.open(str(tmp_path / "heard.wav")) as file:
+        assert file.getframerate() == rate_hz
 
 
 @pytest.mark.parametrize("how", ["uri", "via"])
