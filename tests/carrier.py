@@ -234,7 +234,8 @@ class Carrier:
         codecs = [PAYLOADS.get(payload, "") for payload in offered[1].split()] if offered else []
         if not {*codecs} & {*self.facts.codecs.value}:
             return self._refuse(line, request, 488, "none of its codecs")
-        if alien := {codec for codec in codecs if codec} - {*self.facts.codecs.value}:
+        known = self.facts.codecs.known  # an offer can be held to what was verified alone; the rest is passed over
+        if known and (alien := {codec for codec in codecs if codec} - {*known}):
             self.refused.append(f"offered {', '.join(alien)}, which it does not take")
         self._respond(line, request, 100)
         time.sleep(LATE_S)
