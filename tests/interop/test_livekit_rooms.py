@@ -75,6 +75,19 @@ def test_a_caller_and_a_client_of_livekit_hear_each_other(
     assert fit(agent_says, tmp_path / "heard.wav") > GOOD_FIT, "the phone hears the client"
 
 
+@pytest.mark.parametrize("codec", ["opus", "g722"])
+def test_a_phone_of_a_wide_codec_is_published_as_opus(server: LiveKit, tmp_path: Path, codec: str) -> None:
+    caller_says, agent_says = speech(tmp_path / "c.wav", 20), speech(tmp_path / "a.wav", 20, reverse=True)
+    with bridge_on(server, tmp_path) as bridge, Client(server, "agent", "lobby", agent_says) as agent:
+        call = phone(bridge, caller_says, tmp_path / "heard.wav", TALK_S, "+15550101111", "--codec", codec)
+        track = agent.await_event(lambda e: e["event"] == "track" and e["identity"] == CALLER)
+        result = outcome(call)
+        agent_heard = agent.heard(CALLER, tmp_path / "agent-heard.wav")
+    assert (result["answered"], result["codec"], track["mime"].lower()) == (True, codec, "audio/opus")
+    assert fit(caller_says, agent_heard) > GOOD_FIT, "the client hears the phone"
+    assert fit(agent_says, tmp_path / "heard.wav") > GOOD_FIT, "the phone hears the client"
+
+
 def test_two_phones_hear_each_other_through_a_room(server: LiveKit, tmp_path: Path) -> None:
     says = [speech(tmp_path / "1.wav", 20), speech(tmp_path / "2.wav", 20, reverse=True)]
     heard = [tmp_path / "h1.wav", tmp_path / "h2.wav"]

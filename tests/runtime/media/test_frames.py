@@ -55,6 +55,12 @@ def test_who_begins_to_listen_in_the_middle_hears_the_same_as_who_always_did(cod
     assert likeness(b"".join(whole[61:79]), part, 400) > 0.97
 
 
+def test_the_first_frame_that_somebody_asks_for_is_decoded_behind_the_one_before_it() -> None:
+    whole = [frame.linear(16_000) for frame in spoken(G722)]
+    first = [spoken(G722)[at].linear(16_000) for at in range(40, 110, 10)]
+    assert likeness(b"".join(whole[40:110:10]), b"".join(first), 0) > 0.8, "0.65 without"
+
+
 def test_a_frame_is_decoded_once_for_all_who_ask() -> None:
     [frame, *_] = spoken(OPUS)
     assert frame.linear(16_000) is frame.linear(16_000)
