@@ -8,7 +8,7 @@ from pathlib import Path
 from runtime.media import rtcp, rtp, wav
 from runtime.media.codecs.codec import G722, OPUS, PCMA, PCMU
 from runtime.media.config import StreamConfig
-from runtime.media.jitter import delay_ms_max
+from runtime.media.jitter import PAYLOAD_BYTES_MAX, delay_ms_max
 from runtime.media.session import MediaSession
 
 PEER = ("192.0.2.7", 4000)
@@ -99,7 +99,7 @@ class Line:
             for datagram, address in self.session.push(frame, self.now):
                 packet = rtp.parse(datagram)
                 assert packet is not None
-                assert len(packet.payload) <= 1276
+                assert len(packet.payload) <= PAYLOAD_BYTES_MAX
                 assert address in (PEER, STRANGER)
             self.session.check(self.now)
             due = self.session.rtcp_due(self.now, self.now)

@@ -16,6 +16,8 @@ SAMPLES_MAX: Final = CLOCK_PER_S * 120 // 1000
 """The longest packet holds 120 ms."""
 FRAMES_MAX: Final = 48
 FRAME_BYTES_MAX: Final = 1275
+JOINED_BYTES_MAX: Final = 1_276
+"""What is joined to more would be cut into fragments on its way; one packet of a peer's came whole, and goes on."""
 
 _SILK: Final = (480, 960, 1920, 2880)
 _HYBRID: Final = (480, 960)
@@ -65,7 +67,7 @@ def take_apart(packet: bytes) -> Frames | None:
 
 
 def join(packets: Sequence[bytes]) -> bytes | None:
-    """One packet of all frames in their order; None where they are not alike, or are too many."""
+    """One packet of all frames in their order; None where they are not alike, or too many or too large."""
     if len(packets) == 1:
         return packets[0]
     apart = [take_apart(packet) for packet in packets]
@@ -79,7 +81,8 @@ def join(packets: Sequence[bytes]) -> bytes | None:
     if len(frames) * _LENGTHS[first.toc >> 3] > SAMPLES_MAX:
         return None
     lengths = b"".join(_length(len(frame)) for frame in frames[:-1])
-    return bytes((first.toc | 3, 0x80 | len(frames))) + lengths + b"".join(frames)
+    joined = bytes((first.toc | 3, 0x80 | len(frames))) + lengths + b"".join(frames)
+    return joined if len(joined) <= JOINED_BYTES_MAX else None
 
 
 def parted(packet: bytes) -> tuple[bytes, ...]:

@@ -71,3 +71,9 @@ def test_a_tick_of_speech_is_a_packet_of_its_length() -> None:
     for rate_hz in (8_000, 16_000, 48_000):
         encoder = OpusEncoder(rate_hz)
         assert {opus_packets.duration(encoder.encode(tick)) for tick in ticks(speech(rate_hz), rate_hz)} == {960}
+
+
+def test_what_would_be_fragmented_is_not_joined() -> None:
+    large = b"\xf8" + bytes(700)  # 20 ms of CELT
+    assert opus_packets.join([large]) == large
+    assert opus_packets.join([large, large]) is None
