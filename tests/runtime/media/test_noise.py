@@ -10,9 +10,11 @@ from array import array
 import pytest
 
 from runtime.media.codecs import g711
+from runtime.media.codecs.opus import OpusEncoder, OpusWishes
 from runtime.media.noise import NoiseError, NoiseFilter
 from runtime.phone.heard import compare
 from runtime.workers.noise import WEIGHTS
+from tests.signals import speech, ticks
 from tests.sound import SPEECH_PCMU
 
 SAID = g711.decode("pcmu", SPEECH_PCMU * 4)
@@ -79,3 +81,12 @@ def test_every_tick_in_is_a_tick_out_some_hundredths_of_a_second_later(rate_hz: 
 def test_where_there_is_no_network_the_reason_is_told(tmp_path) -> None:
     with pytest.raises(NoiseError, match="arnndn"):
         NoiseFilter(str(tmp_path / "none"), 8000)
+
+
+def test_what_an_encoder_leaves_on_the_stack_does_not_let_noise_through() -> None:
+    heard = audioop.add(SAID, noise("white", len(SAID) // 2, 1000), 2)
+    encoder = OpusEncoder(48_000, OpusWishes())
+    for tick in ticks(speech(48_000), 48_000):
+        encoder.encode(tick)
+    out = cleaned(heard)
+    assert 20 * math.log10(quietest(heard) / quietest(out)) > 12
