@@ -269,7 +269,7 @@ def _place_of(place: Destination) -> tuple[str, int]:
 
 
 def _not_here(trunk: TrunkRow, region: str) -> Failure | None:
-    if not trunk.regions or region in trunk.regions:
+    if trunk.serves(region):
         return None
     ours = f"is of region {region}" if region else "has no region"
     return _failed(f"{_named(trunk)} is for bridges of {', '.join(trunk.regions)} alone, and this one {ours}")

@@ -61,7 +61,7 @@ def tended(tables: Tables, region: str) -> Tended:
 
 def _is_tended(row: TrunkRow, region: str) -> bool:
     outbound = row.outbound
-    if outbound is None or (row.regions and region not in row.regions):
+    if outbound is None or not row.serves(region):
         return False
     return outbound.register_expires_ms is not None or outbound.probe_every_ms is not None
 

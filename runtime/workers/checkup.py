@@ -72,7 +72,7 @@ def _verifying(tables: Tables, region: str) -> tuple[UnverifiableTrunk, ...]:
 def _serving(tables: Tables, region: str) -> list[TrunkRow]:
     """The trunks of this region, by name."""
     rows = (entry.row for entry in tables.trunks.values())
-    return sorted((row for row in rows if not row.regions or region in row.regions), key=lambda row: row.id)
+    return sorted((row for row in rows if row.serves(region)), key=lambda row: row.id)
 
 
 async def _status(row: TrunkRow, keeper: Keeper, circuits: Circuits, hops: HopFinder) -> TrunkStatus:

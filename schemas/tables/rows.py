@@ -173,6 +173,10 @@ class TrunkRow:
     claimed_since: int = 0
     """The revision since which this row holds its claim: the incumbent of a clash is the smaller one."""
 
+    def serves(self, region: str) -> bool:
+        """Whether a bridge of this region, "" for none, takes and places its calls."""
+        return not self.regions or region in self.regions
+
 
 @dataclass(frozen=True, slots=True)
 class Agent:

@@ -19,7 +19,7 @@ from livekit.protocol import sip
 
 from tests.certificates import Authority
 from tests.interop.test_dialling import OURS, SCENARIOS, Asked, ended_well, sipp_phone
-from tests.interop.test_sessions import CALLED, _answered, run
+from tests.interop.test_sessions import CALLED, answered, run
 from tests.peers import Kamailio, free_port, free_sip_port, sipp_command, wait_for
 
 pytestmark = [pytest.mark.peer("sipp", "kamailio"), pytest.mark.xdist_group("front")]
@@ -133,7 +133,7 @@ def test_a_phone_acknowledges_what_it_hears_before_the_answer(front: Front, tmp_
     command = sipp_command(f"127.0.0.1:{front.phones}", tmp_path, *options)
     caller = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     [live] = wait_for(lambda: front.live("routed"), "the call to ring")
-    wait_for(lambda: _answered(messages, "3 UPDATE"), "the early dialog to be changed")
+    wait_for(lambda: answered(messages, "3 UPDATE"), "the early dialog to be changed")
     front.steer(live["callId"], "answer")
     assert caller.wait(20) == 0, (tmp_path / "sipp-errors.log").read_text()
 

@@ -76,7 +76,7 @@ def test_sipp_changes_a_call_and_refreshes_it(
     run(here, tmp_path, scenario, "-t", transport)
 
 
-def _answered(messages: Path, cseq: str) -> bool:
+def answered(messages: Path, cseq: str) -> bool:
     """Whether SIPp has received a 200 to this request of its."""
     text = messages.read_text() if messages.exists() else ""
     received = [part for part in text.split("\n-----") if " received " in part and "SIP/2.0 200" in part]
@@ -95,7 +95,7 @@ def test_sipp_hears_a_ringing_tone_acknowledges_it_and_is_answered_on_request(
     command = sipp_command(here.target, tmp_path, *options)
     caller = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     live = wait_for(lambda: [c for c in here.counters()["live"] if c["room"] == "rings"], "the call to ring")
-    wait_for(lambda: _answered(messages, "3 UPDATE"), "the early dialog to be changed")
+    wait_for(lambda: answered(messages, "3 UPDATE"), "the early dialog to be changed")
     assert here.command("pick-up", live[0]["callId"], "-o", "json")["callId"] == live[0]["callId"]
     assert caller.wait(20) == 0, f"{(tmp_path / 'sipp-errors.log').read_text()}\n{here.log()}"
 

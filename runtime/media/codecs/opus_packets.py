@@ -14,7 +14,6 @@ CLOCK_PER_S: Final = 48_000
 STEPS_PER_MS: Final = CLOCK_PER_S // 1000
 SAMPLES_MAX: Final = CLOCK_PER_S * 120 // 1000
 """The longest packet holds 120 ms."""
-FRAMES_MAX: Final = 48
 FRAME_BYTES_MAX: Final = 1275
 JOINED_BYTES_MAX: Final = 1_276
 """What is joined to more would be cut into fragments on its way; one packet of a peer's came whole, and goes on."""
