@@ -204,7 +204,7 @@ def test_a_bridge_starts_and_answers_while_redis_is_away_and_catches_up(tmp_path
             server.start()
             scene.says("the tables are read again")
             scene.follows("caught-up")
-            assert "the last good tables" not in scene.bridge.log()
+            assert "there are no last good tables" not in scene.bridge.log()
 
 
 def reconcile(scene: Scene, *words: str) -> dict:
