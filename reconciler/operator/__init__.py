@@ -1,0 +1,1 @@
+"""`reconcile operator`: the reconciler in a Kubernetes cluster."""
