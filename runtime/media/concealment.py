@@ -27,6 +27,7 @@ _TEMPLATE_MS: Final = 10
 _LAG_MS_MIN: Final = 5
 _LAG_MS_MAX: Final = 15
 """A pitch of 66 to 200 Hz; of higher voices two or three periods are taken for one."""
+_SEARCH_PER_MS: Final = 8
 _HOLD_MS: Final = 10
 _FADE_MS: Final = 50
 _FADE_STEP_MS: Final = 2
@@ -77,6 +78,12 @@ class Concealment:
         self.made_up = 0
         return blended + frame[2 * count :]
 
+    def beyond(self, count: int, history: bytes) -> bytes:
+        """What will follow `history`, as far as that can be told; a period at most. Nothing is made up by it."""
+        if not self.made_up:
+            self._begin(history)
+        return history[-2 * self._lag :][: 2 * count] if self._lag else bytes(2 * count)
+
     def _forward(self, count: int, history: bytes) -> bytes:
         if not self.made_up:
             self._begin(history)
@@ -101,9 +108,14 @@ class Concealment:
         template = min(_TEMPLATE_MS * self._per_ms, len(self._history) - longest)
         if template < shortest:
             return
-        end = len(history)
-        before = history[end - 2 * (template + longest) : end - 2 * shortest]
-        self._lag = longest - audioop.findfit(before, history[end - 2 * template :])[0]
+        if self._per_ms <= _SEARCH_PER_MS:
+            self._lag = _pitch(history, template, shortest, longest)
+            return
+        # At a higher rate a search takes the square of the time: first coarsely, then between its steps.
+        step = self._per_ms // _SEARCH_PER_MS
+        coarse, _ = audioop.ratecv(history, 2, 1, step, 1, None)
+        around = step * _pitch(coarse, template // step, shortest // step, longest // step)
+        self._lag = _pitch(history, template, max(shortest, around - step), min(longest, around + step))
 
     def _widen(self, periods: int) -> None:
         """Repeat so many periods from now on; the last quarter of one flows into the beginning of what is repeated."""
@@ -132,6 +144,13 @@ class Concealment:
         return b"".join(
             [audioop.mul(linear[2 * n : 2 * (n + step)], 2, max(0, min(left - n, fade)) / fade) for n in blocks]
         )
+
+
+def _pitch(history: bytes, template: int, shortest: int, longest: int) -> int:
+    """How long ago, within these bounds, it sounded most like its last `template` samples."""
+    end = len(history)
+    before = history[end - 2 * (template + longest) : end - 2 * shortest]
+    return longest - audioop.findfit(before, history[end - 2 * template :])[0]
 
 
 def crossed(going: bytes, coming: bytes) -> bytes:

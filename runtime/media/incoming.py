@@ -28,7 +28,7 @@ COMFORT_NOISE: Final = 13
 
 def mender_of(codec: Codec) -> Mender | None:
     """Who makes good what is missing of a stream; None where its decoder does."""
-    return Mender(codec.law) if codec.law is not None else None
+    return Mender(codec) if codec.cuttable else None
 
 
 def frame_of(voice: Voice, mender: Mender | None, cell: Cell | None) -> Frame | None:

@@ -8,8 +8,9 @@ came before it, so that a decoder of a codec with memory has found its feet when
 from __future__ import annotations
 
 from runtime.media.codecs import g711
-from runtime.media.codecs.codec import TICKS_PER_S, Codec
+from runtime.media.codecs.codec import OPUS, TICKS_PER_S, Codec
 from runtime.media.codecs.coding import Decoder, make_decoder
+from runtime.media.codecs.opus import OpusDecoder
 from runtime.media.codecs.resampling import Resampler
 from runtime.media.frame import G711_HZ, Frame
 
@@ -52,11 +53,11 @@ class Voice:
         return frame
 
     def lost(self, following: bytes | None, *, made_up: bool = False) -> Frame:
-        """A frame that never came; `following`: the payload of the one after it, if that has.
+        """A frame of Opus that never came; `following`: the payload of the one after it, if that has.
 
         `made_up`: it never went out either.
         """
-        assert self.codec is not None
+        assert self.codec is OPUS, "all others are mended"
         self._number += 1
         frame = Frame(self.codec.rate_hz, self.codec, None, self, self._number, self._before)
         frame.following = following
@@ -91,7 +92,11 @@ class Voice:
         else:
             if not is_next and frame.before is not None and frame.before is not frame.payload:
                 decoder.decode(frame.before)
-            linear = decoder.conceal(frame.following) if frame.payload is None else decoder.decode(frame.payload)
+            if frame.payload is None:
+                assert isinstance(decoder, OpusDecoder)
+                linear = decoder.conceal(frame.following)
+            else:
+                linear = decoder.decode(frame.payload)
             self._whole = linear
         size = 2 * self._decoder_hz // TICKS_PER_S
         if len(linear) == size:

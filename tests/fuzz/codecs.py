@@ -56,7 +56,6 @@ def fuzz_g722(data: bytes) -> None:
     assert len(whole) == 4 * len(data)
     cut, half = make_decoder(G722, 16_000), len(data) // 2
     assert cut.decode(data[:half]) + cut.decode(data[half:]) == whole
-    assert len(cut.conceal(None)) == 2 * TICK
     assert len(make_decoder(G722, 8_000).decode(data)) == 2 * len(data)
 
 

@@ -21,11 +21,7 @@ class Decoder(Protocol):
     """One stream that comes in."""
 
     def decode(self, payload: bytes) -> bytes:
-        """The samples of the next payload. What is no payload at all is concealed."""
-        ...
-
-    def conceal(self, following: bytes | None) -> bytes:
-        """The samples of a tick whose payload was lost; `following`: the payload after it, where that has come."""
+        """The samples of the next payload."""
         ...
 
 
@@ -60,20 +56,15 @@ def make_encoder(codec: Codec, rate_hz: int, wishes: OpusWishes) -> Encoder:
 
 
 class _G711:
-    """No state but what was heard last."""
+    """No state."""
 
-    __slots__ = ("_last", "_law")
+    __slots__ = ("_law",)
 
     def __init__(self, law: Law) -> None:
         self._law: Law = law
-        self._last = g711.SILENCE[law]
 
     def decode(self, payload: bytes) -> bytes:
-        self._last = payload
         return g711.decode(self._law, payload)
-
-    def conceal(self, following: bytes | None) -> bytes:
-        return g711.decode(self._law, self._last)
 
     def encode(self, linear: bytes) -> bytes:
         return g711.encode(self._law, linear)

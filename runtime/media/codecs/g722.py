@@ -10,40 +10,26 @@ Linear samples are signed 16 bit, machine byte order, mono, at 8 or 16 kHz.
 from __future__ import annotations
 
 from array import array
-from collections import deque
 from typing import Final
 
 from G722 import G722
 
-from runtime.media.codecs.codec import TICK_MS, TICKS_PER_S
-from runtime.media.concealment import HISTORY_MS, Concealment
-
 BITRATE: Final = 64_000
+LAG_SAMPLES: Final = 22
+"""What comes out of a decoder is later than what went into the encoder, by so much at 16 kHz."""
 
 
 class G722Decoder:
     """One stream that comes in."""
 
-    __slots__ = ("_conceals", "_heard", "_rate_hz", "_state")
+    __slots__ = ("_state",)
 
     def __init__(self, rate_hz: int) -> None:
         self._state = G722(rate_hz, BITRATE, use_numpy=False)
-        self._rate_hz = rate_hz
-        self._conceals = Concealment(rate_hz)
-        self._heard: deque[bytes] = deque(maxlen=HISTORY_MS // TICK_MS)
 
     def decode(self, payload: bytes) -> bytes:
         """The samples of a payload of any length: every byte is one."""
         samples: bytes = self._state.decode(payload).tobytes()
-        if self._conceals.made_up:
-            samples = self._conceals.found(samples)
-        self._heard.append(samples)
-        return samples
-
-    def conceal(self, following: bytes | None) -> bytes:
-        """A tick that was lost: the voice goes on in its own pitch, and fades."""
-        samples = self._conceals.lost(self._rate_hz // TICKS_PER_S, b"".join(self._heard))
-        self._heard.append(samples)
         return samples
 
 

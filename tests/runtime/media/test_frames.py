@@ -73,9 +73,6 @@ def test_what_was_lost_is_lost_for_who_listens_in_the_same_codec_and_concealed_f
     lost = voice.lost(frames[51].payload)
     assert Coder(OPUS).payload(lost) is None
     assert [len(frame.linear(8_000)) for frame in (*again, lost)] == [320] * 51
-    g711 = Voice(PCMU)
-    g711.frame(bytes(160)).linear(8_000)
-    assert len(Coder(PCMU).payload(g711.lost(None)) or b"") == 160
 
 
 def test_in_band_redundancy_brings_back_what_was_lost() -> None:
