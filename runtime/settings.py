@@ -21,6 +21,7 @@ RTP_PORTS_DEFAULT = "10000-20000"
 DNS_PORT = 53
 API_DEFAULT = "127.0.0.1:8080"
 LIVEKIT_API_EXAMPLE = "127.0.0.1:7800"
+METRICS_EXAMPLE = "127.0.0.1:9464"
 STUN_PREFIX = "stun:"
 STUN_PORT_DEFAULT = 3478
 SECRET_BYTES = 16
@@ -143,6 +144,8 @@ class BridgeSettings:
     api: tuple[str, int] | None = None
     api_chosen: bool = False
     """Whether somebody asked for this address: then no other will do."""
+    metrics: tuple[str, int] | None = None
+    """Where probes and scrapers are answered; None: nowhere."""
     drain_s: float = 0.0
     """How long a stopping bridge lets live calls go on."""
     livekit: LiveKitServer | None = None

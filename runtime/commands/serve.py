@@ -19,6 +19,7 @@ from runtime.rooms.prompts import prompts_folder
 from runtime.settings import (
     API_DEFAULT,
     LISTEN_DEFAULT,
+    METRICS_EXAMPLE,
     RTP_PORTS_DEFAULT,
     BridgeSettings,
     LiveKitApi,
@@ -72,6 +73,8 @@ def _serving_options(command: F) -> F:
                          help="The region of this bridge; none serves only unpinned trunks."),
             click.option("--api", default=API_DEFAULT, show_default=True, envvar="DIALPLANE_API",
                          help="Where the HTTP API listens; `off` for none."),
+            click.option("--metrics", default="off", show_default=True, envvar="DIALPLANE_METRICS",
+                         help="Where /metrics (Prometheus), /livez and /readyz are answered, IP:PORT; without a key."),
             click.option("--dns", default="", envvar="DIALPLANE_DNS",
                          help="The DNS server to ask, IP[:PORT].  [default: those of this machine]"),
             click.option("--dial-anywhere", is_flag=True, envvar="DIALPLANE_DIAL_ANYWHERE",
@@ -191,6 +194,9 @@ def _settings(options: dict[str, Any], folder: Path | None) -> BridgeSettings:
         region=parse_region(options["region"]),
         api=None if api == "off" else parse_host_port(api, "--api", API_DEFAULT),
         api_chosen=api != API_DEFAULT,
+        metrics=None
+        if options["metrics"] == "off"
+        else parse_host_port(options["metrics"], "--metrics", METRICS_EXAMPLE),
         drain_s=options["drain"],
         livekit=_livekit(options),
         livekit_api=_livekit_api(options),

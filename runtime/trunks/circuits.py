@@ -7,7 +7,7 @@ addresses probed the probe finds that out, and no call has to.
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -66,6 +66,10 @@ class Circuits:
     def of(self, hop: Hop) -> Circuit:
         """What is known of an address."""
         return self._known.get(hop, UNKNOWN)
+
+    def by_state(self) -> Counter[State]:
+        """How many addresses there are of each state."""
+        return Counter(circuit.state for circuit in self._known.values())
 
     def answered(self, hop: Hop, status: int, now: float) -> bool:
         """It has answered; whether that is news: it was down, or nothing was known."""

@@ -6,7 +6,7 @@ The worker gives it new tables' wishes, the time, the endpoint's `AskAnswered` a
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import chain
@@ -184,6 +184,10 @@ class Keeper:
     def registration(self, trunk: str) -> Registration | None:
         """A trunk's registration."""
         return self._registrations.get(trunk)
+
+    def by_state(self) -> Counter[State]:
+        """How many registrations there are of each state."""
+        return Counter(registration.state for registration in self._registrations.values())
 
     # -- how it is done --------------------------------------------------------------------------------------------
 

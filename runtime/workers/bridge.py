@@ -46,6 +46,7 @@ from schemas.tables.tables import Tables
 
 if TYPE_CHECKING:
     from runtime.api.livekit.server import LiveKitApiServer
+    from runtime.workers.monitoring import Monitoring
 
 FIRST_TABLES_WITHIN_S = 10.0
 """How long the first word to the user waits for tables."""
@@ -59,6 +60,7 @@ class Bridge:
     def __init__(self, settings: BridgeSettings, log: Callable[..., None], version: str) -> None:
         self._settings = settings
         self._log = log
+        self._version = version
         hand_over = asyncio.get_running_loop().call_soon_threadsafe
         self._log_from_thread = lambda words: hand_over(log, words)
         self._unsealer = KeyedUnsealer(str(settings.state), os.environ, hand_over, log)
@@ -86,6 +88,7 @@ class Bridge:
         self._kept: KeptTables | None = None
         self._api: Api | None = None
         self._livekit_api: LiveKitApiServer | None = None
+        self._monitoring: Monitoring | None = None
         self._prompts: Prompts | None = None
         self._worker.noise = self._noise = NoiseFilters(hand_over, log)
         folder = settings.recordings or settings.state / "recordings"
@@ -130,6 +133,7 @@ class Bridge:
         await self._worker.start(settings.listen)
         await self._start_api()
         await self._start_livekit_api()
+        await self._start_monitoring()
         self._start_reader()
         self._tls.watch(asyncio.get_running_loop().call_soon_threadsafe)
         self._stir.watch(asyncio.get_running_loop().call_soon_threadsafe)
@@ -189,6 +193,8 @@ class Bridge:
             await self._livekit_api.stop()
         if self._api is not None:
             await self._api.stop()
+        if self._monitoring is not None:
+            await self._monitoring.stop()
         if self._records is not None:
             self._records.close()
         withdraw(self._settings.state)
@@ -281,6 +287,14 @@ class Bridge:
             self._log(f"{words}; add --rooms livekit", server=settings.server.url)
         self._log("the LiveKit-compatible API listens", url=self.livekit_api_url, behind=behind)
 
+    async def _start_monitoring(self) -> None:
+        if self._settings.metrics is None:
+            return
+        from runtime.workers.monitoring import Monitoring  # prometheus_client: only who uses it loads it
+
+        self._monitoring = Monitoring(self._worker, self._reporting, lambda: self._reader, self._version)
+        self._log("metrics and probes are answered", url=await self._monitoring.start(*self._settings.metrics))
+
     def _declared_at(self, kind: Kind, row_id: str) -> str:
         """`file:line` of a live object, "" when the store does not know. Called in a thread."""
         try:
@@ -324,6 +338,8 @@ class Bridge:
 
     def _take_tables(self, tables: Tables, revision: int, wanted: Tended) -> None:
         self._worker.use_tables(tables, revision, wanted)
+        if self._monitoring is not None:
+            self._monitoring.taken(revision)
         if revision > 0:
             self._tables.set()
         self._looked.set()
@@ -334,6 +350,8 @@ class Bridge:
             if line:
                 self._log(f"  {line}", call=record.call_id)
         written = self._reporting.ended(record)
+        if self._monitoring is not None:
+            self._monitoring.ended(record)
         if self._records is not None:
             try:
                 self._records.write(json.dumps(written, ensure_ascii=False))

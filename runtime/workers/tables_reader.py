@@ -58,6 +58,8 @@ class TablesReader:
         self._head: Head | None = None
         self._trouble = ""
         self._beat_at = 0.0
+        self.acknowledged_at = 0.0
+        """When the store last took our sign of life, in Unix seconds; 0 = never."""
 
     def start(self) -> None:
         """Begin to follow."""
@@ -67,6 +69,11 @@ class TablesReader:
         """End the thread; returns when it is gone."""
         self._stopping.set()
         self._thread.join(timeout=5)
+
+    @property
+    def is_in_trouble(self) -> bool:
+        """Whether the tables cannot be read now, or were lost; calls go on with the last good ones."""
+        return bool(self._trouble)
 
     @property
     def _revision(self) -> int:
@@ -173,4 +180,7 @@ class TablesReader:
             self._kept.keep(self._head, lambda: self._tables.rows, before, deltas)
 
     def _acknowledge(self, store: Reader, head: Head) -> bool:
-        return store.acknowledge(self._bridge, self._region, head, time.time())
+        taken = store.acknowledge(self._bridge, self._region, head, now := time.time())
+        if taken:
+            self.acknowledged_at = now
+        return taken
