@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
+from runtime.media import emodel
 from runtime.media.config import StreamConfig
 from runtime.media.stats import Stats
 from runtime.routing.dial import DialRequest
@@ -234,6 +235,7 @@ class CallRecord:
                 "rttMs": _rounded(self.rtt_ms, 1),
                 "mos": _rounded(self.mos, 2),
                 "mosRemote": _rounded(self.mos_remote, 2),
+                "mosScale": emodel.CODECS[self.codec].scale if self.codec else "",
                 "digits": self.digits,
             },
         }

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runtime.media.emodel import Losses, mos, rating
+from runtime.media.emodel import CODECS, Losses, mos, rating
 from runtime.media.losses import LossPattern
 
 
@@ -32,9 +32,19 @@ def test_loss_costs_what_g_113_says_and_bursts_cost_more() -> None:
     assert rating(Losses(0.05, 2.0), 0, "pcmu") < by_chance
 
 
-@given(st.floats(0, 1), st.floats(1, 100), st.floats(0, 1e5))
-def test_no_input_leaves_the_scales(share: float, burst_ratio: float, delay_ms: float) -> None:
-    r = rating(Losses(share, burst_ratio), delay_ms, "opus")
+def test_wide_band_is_rated_on_its_own_scale() -> None:
+    """G.722 at its best is 129 - 13 of the 129 (G.107.1; G.113, appendix IV), which is 4.3 of 4.5 for people."""
+    r = rating(Losses(0.0), 50, "g722")
+    assert 1.29 * r == pytest.approx(116)
+    assert mos(r) == pytest.approx(4.34, abs=0.01)
+    assert 1.29 * rating(Losses(0.05), 0, "g722") == pytest.approx(129 - 13 - 82 * 5 / 21)
+    assert 1.29 * (r - rating(Losses(0.0), 300, "g722")) == pytest.approx(14.6, abs=0.5)
+    assert r > rating(Losses(0.0), 50, "opus") > 1.2 * rating(Losses(0.1), 50, "opus")
+
+
+@given(st.floats(0, 1), st.floats(1, 100), st.floats(0, 1e5), st.sampled_from(sorted(CODECS)))
+def test_no_input_leaves_the_scales(share: float, burst_ratio: float, delay_ms: float, codec: str) -> None:
+    r = rating(Losses(share, burst_ratio), delay_ms, codec)
     assert 0 <= r <= 93.2
     assert 1 <= mos(r) <= 4.5
 
