@@ -45,9 +45,9 @@ CODECS: Final = {
 """G.711 with concealment, and Ie of G.722 at 64 kbit/s, are of G.113 (11/2007), appendixes I and IV.
 
 That has neither Opus nor the robustness of G.722. They are derived as P.834.1 does it, from PESQ (P.862.2) of what our
-decoders make of a minute of speech in four languages at 0 to 15 % of loss, on a line through G.722 at 64, 56 and 48 kbit/s
-(Ie 13, 20 and 31). By the same line G.711 has a robustness of 33. Opus is that of speech at 32 kbit/s without in-band
-FEC; with FEC it bears some four times the loss, which nobody can tell from outside.
+decoders make of a minute of speech in four languages at 0 to 15 % of loss, on a line through G.722 at 64, 56 and
+48 kbit/s (Ie 13, 20 and 31). By the same line G.711 has a robustness of 33. Opus is that of speech at 32 kbit/s without
+in-band FEC; with FEC it bears some four times the loss, which nobody can tell from outside.
 """
 
 

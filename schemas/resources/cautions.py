@@ -7,15 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from schemas.resources.dispatch_rule import DispatchRule
 from schemas.resources.documents import Document
 from schemas.resources.header_policy import names_a_credential
 from schemas.resources.shape import Path
 from schemas.resources.trunk import Trunk
 from schemas.resources.values import shown
+from schemas.ringing import RINGING
 
 
 def cautions(document: Document) -> Iterator[tuple[Path, str, str]]:
     """(path, what, hint) of each."""
+    if isinstance(document, DispatchRule):
+        yield from _of_ringing(document)
     if not isinstance(document, Trunk):
         return
     for half, policy in (("inbound", document.spec.inbound), ("outbound", document.spec.outbound)):
@@ -38,6 +42,13 @@ def cautions(document: Document) -> Iterator[tuple[Path, str, str]]:
         if str(network).endswith("/0"):
             what = f"`{network}` is every address: whoever finds this bridge may call by this trunk"
             yield ("spec", "inbound", "allowedAddresses", index), what, "list the networks of your carrier"
+
+
+def _of_ringing(rule: DispatchRule) -> Iterator[tuple[Path, str, str]]:
+    if rule.spec.answer == "immediately" and rule.spec.ringback != "none":
+        what = f"no caller hears `ringback: {rule.spec.ringback}`: these calls are answered at once"
+        what += " (a phone that is sent on does)" if rule.spec.ringback in RINGING else ""
+        yield ("spec", "ringback"), what, "leave it out, or write `answer: whenRoomReady`"
 
 
 def _of_keys(trunk: Trunk) -> Iterator[tuple[Path, str, str]]:

@@ -86,7 +86,7 @@ spec:
   hidePhoneNumber: true
   noiseCancellation: true
   media: {codecs: [g722, pcma], encryption: allow, keying: [sdes], roomCodec: opus, dtmf: [inband], timeout: 1m}
-  answer: immediately
+  answer: onRequest
   ringback: gb
   holdMusic: builtIn
   recording: {format: wav, maxDuration: 1h}

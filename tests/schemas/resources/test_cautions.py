@@ -16,3 +16,18 @@ def test_a_credential_in_a_header_is_warned_of_without_its_value(half: str, head
     found = [(path, what) for path, what, _ in cautions(document) if "headers" in path]
     assert [path for path, _ in found] == ([("spec", half, "headers", header)] if warned else [])
     assert "hunter2" not in str(found)
+
+
+@pytest.mark.parametrize(
+    ("answer", "ringback", "warned"),
+    [
+        ("immediately", "gb", True),
+        ("immediately", "none", False),
+        ("whenRoomReady", "gb", False),
+        ("onRequest", "room", False),
+    ],
+)
+def test_a_tone_that_nobody_hears_is_warned_of(answer: str, ringback: str, warned: bool) -> None:
+    document, complaints = check(given.rule(answer=answer, ringback=ringback))
+    assert document is not None, complaints
+    assert [path for path, *_ in cautions(document)] == ([("spec", "ringback")] if warned else [])
