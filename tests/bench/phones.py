@@ -134,6 +134,12 @@ class Phone:
     arrivals: list[tuple[float, bytes]] = field(default_factory=list)
     sent: list[tuple[float, bytes]] = field(default_factory=list)
 
+    def say(self, tick: int, payload: bytes) -> None:
+        """Send its frame of this tick, and note when."""
+        header = _HEADER.pack(0x80, 0, tick & 0xFFFF, tick * FRAME_BYTES & 0xFFFFFFFF, self.number)
+        self.sent.append((time.time(), payload))
+        self.media.sendto(header + payload, self.remote)
+
     def gaps_ms(self) -> list[float]:
         """The time between each two packets that came, in milliseconds."""
         times = [at for at, _ in self.arrivals]
@@ -202,9 +208,7 @@ def _speak(phones: Sequence[Phone], frame: Callable[[int, int], bytes], stop: th
             if wait > 0:
                 time.sleep(wait)
             payload = frame(place, tick)
-            header = _HEADER.pack(0x80, 0, tick & 0xFFFF, tick * FRAME_BYTES, phone.number)
-            phone.sent.append((time.time(), payload))
-            phone.media.sendto(header + payload, phone.remote)
+            phone.say(tick, payload)
         tick += 1
 
 
