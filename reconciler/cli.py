@@ -12,13 +12,13 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
-from difflib import get_close_matches
 from importlib import import_module
 
 import click
 
 from reconciler.commands.options import Given, is_colourful, settings_options
 from reconciler.errors import EXIT_ERROR, ReconcileError
+from schemas.commands import Commands, Entry
 from schemas.environment import EnvFileError, load_env_file
 
 EXIT_INTERRUPTED = 130
@@ -28,57 +28,29 @@ GARBAGE_THRESHOLD = 200_000
 cycle: looking for cycles every 700 of them, as Python does by itself, takes a third of the time."""
 
 COMMANDS = {
-    "validate": "Check manifests, without touching anything.",
-    "plan": "Show what apply would change.",
-    "apply": "Bring the live tables to what the manifests declare.",
-    "watch": "Apply whenever a manifest changes.",
-    "explain": "Say where a call would go, and why.",
-    "test": "Run the RoutingTest documents.",
-    "status": "Show every object, its conditions and the bridges.",
-    "drift": "Show what is live and not as it was applied, or is declared.",
-    "comment": "Keep a plan as the one comment on a pull request.",
-    "history": "Show the revisions of the live tables, and what one changed.",
-    "rollback": "Bring the live tables back to an earlier revision.",
-    "import": "Write manifests of what a LiveKit server holds.",
-    "providers": "Show what is known of SIP providers.",
-    "schema": "Print the JSON Schema of the manifests.",
+    "validate": Entry("reconciler.commands.validate:command", "Check manifests, without touching anything."),
+    "plan": Entry("reconciler.commands.plan:command", "Show what apply would change."),
+    "apply": Entry("reconciler.commands.apply:command", "Bring the live tables to what the manifests declare."),
+    "watch": Entry("reconciler.commands.watch:command", "Apply whenever a manifest changes."),
+    "explain": Entry("reconciler.commands.explain:command", "Say where a call would go, and why."),
+    "test": Entry("reconciler.commands.test:command", "Run the RoutingTest documents."),
+    "status": Entry("reconciler.commands.status:command", "Show every object, its conditions and the bridges."),
+    "drift": Entry("reconciler.commands.drift:command", "Show what is live and not as it was applied, or is declared."),
+    "comment": Entry("reconciler.commands.comment:command", "Keep a plan as the one comment on a pull request."),
+    "history": Entry(
+        "reconciler.commands.history:command", "Show the revisions of the live tables, and what one changed."
+    ),
+    "rollback": Entry("reconciler.commands.rollback:command", "Bring the live tables back to an earlier revision."),
+    "import": Entry("reconciler.commands.importing:command", "Write manifests of what a LiveKit server holds."),
+    "providers": Entry("reconciler.commands.providers:command", "Show what is known of SIP providers."),
+    "schema": Entry("reconciler.commands.schema:command", "Print the JSON Schema of the manifests."),
 }
 """The commands in the order of their use, with what `--help` says of each."""
 
 
-_MODULES = {"import": "importing"}
-"""Commands whose names no module can have."""
-
-
-class _Commands(click.Group):
-    """Finds commands by name, and imports them only to run them."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS:
-            return None
-        command = import_module(f"reconciler.commands.{_MODULES.get(cmd_name, cmd_name)}").command
-        assert isinstance(command, click.Command)
-        return command
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and args[0] not in COMMANDS:
-            near = get_close_matches(args[0], COMMANDS, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(COMMANDS)}"
-            raise click.UsageError(f"there is no command {args[0]}, {hint}", ctx)
-        return super().resolve_command(ctx, args)
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
-
-
 @click.group(
-    cls=_Commands,
+    cls=Commands,
+    entries=COMMANDS,
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )

@@ -1,4 +1,4 @@
-"""The command line of the bridge; each command's work is in `runtime.commands`.
+"""The command line of the bridge; each command is a module of `runtime.commands`, imported when it is called.
 
 Errors are one sentence and a next step; a traceback is always a bug of ours.
 """
@@ -12,22 +12,38 @@ from importlib.metadata import version as installed_version
 
 import click
 
-from runtime.commands.answer import answer
-from runtime.commands.call import call
-from runtime.commands.calls import calls
-from runtime.commands.dial import dial
-from runtime.commands.doctor import doctor
-from runtime.commands.serve import run, up
-from runtime.commands.steer import hold, keep, pick_up, resume
-from runtime.commands.transfer import transfer
 from runtime.errors import BridgeError
+from schemas.commands import Commands, Entry
 from schemas.environment import EnvFileError, is_plain, load_env_file
 from schemas.stores import StoreError
 
 EXIT_INTERRUPTED = 130
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+COMMANDS = {
+    "up": Entry("runtime.commands.serve:up", "Run a reconciler on DIR and a bridge, together on this machine."),
+    "run": Entry("runtime.commands.serve:run", "Answer calls from the live tables, which a reconciler keeps."),
+    "call": Entry("runtime.commands.call:call", "Place a test call, and say in words what was heard."),
+    "answer": Entry("runtime.commands.answer:answer", "Be a phone that waits for one call."),
+    "dial": Entry("runtime.commands.dial:dial", "Call a number through a trunk, into a room."),
+    "transfer": Entry("runtime.commands.transfer:transfer", "Send a phone that is in a room on to another number."),
+    "calls": Entry("runtime.commands.calls:calls", "Show the live calls and the newest ended ones."),
+    "hold": Entry("runtime.commands.steer:hold", "Put the phone of a live call on hold."),
+    "resume": Entry("runtime.commands.steer:resume", "Take the phone of a live call back from hold."),
+    "pick-up": Entry("runtime.commands.steer:pick_up", "Answer a phone that rings, with `answer: onRequest`."),
+    "keep": Entry("runtime.commands.steer:keep", "Wait no more for the transfer of a live call."),
+    "doctor": Entry(
+        "runtime.commands.doctor:doctor", "Tell whether the bridge is well, and what to do where it is not."
+    ),
+}
+"""The commands in the order of their use, with what `--help` says of each."""
+
+
+@click.group(
+    cls=Commands,
+    entries=COMMANDS,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
 @click.version_option(installed_version("dialplane"), prog_name="bridge")
 def bridge() -> None:
     """Answer phone calls from the live tables and bring them into rooms.
@@ -38,10 +54,6 @@ def bridge() -> None:
       bridge call sip:+15550100000@127.0.0.1      calls it, from a second terminal
       bridge answer                               a phone that waits to be called, by bridge dial
     """
-
-
-for command in (up, run, call, answer, dial, transfer, calls, hold, resume, pick_up, keep, doctor):
-    bridge.add_command(command)
 
 
 def main() -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 import click
 
-from runtime.commands.options import output_option, program, state_option, state_words
+from runtime.commands.options import CALLER_DEFAULT, TEST_NUMBER, output_option, program, state_option, state_words
 from runtime.commands.script import Report, not_answered, report_of, script_of, script_options
 from runtime.commands.tls_options import calling_options, tls_settings
 from runtime.errors import BridgeError
@@ -30,12 +30,10 @@ from runtime.workers.running import find
 from schemas.environment import variables
 
 SENTENCE = "speech.wav"
-TEST_NUMBER = "+15550100000"
 REFUSED = 400
 """The first status that is a refusal, which `bridge calls` explains."""
 CHALLENGES = (401, 407)
 """A phone without a password ends with these (RFC 3261 section 22)."""
-CALLER_DEFAULT = "+15550199999"
 PASSWORD_BYTES_MAX = 1024
 
 

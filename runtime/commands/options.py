@@ -17,6 +17,9 @@ from schemas.environment import STATE_DEFAULT, is_plain
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+TEST_NUMBER, CALLER_DEFAULT = "+15550100000", "+15550199999"
+"""Of a test call, where nothing else is said: whom it calls, and who it says that it is."""
+
 
 def state_option(command: F) -> F:
     """`--state DIR`."""

@@ -15,8 +15,7 @@ from pathlib import Path
 
 import click
 
-from runtime.commands.call import CALLER_DEFAULT, TEST_NUMBER
-from runtime.commands.options import program, state_words
+from runtime.commands.options import CALLER_DEFAULT, TEST_NUMBER, program, state_words
 from runtime.settings import BridgeSettings, Listen, callable_first, local_host
 from schemas.stores import holds_password
 from schemas.tables.decisions import Admitted, CallFacts, Challenged, Decision, PinNeeded
