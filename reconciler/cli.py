@@ -32,6 +32,7 @@ COMMANDS = {
     "plan": Entry("reconciler.commands.plan:command", "Show what apply would change."),
     "apply": Entry("reconciler.commands.apply:command", "Bring the live tables to what the manifests declare."),
     "watch": Entry("reconciler.commands.watch:command", "Apply whenever a manifest changes."),
+    "operator": Entry("reconciler.commands.operator:command", "Apply what a Kubernetes cluster declares."),
     "explain": Entry("reconciler.commands.explain:command", "Say where a call would go, and why."),
     "test": Entry("reconciler.commands.test:command", "Run the RoutingTest documents."),
     "status": Entry("reconciler.commands.status:command", "Show every object, its conditions and the bridges."),

@@ -54,6 +54,11 @@ def settings_options_but_tables(command: Callable[..., Any]) -> Callable[..., An
     return _state(_owner(_secrets(_gather(command))))
 
 
+def settings_options_but_secrets(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The same for a command whose secrets come from elsewhere."""
+    return _state(_owner(_tables(_revisions_kept(_gather(command)))))
+
+
 def secrets_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """Only those about secrets, for a command that needs neither tables nor state; the command gets `given`."""
     return _secrets(_gather(command))

@@ -17,7 +17,7 @@ from reconciler.manifests.files import STDIN_NAME
 from reconciler.manifests.located import LocatedDocument, path_text, read_bytes
 from reconciler.manifests.masking import names_a_secret
 from reconciler.manifests.text import source_line
-from reconciler.model.sources import FileSources, Key, Source
+from reconciler.model.sources import FileSources, Key, Path, Source
 from schemas.ids import NAME_CHARS_MAX
 from schemas.problems import Problem, Severity, Where
 from schemas.resources.base import API_VERSION, DEFAULT_NAMESPACE, GROUP
@@ -37,6 +37,7 @@ QUOTED_CHARS_MAX = 40
 
 _AT_THE_KEY = frozenset({"unknown-field", "one-of", "no-value", "missing"})
 _KINDS = {kind.value: kind for kind in Kind}
+_NOT_IN_EFFECT = "not-in-effect"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -159,13 +160,16 @@ def _problem(located: LocatedDocument, complaint: Complaint) -> Problem:
     return Problem(where, complaint.what, hint, complaint.code)
 
 
+def remarks_on(document: Document) -> Iterator[tuple[Path, str, str, str]]:
+    """(path, what, hint, code) of what is worth a warning in a sound document."""
+    yield from ((path, what, hint, "open-to-all") for path, what, hint in cautions(document))
+    yield from ((path, what, hint, "provider") for path, what, hint in provider_cautions(document))
+    yield from ((path, what, "", _NOT_IN_EFFECT) for path, what in not_in_effect(document))
+
+
 def _warnings(located: LocatedDocument, document: Document) -> Iterator[Problem]:
-    for path, what, hint in cautions(document):
-        yield Problem(located.where(path), what, hint, "open-to-all", Severity.WARNING)
-    for path, what, hint in provider_cautions(document):
-        yield Problem(located.where(path), what, hint, "provider", Severity.WARNING)
-    for path, what in not_in_effect(document):
-        yield Problem(located.where(path, key=True), what, "", "not-in-effect", Severity.WARNING)
+    for path, what, hint, code in remarks_on(document):
+        yield Problem(located.where(path, key=code == _NOT_IN_EFFECT), what, hint, code, Severity.WARNING)
 
 
 def _is_foreign(data: Any) -> bool:

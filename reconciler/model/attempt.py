@@ -77,7 +77,8 @@ class Attempt:
         if (owner := self.live.others.get(key)) is not None:
             return f"of the owner {owner}"
         source = self.standings.fresh[key[0]].get(key[1])
-        return f"at {source.place}" if source is not None else ""
+        place = str(source.place) if source is not None else ""
+        return f"at {place}" if place else ""
 
     def numbers_held(self) -> Iterator[Source]:
         """The PhoneNumbers without a row: held back, or broken, maybe beyond their name."""

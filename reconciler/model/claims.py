@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from reconciler.model.attempt import Attempt
@@ -33,6 +34,7 @@ class Refusal:
 
 
 Refusals = dict[Key, Refusal]
+Age = tuple[str, str, str]
 
 
 def settle_claims(attempt: Attempt) -> Refusals:
@@ -56,9 +58,20 @@ def settle_claims(attempt: Attempt) -> Refusals:
     if refusals:  # first without these: a rule that only seems to serve any number clashes with everybody's
         return refusals
     # Only new claims can meet others: a rule whose room changes is not held against all its numbers again.
-    for clash in find_clashes(tables, Delta(tuple(claiming), deleted)):
+    for clash in sorted(find_clashes(tables, Delta(tuple(claiming), deleted)), key=partial(_seniority, attempt)):
         _refuse_newcomers(attempt, clash, changed, refusals)
     return refusals
+
+
+def _seniority(attempt: Attempt, clash: Clash) -> tuple[bool, Age]:
+    """Clashes with incumbents first, then those of old objects: who is refused itself is in nobody's way."""
+    return clash.both_new, max(_age(attempt, clash.newcomer), _age(attempt, clash.incumbent))
+
+
+def _age(attempt: Attempt, key: Key) -> Age:
+    """What sorts objects of a cluster by age, then by namespace and name; `born` is "" outside of one."""
+    source = attempt.standings.fresh[key[0]].get(key[1])
+    return (source.born if source is not None else "", key[1], key[0])
 
 
 def _changed(attempt: Attempt) -> dict[Key, Row]:
@@ -97,16 +110,33 @@ def _refuse_new_number(attempt: Attempt, key: Key, row: Row, refusals: Refusals)
 
 
 def _refuse_newcomers(attempt: Attempt, clash: Clash, changed: dict[Key, Row], refusals: Refusals) -> None:
-    """Refuse whoever claims only now what somebody else claims; nobody, where both have claimed it of old."""
+    """Refuse whoever claims only now what somebody else claims; nobody, where both have claimed it of old.
+
+    Of two newcomers of a cluster the younger one is refused.
+    """
     sides = [(clash.newcomer, clash.incumbent)]
-    sides += [(clash.incumbent, clash.newcomer)] if clash.both_new else []
+    if clash.both_new and (older := _older(attempt, clash)) is not None:
+        if older in refusals:
+            return
+        younger = clash.newcomer if older == clash.incumbent else clash.incumbent
+        sides = [(younger, older)]
+    elif clash.both_new:
+        sides.append((clash.incumbent, clash.newcomer))
     for key, other in sides:
         if key in changed:
             what = (
                 f"{object_name(key)} claims the same calls as {object_name(other)} {attempt.place_of(other)}".rstrip()
             )
-            hint = f"{clash.why}; change {'one of them' if clash.both_new else 'this one'}"
+            hint = f"{clash.why}; change {'one of them' if len(sides) > 1 else 'this one'}"
             _refuse(attempt, key, Reason.CONFLICTED, ("spec",), what, hint, "conflict", refusals)
+
+
+def _older(attempt: Attempt, clash: Clash) -> Key | None:
+    """The older one of two objects of a cluster; None where that is not known of both."""
+    newcomer, incumbent = _age(attempt, clash.newcomer), _age(attempt, clash.incumbent)
+    if not (newcomer[0] and incumbent[0]):
+        return None
+    return clash.newcomer if newcomer < incumbent else clash.incumbent
 
 
 def _refuse_open_rules(attempt: Attempt, after: Tables, changed: dict[Key, Row], refusals: Refusals) -> None:

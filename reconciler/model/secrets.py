@@ -54,11 +54,14 @@ class Secrets:
 
     `needed`: an object whose secret is missing must not go live. Without it (validate, plan) that is a warning.
     Without a `sealer` rows name the places only.
+
+    `of_cluster`: the documents are a cluster's objects, and a Secret is known by its namespace, too.
     """
 
     found: Mapping[str, bytes | Unreadable] = field(default_factory=dict, repr=False)
     sealer: Sealer | None = None
     needed: bool = False
+    of_cluster: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +99,12 @@ def place_name(source: SecretSource, folder: str) -> str:
     return f"secret:{source.secret_key_ref.name}/{source.secret_key_ref.key}"
 
 
+def cluster_place_name(source: SecretSource, namespace: str) -> str:
+    """One place of a document of a cluster: a Secret of its own namespace, whatever else it names."""
+    ref = source.secret_key_ref
+    return place_name(source, "") if ref is None else f"secret:{namespace}/{ref.name}/{ref.key}"
+
+
 def folder_of(file: str) -> str:
     """The folder of a manifest; "" for the working folder."""
     return posixpath.dirname(file)
@@ -106,9 +115,10 @@ def filled(row: Row, document: Document, folder: str, secrets: Secrets) -> Fille
     if isinstance(row, NumberRow):
         return Filled(row)
     names: list[str] = []
+    namespace = document.metadata.namespace
     unreadable: list[Missing] = []
     for at, source in secrets_of(document):
-        name = place_name(source, folder)
+        name = cluster_place_name(source, namespace) if secrets.of_cluster else place_name(source, folder)
         names.append(name)
         found = secrets.found.get(name)
         assert found is not None or not secrets.needed, "whoever needs secrets has looked at all places"

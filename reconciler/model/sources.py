@@ -37,6 +37,10 @@ class Source:
     place: Where
     where: Callable[[Path], Where]
     problems: tuple[Problem, ...] = ()
+    uid: str = ""
+    """The cluster's name for this very object; "" = it is no object of a cluster."""
+    born: str = ""
+    """When the cluster's object was made, in a form that sorts by time: of two new claims the older one counts."""
 
     def written(self, *path: str | int) -> Any:
         """The value at `path` as far as it is readable, else None."""

@@ -50,6 +50,8 @@ class Refusal:
     what: str
     names: tuple[str, ...]
     flags: str
+    cause: str = ""
+    """`KIND/NAMESPACE/NAME` of the one object whose change it is, where it concerns others."""
 
     def __str__(self) -> str:
         shown = ", ".join(self.names[:NAMES_SHOWN_MAX])
@@ -191,7 +193,7 @@ def _without_route(turn: Turn, allowed: Allowances) -> list[Refusal]:
         few = f"calls to {numbers[0].number}" if len(numbers) == 1 else f"calls to {len(numbers):,} numbers"
         names = tuple(f"{Kind.NUMBER} {id_}" for lost in numbers for id_ in lost.ids)
         flags = f"--allow-unrouted {cause}"
-        out.append(Refusal("unrouted", f"{few} would be answered by nobody any more", names, flags))
+        out.append(Refusal("unrouted", f"{few} would be answered by nobody any more", names, flags, cause))
     return out
 
 

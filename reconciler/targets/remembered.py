@@ -62,7 +62,7 @@ class Remembered:
         held = [(key, source) for key in desired.verdicts if (source := desired.written(key)) is not None]
         out: dict[Key, Declared] = {}
         for key, source in (*unwritten, *held):
-            place = Declared(source.place.file, source.place.line, source.place.column)
+            place = Declared(source.place.file, source.place.line, source.place.column, source.uid)
             if self.places.get(key) != place and key[1] in rows_of(rows, key[0]):
                 out[key] = place
         return out

@@ -60,6 +60,8 @@ def objects_of(
 
 def _place(snapshot: Snapshot, key: Key, record: Record) -> str:
     declared = snapshot.declared.get(key)
+    if declared is not None and declared.uid:
+        return f"uid {declared.uid}"
     if declared is None or not declared.file:
         return record.file
     return f"{declared.file}:{declared.line}" if declared.line else declared.file

@@ -17,7 +17,7 @@ from reconciler.model.desired import desire
 from reconciler.model.fingerprint import Fingerprint, is_certain
 from reconciler.model.live import Live
 from reconciler.model.memo import Memo
-from reconciler.model.records import Record
+from reconciler.model.records import Record, Verdict
 from reconciler.model.sources import Key
 from reconciler.model.standing import Declared, declared_last
 from reconciler.plan.changes import Plan, diff
@@ -28,12 +28,12 @@ from reconciler.plan.saved import TABLES
 from reconciler.plan.turn import Turn
 from reconciler.targets.remembered import Remembered
 from reconciler.targets.status import Status, objects_of
-from reconciler.targets.target import Manner, Planned
+from reconciler.targets.target import Manner, Planned, Reported
 from reconciler.targets.target import blocked as blocked_by
 from schemas.resources.conditions import Condition
 from schemas.stores import Aim, Outdated, OwnerClash, Publish, Snapshot, Store, StoreError
 from schemas.tables.digest import EMPTY_DIGEST
-from schemas.tables.rows import Delta, Kind, Row, Rows
+from schemas.tables.rows import Delta, Kind, Row, Rows, kind_of
 from schemas.tables.tables import Tables
 
 TRIES_MAX = 8
@@ -66,6 +66,8 @@ class TablesTarget:
         self._remembered = Remembered()
         self._aim = Aim()
         self._fingerprint = Fingerprint()
+        self._changed: dict[Key, int] = {}
+        self._verdicts: Mapping[Key, Verdict] = {}
 
     @property
     def manner(self) -> Manner:
@@ -101,6 +103,18 @@ class TablesTarget:
         lines = [f"revision {snapshot.revision}; {bridges_words(bridges)}", *([f"{pin}, {pin.until}"] if pin else [])]
         told = [{"name": bridge.name, "region": bridge.region, "revision": bridge.revision} for bridge in bridges]
         return Status(objects, lines, {"revision": snapshot.revision, "bridges": told, "pinned": pin_json(pin)})
+
+    def reported(self) -> Reported:
+        """Objects as they are since the last apply, by what the bridges say now. Raises StoreError."""
+        bridges = tuple(Bridge(ack.name, ack.region, ack.revision) for ack in self._there().bridges(self._wall()))
+        rows = self._live.tables.rows if self._live.others else self._live.mine
+
+        def of(key: Key) -> tuple[int, tuple[Condition, ...]]:
+            row, verdict = self._live.own(key[0]).get(key[1]), self._verdicts.get(key)
+            changed = self._changed.get(key, 0) if row is not None else 0
+            return changed, conditions(row, changed, (verdict,) if verdict is not None else (), rows, bridges)
+
+        return Reported(of, bridges)
 
     def applied_last(self) -> Declared:
         """The documents that were published with the rows. Raises StoreError."""
@@ -191,9 +205,11 @@ class TablesTarget:
         self._remembered = Remembered(records, dict(snapshot.declared))
         self._live = live_of(snapshot, self._owner, records)
         self._digest = snapshot.digest
+        self._changed = dict(snapshot.changed)
 
     def _publish(self, planned: Planned, note: str) -> Planned:
         blocked = blocked_by(planned)
+        self._verdicts = {**blocked, **planned.desired.verdicts}
         unwritten = self._remembered.unwritten(planned.desired)
         records = self._remembered.records_to_write(planned.desired, unwritten, blocked)
         places = self._remembered.places_to_write(
@@ -228,6 +244,8 @@ class TablesTarget:
         assert self._store is not None
         head = self._store.head()
         live = self._live
+        for row in planned.plan.delta.put:
+            self._changed[(kind_of(row), row.id)] = revision
         self._live = Live(revision, planned.turn.after, planned.desired.rows, live.others, self._remembered.records)
         self._digest = head.digest if head.revision == revision else None
         return self._digest or ""

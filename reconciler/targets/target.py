@@ -6,7 +6,7 @@ clashes, gates, effects and rendering are the same for all; how it writes, and w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -21,7 +21,7 @@ from reconciler.plan.pinned import Pin
 from reconciler.plan.turn import Turn
 from reconciler.targets.status import Status
 from schemas.problems import Problem, Where
-from schemas.resources.conditions import ConditionType, Reason
+from schemas.resources.conditions import Condition, ConditionType, Reason
 from schemas.tables.digest import EMPTY_DIGEST
 from schemas.tables.rows import Kind
 
@@ -114,6 +114,17 @@ class Manner:
     """The first pause of a watcher after a failure, and the longest; 0: the next regular look."""
 
 
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """What can be told of single objects after an apply: `of` gives the revision of its rows, and its conditions.
+
+    While `state` is the same, so is what `of` says.
+    """
+
+    of: Callable[[Key], tuple[int, tuple[Condition, ...]]]
+    state: Hashable
+
+
 class Away(ReconcileError):  # noqa: N818 - `raise Away`
     """The target is not reached, or does not answer. `wait_s`: how long it asks to be left alone."""
 
@@ -158,6 +169,10 @@ class Target(Protocol):
 
     def status(self) -> Status:
         """Every object of this owner with its conditions."""
+        ...
+
+    def reported(self) -> Reported:
+        """The same of single objects, as they are after the last apply of this very target: for who asks often."""
         ...
 
     def applied_last(self) -> Declared:

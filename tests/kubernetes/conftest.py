@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.kubernetes.cluster import Cluster
+from tests.kubernetes.operating import Place, place_in
+
+_NUMBERS = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
@@ -14,3 +19,9 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """An API server that knows our kinds."""
     with Cluster(tmp_path_factory.mktemp("cluster")) as started:
         yield started.with_crds()
+
+
+@pytest.fixture
+def place(cluster: Cluster, tmp_path: Path) -> Place:
+    """A namespace of its own with a ServiceAccount that may do there what an operator must, and no more."""
+    return place_in(cluster, f"t{next(_NUMBERS)}", tmp_path)

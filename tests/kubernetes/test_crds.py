@@ -46,18 +46,33 @@ def refusal(cluster: Cluster, kind: str, spec: str) -> str:
 @pytest.mark.parametrize(
     ("kind", "spec", "words"),
     [
-        ("DispatchRule", "{rule: {direct: {room: a}, individual: {}}}", "spec.rule"),
-        ("DispatchRule", "{rule: {}}", "spec.rule"),
-        ("PhoneNumber", "{trunkRef: {name: a}}", "number"),
+        ("DispatchRule", "{rule: {direct: {room: a}, individual: {}}}",
+         "write exactly one of direct, individual and callee"),
+        ("DispatchRule", "{rule: {}}", "write exactly one of direct, individual and callee"),
+        ("DispatchRule",
+         "{rule: {direct: {room: a}}, trunkRefs: [{name: a}], trunkSelector: {matchLabels: {a: b}}}",
+         "trunkRefs and trunkSelector exclude each other"),
+        ("PhoneNumber", "{purchase: {from: livekit, countryCode: US}, trunkRef: {name: a}}", "exclude each other"),
+        ("PhoneNumber", "{trunkRef: {name: a}}", "write at least one of number and purchase"),
         ("PhoneNumber", "{number: 14155550100}", "spec.number"),
         ("PhoneNumber", '{number: "+14155550100", direction: sideways}', "spec.direction"),
-        ("Trunk", "{inbound: {allowedAddresses: [10.0.0.0/8], auth: {username: a, passwordFrom: {}}}}", "passwordFrom"),
+        ("Trunk", "{inbound: {allowedAddresses: [10.0.0.0/8], auth: {username: a, passwordFrom: {}}}}",
+         "write exactly one of secretKeyRef, env and file"),
         ("Trunk", "{inbound: {allowedAddresses: [10.0.0.0/8]}, colour: red}", 'unknown field "spec.colour"'),
-        ("Trunk", "{}", "inbound"),
+        ("Trunk", "{}", "write at least one of inbound and outbound"),
+        ("Trunk", "{inbound: {}}", "else anybody could call"),
+        ("Trunk", "{outbound: {addresses: [a.example], register: {}}}", "register needs outbound.auth"),
+        ("Trunk", "{inbound: {allowedAddresses: [10.0.0.0/8], headersToAttributes: {X-A: sip.verstat}}}", "X-A"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_refused_in_words(cluster: Cluster, kind: str, spec: str, words: str) -> None:
     assert words in refusal(cluster, kind, spec)
+
+
+def test_headers_may_become_attributes(cluster: Cluster) -> None:
+    spec = {"inbound": {"allowedAddresses": ["10.0.0.0/8"], "headersToAttributes": {"X-Tenant": "tenant"}}}
+    head = {"apiVersion": "dialplane.dev/v1alpha1", "kind": "Trunk", "metadata": {"name": "headers"}}
+    cluster.kubectl("apply", "--dry-run=server", "-f", "-", given=yaml.safe_dump({**head, "spec": spec}))
 
 
 def test_a_number_cannot_change(cluster: Cluster) -> None:

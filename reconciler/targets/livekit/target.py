@@ -47,7 +47,7 @@ from reconciler.targets.livekit.planning import Course, View, as_gated, course, 
 from reconciler.targets.livekit.seen import moved
 from reconciler.targets.livekit.server import TRIES_MAX, CallFailed, Pace, Server, pace_of
 from reconciler.targets.status import Status, objects_of
-from reconciler.targets.target import Away, Manner, Planned, blocked
+from reconciler.targets.target import Away, Manner, Planned, Reported, blocked
 from schemas.resources.conditions import Condition
 from schemas.resources.documents import Document
 from schemas.seal import KEY_BYTES, Sealer
@@ -162,6 +162,15 @@ class LiveKitTarget:
         objects = objects_of(*self._memory.snapshot(), self._owner, found)
         line = f"LiveKit at {host} cannot be asked: {away}" if away else f"LiveKit at {host}"
         return Status(objects, [line], {"target": "livekit", "server": host, "away": away}, away)
+
+    def reported(self) -> Reported:
+        """Every object as it is there now. Raises ReconcileError, StoreError."""
+        found = {one.key: (one.revision, one.conditions) for one in self.status().objects}
+
+        def of(key: Key) -> tuple[int, tuple[Condition, ...]]:
+            return found.get(key) or (0, conditions_elsewhere(None, (), "LiveKit", "", ""))
+
+        return Reported(of, None)
 
     def applied_last(self) -> Declared:
         """The documents that were applied to this server from here. Raises ReconcileError, StoreError."""

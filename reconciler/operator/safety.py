@@ -1,0 +1,76 @@
+"""CORE. What is refused as unsafe in a cluster: it waits alone, and all others go on.
+
+A folder is one person's change, and is refused whole. A cluster's objects are many people's: an object whose change is
+refused counts as it was applied last, until its owner allows the change on the object itself (`dialplane.dev/allow`),
+or mends it. Where that is not enough, the whole is refused, as in a folder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from reconciler.model.records import Verdict
+from reconciler.model.sources import FileSources, Key, object_id
+from reconciler.model.standing import Declared
+from reconciler.operator.objects import ALLOW, PLURALS, Seen
+from reconciler.plan.gates import Allowances, Refusal
+from schemas.resources.conditions import ConditionType, Reason
+from schemas.tables.rows import Kind
+
+_WORDS = {"becomes-any": "any", "unrouted": "unrouted"}
+"""What allows a refusal, by its code; all others are about deletions."""
+
+
+def allowances(objects: Iterable[Seen], deletes: int | None) -> Allowances:
+    """What the objects themselves allow. `deletes` is what the operator was started with."""
+    going = 0
+    by_word: dict[str, set[str]] = {"any": set(), "unrouted": set()}
+    for one in objects:
+        going += one.going and "delete" in one.allowed
+        for word in one.allowed & by_word.keys():
+            by_word[word].add(object_id(one.key))
+    most = max(going, deletes or 0)
+    return Allowances(most or deletes, frozenset(by_word["any"]), frozenset(by_word["unrouted"]))
+
+
+def concerned(refused: Iterable[Refusal]) -> dict[Key, Verdict]:
+    """The objects whose changes are refused, and why each of them waits."""
+    out: dict[Key, Verdict] = {}
+    for refusal in refused:
+        names = (refusal.cause,) if refusal.cause else tuple(name.replace(" ", "/", 1) for name in refusal.names)
+        for name in names:
+            key = _key(name)
+            if key is not None:
+                why = f"refused as unsafe: {refusal.what}; {_how(key, refusal.code)}"
+                verdict = Verdict(ConditionType.PROGRAMMED, Reason.BLOCKED_BY_SAFETY, why)
+                out.setdefault(key, verdict)
+    return out
+
+
+def last_files(last: Declared, keys: Iterable[Key]) -> dict[Key, FileSources | None]:
+    """What these objects said when they were applied last; None of those that never were."""
+    spoken = {source.key: source for file in last.files.values() for source in file.sources}
+    return {key: FileSources(object_id(key), (spoken[key],)) if key in spoken else None for key in keys}
+
+
+def as_before(declared: Declared, before: Mapping[Key, FileSources | None]) -> Declared:
+    """The same, in which these objects say what they said before, or nothing."""
+    files = dict(declared.files)
+    for key, file in before.items():
+        if file is not None:
+            files[object_id(key)] = file
+        else:
+            files.pop(object_id(key), None)
+    return replace(declared, files={name: files[name] for name in sorted(files)})
+
+
+def _how(key: Key, code: str) -> str:
+    namespace, _, name = key[1].partition("/")
+    word = _WORDS.get(code, "delete")
+    return f"to allow it: kubectl annotate {PLURALS[key[0]]} {name} -n {namespace} {ALLOW}={word}"
+
+
+def _key(name: str) -> Key | None:
+    kind, _, id_ = name.partition("/")
+    return (Kind(kind), id_) if kind in {kind.value for kind in Kind} and "/" in id_ else None

@@ -1,0 +1,212 @@
+"""EDGE. The operator from start to stop: follows the cluster, stands for election, applies, writes.
+
+Everything is listed before anything is applied, so that what is not known yet is never taken for deleted. kopf follows
+the cluster from then on; a list at times, and whenever a watch had to begin anew, finds what its events left out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import random
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from reconciler.backoff import Backoff
+from reconciler.operator.api import Api, NoAnswer, Refused
+from reconciler.operator.gathered import Gathered, list_version
+from reconciler.operator.lease import Candidate
+from reconciler.operator.objects import PLURALS
+from reconciler.operator.safe import Safe
+from reconciler.operator.tally import Tally
+from reconciler.operator.telling import OperatorTelling
+from reconciler.operator.watching import Watching
+from reconciler.operator.work import Work
+from reconciler.operator.writing import Writer
+from reconciler.targets.target import Planned, Target
+from schemas.resources.base import API_VERSION
+from schemas.seal import Sealer
+
+LIST_EVERY_S = 300.0
+"""What was lost on the way is found after so long at the latest."""
+RELIST_AFTER_S = 2.0
+"""kopf lists anew after a watch was broken; when its events have come, we do, too."""
+TRY_AGAIN_S = (1.0, 15.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What to operate: `namespaces` (none = all), the Lease (name, namespace; "" = our own), deletions allowed."""
+
+    namespaces: tuple[str, ...] = ()
+    lease: str = "dialplane-operator"
+    lease_namespace: str = ""
+    allow_deletes: int | None = None
+
+
+class Operator:
+    """One operator. `say` gets its log, `account` what was done, `sealer` the key for secrets."""
+
+    def __init__(
+        self,
+        wanted: Wanted,
+        target: Target,
+        say: Callable[[str], None],
+        account: Callable[[Planned], None],
+        sealer: Callable[[], Sealer],
+        luck: Callable[[], float] = random.random,
+    ) -> None:
+        self._wanted = wanted
+        self._target = target
+        self._say = say
+        self._account = account
+        self._sealer = sealer
+        self._luck = luck
+        self._gathered = Gathered()
+        self._safe = Safe()
+        self._tally = Tally()
+        self._listed = False
+        self._list_due = asyncio.Event()
+        self._trouble = ""
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Operate until `stop` is set."""
+        async with Api() as api:
+            self._api = api
+            me = f"{socket.gethostname()}_{os.getpid()}_{os.urandom(4).hex()}"
+            namespace = self._wanted.lease_namespace or api.namespace
+            candidate = Candidate(api.ask, namespace, self._wanted.lease, me, self._led, self._say)
+
+            def may_write() -> bool:
+                return self._listed and candidate.leads()
+
+            writer = Writer(api, self._gathered, may_write, self._take, self._say, me)
+            telling = OperatorTelling(self._target.manner, self._say, self._account)
+            self._work = Work(
+                self._target, api, self._gathered, self._safe, writer, may_write, telling, self._tally, self._sealer,
+                self._wanted.allow_deletes,
+            )  # fmt: skip
+            loop = asyncio.get_running_loop()
+
+            def heard(type_: str | None, body: dict[str, Any]) -> None:
+                with contextlib.suppress(RuntimeError):  # our loop has ended
+                    loop.call_soon_threadsafe(self._hear, type_, body)
+
+            def ended(why: str) -> None:
+                with contextlib.suppress(RuntimeError):
+                    loop.call_soon_threadsafe(self._watch_ended, why)
+
+            self._watching = Watching(self._wanted.namespaces, heard, ended)
+            try:
+                await self._until(stop, writer.run(), self._work.run(stop), self._follow(stop), candidate.run(stop))
+            finally:
+                await asyncio.to_thread(self._watching.stop)
+
+    async def _until(self, stop: asyncio.Event, *works: Any) -> None:
+        """Run all of it until `stop` is set, or one of them fails."""
+        tasks = [asyncio.create_task(work) for work in works]
+        stopping = asyncio.create_task(stop.wait())
+        done, _ = await asyncio.wait({stopping, *tasks}, return_when=asyncio.FIRST_COMPLETED)
+        stop.set()
+        writer, *others = tasks
+        await asyncio.wait(others, timeout=10)
+        for task in (writer, stopping, *others):
+            task.cancel()
+        await asyncio.gather(*tasks, stopping, return_exceptions=True)
+        for task in done - {stopping}:
+            task.result()
+
+    def _led(self, leads: bool) -> None:
+        self._say("this operator leads" if leads else "this operator leads no more")
+        if leads:
+            self._work.start_over()
+
+    def _hear(self, type_: str | None, body: dict[str, Any]) -> None:
+        """An event from kopf; one without a type tells that it has listed (anew)."""
+        if type_ is None:
+            self._list_due.set()
+        if body.get("kind") == "Secret":
+            changed = self._safe.remove(body) if type_ == "DELETED" else self._safe.put(body)
+        elif type_ == "DELETED":
+            changed = self._gathered.remove(body)
+        else:
+            changed = self._gathered.put(body)
+        if changed:
+            self._work.wake()
+
+    def _take(self, body: dict[str, Any]) -> None:
+        if self._gathered.put(body):
+            self._work.wake()
+
+    def _watch_ended(self, why: str) -> None:
+        self._tell(f"the cluster is not followed just now: {why}")
+        self._list_due.set()
+
+    async def _follow(self, stop: asyncio.Event) -> None:
+        """List, have kopf follow, and list again when it is due."""
+        backoff = Backoff(*TRY_AGAIN_S)
+        while not stop.is_set():
+            self._list_due.clear()
+            try:
+                await self._list()
+            except (NoAnswer, Refused) as error:
+                self._tell(_in_words(error, self._api.server))
+                backoff.failed(time.monotonic(), self._luck())
+                await _pause(stop, backoff.until - time.monotonic())
+                continue
+            backoff.worked()
+            self._trouble = ""
+            if not self._watching.is_running:
+                self._watching.start()
+            await self._until_list_is_due(stop)
+
+    async def _until_list_is_due(self, stop: asyncio.Event) -> None:
+        waking = asyncio.ensure_future(self._list_due.wait())
+        stopping = asyncio.ensure_future(stop.wait())
+        try:
+            await asyncio.wait({waking, stopping}, timeout=LIST_EVERY_S, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            waking.cancel()
+            stopping.cancel()
+        await _pause(stop, RELIST_AFTER_S)
+
+    async def _list(self) -> None:
+        """Take in all objects as they are now. Raises NoAnswer, Refused."""
+        changed = False
+        for kind, plural in PLURALS.items():
+            for namespace in self._wanted.namespaces or ("",):
+                within = f"namespaces/{namespace}/" if namespace else ""
+                bodies, page = await self._api.listed(f"/apis/{API_VERSION}/{within}{plural}")
+                changed |= self._gathered.replace(
+                    bodies,
+                    list_version(page),
+                    lambda key, kind=kind, namespace=namespace: (  # type: ignore[misc]  # bound as they are now
+                        key[0] is kind and (not namespace or key[1].startswith(f"{namespace}/"))
+                    ),
+                )
+        if changed or not self._listed:
+            self._listed = True
+            self._work.wake()
+
+    def _tell(self, trouble: str) -> None:
+        if trouble != self._trouble:
+            self._trouble = trouble
+            self._say(trouble)
+
+
+def _in_words(error: Exception, server: str) -> str:
+    if isinstance(error, Refused) and error.status == 404:
+        return f"{server} does not know our kinds: kubectl apply -f the CRDs of dialplane"
+    if isinstance(error, Refused) and error.status in {401, 403}:
+        return f"{server} does not let us list objects: {error}"
+    return f"{server} does not answer: {error}"
+
+
+async def _pause(stop: asyncio.Event, seconds: float) -> None:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await stop.wait()
