@@ -224,7 +224,7 @@ class Baresip:
         self.port = free_sip_port(2) if answers else 0  # it takes the next one too, for TLS
         login += ";answermode=auto" if answers else ""
         first = free_port() & ~1
-        self.rtp_ports = f"{first}-{first + 20}"
+        self.rtp_ports = f"{first}-{first + 7}"
         (work / "config").write_text(
             BARESIP_CONFIG.format(
                 modules=modules or baresip_modules(), play=play, player=work / "player.wav", work=work,

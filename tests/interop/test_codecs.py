@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import audioop
-import subprocess
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -17,6 +14,7 @@ from runtime.media.codecs import opus_packets
 from tests.peers import Baresip, BridgeProcess, wait_for
 from tests.signals import amplitude, speech, tone
 from tests.sound import fit, samples, write_wav
+from tests.wire import Stream, capturing, stream_to
 
 pytestmark = [pytest.mark.peer("baresip"), pytest.mark.xdist_group("baresip")]
 TALK_S = 4.0
@@ -117,34 +115,6 @@ def test_two_callers_hear_each_other(shared_bridge: BridgeProcess, tmp_path: Pat
         assert is_wide(heard_by_other, second) is both_wide
 
 
-@contextmanager
-def captured(path: Path) -> Iterator[None]:
-    """What goes over the loopback meanwhile."""
-    command = ["tshark", "-i", "lo", "-f", "udp", "-w", str(path)]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stderr is not None
-            next(line for line in process.stderr if "Capturing on" in line)
-            time.sleep(0.5)
-            yield
-        finally:
-            process.terminate()
-
-
-def packets_to(path: Path, ports: str) -> list[tuple[int, int, bytes]]:
-    """(sequence, timestamp, payload) of the RTP to these ports, as Wireshark reads it."""
-    fields = [word for name in ("rtp.seq", "rtp.timestamp", "rtp.payload") for word in ("-e", name)]
-    done = subprocess.run(
-        ["tshark", "-r", str(path), "-d", f"udp.port=={ports},rtp",
-         "-Y", f"rtp && udp.dstport in {{{ports.replace('-', '..')}}}", "-T", "fields", *fields],
-        capture_output=True, text=True, check=True, timeout=60,
-    )  # fmt: skip
-    rows = [line.split("\t") for line in done.stdout.splitlines() if line.count("\t") == 2]
-    return [
-        (int(number), int(timestamp), bytes.fromhex(payload.replace(":", ""))) for number, timestamp, payload in rows
-    ]
-
-
 @pytest.mark.peer("baresip", "tshark")
 @pytest.mark.parametrize(
     ("kind", "ptime", "step"),
@@ -155,20 +125,22 @@ def test_our_stream_has_no_gap_and_no_jump(
     shared_bridge: BridgeProcess, tmp_path: Path, kind: Kind, ptime: int, step: int
 ) -> None:
     said = said_by(kind, tmp_path / "said.wav")
+    dump = tmp_path / "a.pcap"
     with (
-        captured(tmp_path / "a.pcap"),
         Baresip(tmp_path / "a", "+15550101111", said, kind.codec, f";ptime={ptime}") as caller,
+        capturing(dump, caller.rtp_ports),
     ):
         calling(caller, ALONE, shared_bridge)
         time.sleep(TALK_S)
         caller.do("hangup")
         wait_for(lambda: "terminated" in caller.log().lower(), "the end of the call")
         time.sleep(0.5)
-    sent = packets_to(tmp_path / "a.pcap", caller.rtp_ports)
+    said_of_it, sent = stream_to(dump, caller.rtp_ports)
+    assert said_of_it == Stream(len(sent), lost=0, is_faulty=False)
     assert len(sent) > 0.8 * TALK_S * 1000 / ptime, sent[:5]
-    assert {(b[0] - a[0]) & 0xFFFF for a, b in pairwise(sent)} == {1}, "nothing is missing, nothing out of order"
-    lengths = [opus_packets.duration(payload) if kind is OPUS else len(payload) for *_, payload in sent]
-    steps = [(b[1] - a[1]) & 0xFFFFFFFF for a, b in pairwise(sent)]
+    assert {(b.sequence - a.sequence) & 0xFFFF for a, b in pairwise(sent)} == {1}, "nothing missing or out of order"
+    lengths = [opus_packets.duration(each.payload) if kind is OPUS else len(each.payload) for each in sent]
+    steps = [(b.timestamp - a.timestamp) & 0xFFFFFFFF for a, b in pairwise(sent)]
     jumps = sum(a != b for a, b in zip(steps, lengths, strict=False))
     # Where the playout buffer moves by a tick, a frame of Opus that goes through is neither made up nor shortened.
     assert jumps <= (2 if kind is OPUS else 0), "each begins where the one before it ends"

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
 import socket
-import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +16,7 @@ from tests.interop.test_tls import baresip_config
 from tests.linphone import Linphone
 from tests.peers import Baresip, BridgeProcess, baresip_modules, free_port, wait_for
 from tests.sound import SPEECH_PCMU, fit, speech
+from tests.wire import capturing
 
 pytestmark = [pytest.mark.peer("baresip"), pytest.mark.xdist_group("baresip")]
 TALK_S = 3.0
@@ -158,10 +157,8 @@ def test_what_is_said_is_on_the_wire_only_where_nothing_is_encrypted(tmp_path: P
     with (
         answering(tmp_path, policy) as (bridge, port, authority),
         phone(tmp_path, authority, said, way) as caller,
-        watching(dump, caller.rtp_ports) as watcher,
+        capturing(dump, caller.rtp_ports),
     ):
-        if watcher.poll() is not None:
-            pytest.skip("this user may not capture packets")
         talk(bridge, caller, port, said)
         time.sleep(0.5)
     wire = dump.read_bytes()
@@ -170,33 +167,6 @@ def test_what_is_said_is_on_the_wire_only_where_nothing_is_encrypted(tmp_path: P
     loud = [piece for piece in pieces if len(set(piece)) > 20]
     found = sum(piece in wire for piece in loud)
     assert found == 0 if policy == "require" else found > len(loud) / 4
-
-
-@contextmanager
-def watching(dump: Path, ports: str) -> Iterator[subprocess.Popen[bytes]]:
-    """tshark on loopback, for all that goes by UDP from or to these ports."""
-    command = [
-        shutil.which("tshark") or "tshark",
-        "-q",
-        "-i",
-        "lo",
-        "-f",
-        f"udp portrange {ports}",
-        "-F",
-        "pcap",
-        "-w",
-        str(dump),
-    ]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        deadline = time.monotonic() + 20
-        while process.poll() is None and not dump.exists() and time.monotonic() < deadline:
-            time.sleep(0.05)
-        time.sleep(0.5)
-        yield process
-    finally:
-        process.terminate()
-        process.wait(10)
 
 
 DTLS = "module dtls_srtp.so\n"
