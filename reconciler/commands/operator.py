@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import os
 import re
 import signal
@@ -39,6 +40,14 @@ _NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
     type=click.IntRange(0),
     help="Delete up to N objects, however many, also such as vanished without a trace.",
 )
+@click.option(
+    "--metrics",
+    metavar="IP:PORT",
+    default="off",
+    show_default=True,
+    envvar="DIALPLANE_METRICS",
+    help="Where /metrics (Prometheus), /livez and /readyz are answered; without a key.",
+)
 @target_option
 @settings_options_but_secrets
 def command(
@@ -46,6 +55,7 @@ def command(
     all_namespaces: bool,
     lease: str,
     allow_deletes: int | None,
+    metrics: str,
     at: Where,
     given: Given,
 ) -> None:
@@ -57,7 +67,7 @@ def command(
 
     \b
     Example:
-      reconcile operator --all-namespaces --tables redis://redis:6379/0
+      reconcile operator --all-namespaces --tables redis://redis:6379/0 --metrics 0.0.0.0:8081
       reconcile operator --namespace telephony --target livekit
     """
     settings = given.settings()
@@ -67,16 +77,32 @@ def command(
     for name in (*namespaces, lease_name, *([lease_namespace] if lease_namespace else [])):
         if not _NAME.fullmatch(name):
             raise ReconcileError(f"{name[:80]!r} is no name that Kubernetes knows", "write it like telephony")
+    monitored = None if metrics == "off" else _address(metrics)
     from reconciler.operator.serve import Operator, Wanted  # kopf takes half a second to import
 
     def sealer() -> Sealer:
         return Sealer(read_or_make_key(settings.state, os.environ))
 
     with opened_target(at, settings, to_write=True, look_every_s=LOOK_EVERY_S) as target:
-        wanted = Wanted(tuple(dict.fromkeys(namespaces)), lease_name, lease_namespace, allow_deletes)
+        wanted = Wanted(tuple(dict.fromkeys(namespaces)), lease_name, lease_namespace, allow_deletes, monitored)
         account = partial(note_down, settings, note="operator", target=target.manner.address)
         operator = Operator(wanted, target, _say, account, sealer)
         asyncio.run(_run(operator))
+
+
+def _address(text: str) -> tuple[str, int]:
+    """An IP address and a port. Raises ReconcileError."""
+    host, _, port = text.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    try:
+        ipaddress.ip_address(host)
+        number = int(port) if port.isascii() and port.isdigit() else -1
+        if not 0 <= number <= 65_535:
+            raise ValueError
+    except ValueError:
+        words = f"--metrics {text[:80]!r} is not an IP address and a port"
+        raise ReconcileError(words, "write it like --metrics 127.0.0.1:8081") from None
+    return host, number
 
 
 async def _run(operator: Operator) -> None:

@@ -6,48 +6,65 @@ seconds, so that an age is `time() - dialplane_operator_…_timestamp_seconds`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections import Counter as Counted
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from reconciler.operator.objects import Seen
+from schemas.resources.conditions import ConditionType
 
 NAME = "dialplane_operator_"
-GOOD, HEARD = "last_good_timestamp_seconds", "watch_last_event_timestamp_seconds"
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 ERROR_KINDS_MAX = 32
 """Kinds of errors that are told apart, by the names of their classes; others count as `other`."""
+STATUSES = frozenset({"True", "False", "Unknown"})
+
+Conditions = Mapping[tuple[str, str, str], int]
+"""How many objects there are of a kind, condition and status."""
 
 
-class Metrics:
-    """One per operator; it is told what happens, and is read by whoever scrapes."""
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How an operator stands at this moment. `heard_at`: when the API server was last heard of, in Unix seconds."""
 
-    def __init__(self, version: str) -> None:
+    leads: bool
+    dirty: int
+    """Objects that have changed and wait for the next pass."""
+    to_write: int
+    """Objects whose status waits to be written."""
+    conditions: Conditions
+    written: Mapping[str, int]
+    """What became of writes, by outcome."""
+    heard_at: float
+
+
+class Metrics(Collector):
+    """One per operator. It is told of passes, and asks for the rest (`look`) when somebody scrapes."""
+
+    def __init__(self, version: str, look: Callable[[], Look]) -> None:
+        self._look = look
         self._registry = it = CollectorRegistry()
-        self._version = Gauge(NAME + "build_info", "1, with the version", ["version"], registry=it)
-        self._version.labels(version).set(1)
-        self._leads = Gauge(NAME + "leads", "1 while this operator holds the Lease", registry=it)
-        self._dirty = Gauge(NAME + "dirty_objects", "Objects that changed and wait for the next pass", registry=it)
+        Gauge(NAME + "build_info", "1, with the version", ["version"], registry=it).labels(version).set(1)
         self._took = Histogram(NAME + "reconcile_seconds", "Passes, by time", registry=it, buckets=SECONDS)
         self._errors = Counter(NAME + "reconcile_errors", "Passes and looks that failed", ["kind"], registry=it)
-        self._objects = Gauge(NAME + "objects", "By condition", ["kind", "condition", "status"], registry=it)
-        self._good = Gauge(NAME + GOOD, "When the target was last as it is declared", registry=it)
+        self._good = Gauge(
+            NAME + "last_good_timestamp_seconds", "When the target was last as it is declared", registry=it
+        )
         self._revision = Gauge(NAME + "tables_revision", "The revision that it saw or made last", registry=it)
-        self._patches = Counter(NAME + "status_patches", "Statuses written, or not", ["outcome"], registry=it)
-        self._heard = Gauge(NAME + HEARD, "When the API server was last heard of", registry=it)
         self._error_kinds: set[str] = set()
+        it.register(self)
 
-    def leads(self, leads: bool) -> None:
-        """It has begun or ceased to lead."""
-        self._leads.set(int(leads))
-
-    def dirty(self, objects: int) -> None:
-        """So many wait for the next pass."""
-        self._dirty.set(objects)
-
-    def passed(self, took_s: float, revision: int, wall: float) -> None:
-        """A pass has worked: what is live is as it is declared."""
+    def passed(self, took_s: float, revision: int, *, whole: bool) -> None:
+        """A pass has worked; `whole`: nothing was refused or left for later, so what is live is as it is declared."""
         self._took.observe(took_s)
         self._revision.set(revision)
-        self._good.set(wall)
+        if whole:
+            self._good.set(time.time())
 
     def failed(self, error: Exception) -> None:
         """A pass or a look has failed; its kind is the name of the error's class."""
@@ -57,20 +74,37 @@ class Metrics:
         self._error_kinds.add(kind)
         self._errors.labels(kind).inc()
 
-    def objects(self, counts: Mapping[tuple[str, str, str], int]) -> None:
-        """How many there are of each kind, condition and status; what is not among them is none any more."""
-        self._objects.clear()
-        for labels, count in counts.items():
-            self._objects.labels(*labels).set(count)
-
-    def patched(self, outcome: str) -> None:
-        """A status was written (`written`), or was not: `conflict`, `gone`, `throttled`, `refused`, `unreachable`."""
-        self._patches.labels(outcome).inc()
-
-    def heard(self, wall: float) -> None:
-        """The API server has told of an event, or of none so far (a bookmark)."""
-        self._heard.set(wall)
-
     def exposition(self) -> bytes:
         """All of it, as `/metrics` tells it."""
         return generate_latest(self._registry)
+
+    def collect(self) -> Iterator[Metric]:
+        """What is looked at when somebody asks; for the registry."""
+        look = self._look()
+        yield _gauge("leads", "1 while this operator holds the Lease", int(look.leads))
+        yield _gauge("dirty_objects", "Objects that changed and wait for the next pass", look.dirty)
+        yield _gauge("statuses_waiting", "Objects whose status waits to be written", look.to_write)
+        yield _gauge("api_heard_timestamp_seconds", "When the API server was last heard of", look.heard_at)
+        objects = GaugeMetricFamily(NAME + "objects", "By condition", labels=["kind", "condition", "status"])
+        for labels, count in look.conditions.items():
+            objects.add_metric(labels, count)
+        yield objects
+        writes = CounterMetricFamily(NAME + "writes", "Writes to the cluster, by outcome", labels=["outcome"])
+        for outcome, count in look.written.items():
+            writes.add_metric([outcome], count)
+        yield writes
+
+
+def conditions_of(objects: Iterable[Seen]) -> Conditions:
+    """What the statuses of these objects say; a condition that is not there, or says what it cannot, is `Unknown`."""
+    counts: Counted[tuple[str, str, str]] = Counted()
+    for seen in objects:
+        for type_ in ConditionType:
+            answer = seen.told.answer(type_)
+            status = answer.status if answer is not None and answer.status in STATUSES else "Unknown"
+            counts[seen.key[0].value, type_.value, status] += 1
+    return counts
+
+
+def _gauge(name: str, words: str, value: float) -> Metric:
+    return GaugeMetricFamily(NAME + name, words, value=value)

@@ -13,26 +13,31 @@ import random
 import socket
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
 from typing import Any
 
 from reconciler.backoff import Backoff
+from reconciler.errors import ReconcileError
 from reconciler.operator.api import Api, NoAnswer, Refused
 from reconciler.operator.gathered import Gathered, list_version
 from reconciler.operator.lease import Candidate
+from reconciler.operator.metrics import Look, Metrics, conditions_of
 from reconciler.operator.objects import PLURALS
 from reconciler.operator.safe import Safe
-from reconciler.operator.tally import Tally
 from reconciler.operator.telling import OperatorTelling
 from reconciler.operator.watching import Watching
 from reconciler.operator.work import Work
 from reconciler.operator.writing import Writer
 from reconciler.targets.target import Planned, Target
+from schemas.monitor import Monitor
 from schemas.resources.base import API_VERSION
 from schemas.seal import Sealer
 
 LIST_EVERY_S = 300.0
 """What was lost on the way is found after so long at the latest."""
+SILENT_S_MAX = 3 * LIST_EVERY_S
+"""Lists alone are to be heard three times in so long."""
 RELIST_AFTER_S = 2.0
 """kopf lists anew after a watch was broken; when its events have come, we do, too."""
 TRY_AGAIN_S = (1.0, 15.0)
@@ -40,12 +45,16 @@ TRY_AGAIN_S = (1.0, 15.0)
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What to operate: `namespaces` (none = all), the Lease (name, namespace; "" = our own), deletions allowed."""
+    """What to operate: `namespaces` (none = all), the Lease (name, namespace; "" = our own), deletions allowed.
+
+    `metrics`: the IP address and port where probes and scrapers are answered; None: nowhere.
+    """
 
     namespaces: tuple[str, ...] = ()
     lease: str = "dialplane-operator"
     lease_namespace: str = ""
     allow_deletes: int | None = None
+    metrics: tuple[str, int] | None = None
 
 
 class Operator:
@@ -68,7 +77,10 @@ class Operator:
         self._luck = luck
         self._gathered = Gathered()
         self._safe = Safe()
-        self._tally = Tally()
+        self._metrics = Metrics(version("dialplane"), self._look)
+        self._monitor = Monitor(self._not_alive, self._not_ready, self._metrics.exposition)
+        self._heard_at = (time.monotonic(), 0.0)
+        """When the API server was last heard of, by the steady clock and in Unix seconds (0 = never)."""
         self._listed = False
         self._list_due = asyncio.Event()
         self._trouble = ""
@@ -79,16 +91,12 @@ class Operator:
             self._api = api
             me = f"{socket.gethostname()}_{os.getpid()}_{os.urandom(4).hex()}"
             namespace = self._wanted.lease_namespace or api.namespace
-            candidate = Candidate(api.ask, namespace, self._wanted.lease, me, self._led, self._say)
-
-            def may_write() -> bool:
-                return self._listed and candidate.leads()
-
-            writer = Writer(api, self._gathered, may_write, self._take, self._say, me)
+            self._candidate = Candidate(api.ask, namespace, self._wanted.lease, me, self._led, self._say)
+            self._writer = Writer(api, self._gathered, self._may_write, self._take, self._say, me)
             telling = OperatorTelling(self._target.manner, self._say, self._account)
             self._work = Work(
-                self._target, api, self._gathered, self._safe, writer, may_write, telling, self._tally, self._sealer,
-                self._wanted.allow_deletes,
+                self._target, api, self._gathered, self._safe, self._writer, self._may_write, telling, self._metrics,
+                self._sealer, self._wanted.allow_deletes,
             )  # fmt: skip
             loop = asyncio.get_running_loop()
 
@@ -101,10 +109,48 @@ class Operator:
                     loop.call_soon_threadsafe(self._watch_ended, why)
 
             self._watching = Watching(self._wanted.namespaces, heard, ended)
+            await self._start_monitor()
+            works = (self._writer.run(), self._work.run(stop), self._follow(stop), self._candidate.run(stop))
             try:
-                await self._until(stop, writer.run(), self._work.run(stop), self._follow(stop), candidate.run(stop))
+                await self._until(stop, *works)
             finally:
+                await self._monitor.stop()
                 await asyncio.to_thread(self._watching.stop)
+
+    async def _start_monitor(self) -> None:
+        if self._wanted.metrics is None:
+            return
+        host, port = self._wanted.metrics
+        try:
+            bound = await self._monitor.start(host, port)
+        except OSError as fault:
+            words = f"--metrics cannot listen on {host}:{port}: {fault.strerror}"
+            raise ReconcileError(words, "choose another address: --metrics 127.0.0.1:8081") from fault
+        self._say(f"metrics and probes are answered on {bound[0]}:{bound[1]}")
+
+    def _may_write(self) -> bool:
+        return self._listed and self._candidate.leads()
+
+    def _not_alive(self) -> str:
+        """What a new process would mend: that we hear nothing any more, and do not even know why."""
+        silent_s = time.monotonic() - self._heard_at[0]
+        if self._trouble or silent_s < SILENT_S_MAX:
+            return ""
+        return f"the API server was not heard of for {silent_s:.0f} s"
+
+    def _not_ready(self) -> str:
+        return self._trouble or ("" if self._listed else "the objects of the cluster are not known yet")
+
+    def _look(self) -> Look:
+        done = self._writer.done
+        return Look(
+            leads=self._candidate.leads(),
+            dirty=self._work.dirty,
+            to_write=self._writer.waiting,
+            conditions=conditions_of(self._gathered),
+            written=asdict(done),
+            heard_at=self._heard_at[1],
+        )
 
     async def _until(self, stop: asyncio.Event, *works: Any) -> None:
         """Run all of it until `stop` is set, or one of them fails."""
@@ -127,6 +173,7 @@ class Operator:
 
     def _hear(self, type_: str | None, body: dict[str, Any]) -> None:
         """An event from kopf; one without a type tells that it has listed (anew)."""
+        self._heard_at = (time.monotonic(), time.time())
         if type_ is None:
             self._list_due.set()
         if body.get("kind") == "Secret":
@@ -188,6 +235,7 @@ class Operator:
                         key[0] is kind and (not namespace or key[1].startswith(f"{namespace}/"))
                     ),
                 )
+        self._heard_at = (time.monotonic(), time.time())
         if changed or not self._listed:
             self._listed = True
             self._work.wake()

@@ -22,11 +22,11 @@ from reconciler.model.sources import Key
 from reconciler.model.standing import Declared
 from reconciler.operator.api import Api, NoAnswer, Refused
 from reconciler.operator.gathered import Gathered
+from reconciler.operator.metrics import Metrics
 from reconciler.operator.passing import Passed, Passing
 from reconciler.operator.safe import Safe
 from reconciler.operator.safety import allowances
 from reconciler.operator.statuses import Found, Pending, is_held_by_us, other_bridges, wish_of, wish_unreached
-from reconciler.operator.tally import Tally
 from reconciler.operator.telling import OperatorTelling
 from reconciler.operator.writing import Writer
 from reconciler.targets.target import Away, Reported, Target
@@ -59,7 +59,7 @@ class Work:
         writer: Writer,
         leads: Callable[[], bool],
         telling: OperatorTelling,
-        tally: Tally,
+        metrics: Metrics,
         sealer: Callable[[], Sealer],
         allow_deletes: int | None = None,
         note: str = "operator",
@@ -72,7 +72,7 @@ class Work:
         self._writer = writer
         self._leads = leads
         self._telling = telling
-        self._tally = tally
+        self._metrics = metrics
         self._sealer = sealer
         self._allow_deletes = allow_deletes
         self._luck = luck
@@ -87,6 +87,11 @@ class Work:
         self._all = True
         self._pending = Pending()
         self._asked_moved_at = 0.0
+
+    @property
+    def dirty(self) -> int:
+        """How many objects have changed and wait for the next pass."""
+        return len(self._touched | self._gathered.touched)
 
     def wake(self) -> None:
         """Something has changed: a pass is due."""
@@ -170,7 +175,8 @@ class Work:
         self._passed, self._all = passed, False
         self._touched.clear()
         self._pending.again(published)
-        self._tally.passed(took_s, len(keys))
+        whole = not (passed.planned.left or passed.planned.refused or passed.kept)
+        self._metrics.passed(took_s, passed.planned.revision, whole=whole)
         self._telling.passed(passed, self._gathered, keys, took_s)
         self._wish(found)
 
@@ -232,7 +238,7 @@ class Work:
             self._reported, found = await self._in_thread(partial(self._ask, keys))
         except (StoreError, ReconcileError) as error:
             self._telling.trouble(str(error))
-            self._tally.failed(error)
+            self._metrics.failed(error)
             return
         self._wish(found)
 
@@ -259,7 +265,7 @@ class Work:
         self._dirty.set()
         self._backoff.failed(time.monotonic(), self._luck(), error.wait_s if isinstance(error, Away) else 0.0)
         self._telling.trouble(str(error))
-        self._tally.failed(error)
+        self._metrics.failed(error)
         if isinstance(error, NoAnswer | Refused):  # it is the API server that fails: no status can be written
             return
         wall = _wall()
