@@ -16,7 +16,9 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import cycle, islice
 from pathlib import Path
+from random import randrange
 from types import TracebackType
 from typing import Any
 
@@ -36,15 +38,28 @@ def program(name: str) -> str | None:
     return next((found for each in names if (found := shutil.which(each, path=path))), None)
 
 
+_PORTS = range(20_100, 32_700)
+"""Outside of what systems give to sockets that ask for any port, and of the bridge's own range for media."""
+
+
+def _own_ports() -> Iterator[int]:
+    """Even ports that no other worker of this run of the tests looks at, round and round from somewhere."""
+    many = len(_PORTS) // int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    own = _PORTS[worker * many : (worker + 1) * many : 2]
+    return islice(cycle(own), randrange(len(own)), None)
+
+
+_ports = _own_ports()
+
+
 def free_port(kind: int = socket.SOCK_DGRAM) -> int:
-    """A port of loopback that nobody uses now."""
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port of loopback that nobody uses now, with an odd one behind it; nobody else is given it before it is bound."""
+    return next(port for port in _ports if not is_taken(port, kind))
 
 
 def free_sip_port(ports: int = 1) -> int:
-    """A port of loopback that nobody uses now, neither by UDP nor by TCP; so are those behind it, by TCP."""
+    """The same by UDP and by TCP; so are those behind it, by TCP."""
     while True:
         port = free_port()
         if not any(is_taken(port + n, socket.SOCK_STREAM) for n in range(ports)):
@@ -59,6 +74,15 @@ def is_taken(port: int, kind: int = socket.SOCK_DGRAM) -> bool:
         except OSError:
             return True
         return False
+
+
+STEADY = 0.9
+"""Tests share their machine, which takes some ticks from everybody; whoever stops a bridge takes more."""
+
+
+def talk_share(record: Mapping[str, Any]) -> float:
+    """What part of a call's time, from its record, the phone was sent frames of 20 ms."""
+    return float(record["media"]["packetsSent"] * 0.02 / (record["endedAt"] - record["answeredAt"]))
 
 
 def wait_for(what: Callable[[], Any], why: str, within_s: float = 40.0) -> Any:

@@ -25,7 +25,7 @@ from reconciler.manifests.reading import read_file
 from runtime.media import rtcp, rtp
 from tests.fuzz import manifests, media, signalling
 from tests.fuzz.mutation import mutants
-from tests.peers import BridgeProcess, sipp, wait_for
+from tests.peers import STEADY, BridgeProcess, sipp, talk_share, wait_for
 from tests.sound import SPEECH_PCMU
 
 SCENARIO = Path(__file__).parent / "scenarios" / "uac-g711.xml"
@@ -34,6 +34,8 @@ TALK_MS = 20_000
 DATAGRAMS = 10_000
 WARM_UP = 2_000
 MEDIA_DATAGRAMS = 2_000
+OWN_MAX = 4 * CALLS
+"""What the calls that are up say meanwhile: a BYE and its repetitions, where the attack outlasts them."""
 BURST_BYTES_MAX = 50_000
 """Sent before the bridge is waited for: so little that the socket's buffer holds it, even at the kernel's default."""
 BURST_MAX = 16
@@ -230,7 +232,8 @@ def test_ten_thousand_mutated_datagrams_are_each_accounted_for_and_disturb_no_ca
         still = {call["callId"] for call in bridge.counters()["live"]} & live
         talking.join()
         fates, dropped = fates_after - fates_before, dropped_after - dropped_before
-        assert fates.total() == sent, f"every datagram has a fate: {fates}"
+        own = fates.total() - sent
+        assert 0 <= own <= OWN_MAX, f"every datagram has a fate: {fates}"
         assert dropped.total() == fates["dropped"] + fates["turned-away"], "every drop has a reason"
         assert len(attacker.asked) > DATAGRAMS // 6, "many requests are near enough to real ones to be owed an answer"
         assert attacker.asked <= attacker.answered, "whoever is owed an answer has one"
@@ -239,9 +242,8 @@ def test_ten_thousand_mutated_datagrams_are_each_accounted_for_and_disturb_no_ca
     records = [r for r in bridge.records()[before:] if r["callId"] in live]
     assert [(r["reason"], r["endedBy"]) for r in records] == [("hangup", "caller")] * CALLS
     for record in records:
-        lasted_s = record["endedAt"] - record["answeredAt"]
-        assert record["media"]["packetsSent"] > 48 * lasted_s, "audio never stopped"
-        assert record["media"]["packetsReceived"] > 45 * (TALK_MS / 1000), "the caller was heard all the time"
+        assert talk_share(record) > STEADY, "audio never stopped"
+        assert record["media"]["packetsReceived"] > STEADY * 50 * (TALK_MS / 1000), "the caller was heard all the time"
     assert sum(r["media"]["packetsRejected"] for r in records) >= 0.9 * sprayed, "strangers' media is counted"
     assert "Traceback" not in bridge.log()
 

@@ -21,7 +21,7 @@ import pytest
 
 from runtime.sip.limits import MESSAGE_WITHIN_S
 from tests.interop.test_tls import Secured
-from tests.peers import ROOT, lesson, sipp, sipp_command, wait_for
+from tests.peers import ROOT, STEADY, lesson, sipp, sipp_command, talk_share, wait_for
 from tests.sound import SPEECH_PCMU
 
 pytestmark = [pytest.mark.peer("sipp"), pytest.mark.xdist_group("sipp")]
@@ -234,7 +234,6 @@ def test_every_torture_message_gets_its_verdict_and_a_call_that_is_up_is_not_dis
     assert returned == 0
     (record,) = [r for r in wait_for(open_bridge.records, "records") if r["to"] == "+16660000001"]
     assert (record["reason"], record["media"]["packetsLost"]) == ("hangup", 0)
-    assert record["media"]["packetsSent"] > 45 * torturer.talk_s
+    assert talk_share(record) > STEADY
     wait_for(lambda: not open_bridge.counters()["live"], "all other calls to be over")
-    assert open_bridge.counters()["ticksLost"] == 0
     assert sipp(open_bridge.target, tmp_path, *scenario, "-d", "300").returncode == 0, "a normal call works"

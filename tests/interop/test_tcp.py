@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from runtime.sip.limits import MESSAGE_WITHIN_S
-from tests.peers import BridgeProcess, sipp, sipp_command, wait_for
+from tests.peers import STEADY, BridgeProcess, sipp, sipp_command, talk_share, wait_for
 from tests.sound import SPEECH_PCMU
 
 pytestmark = [pytest.mark.peer("sipp"), pytest.mark.xdist_group("sipp")]
@@ -158,7 +158,7 @@ def test_half_a_message_and_silence_costs_one_answer_and_a_burst_no_other_call(
     record = wait_for(bridge.records, "the record")[-1]
     assert record["media"]["packetsLost"] == 0
     told = bridge.counters()
-    assert told["ticksLost"] == 0, "a burst holds up no media"
+    assert talk_share(record) > STEADY, "a burst holds up no media"
     assert told["connections"]["ended"]["Message Did Not End In Time"] == 1
 
 
