@@ -54,7 +54,7 @@ _ports = _own_ports()
 
 
 def free_port(kind: int = socket.SOCK_DGRAM) -> int:
-    """A port of loopback that nobody uses now, with an odd one behind it; nobody else is given it before it is bound."""
+    """A port of loopback that nobody uses now, with an odd one behind it: nobody else is given it meanwhile."""
     return next(port for port in _ports if not is_taken(port, kind))
 
 
