@@ -16,6 +16,7 @@ from runtime.commands.tls_options import listening_options, tls_settings
 from runtime.phone.answering import Manner
 from runtime.phone.phone import await_call
 from runtime.settings import parse_listens
+from runtime.sip.keying import Way
 from schemas.printable import printable
 
 SENTENCE = "answer.wav"
@@ -59,6 +60,7 @@ def answer(
     dtmf: str,
     seconds: float,
     codecs: tuple[str, ...],
+    encryption: Way | None,
     ring: float,
     wait: float,
     decline: int | None,
@@ -78,9 +80,10 @@ def answer(
       bridge answer --seconds 60
       bridge answer --listen udp://127.0.0.1:5090 --record heard.wav --dtmf 123#
       bridge answer --decline 486
+      bridge answer --encryption dtls --codec opus
       bridge answer --listen tls://127.0.0.1:5091 --tls-cert cert.pem --tls-key key.pem
     """
-    script = script_of(play, SENTENCE, dtmf, seconds, codecs, repeats=bool(seconds))
+    script = script_of(play, SENTENCE, dtmf, seconds, codecs, encryption, repeats=bool(seconds))
     manner = Manner(wait, ring, decline or 0, takes_transfers=not decline_transfer)
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a call that is given up is hung up
     listens = parse_listens(listen)

@@ -18,12 +18,14 @@ from runtime.commands.script import Report, not_answered, report_of, script_of, 
 from runtime.commands.tls_options import calling_options, tls_settings
 from runtime.errors import BridgeError
 from runtime.net.tls_stream import NOT_TRUSTED
-from runtime.phone.phone import Way, place_call
+from runtime.phone import phone
+from runtime.phone.phone import place_call
 from runtime.settings import TRANSPORTS, Listen, callable_first, local_host, parse_listen
 from runtime.sip.auth.client import Login
 from runtime.sip.dialog import transport_of
 from runtime.sip.errors import SipSyntaxError
 from runtime.sip.grammar import is_address
+from runtime.sip.keying import Way
 from runtime.sip.path import TRANSPORT_DEFAULT, default_port
 from runtime.sip.uri import Uri, parse_uri
 from runtime.workers.running import find
@@ -63,6 +65,7 @@ def call(
     caller: str,
     seconds: float,
     codecs: tuple[str, ...],
+    encryption: Way | None,
     user: str | None,
     password_env: str | None,
     password_file: Path | None,
@@ -78,6 +81,7 @@ def call(
       bridge call sip:+15550100000@127.0.0.1 --play hello.wav --record heard.wav --dtmf 123#
       bridge call "sip:+15550100000@127.0.0.1;transport=tcp"
       bridge call sip:+15550100000@127.0.0.1 --codec opus --record heard.wav
+      bridge call "sip:+15550100000@sip.example.com;transport=tls" --encryption sdes
       bridge call sips:+15550100000@sip.example.com --tls-ca ca.pem
       bridge call sip:+15550100000@127.0.0.1 --via ws://127.0.0.1:8080
       bridge call sip:+15550100000@sip.example.com --user acme --password-env ACME_PASSWORD
@@ -86,7 +90,7 @@ def call(
         record = Path("echo.wav")
     target = uri or _own_bridge(state, via)
     way = replace(_way(target, via), tls=tls_settings(tls))
-    script = script_of(play, SENTENCE, dtmf, seconds, codecs)
+    script = script_of(play, SENTENCE, dtmf, seconds, codecs, encryption)
     login = _login(user, password_env, password_file)
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a call that is given up is hung up
     outcome = asyncio.run(place_call(target, caller, way, script, login))
@@ -137,7 +141,7 @@ def _own_bridge(state: Path, via: str | None) -> str:
     return str(Uri("sip", TEST_NUMBER, None, local_host(listen.host), listen.port, params))
 
 
-def _way(target: str, via: str | None) -> Way:
+def _way(target: str, via: str | None) -> phone.Way:
     """Where to send the call: `--via`, else the URI's host by the URI's transport. TLS is to prove the URI's host."""
     try:
         uri = parse_uri(target)
@@ -151,14 +155,14 @@ def _way(target: str, via: str | None) -> Way:
         )
     name = "" if is_address(uri.host) else uri.host
     if via:
-        return Way(parse_listen(via, "--via"), name)
+        return phone.Way(parse_listen(via, "--via"), name)
     port = uri.port or default_port(transport)
     try:
         found = socket.getaddrinfo(uri.host, port, type=socket.SOCK_STREAM)
     except OSError as fault:
         raise BridgeError(f"{uri.host} has no address: {fault}", "name an IP address, e.g. 127.0.0.1") from fault
     address = found[0][4]
-    return Way(Listen(transport, str(address[0]), int(address[1])), name)
+    return phone.Way(Listen(transport, str(address[0]), int(address[1])), name)
 
 
 def _tell(report: Report, state: Path | None, *, logs_in: bool, presses: bool) -> None:

@@ -16,6 +16,7 @@ from runtime.phone.heard import RATE_HZ, Heard, compare
 from runtime.phone.outcome import Outcome
 from runtime.phone.voice import Script
 from runtime.rooms.files import WavWriter, load_sound
+from runtime.sip.keying import WAYS, Way
 from schemas.printable import printable
 
 SENTENCES = Path(__file__).resolve().parents[1] / "phone"
@@ -23,7 +24,7 @@ DIGITS = frozenset("0123456789*#ABCDabcdw")
 
 
 def script_options(command: F) -> F:
-    """`--play`, `--record`, `--dtmf`, `--seconds` and `--codec`."""
+    """`--play`, `--record`, `--dtmf`, `--seconds`, `--codec` and `--encryption`."""
     file = click.Path(path_type=Path)
     for option in reversed(
         [
@@ -34,6 +35,8 @@ def script_options(command: F) -> F:
                          help="Hang up after so long.  [default: when done]"),
             click.option("--codec", "codecs", type=click.Choice(list(CODECS)), multiple=True,
                          help="What it speaks; given again, the first is the best.  [default: pcmu, pcma]"),
+            click.option("--encryption", type=click.Choice(WAYS), default=None,
+                         help="Speak encrypted media alone, by keys in SDP or by a handshake.  [default: plain]"),
         ]
     ):  # fmt: skip
         command = option(command)
@@ -41,13 +44,20 @@ def script_options(command: F) -> F:
 
 
 def script_of(
-    play: Path | None, sentence: str, dtmf: str, seconds: float, codecs: tuple[str, ...], *, repeats: bool = False
+    play: Path | None,
+    sentence: str,
+    dtmf: str,
+    seconds: float,
+    codecs: tuple[str, ...],
+    encryption: Way | None,
+    *,
+    repeats: bool = False,
 ) -> Script:
     """What the phone does; `sentence` is the file of ours that it says where it is given none."""
     if set(dtmf) - DIGITS:
         raise BridgeError(f"--dtmf {dtmf}: only 0-9 * # A-D and w can be sent", "e.g. --dtmf 123#")
     spoken = tuple(CODECS[name] for name in dict.fromkeys(codecs)) or (PCMU, PCMA)
-    return Script(load_sound(play or SENTENCES / sentence), dtmf, seconds, repeats, spoken)
+    return Script(load_sound(play or SENTENCES / sentence), dtmf, seconds, repeats, spoken, encryption)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +75,8 @@ class Report:
         click.echo(click.style(f"{heard.words}{saved}", fg="green" if heard.delay_s is not None else None))
         if heard.is_other and asked_for_pin:
             click.echo('  perhaps a prompt that asks for a PIN: try --dtmf "PIN#"')
+        if outcome.encryption:
+            click.echo(f"media encrypted: {outcome.encryption}")
         if outcome.digits:
             click.echo(f"digits received: {outcome.digits}")
         if outcome.referral is not None:
@@ -87,6 +99,7 @@ class Report:
             "heardS": round(heard.heard_s, 2),
             "loudS": round(heard.loud_s, 2),
             "codec": outcome.codec,
+            "mediaEncryption": outcome.encryption,
             "digits": outcome.digits,
             "transfer": None if referral is None else {"to": referral.to, "accepted": referral.accepted},
             "endedByPeer": outcome.ended_by_peer,

@@ -46,6 +46,11 @@ class Shield(Protocol):
         ...
 
     @property
+    def is_agreed(self) -> bool:
+        """Whether there are keys, so that something can be said."""
+        ...
+
+    @property
     def unauthentic(self) -> int:
         """Datagrams that were none of the phone's."""
         ...
@@ -85,6 +90,11 @@ class BySignalling:
     def encryption(self) -> str:
         """Which suite."""
         return f"SDES {self.protection.keys.profile.suite}"
+
+    @property
+    def is_agreed(self) -> bool:
+        """Signalling brought them."""
+        return True
 
     @property
     def unauthentic(self) -> int:
@@ -135,6 +145,11 @@ class ByHandshake:
         if protection is not None:
             return f"DTLS {protection.keys.profile.suite}"
         return f"DTLS, not agreed on: {self._media.fault or 'no handshake was finished'}"
+
+    @property
+    def is_agreed(self) -> bool:
+        """The handshake is finished."""
+        return self._media.protection is not None
 
     @property
     def unauthentic(self) -> int:

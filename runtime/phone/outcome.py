@@ -31,6 +31,8 @@ class Outcome:
     heard: bytearray = field(default_factory=bytearray)
     heard_hz: int = 8_000
     codec: str = ""
+    encryption: str = ""
+    """How media was encrypted; "" = not at all."""
     digits: str = ""
     spoke_after_s: float = 0.0
     """How much was heard before the first frame was played."""

@@ -1,6 +1,6 @@
 """The test phone: one call that it places, or that it waits for. The same SIP and media cores as the bridge's.
 
-It is no softphone: one call, G.711, by UDP, TCP or TLS. What becomes of it is an `Outcome`.
+It is no softphone: one call, one stream of audio. What becomes of it is an `Outcome`.
 """
 
 from __future__ import annotations

@@ -6,15 +6,18 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from runtime.media.codecs.codec import PCMA, PCMU, TICKS_PER_S, Codec
 from runtime.media.config import StreamConfig
+from runtime.media.dtls import new_identity
 from runtime.media.events import DigitReceived
 from runtime.media.frame import Frame
 from runtime.media.session import MediaSession
 from runtime.media.sound import Sound
 from runtime.net.rtp_ports import RtpPortRange
 from runtime.phone.outcome import Outcome
+from runtime.sip.keying import PLAIN_ALWAYS, Encryption, Way
 from runtime.sip.offer_answer import LocalMedia
 from runtime.workers.clock import MediaClock
 from runtime.workers.legs import PhoneLeg, PhoneLegs, new_session
@@ -25,6 +28,8 @@ TAIL_S = 1.5
 """How long it listens after its last word: an echo takes 0.4 s."""
 PAUSE_S = 2.0
 """Between a sentence and the same sentence again."""
+HANDSHAKE_S = 5.0
+"""How long it keeps its words back where keys are made by a handshake."""
 RTP_PORTS = (20002, 39998)
 LEG = "phone"
 
@@ -34,7 +39,8 @@ class Script:
     """What the phone does once it talks. `frames` follow the `digits`.
 
     `seconds` 0: as long as there is something to press or say. `repeats`: the frames are said again after a pause.
-    `codecs` are what it speaks, best first.
+    `codecs` are what it speaks, best first. `encryption`: the one way that its media must be encrypted; None: it is
+    plain.
     """
 
     frames: Sound
@@ -42,6 +48,7 @@ class Script:
     seconds: float = 0.0
     repeats: bool = False
     codecs: tuple[Codec, ...] = (PCMU, PCMA)
+    encryption: Way | None = None
 
     @property
     def heard_hz(self) -> int:
@@ -77,11 +84,12 @@ class Voice:
         self._outcome = outcome
         outcome.heard_hz = script.heard_hz
         self._on_end = on_end
-        self._legs = PhoneLegs()
+        self._legs = PhoneLegs(new_identity(datetime.now(UTC)) if script.encryption == "dtls" else None)
         self._clock = MediaClock(self._tick)
         self._phone: PhoneLeg | None = None
         self._played = 0
         self._ends_at: float | None = None
+        self._mute_until = 0.0
 
     def open(self, address: str) -> LocalMedia | str:
         """Bind a port pair on an address of ours; in words why there is none."""
@@ -90,13 +98,13 @@ class Voice:
             return "no free RTP port for the test phone"
         self._phone = PhoneLeg(LEG, ports, self._script.codecs[0])
         self._legs.add(self._phone)
-        session_id = int.from_bytes(os.urandom(6))
         return LocalMedia(
             ports.address,
             ports.port,
             tuple(codec.name for codec in self._script.codecs),
             dtmf=True,
-            session_id=session_id,
+            session_id=int.from_bytes(os.urandom(6)),
+            encryption=self._encryption(),
         )
 
     def start(self, stream: StreamConfig, now: float) -> None:
@@ -109,9 +117,14 @@ class Voice:
             return
         if self._script.digits:
             self._phone.send_digits(self._script.digits, now)
+        self._mute_until = now + HANDSHAKE_S
         if self._script.seconds:
             self._ends_at = now + self._script.seconds
         self._clock.start()
+
+    def _encryption(self) -> Encryption:
+        way = self._script.encryption
+        return PLAIN_ALWAYS if way is None else Encryption("require", os.urandom, (way,), self._legs.certificate)
 
     def close(self) -> None:
         """Fall silent, and give the ports back."""
@@ -142,12 +155,16 @@ class Voice:
         while (event := session.next_event()) is not None:
             if isinstance(event, DigitReceived):
                 outcome.digits += event.digit
+        if phone.shield is not None:
+            outcome.encryption = phone.shield.encryption
         outcome.packets_received = session.stats.received
         outcome.packets_lost = session.stats.lost
 
     def _speak(self, phone: PhoneLeg, session: MediaSession, now: float) -> None:
         frame: Frame | None = None
-        if session.digits_pending:
+        if self._is_mute(phone, now):
+            pass
+        elif session.digits_pending:
             pass  # digits come first, speech after them
         elif not self._script.is_said(self._played):
             if self._played == 0:
@@ -158,3 +175,8 @@ class Voice:
             self._ends_at = now + TAIL_S
         phone.push(frame, now)
         self._legs.flush()
+
+    def _is_mute(self, phone: PhoneLeg, now: float) -> bool:
+        """Whether what is said now would be lost, for there are no keys yet; a handshake may also never be finished."""
+        shield = phone.shield
+        return shield is not None and not shield.is_agreed and now < self._mute_until
