@@ -2,7 +2,8 @@
 
 `python -m schemas.publish` writes `schemas/published/`; with `--check` it compares instead, and exits 1 with what to
 run. The output depends on the models alone, byte for byte. `json-schema/dialplane.json` is for files that may hold any
-kind: it looks at `kind` first, so that an editor complains about the fields of that kind only.
+kind: it looks at `kind` first, so that an editor complains about the fields of that kind only. `kustomization.yaml`
+names the CRDs for `kubectl apply -k schemas/published`, and for kustomizations that build on them.
 """
 
 from __future__ import annotations
@@ -83,10 +84,18 @@ def files() -> dict[str, str]:
     out = {"json-schema/dialplane.json": _json(all_kinds())}
     for kind in KINDS:
         out[f"json-schema/{kind.lower()}.json"] = _json(one_kind(kind))
+    out["kustomization.yaml"] = _kustomization()
     for resource in crds.CUSTOM:
         text = yaml.safe_dump(crds.definition(resource), sort_keys=False, width=110, allow_unicode=True)
         out[f"crds/{resource.plural}.dialplane.dev.yaml"] = f"# {GENERATED}\n{text}"
     return out
+
+
+def _kustomization() -> str:
+    """What `kubectl apply -k` installs. It lies above the CRDs, so that `apply -f` of their folder meets CRDs alone."""
+    resources = [f"crds/{resource.plural}.dialplane.dev.yaml" for resource in crds.CUSTOM]
+    kind = {"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization"}
+    return f"# {GENERATED}\n{yaml.safe_dump({**kind, 'resources': resources}, sort_keys=False)}"
 
 
 def _json(schema: Schema) -> str:
