@@ -144,7 +144,7 @@ def _number(text: str | None) -> int:
 
 
 def _keys(agreed_on: Secured) -> Keys:
-    theirs = tuple(MasterKey(each.key, each.mki) for each in agreed_on.theirs)
+    theirs = tuple(MasterKey(each.key, each.mki, each.lifetime) for each in agreed_on.theirs)
     return Keys(SUITES[agreed_on.suite], MasterKey(agreed_on.ours.key, agreed_on.ours.mki), theirs)
 
 

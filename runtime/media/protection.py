@@ -8,6 +8,8 @@ that are authentic: what is not changes nothing, neither the source that is hear
 * Which roll-over a stream is in is not said by packets. Where the next one does not open, those that it may be in are
   tried: after a loss around the wrap, after a gap of ten minutes, after new keys by which a peer counts on (RFC 3711
   section 3.3.1) instead of from zero, as most do. Nothing older than what was heard is ever tried.
+* A key opens as many packets as its sender gave it (`|2^20`, RFC 4568 section 6.1), and none of those that come after:
+  who goes on without a new one is heard no more (RFC 3711 section 9.2).
 * A key may have an identifier (MKI): it stands before the tag of each packet, outside of what the tag covers.
 """
 
@@ -23,6 +25,7 @@ STREAMS_MAX: Final = 8
 """SSRCs of the peer that are kept by key, of media and of RTCP; libsrtp would keep any number."""
 EARLIER_MAX: Final = 1
 """Sets of the peer's keys that are good beside the newest one."""
+LIFETIME_MAX: Final = 1 << 48
 TRIED_EVERY: Final = 8
 """Of so many packets that do not open, one is tried in other roll-overs: a stranger's flood costs little more."""
 _RTP_BYTES_MIN: Final = 12
@@ -31,10 +34,11 @@ _HALF: Final = 0x8000
 
 @dataclass(frozen=True, slots=True)
 class MasterKey:
-    """A master key with its salt behind it, and its identifier, "" for none."""
+    """A master key with its salt behind it, its identifier, "" for none, and how many packets it is good for."""
 
     key: bytes = field(repr=False)
     mki: bytes = b""
+    lifetime: int = field(default=LIFETIME_MAX, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +69,15 @@ class _Stream:
 class _Opening:
     """One key of the peer. `counted`: the roll-overs of its streams by its last key, which may go on."""
 
-    __slots__ = ("_counted", "_failed", "_key", "_moved", "_open", "_open_rtcp", "_profile", "_reporters", "streams")
+    __slots__ = (
+        "_counted", "_failed", "_key", "_left", "_left_rtcp", "_moved", "_open", "_open_rtcp", "_profile", "_reporters",
+        "streams",
+    )  # fmt: skip
 
-    def __init__(self, profile: Profile, key: bytes, counted: dict[bytes, int]) -> None:
-        self._profile, self._key = profile, key
-        self._open, self._open_rtcp = opener(profile, key)
+    def __init__(self, profile: Profile, master: MasterKey, counted: dict[bytes, int]) -> None:
+        self._profile, self._key = profile, master.key
+        self._left = self._left_rtcp = master.lifetime
+        self._open, self._open_rtcp = opener(profile, master.key)
         self._moved: dict[bytes, Step] = {}
         """Streams that were found in another roll-over."""
         self._counted = counted
@@ -81,14 +89,17 @@ class _Opening:
         """What is in a packet of media."""
         ssrc = packet[8:12]
         stream = self.streams.get(ssrc)
-        if stream is None and len(self.streams) >= STREAMS_MAX:
+        if self._left <= 0 or (stream is None and len(self.streams) >= STREAMS_MAX):
             return None
         work = self._moved.get(ssrc, self._open)
         plain = work(packet)
         sequence = packet[2] << 8 | packet[3]
         if plain is None:
             self._failed += 1
-            return self._sought(packet, ssrc, sequence, stream) if self._failed % TRIED_EVERY == 1 else None
+            plain = self._sought(packet, ssrc, sequence, stream) if self._failed % TRIED_EVERY == 1 else None
+            self._left -= plain is not None
+            return plain
+        self._left -= 1
         if stream is None:
             self.streams[ssrc] = _Stream(sequence, 0)
         else:
@@ -98,10 +109,11 @@ class _Opening:
     def open_rtcp(self, packet: bytes) -> bytes | None:
         """What is in a compound; it says its index itself."""
         ssrc = packet[4:8]
-        if ssrc not in self._reporters and len(self._reporters) >= STREAMS_MAX:
+        if self._left_rtcp <= 0 or (ssrc not in self._reporters and len(self._reporters) >= STREAMS_MAX):
             return None
         plain = self._open_rtcp(packet)
         if plain is not None:
+            self._left_rtcp -= 1
             self._reporters.add(ssrc)
         return plain
 
@@ -134,7 +146,7 @@ class _Receiving:
     def __init__(self, profile: Profile, keys: tuple[MasterKey, ...], counted: dict[bytes, int]) -> None:
         self._profile, self.keys = profile, keys
         self._mki_bytes = len(keys[0].mki)
-        self.openings = {key.mki: _Opening(profile, key.key, counted) for key in keys}
+        self.openings = {key.mki: _Opening(profile, key, counted) for key in keys}
 
     def is_by(self, keys: Keys) -> bool:
         """Whether these are its keys."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Callable
+from hashlib import sha1
 from typing import Final
 
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
@@ -23,35 +24,47 @@ WINDOW: Final = 128
 RTCP_TAG_BYTES: Final = 10
 _AUTH_KEY_BYTES: Final = 20
 _BLOCK: Final = 16
+_SHA1_BLOCK: Final = 64
 _HALF: Final = 0x8000
 _SEEN: Final = (1 << WINDOW) - 1
 _ENCRYPTED: Final = 1 << 31
-_COUNTERS: Final = tuple(n.to_bytes(2) for n in range(PACKET_BYTES_MAX // _BLOCK + 1))
+_BLOCKS_MAX: Final = -(-PACKET_BYTES_MAX // _BLOCK)
+_EACH: Final = tuple(sum(1 << 8 * _BLOCK * n for n in range(count)) for count in range(_BLOCKS_MAX + 1))
+"""A number times this is that many blocks of it in a row."""
+_COUNTERS: Final = tuple(
+    int.from_bytes(b"".join(n.to_bytes(_BLOCK) for n in range(count))) for count in range(_BLOCKS_MAX + 1)
+)
+"""0, 1, 2 … in so many blocks in a row."""
+INDEX_MAX: Final = 1 << 48
+RTCP_INDEX_MAX: Final = 1 << 31
+"""Packets that one key protects (section 9.2); libsrtp refuses further ones by itself."""
 
 
 class _Keys:
     """Session keys of one protocol: `first_label` is 0 for RTP, 3 for RTCP (section 4.3.2)."""
 
-    __slots__ = ("_block", "_salt", "auth")
+    __slots__ = ("_block", "_salt", "tag")
 
     def __init__(self, master: bytes, first_label: int) -> None:
         key, salt = master[:-SALT_BYTES], master[-SALT_BYTES:]
         self._block = _encryptor(derive(key, salt, first_label, len(key)))
-        self.auth = derive(key, salt, first_label + 1, _AUTH_KEY_BYTES)
+        self.tag = _authenticator(derive(key, salt, first_label + 1, _AUTH_KEY_BYTES))
         self._salt = int.from_bytes(derive(key, salt, first_label + 2, SALT_BYTES))
 
     def crypt(self, text: bytes, ssrc: bytes, index: int) -> bytes:
         """Encrypt or decrypt (section 4.1.1)."""
         size = len(text)
-        prefix = (self._salt ^ int.from_bytes(ssrc) << 48 ^ index).to_bytes(SALT_BYTES)
-        stream = self._block(b"".join([prefix + n for n in _COUNTERS[: -(-size // _BLOCK)]]))
+        count = -(-size // _BLOCK)
+        first = (self._salt ^ int.from_bytes(ssrc) << 48 ^ index) << 16
+        stream = self._block((first * _EACH[count] + _COUNTERS[count]).to_bytes(_BLOCK * count))
         return (int.from_bytes(text) ^ int.from_bytes(stream[:size])).to_bytes(size)
 
 
 def derive(key: bytes, salt: bytes, label: int, size: int) -> bytes:
     """A session key from a master key, which is used for all packets (section 4.3.1, RFC 6188 section 3)."""
-    prefix = (int.from_bytes(salt) ^ label << 48).to_bytes(SALT_BYTES)
-    return _encryptor(key)(b"".join(prefix + n for n in _COUNTERS[: -(-size // _BLOCK)]))[:size]
+    count = -(-size // _BLOCK)
+    first = (int.from_bytes(salt) ^ label << 48) << 16
+    return _encryptor(key)((first * _EACH[count] + _COUNTERS[count]).to_bytes(_BLOCK * count))[:size]
 
 
 def _encryptor(key: bytes) -> Callable[[bytes], bytes]:
@@ -101,19 +114,22 @@ def sealer(master: bytes, tag_bytes: int) -> tuple[Step, Step]:
         if begins is None or window is None or len(packet) + tag_bytes > PACKET_BYTES_MAX:
             return None
         index = window.index_of(packet[2] << 8 | packet[3])
-        if not window.is_new(index):
+        if not window.is_new(index) or index >= INDEX_MAX:
             return None  # the same key stream twice would give both away
         window.take(index)
         wire = packet[:begins] + keys.crypt(packet[begins:], ssrc, index)
-        return wire + _tag(keys.auth, wire + (index >> 16).to_bytes(4), tag_bytes)
+        return wire + keys.tag(wire + (index >> 16).to_bytes(4))[:tag_bytes]
 
     def seal_rtcp(compound: bytes) -> bytes | None:
         ssrc = compound[4:8]
         if len(compound) < 8 or len(compound) > PACKET_BYTES_MAX - RTCP_TAG_BYTES - 4:
             return None
-        index = reports[ssrc] = reports.get(ssrc, -1) + 1
+        index = reports.get(ssrc, -1) + 1
+        if index >= RTCP_INDEX_MAX:
+            return None
+        reports[ssrc] = index
         wire = compound[:8] + rtcp_keys.crypt(compound[8:], ssrc, index) + (_ENCRYPTED | index).to_bytes(4)
-        return wire + _tag(rtcp_keys.auth, wire, RTCP_TAG_BYTES)
+        return wire + rtcp_keys.tag(wire)[:RTCP_TAG_BYTES]
 
     return seal, seal_rtcp
 
@@ -135,7 +151,7 @@ def opener(master: bytes, tag_bytes: int, ssrc_known: bytes = b"", index_known: 
         if not window.is_new(index):
             return None
         wire = data[:ends]
-        if not hmac.compare_digest(_tag(keys.auth, wire + (index >> 16).to_bytes(4), tag_bytes), data[ends:]):
+        if not hmac.compare_digest(keys.tag(wire + (index >> 16).to_bytes(4))[:tag_bytes], data[ends:]):
             return None
         if not _kept(streams, ssrc, window):
             return None
@@ -151,7 +167,7 @@ def opener(master: bytes, tag_bytes: int, ssrc_known: bytes = b"", index_known: 
         index = trailer & ~_ENCRYPTED
         if not trailer & _ENCRYPTED or not window.is_new(index):
             return None
-        if not hmac.compare_digest(_tag(rtcp_keys.auth, wire, RTCP_TAG_BYTES), data[ends:]):
+        if not hmac.compare_digest(rtcp_keys.tag(wire)[:RTCP_TAG_BYTES], data[ends:]):
             return None
         if not _kept(reports, ssrc, window):
             return None
@@ -173,8 +189,18 @@ def _payload_at(packet: bytes) -> int | None:
     return at if at <= len(packet) else None
 
 
-def _tag(key: bytes, text: bytes, size: int) -> bytes:
-    return hmac.digest(key, text, "sha1")[:size]
+def _authenticator(key: bytes) -> Callable[[bytes], bytes]:
+    """HMAC-SHA1 (RFC 2104) whose first two blocks, always the same, are hashed once: 0.7 in place of 1.6 µs."""
+    padded = key.ljust(_SHA1_BLOCK, b"\0")
+    inner, outer = (sha1(bytes(byte ^ pad for byte in padded)) for pad in (0x36, 0x5C))  # noqa: S324 - RFC 3711's
+
+    def tag(text: bytes) -> bytes:
+        within, around = inner.copy(), outer.copy()
+        within.update(text)
+        around.update(within.digest())
+        return around.digest()
+
+    return tag
 
 
 def _added(streams: dict[bytes, _Window], ssrc: bytes) -> _Window | None:

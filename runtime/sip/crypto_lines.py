@@ -40,10 +40,14 @@ _window = re.compile("WSH=[0-9]{2,4}")
 
 @dataclass(frozen=True, slots=True)
 class InlineKey:
-    """A master key with its salt behind it, and its identifier (MKI) as it stands in packets; b"" for none."""
+    """A master key with its salt behind it, and its identifier (MKI) as it stands in packets; b"" for none.
+
+    `lifetime`: how many packets its sender protects by it, at most.
+    """
 
     key: bytes = field(repr=False)
     mki: bytes = b""
+    lifetime: int = field(default=LIFETIME_MAX, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,15 +96,15 @@ def _read_key(text: str, size: int) -> InlineKey | None:
         key = base64.b64decode(found[1].rstrip("=") + "=" * (-len(found[1].rstrip("=")) % 4), validate=True)
     except binascii.Error:
         return None
-    lifetime = 1 if found[3] is None else _number(int(found[3]), power=found[2] is not None)
+    lifetime = LIFETIME_MAX if found[3] is None else _number(int(found[3]), power=found[2] is not None)
     if len(key) != size or not 1 <= lifetime <= LIFETIME_MAX:
         return None
     if found[4] is None:
-        return InlineKey(key)
+        return InlineKey(key, b"", lifetime)
     length = int(found[5])
     if not 1 <= length <= MKI_BYTES_MAX or int(found[4]) >> (8 * length):
         return None
-    return InlineKey(key, int(found[4]).to_bytes(length))
+    return InlineKey(key, int(found[4]).to_bytes(length), lifetime)
 
 
 def _number(value: int, *, power: bool) -> int:

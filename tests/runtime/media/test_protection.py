@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runtime.media import rtcp, rtp
+from runtime.media import rtcp, rtp, srtp_cm
 from runtime.media.protection import STREAMS_MAX, TRIED_EVERY, Keys, MasterKey, Protection
 from runtime.media.srtp import SUITES, Profile
 
@@ -228,3 +228,34 @@ def test_reports_without_encryption_are_not_taken(profile: Profile) -> None:
     assert wire[end - 4] & 0x80, "ours are encrypted"
     wire[end - 4] &= 0x7F
     assert other.unprotect_rtcp(bytes(wire)) is None
+
+
+@ALL
+def test_a_key_opens_no_more_packets_than_its_sender_gave_it(profile: Profile) -> None:
+    """RFC 4568 section 6.1, RFC 3711 section 9.2."""
+    ours, few = master(profile, 1), MasterKey(master(profile, 2).key, b"", 4)
+    other, one = Protection(Keys(profile, few, (ours,))), Protection(Keys(profile, ours, (few,)))
+    report = rtcp.write((rtcp.ReceiverReport(7),))
+    for n in range(6):
+        assert one.unprotect(sealed(other, packet(n))) == (packet(n) if n < 4 else None)
+        wire = other.protect_rtcp(report)
+        assert wire is not None
+        assert one.unprotect_rtcp(wire) == (report if n < 4 else None)
+    assert one.unauthentic == 4
+    one.rekey(Keys(profile, ours, (MasterKey(few.key),)))
+    assert one.unprotect(sealed(other, packet(6))) is None, "saying the same key again gives it no second life"
+    fresh = master(profile, 3)
+    other.rekey(Keys(profile, fresh, (ours,)))
+    one.rekey(Keys(profile, ours, (fresh,)))
+    assert one.unprotect(sealed(other, packet(7))) == packet(7)
+
+
+def test_what_we_do_ourselves_stops_where_libsrtp_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(srtp_cm, "RTCP_INDEX_MAX", 3)
+    monkeypatch.setattr(srtp_cm, "INDEX_MAX", 1 << 16)
+    one, other = pair(SUITES["AES_256_CM_HMAC_SHA1_80"])
+    report = rtcp.write((rtcp.ReceiverReport(7),))
+    assert [one.protect_rtcp(report) is not None for _ in range(5)] == [True, True, True, False, False]
+    for n in range(65_530, 65_536):
+        assert other.unprotect(sealed(one, packet(n))) == packet(n)
+    assert one.protect(packet(65_536)) is None

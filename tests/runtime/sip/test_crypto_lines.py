@@ -57,6 +57,15 @@ def test_a_key_that_can_be_used(text: str, mki: bytes) -> None:
     assert (line.suite, line.keys) == (SUITE, (InlineKey(KEY, mki),))
 
 
+@pytest.mark.parametrize(
+    ("said", "lifetime"), [("", 1 << 48), ("|2^20", 1 << 20), ("|1000|1:4", 1000), ("|2^48", 1 << 48)]
+)
+def test_how_long_a_key_is_good_for(said: str, lifetime: int) -> None:
+    line = read_crypto(f"1 {SUITE} inline:{TEXT}{said}")
+    assert line is not None
+    assert line.keys[0].lifetime == lifetime
+
+
 def test_several_keys_are_told_apart_by_their_identifiers() -> None:
     line = read_crypto(f"7 {SUITE} inline:{TEXT}|2^20|1:1;inline:{TEXT[::-1]}|2:1")
     assert line is not None
