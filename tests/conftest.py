@@ -20,7 +20,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     missing = [name for name in wanted if program(name) is None]
     if missing:
         debian = "sip-tester, baresip-core, linphone-cli, sipsak, sipvicious, kamailio, kamailio-tls-modules, stunnel4"
-        debian += ", coturn, kamailio-websocket-modules, redis-server, chromium, tshark"
+        debian += ", coturn, kamailio-websocket-modules, redis-server, chromium, tshark, kubernetes-client"
         words = f"needs {', '.join(missing)} on PATH (Debian: {debian}; JsSIP: npm ci in tests/browser)"
         if os.environ.get("PEERS") == "required":
             pytest.fail(f"PEERS=required: {words}", pytrace=False)

@@ -12,11 +12,13 @@ import os
 import secrets
 import signal
 import socket
+import ssl
 import subprocess
 import urllib.request
+from abc import abstractmethod
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Self
 
 import pytest
 import yaml
@@ -38,18 +40,115 @@ needs_kubernetes = pytest.mark.skipif(
 """Marks a test that talks to a genuine API server."""
 
 
-class Cluster:
+class AnyCluster:
+    """What kubectl does with an API server, whichever it is. `admin` is a kubeconfig that may do everything."""
+
+    VALIDATES: ClassVar[bool] = True
+    """Whether it refuses what the schemas of our kinds do not allow, and shows their columns."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
+        self.admin = folder / "admin.kubeconfig"
+
+    @property
+    @abstractmethod
+    def url(self) -> str:
+        """Where it listens."""
+
+    @abstractmethod
+    def start(self) -> None:
+        """Answer, with what was declared before."""
+
+    @abstractmethod
+    def stop(self) -> None:
+        """Be gone; what is declared stays."""
+
+    @abstractmethod
+    def compact(self) -> None:
+        """Forget what was: whoever watches from an older version is told 410 Gone."""
+
+    @abstractmethod
+    def token(self, namespace: str, account: str) -> str:
+        """A token of a ServiceAccount."""
+
+    def way(self, url: str = "") -> dict[str, str]:
+        """What a kubeconfig says of the server, or of another way to it."""
+        return {"server": url or self.url}
+
+    def context(self) -> ssl.SSLContext | None:
+        """How to be sure of it; None where it speaks plain HTTP."""
+        return None
+
+    def kubectl(
+        self, *words: str, given: str = "", check: bool = True, config: Path | None = None, timeout_s: float = 60
+    ) -> subprocess.CompletedProcess[str]:
+        """`kubectl words`, with `given` on its standard input; `config` is another kubeconfig than the admin's."""
+        command = [program("kubectl") or "kubectl", "--kubeconfig", str(config or self.admin), *words]
+        cache = {**os.environ, "HOME": str(self.folder)}
+        done = subprocess.run(
+            command, input=given, capture_output=True, text=True, timeout=timeout_s, check=False, cwd=ROOT, env=cache
+        )
+        assert not check or done.returncode == 0, f"kubectl {' '.join(words)}: {done.stderr}"
+        return done
+
+    def get(self, *words: str) -> dict[str, Any]:
+        """`kubectl get words -o json`."""
+        return dict(json.loads(self.kubectl("get", *words, "-o", "json").stdout))
+
+    def apply(self, documents: str | Path | Iterable[object]) -> None:
+        """Apply a text of YAML, what lies at a path, or values."""
+        if isinstance(documents, Path):
+            self.kubectl("apply", "-f", str(documents))
+            return
+        text = documents if isinstance(documents, str) else yaml.safe_dump_all(documents, sort_keys=False)
+        self.kubectl("apply", "-f", "-", given=text)
+
+    def with_crds(self) -> Self:
+        """The same, once our kinds are known to it."""
+        self.apply(CRDS)
+        self.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
+        return self
+
+    def namespace(self, name: str) -> None:
+        """Make a namespace."""
+        self.apply([{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}])
+
+    def service_account(self, namespace: str, name: str) -> Path:
+        """A ServiceAccount, made if it is missing, and a kubeconfig with a token that the server issued for it."""
+        metadata = {"name": name, "namespace": namespace}
+        self.apply([{"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata}])
+        return self.kubeconfig(f"{namespace}-{name}", self.token(namespace, name), namespace)
+
+    def kubeconfig(self, name: str, token: str, namespace: str = "default", url: str = "") -> Path:
+        """A kubeconfig for whoever has this token; `url` is another way to the server."""
+        path = self.folder / f"{name}.kubeconfig"
+        path.write_text(
+            yaml.safe_dump(
+                {
+                    "apiVersion": "v1",
+                    "kind": "Config",
+                    "current-context": name,
+                    "contexts": [{"name": name, "context": {"cluster": name, "user": name, "namespace": namespace}}],
+                    "clusters": [{"name": name, "cluster": self.way(url)}],
+                    "users": [{"name": name, "user": {"token": token}}],
+                }
+            )
+        )
+        return path
+
+
+class Cluster(AnyCluster):
     """One API server with its etcd, in a folder of its own; `admin` is a kubeconfig that may do everything.
 
     `words` are more options of the server's command line.
     """
 
     def __init__(self, folder: Path, *words: str) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        self.folder, self.words = folder, words
+        super().__init__(folder)
+        self.words = words
         self.port = free_port(socket.SOCK_STREAM)
         self.etcd_port, self._etcd_peers = free_port(socket.SOCK_STREAM), free_port(socket.SOCK_STREAM)
-        self.admin = folder / "admin.kubeconfig"
         self._token = secrets.token_hex(16)
         self._etcd: subprocess.Popen[bytes] | None = None
         self._server: subprocess.Popen[bytes] | None = None
@@ -98,63 +197,19 @@ class Cluster:
         head = self._etcd_says("range", {"key": "AA=="})["header"]
         self._etcd_says("compaction", {"revision": head["revision"], "physical": True})
 
-    def kubectl(
-        self, *words: str, given: str = "", check: bool = True, config: Path | None = None, timeout_s: float = 60
-    ) -> subprocess.CompletedProcess[str]:
-        """`kubectl words`, with `given` on its standard input; `config` is another kubeconfig than the admin's."""
-        command = [program("kubectl") or "kubectl", "--kubeconfig", str(config or self.admin), *words]
-        cache = {**os.environ, "HOME": str(self.folder)}
-        done = subprocess.run(
-            command, input=given, capture_output=True, text=True, timeout=timeout_s, check=False, cwd=ROOT, env=cache
-        )
-        assert not check or done.returncode == 0, f"kubectl {' '.join(words)}: {done.stderr}"
-        return done
+    def token(self, namespace: str, account: str) -> str:
+        """One that the server issues."""
+        return self.kubectl("create", "token", account, "-n", namespace).stdout.strip()
 
-    def get(self, *words: str) -> dict[str, Any]:
-        """`kubectl get words -o json`."""
-        return dict(json.loads(self.kubectl("get", *words, "-o", "json").stdout))
+    def way(self, url: str = "") -> dict[str, str]:
+        """With the authority of its certificate; a way of tests is plain."""
+        if url.startswith("http:"):
+            return {"server": url}
+        return {"server": url or self.url, "certificate-authority": str(self.folder / "authority.pem")}
 
-    def apply(self, documents: str | Path | Iterable[object]) -> None:
-        """Apply a text of YAML, what lies at a path, or values."""
-        if isinstance(documents, Path):
-            self.kubectl("apply", "-f", str(documents))
-            return
-        text = documents if isinstance(documents, str) else yaml.safe_dump_all(documents, sort_keys=False)
-        self.kubectl("apply", "-f", "-", given=text)
-
-    def with_crds(self) -> Cluster:
-        """The same, once our kinds are known to it."""
-        self.apply(CRDS)
-        self.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
-        return self
-
-    def namespace(self, name: str) -> None:
-        """Make a namespace."""
-        self.apply([{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}])
-
-    def service_account(self, namespace: str, name: str) -> Path:
-        """A ServiceAccount, made if it is missing, and a kubeconfig with a token that the server issued for it."""
-        metadata = {"name": name, "namespace": namespace}
-        self.apply([{"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata}])
-        token = self.kubectl("create", "token", name, "-n", namespace).stdout.strip()
-        return self.kubeconfig(f"{namespace}-{name}", token, namespace)
-
-    def kubeconfig(self, name: str, token: str, namespace: str = "default", url: str = "") -> Path:
-        """A kubeconfig for whoever has this token; `url` is another way to the server."""
-        path = self.folder / f"{name}.kubeconfig"
-        path.write_text(
-            yaml.safe_dump(
-                {
-                    "apiVersion": "v1",
-                    "kind": "Config",
-                    "current-context": name,
-                    "contexts": [{"name": name, "context": {"cluster": name, "user": name, "namespace": namespace}}],
-                    "clusters": [{"name": name, "cluster": self._way(url)}],
-                    "users": [{"name": name, "user": {"token": token}}],
-                }
-            )
-        )
-        return path
+    def context(self) -> ssl.SSLContext | None:
+        """By that authority."""
+        return ssl.create_default_context(cafile=str(self.folder / "authority.pem"))
 
     def log(self) -> str:
         """What the API server printed."""
@@ -165,11 +220,6 @@ class Cluster:
         request = urllib.request.Request(url, data=json.dumps(asked).encode(), method="POST")
         with urllib.request.urlopen(request, timeout=20) as answer:
             return dict(json.loads(answer.read()))
-
-    def _way(self, url: str) -> dict[str, str]:
-        if url.startswith("http:"):
-            return {"server": url}
-        return {"server": url or self.url, "certificate-authority": str(self.folder / "authority.pem")}
 
     def _write_files(self) -> None:
         authority = Authority(self.folder)

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.kubernetes.cluster import Cluster
+from tests.kubernetes.cluster import AnyCluster, Cluster, needs_kubernetes
+from tests.kubernetes.emulated import EmulatedCluster
 from tests.kubernetes.operating import Place, place_in
 
 _NUMBERS = itertools.count(1)
@@ -21,7 +22,22 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         yield started.with_crds()
 
 
+@pytest.fixture(scope="session")
+def emulated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmulatedCluster]:
+    """The same without a genuine server."""
+    with EmulatedCluster(tmp_path_factory.mktemp("emulated")) as started:
+        yield started.with_crds()
+
+
+@pytest.fixture(params=[pytest.param("cluster", marks=needs_kubernetes, id="genuine"), "emulated"])
+def any_cluster(request: pytest.FixtureRequest) -> AnyCluster:
+    """One after the other: what holds on one holds on both."""
+    found = request.getfixturevalue(request.param)
+    assert isinstance(found, AnyCluster)
+    return found
+
+
 @pytest.fixture
-def place(cluster: Cluster, tmp_path: Path) -> Place:
+def place(any_cluster: AnyCluster, tmp_path: Path) -> Place:
     """A namespace of its own with a ServiceAccount that may do there what an operator must, and no more."""
-    return place_in(cluster, f"t{next(_NUMBERS)}", tmp_path)
+    return place_in(any_cluster, f"t{next(_NUMBERS)}", tmp_path)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import ssl
 import threading
 from collections.abc import Callable
 from types import TracebackType
@@ -12,7 +11,7 @@ from types import TracebackType
 import aiohttp
 from aiohttp import web
 
-from tests.kubernetes.cluster import Cluster
+from tests.kubernetes.cluster import AnyCluster
 from tests.peers import free_port
 
 Fault = Callable[[web.Request], web.Response | None]
@@ -25,7 +24,7 @@ class Faulty:
     is lost; `cut` ends all watches.
     """
 
-    def __init__(self, cluster: Cluster) -> None:
+    def __init__(self, cluster: AnyCluster) -> None:
         self._cluster = cluster
         self.port = free_port(socket.SOCK_STREAM)
         self.fault: Fault = lambda _: None
@@ -61,8 +60,8 @@ class Faulty:
         self._loop.close()
 
     async def _run(self) -> None:
-        context = ssl.create_default_context(cafile=str(self._cluster.folder / "authority.pem"))
-        async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0, ssl=context)) as session:
+        connector = aiohttp.TCPConnector(limit=0, ssl=self._cluster.context() or True)
+        async with aiohttp.ClientSession(connector=connector) as session:
             self._session = session
             app = web.Application()
             app.router.add_route("*", "/{path:.*}", self._pass_on)

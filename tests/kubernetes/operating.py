@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 
 from schemas.stores import open_tables
-from tests.kubernetes.cluster import Cluster
+from tests.kubernetes.cluster import AnyCluster
 from tests.peers import ROOT, free_sip_port, wait_for
 
 GROUP = "dialplane.dev"
@@ -159,7 +159,7 @@ class RunningBridge:
 class Place:
     """A namespace of a test, and the kubeconfig of the ServiceAccount in it."""
 
-    cluster: Cluster
+    cluster: AnyCluster
     namespace: str
     config: Path
     work: Path
@@ -187,6 +187,11 @@ class Place:
     def number(self, name: str, digits: str, **spec: Any) -> dict[str, Any]:
         """A PhoneNumber."""
         return document("PhoneNumber", name, {"number": digits, **spec}, self.namespace)
+
+    def secret(self, name: str, **values: str) -> None:
+        """Make a Secret."""
+        metadata = {"name": name, "namespace": self.namespace}
+        self.apply({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": values})
 
     def kubectl(self, *words: str, **more: Any) -> subprocess.CompletedProcess[str]:
         """`kubectl -n` here."""
@@ -227,7 +232,7 @@ def reason(*wanted: str) -> Callable[[dict[str, Any]], bool]:
     return lambda condition: condition["reason"] in wanted
 
 
-def place_in(cluster: Cluster, namespace: str, work: Path, rules: Sequence[dict[str, Any]] = RULES) -> Place:
+def place_in(cluster: AnyCluster, namespace: str, work: Path, rules: Sequence[dict[str, Any]] = RULES) -> Place:
     """Make a namespace, and a ServiceAccount that may do this there."""
     cluster.namespace(namespace)
     config = cluster.service_account(namespace, "operator")

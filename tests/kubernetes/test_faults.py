@@ -14,27 +14,28 @@ from aiohttp import web
 
 from schemas.stores import open_tables
 from tests.kubernetes.cluster import Cluster, needs_kubernetes
+from tests.kubernetes.emulated import EmulatedCluster
 from tests.kubernetes.faulty import Faulty, too_many
 from tests.kubernetes.operating import Place, place_in, reason
 from tests.peers import wait_for
 from tests.redis_server import RedisServer
 
-pytestmark = [needs_kubernetes, pytest.mark.xdist_group("kubernetes")]
+pytestmark = [pytest.mark.peer("kubectl"), pytest.mark.xdist_group("kubernetes")]
 KEY = "QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVphYmNkZWZnaGlqa2xtbm9wcXJzdHV2d3h5ejAxMjM0NTY3ODkrLw=="
 NO_BRIDGE = reason("NoBridge")
 
 
-@pytest.fixture
-def own(tmp_path: Path) -> Iterator[Place]:
+@pytest.fixture(params=[pytest.param(Cluster, marks=needs_kubernetes, id="genuine"), EmulatedCluster])
+def own(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
     """A place on an API server that the test may kill."""
-    with Cluster(tmp_path / "cluster") as cluster:
+    with request.param(tmp_path / "cluster") as cluster:
         yield place_in(cluster.with_crds(), "alone", tmp_path)
 
 
 @pytest.fixture
 def faulty(place: Place) -> Iterator[tuple[Place, Faulty, Path]]:
     """A place, a way to its API server that may fail, and the kubeconfig for it."""
-    token = place.kubectl("create", "token", "operator").stdout.strip()
+    token = place.cluster.token(place.namespace, "operator")
     with Faulty(place.cluster) as way:
         yield place, way, place.cluster.kubeconfig(f"{place.namespace}-faulty", token, place.namespace, way.url)
 

@@ -9,11 +9,10 @@ import urllib.request
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.kubernetes.cluster import needs_kubernetes
 from tests.kubernetes.operating import Place, reason
 from tests.peers import wait_for
 
-pytestmark = [needs_kubernetes, pytest.mark.xdist_group("kubernetes")]
+pytestmark = [pytest.mark.peer("kubectl"), pytest.mark.xdist_group("kubernetes")]
 
 
 def told(url: str) -> dict[tuple[str, ...], float]:

@@ -13,12 +13,11 @@ import pytest
 
 from reconciler.operator.objects import FINALIZER
 from schemas.stores import open_tables
-from tests.kubernetes.cluster import needs_kubernetes
 from tests.kubernetes.operating import Place, RunningBridge, documents_of, reason
 from tests.peers import ROOT, sipp, wait_for
 from tests.sound import SPEECH_PCMU
 
-pytestmark = [needs_kubernetes, pytest.mark.xdist_group("kubernetes")]
+pytestmark = [pytest.mark.peer("kubectl"), pytest.mark.xdist_group("kubernetes")]
 SCENARIOS = ROOT / "tests" / "interop" / "scenarios"
 READY = reason("Ready")
 
@@ -52,8 +51,8 @@ def test_what_is_applied_answers_a_call_and_what_is_deleted_does_not(place: Plac
             called = sipp(bridge.target, tmp_path, *words)
             assert called.returncode == 0, f"{called.stdout[-2000:]}\n{bridge.log_path.read_text()}"
             told = place.kubectl("get", "telephony").stdout
-            assert "READY" in told
-            assert "+15550100000" in told
+            assert "this-machine" in told
+            assert not place.cluster.VALIDATES or ("READY" in told and "+15550100000" in told)
             place.kubectl("delete", "phonenumber,dispatchrule", "--all")
             wait_for(lambda: operator.ids() == {"this-machine"}, "the rows to be gone")
             refused = sipp(bridge.target, tmp_path, *words)
@@ -99,7 +98,7 @@ def test_secrets_come_from_secrets_of_the_namespace_and_rotation_is_seen(place: 
         place.apply(place.trunk(inbound={"auth": auth}))
         found = place.until("trunk", "carrier", "ResolvedRefs", reason("SecretNotFound"))
         assert "there is no Secret sip" in found["message"]
-        place.kubectl("create", "secret", "generic", "sip", "--from-literal=password=Elephant-in-the-wire")
+        place.secret("sip", password="Elephant-in-the-wire")
         place.until("trunk", "carrier", "ResolvedRefs", reason("ResolvedRefs"))
         place.until("trunk", "carrier", "Programmed", reason("NoBridge"))
         before = operator.digest()
@@ -165,7 +164,7 @@ def test_events_tell_of_turns_and_no_status_is_written_twice(place: Place) -> No
     with place.operator() as operator:
         place.apply(place.trunk(), place.rule(trunkRefs=[{"name": "nobody"}]))
         place.until("dispatchrule", "support", "Ready", reason("TrunkNotFound"))
-        wait_for(lambda: "TrunkNotFound" in place.kubectl("get", "events").stdout, "an Event")
+        wait_for(lambda: "TrunkNotFound" in place.kubectl("get", "events", "-o", "yaml").stdout, "an Event")
         version = place.object("dispatchrule", "support")["metadata"]["resourceVersion"]
         place.apply(place.trunk("third", net=3))
         place.until("trunk", "third", "Programmed", reason("NoBridge"))
