@@ -41,7 +41,7 @@ class Safe:
     """What is known of the Secrets that are referred to. Its values are shown nowhere."""
 
     _places: dict[str, tuple[FileSources, tuple[_Place, ...]]] = field(default_factory=dict, repr=False)
-    _known: dict[Name, Mapping[str, Any] | None] = field(default_factory=dict, repr=False)
+    _known: dict[Name, Mapping[str, Any] | Unreadable | None] = field(default_factory=dict, repr=False)
     """The data of each; None = there is no such Secret."""
     _wanted: frozenset[Name] = frozenset()
 
@@ -69,12 +69,16 @@ class Safe:
         """The same of one that was asked for by name, and is not there."""
         return self._take(name, None)
 
+    def refuse(self, name: Name, why: str) -> bool:
+        """The same of one that the API server does not show."""
+        return self._take(name, Unreadable(f"the Secret {name[1]} cannot be read: {why}", "let the operator get it"))
+
     def secrets(self, sealer: Sealer | None) -> Secrets:
         """What is at all places that the documents name."""
         found = {place.name: self._found(place) for _, places in self._places.values() for place in places}
         return Secrets(found, sealer, needed=True, of_cluster=True)
 
-    def _take(self, name: Name, data: Mapping[str, Any] | None) -> bool:
+    def _take(self, name: Name, data: Mapping[str, Any] | Unreadable | None) -> bool:
         if name not in self._wanted or (name in self._known and self._known[name] == data):
             return False
         self._known[name] = data
@@ -85,6 +89,8 @@ class Safe:
             return _REFUSED
         namespace, name = place.secret
         data = self._known.get(place.secret)
+        if isinstance(data, Unreadable):
+            return data
         if data is None:
             hint = f"kubectl create secret generic {name} -n {namespace} --from-literal={place.entry}=…"
             return Unreadable(f"there is no Secret {name} in the namespace {namespace}", hint)

@@ -56,6 +56,8 @@ def last_files(last: Declared, keys: Iterable[Key]) -> dict[Key, FileSources | N
 
 def as_before(declared: Declared, before: Mapping[Key, FileSources | None]) -> Declared:
     """The same, in which these objects say what they said before, or nothing."""
+    if not before:
+        return declared
     files = dict(declared.files)
     for key, file in before.items():
         if file is not None:

@@ -38,6 +38,10 @@ LIST_EVERY_S = 300.0
 """What was lost on the way is found after so long at the latest."""
 SILENT_S_MAX = 3 * LIST_EVERY_S
 """Lists alone are to be heard three times in so long."""
+LIST_OFTEN_S = 10.0
+"""The same while the cluster cannot be followed."""
+STEADY_S = 30.0
+"""A watch that has lasted so long is no trouble any more."""
 RELIST_AFTER_S = 2.0
 """kopf lists anew after a watch was broken; when its events have come, we do, too."""
 TRY_AGAIN_S = (1.0, 15.0)
@@ -84,6 +88,10 @@ class Operator:
         self._listed = False
         self._list_due = asyncio.Event()
         self._trouble = ""
+        """Why the cluster cannot be listed."""
+        self._watch_trouble = ""
+        self._watch_began = 0.0
+        self._watch_backoff = Backoff(*TRY_AGAIN_S)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Operate until `stop` is set."""
@@ -139,7 +147,8 @@ class Operator:
         return f"the API server was not heard of for {silent_s:.0f} s"
 
     def _not_ready(self) -> str:
-        return self._trouble or ("" if self._listed else "the objects of the cluster are not known yet")
+        unknown = "" if self._listed else "the objects of the cluster are not known yet"
+        return self._trouble or self._watch_trouble or unknown
 
     def _look(self) -> Look:
         done = self._writer.done
@@ -190,7 +199,14 @@ class Operator:
             self._work.wake()
 
     def _watch_ended(self, why: str) -> None:
-        self._tell(f"the cluster is not followed just now: {why}")
+        now = time.monotonic()
+        if now - self._watch_began > STEADY_S:
+            self._watch_backoff.worked()
+        self._watch_backoff.failed(now, self._luck())
+        words = f"the cluster is not followed just now, and listed instead: {why}"
+        if words != self._watch_trouble:
+            self._watch_trouble = words
+            self._say(words)
         self._list_due.set()
 
     async def _follow(self, stop: asyncio.Event) -> None:
@@ -207,15 +223,20 @@ class Operator:
                 continue
             backoff.worked()
             self._trouble = ""
-            if not self._watching.is_running:
+            now = time.monotonic()
+            if not self._watching.is_running and self._watch_backoff.is_over(now):
+                self._watch_began = now
                 self._watching.start()
+            elif self._watching.is_running and now - self._watch_began > STEADY_S:
+                self._watch_trouble = ""
             await self._until_list_is_due(stop)
 
     async def _until_list_is_due(self, stop: asyncio.Event) -> None:
         waking = asyncio.ensure_future(self._list_due.wait())
         stopping = asyncio.ensure_future(stop.wait())
         try:
-            await asyncio.wait({waking, stopping}, timeout=LIST_EVERY_S, return_when=asyncio.FIRST_COMPLETED)
+            wait_s = LIST_EVERY_S if self._watching.is_running and not self._watch_trouble else LIST_OFTEN_S
+            await asyncio.wait({waking, stopping}, timeout=wait_s, return_when=asyncio.FIRST_COMPLETED)
         finally:
             waking.cancel()
             stopping.cancel()

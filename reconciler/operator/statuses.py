@@ -20,7 +20,7 @@ from schemas.resources.conditions import Condition, Reason
 GRACE_S = 0.5
 SOON_S = 10.0
 """For so long after a publish the bridges are asked often."""
-OFTEN_S, SELDOM_S = 0.03, 1.0
+OFTEN_S, SELDOM_S = 0.015, 1.0
 
 Found = tuple[int, tuple[Condition, ...]]
 """The revision of an object's rows, and its conditions."""

@@ -51,17 +51,18 @@ class Watching:
         self._namespaces = namespaces
         self._heard = heard
         self._ended = ended
-        self._stopping = False
+        self._stopping = self._alive = False
         self._running: tuple[asyncio.AbstractEventLoop, asyncio.Event] | None = None
         self._thread: threading.Thread | None = None
 
     @property
     def is_running(self) -> bool:
         """Whether the cluster is followed."""
-        return self._thread is not None and self._thread.is_alive()
+        return self._alive
 
     def start(self) -> None:
         """Begin to follow; also again, after it ended."""
+        self._alive = True
         self._thread = threading.Thread(target=self._run, name="kopf", daemon=True)
         self._thread.start()
 
@@ -83,6 +84,7 @@ class Watching:
         except Exception as error:
             why = str(error) or type(error).__name__
         self._running = None
+        self._alive = False
         if not self._stopping:
             self._ended(why)
 

@@ -28,6 +28,7 @@ from reconciler.operator.safe import Safe
 from reconciler.operator.safety import allowances
 from reconciler.operator.statuses import Found, Pending, is_held_by_us, other_bridges, wish_of, wish_unreached
 from reconciler.operator.telling import OperatorTelling
+from reconciler.operator.wishes import Wish
 from reconciler.operator.writing import Writer
 from reconciler.targets.target import Away, Reported, Target
 from schemas.seal import Sealer
@@ -35,7 +36,7 @@ from schemas.secret_key import SecretKeyError
 from schemas.stores import StoreError
 
 T = TypeVar("T")
-QUIET_S, BURST_S_MAX = 0.03, 1.0
+QUIET_S, BURST_S_MAX = 0.02, 1.0
 """A pass begins after so long without news, and after so long in any case."""
 BACKOFF_S = (0.5, 30.0)
 MOVED_EVERY_S = 5.0
@@ -197,6 +198,8 @@ class Work:
                 self._safe.miss((namespace, name))
             elif status == 200:
                 self._safe.put(body)
+            elif status == 403:  # that hurts who refers to it, and nobody else
+                self._safe.refuse((namespace, name), str(body.get("message", ""))[:300])
             else:
                 raise Refused(status, f"the Secret {namespace}/{name} cannot be read: {body.get('message', '')}")
 
@@ -257,6 +260,7 @@ class Work:
             if held or seen.going:
                 self._pending.forget(key)
             elif self._pending.note(key, one[1], now):
+                self._writer.wish(key, Wish(seen.told, keep=live))  # the finalizer need not wait
                 continue
             self._writer.wish(key, wish_of(seen, one, verdict, live, wall))
 

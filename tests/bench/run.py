@@ -42,6 +42,7 @@ BENCHES = {
     "reload": 60,
     "livekit_calls": 130,
     "livekit_applies": 180,
+    "operator": 240,
     "soak": 3620,
 }
 """What there is, in the order of `make bench`, and about how many seconds each takes."""

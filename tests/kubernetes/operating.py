@@ -135,7 +135,7 @@ class RunningBridge:
 
     def __enter__(self) -> RunningBridge:
         try:
-            wait_for(lambda: "bridge answers calls" in self.log_path.read_text(), "the bridge")
+            wait_for(lambda: "Ctrl-C stops it" in self.log_path.read_text(), "the bridge")
         except AssertionError:
             self.__exit__()
             raise AssertionError(self.log_path.read_text()) from None

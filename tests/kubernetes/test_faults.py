@@ -97,6 +97,41 @@ def test_doubled_lost_and_cut_off_events_end_in_what_is_declared(faulty: tuple[P
         wait_for(lambda: operator.ids() == {"carrier", "lost"}, "what was deleted unseen", 60)
 
 
+def test_a_secret_that_may_not_be_read_hurts_who_names_it(faulty: tuple[Place, Faulty, Path]) -> None:
+    place, way, config = faulty
+
+    def fault(request: web.Request) -> web.Response | None:
+        if request.path.endswith("/secrets/sip"):
+            return web.json_response({"message": "secrets is forbidden", "code": 403}, status=403)
+        return None
+
+    way.fault = fault
+    auth = {"username": "acme", "passwordFrom": {"secretKeyRef": {"name": "sip", "key": "password"}}}
+    with place.operator(config=config):
+        place.apply(place.trunk(inbound={"auth": auth}), place.trunk("second", net=2))
+        found = place.until("trunk", "carrier", "Ready", reason("SecretNotFound"))
+        assert "secrets is forbidden" in found["message"]
+        place.until("trunk", "second", "Ready", NO_BRIDGE)
+
+
+def test_each_object_is_written_twice_and_conflicts_are_read_anew(faulty: tuple[Place, Faulty, Path]) -> None:
+    place, way, config = faulty
+    conflicts = iter([True, True])
+
+    def fault(request: web.Request) -> web.Response | None:
+        if request.method == "PATCH" and next(conflicts, False):
+            return web.json_response({"message": "the object has been modified", "code": 409}, status=409)
+        return None
+
+    way.fault = fault
+    with place.operator(config=config):
+        place.apply(place.trunk(), place.rule())
+        place.until("trunk", "carrier", "Ready", NO_BRIDGE)
+        place.until("dispatchrule", "support", "Ready", NO_BRIDGE)
+        writes = sum(method == "PATCH" for method, _ in way.requests)
+        assert writes == 2 + 4, "two conflicts; a finalizer and a status for each of two"
+
+
 def test_killed_between_publish_and_status_it_goes_on_from_there(place: Place) -> None:
     operator = place.operator()
     with operator:
