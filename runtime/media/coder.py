@@ -53,11 +53,13 @@ class Coder:
         return self._encoded(codec, frame)
 
     def _takes(self, frame: Frame, payload: bytes | None) -> bool:
-        """Whether a packet that cannot be cut may go through: from its beginning, and no longer than it is liked."""
+        """Whether a packet that cannot be cut may go through: from its beginning, no longer than it is liked, alone."""
         if payload is None or frame.part:
             return payload is self._passing or payload is None
         wishes = self._wishes
-        return wishes.packet_ms >= TICK_MS and opus_packets.duration(payload) <= wishes.packet_ms_max * STEPS_PER_MS
+        if frame.rest or wishes.packet_ms < TICK_MS:
+            return False
+        return opus_packets.duration(payload) <= wishes.packet_ms_max * STEPS_PER_MS
 
     def _silence(self, codec: Codec) -> bytes:
         """What its decoder takes for silence: by an encoder that it follows, until that has come to rest."""

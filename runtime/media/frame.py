@@ -43,6 +43,7 @@ class Frame:
         "part",
         "payload",
         "rate_hz",
+        "rest",
     )
 
     def __init__(
@@ -64,6 +65,8 @@ class Frame:
         """The payload of the frame before it: what a decoder is warmed up with that begins here."""
         self.part = 0
         """A payload may last for several ticks: which of them this is."""
+        self.rest: tuple[bytes, ...] = ()
+        """The payloads behind it within this tick, where it is shorter."""
         self.following: bytes | None = None
         """Of a tick that was lost: the payload after it."""
         self.made_up = False

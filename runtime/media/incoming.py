@@ -42,7 +42,7 @@ def frame_of(voice: Voice, mender: Mender | None, cell: Cell | None) -> Frame | 
         return voice.frame(cell)
     if cell.payload is None:
         return voice.lost(cell.following, made_up=cell.made_up)
-    return voice.frame(cell.payload, cell.part)
+    return voice.frame(cell.payload, cell.part, cell.rest)
 
 
 class IncomingStream:

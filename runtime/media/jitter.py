@@ -53,6 +53,8 @@ class Piece(NamedTuple):
     """The payload before it that is left out: the two become one frame."""
     made_up: bool = False
     """Nothing is missing of what was sent: it is late, or time is made where the sender's clock is slower."""
+    rest: tuple[bytes, ...] = ()
+    """What follows the payload in the same tick, of packets that cannot be joined to one."""
     gaps: tuple[tuple[int, int], ...] = ()
     """Where the payload has only silence, because a part of it never came: from and to, in bytes."""
 
@@ -272,10 +274,10 @@ class JitterBuffer:
                 self._cells[cell + part * step] = Piece(payload, part)
 
     def _join(self, cell: int) -> None:
-        """Short packets become one; those that are too different for that are not worth another encoding."""
+        """Short packets become one, but for those of another mode or bandwidth than the first."""
         beside = self._gathered.pop(cell)
         packets = [beside[start] for start in sorted(beside)]
-        self._cells[cell] = opus_packets.join(packets) or packets[0]
+        self._cells[cell] = opus_packets.join(packets) or Piece(packets[0], rest=tuple(packets[1:]))
 
     def _give_up(self) -> None:
         """Jump ahead, so that no more than the wanted lead is left."""

@@ -41,15 +41,20 @@ class Voice:
         self._resamplers: dict[tuple[int, int], Resampler] = {}
         self._resampled: dict[tuple[int, int], int] = {}
 
-    def frame(self, payload: bytes, part: int = 0) -> Frame:
-        """The next frame, as it was encoded; `part`: the tick of a payload that lasts for several."""
+    def frame(self, payload: bytes, part: int = 0, rest: tuple[bytes, ...] = ()) -> Frame:
+        """The next frame, as it was encoded; `part`: the tick of a payload that lasts for several.
+
+        `rest`: the payloads that follow it within the tick, where one is shorter.
+        """
         codec = self.codec
         assert codec is not None
         self._number = number = self._number + 1
         frame = Frame(codec.rate_hz, codec, payload, self, number, self._before)
         if part:
             frame.part = part
-        self._before = payload
+        if rest:
+            frame.rest = rest
+        self._before = rest[-1] if rest else payload
         return frame
 
     def lost(self, following: bytes | None, *, made_up: bool = False) -> Frame:
@@ -97,6 +102,8 @@ class Voice:
                 linear = decoder.conceal(frame.following)
             else:
                 linear = decoder.decode(frame.payload)
+                if frame.rest:
+                    linear += b"".join(map(decoder.decode, frame.rest))
             self._whole = linear
         size = 2 * self._decoder_hz // TICKS_PER_S
         if len(linear) == size:

@@ -13,6 +13,7 @@ from runtime.media.codecs import opus_packets
 from runtime.media.codecs.codec import G722, OPUS, PCMU, Codec
 from runtime.media.codecs.coding import make_decoder, make_encoder
 from runtime.media.codecs.opus import NO_WISHES, OpusEncoder, OpusWishes
+from runtime.media.coder import Coder
 from runtime.media.config import StreamConfig
 from runtime.media.frame import Frame
 from runtime.media.session import MediaSession
@@ -119,3 +120,29 @@ def test_nothing_that_a_stranger_sends_raises(sent: list[tuple[int, int, bytes]]
             assert len(frame.linear(8_000)) == 320
             assert len(frame.linear(48_000)) == 1920
         media.push(frame, n * 0.02)
+
+
+def test_short_packets_of_two_modes_in_one_tick_are_both_heard() -> None:
+    """A sender that changes its mode between two packets of 10 ms: they cannot be one packet, and none is left out."""
+    narrow, wide = OpusEncoder(16_000), OpusEncoder(48_000, bitrate=64_000)
+    high, low = speech(48_000), speech(16_000)
+    payloads = [
+        narrow._frame(low[320 * n : 320 * n + 320]) if n % 2 else wide._frame(high[960 * n : 960 * n + 960])
+        for n in range(len(low) // 320)
+    ]
+    assert len({payload[0] for payload in payloads[:2]}) == 2, "they are of two modes"
+    frames = heard(call(), payloads, 10)
+    both = [frame for frame in frames if frame.rest]
+    assert len(both) > len(payloads) // 2 - 10
+    decoder = make_decoder(OPUS, 16_000)
+    expected = b"".join(map(decoder.decode, payloads))
+    assert b"".join(frame.linear(16_000) for frame in both[:50]) == expected[: 50 * 640]
+
+
+def test_two_modes_in_one_tick_are_one_packet_for_who_listens() -> None:
+    voice, coder = Voice(OPUS), Coder(OPUS)
+    narrow, wide = OpusEncoder(16_000), OpusEncoder(48_000, bitrate=64_000)
+    frame = voice.frame(wide._frame(speech(48_000)[:960]), 0, (narrow._frame(speech(16_000)[:320]),))
+    payload = coder.payload(frame)
+    assert payload is not None
+    assert opus_packets.duration(payload) == 960
