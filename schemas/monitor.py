@@ -11,9 +11,13 @@ for it. A connection is for one request, is closed when that takes too long, and
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable
 
 CONNECTIONS_MAX = 16
+"""One more, and the oldest is closed: who holds them open must not keep probes out, or a bridge would be killed."""
+KEPT_S = 1.0
+"""Scrapes within so long get the same: however many come, counting is done once."""
 HEAD_BYTES_MAX = 8 << 10
 REQUEST_S_MAX = 5.0
 TEXT = "text/plain; charset=utf-8"
@@ -30,7 +34,10 @@ class Monitor:
         self._ready = ready
         self._metrics = metrics
         self._server: asyncio.Server | None = None
-        self._open: set[asyncio.StreamWriter] = set()
+        self._open: dict[asyncio.StreamWriter, asyncio.Task[None] | None] = {}
+        """The oldest first."""
+        self._told = b""
+        self._told_at = -math.inf
 
     async def start(self, host: str, port: int) -> tuple[str, int]:
         """Listen; OSError when the port is taken. Port 0 takes a free one; the address it then has is returned."""
@@ -43,14 +50,17 @@ class Monitor:
         if self._server is not None:
             self._server.close()
             self._server = None
-        for writer in list(self._open):
+        for writer in self._open:
             writer.transport.abort()
+        if works := [work for work in self._open.values() if work is not None]:
+            await asyncio.wait(works)
 
     async def _connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if len(self._open) >= CONNECTIONS_MAX:
-            writer.transport.abort()
-            return
-        self._open.add(writer)
+            oldest = next(iter(self._open))
+            del self._open[oldest]
+            oldest.transport.abort()
+        self._open[writer] = asyncio.current_task()
         try:
             async with asyncio.timeout(REQUEST_S_MAX):
                 try:
@@ -64,7 +74,7 @@ class Monitor:
         except (OSError, TimeoutError, asyncio.IncompleteReadError):
             pass  # whoever it was has gone, or takes too long
         finally:
-            self._open.discard(writer)
+            self._open.pop(writer, None)
             writer.transport.abort()
 
     def _answer(self, head: bytes) -> bytes:
@@ -75,13 +85,19 @@ class Monitor:
             return _response(405, "GET alone\n")
         path = words[1].partition(b"?")[0]
         if path == b"/metrics":
-            answer = _response(200, self._metrics(), METRICS)
+            answer = _response(200, self._counted(), METRICS)
         elif path in {b"/livez", b"/readyz"}:
             wrong = self._alive() if path == b"/livez" else self._ready()
             answer = _response(503, f"{wrong}\n") if wrong else _response(200, "ok\n")
         else:
             answer = _response(404, "there are /livez, /readyz and /metrics\n")
         return answer if words[0] == b"GET" else answer.partition(b"\r\n\r\n")[0] + b"\r\n\r\n"
+
+    def _counted(self) -> bytes:
+        now = asyncio.get_running_loop().time()
+        if now >= self._told_at + KEPT_S:
+            self._told, self._told_at = self._metrics(), now
+        return self._told
 
 
 def _response(status: int, body: str | bytes, kind: str = TEXT) -> bytes:

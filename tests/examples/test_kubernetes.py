@@ -16,6 +16,8 @@ import yaml
 from reconciler.commands import operator
 from reconciler.settings import PREFIX, Settings
 from runtime.commands import serve
+from runtime.workers.running import own_folder
+from schemas.environment import check_state_folder, make_state_folder
 from tests.examples.kubernetes import (
     FOLDER,
     OVERLAYS,
@@ -245,3 +247,23 @@ def test_argo_cd_is_told_the_truth(tmp_path: Path, object_: dict[str, Any], heal
     with RedisServer(tmp_path) as server:
         words = [program("redis-cli") or "redis-cli", "-p", str(server.port), "EVAL", whole, "0", json.dumps(object_)]
         assert subprocess.run(words, check=True, capture_output=True, text=True).stdout.strip() == health
+
+
+def test_state_is_kept_in_a_folder_of_a_volume_that_its_group_may_write_to(tmp_path: Path) -> None:
+    volume, state = tmp_path / "volume", tmp_path / "volume" / "state"
+    volume.mkdir()
+    volume.chmod(0o2777)  # as Kubernetes makes an emptyDir with an fsGroup
+    with pytest.raises(PermissionError, match="others may write"):
+        check_state_folder(str(volume))
+    make_state_folder(str(state))
+    check_state_folder(str(state))
+    check_state_folder(str(own_folder(state, "--state", private=True)))
+    state.chmod(0o2770)  # as it would become where a volume is mounted again without OnRootMismatch
+    with pytest.raises(PermissionError, match="others may write"):
+        check_state_folder(str(state))
+    for overlay, name in WORKLOADS:
+        for container in template(overlay, name)["spec"]["containers"]:
+            mounted = {mount["mountPath"] for mount in container["volumeMounts"]}
+            for one in container.get("env", ()):
+                if one["name"] == "DIALPLANE_STATE":
+                    assert str(Path(one["value"]).parent) in mounted

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import socket
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -58,17 +60,46 @@ def test_what_is_answered(request_: bytes, status: int, body: bytes) -> None:
     served(scene, ready="there are no tables yet")
 
 
-def test_who_connects_and_says_nothing_keeps_nobody_out_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_connects_and_says_nothing_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(monitor, "REQUEST_S_MAX", 0.2)
 
     async def scene(host: str, port: int) -> None:
-        silent = [await asyncio.open_connection(host, port) for _ in range(CONNECTIONS_MAX)]
-        try:
-            for reader, _ in silent:
-                assert await asyncio.wait_for(reader.read(), 5) == b""
-            assert (await sent(host, port, get("/livez"))).endswith(b"ok\n")
-        finally:
-            for _, writer in silent:
-                writer.close()
+        reader, writer = await asyncio.open_connection(host, port)
+        assert await asyncio.wait_for(reader.read(), 5) == b""
+        writer.close()
 
     served(scene)
+
+
+def test_a_probe_is_answered_whoever_holds_connections_open() -> None:
+    async def scene(host: str, port: int) -> None:
+        with contextlib.ExitStack() as held:
+            silent = []
+            for _ in range(3 * CONNECTIONS_MAX):
+                silent.append(held.enter_context(socket.create_connection((host, port))))
+                await asyncio.sleep(0.01)
+            assert (await sent(host, port, get("/livez"))).endswith(b"ok\n")
+            silent[0].settimeout(5)
+            assert silent[0].recv(1) == b"", "the oldest made room"
+
+    served(scene)
+
+
+def test_however_many_scrape_it_is_counted_once_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    counted: list[int] = []
+
+    async def run() -> None:
+        it = Monitor(lambda: "", lambda: "", lambda: _count(counted))
+        host, port = await it.start("127.0.0.1", 0)
+        for _ in range(5):
+            assert (await sent(host, port, get("/metrics"))).endswith(b"calls 1\n")
+        monkeypatch.setattr(monitor, "KEPT_S", 0.0)
+        assert (await sent(host, port, get("/metrics"))).endswith(b"calls 2\n")
+        await it.stop()
+
+    asyncio.run(run())
+
+
+def _count(counted: list[int]) -> bytes:
+    counted.append(1)
+    return b"calls %d\n" % len(counted)
