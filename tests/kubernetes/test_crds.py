@@ -35,6 +35,14 @@ def test_every_example_is_taken(cluster: Cluster, folder: Path) -> None:
     cluster.kubectl("apply", "--dry-run=server", "-f", "-", given=text)
 
 
+def test_of_a_folder_with_tests_all_else_is_taken_and_they_are_named(cluster: Cluster) -> None:
+    folder = ROOT / "examples" / "manifests" / "07-tests"
+    done = cluster.kubectl("apply", "--dry-run=server", "-f", str(folder), check=False)
+    assert done.returncode
+    assert 'no matches for kind "RoutingTest"' in done.stderr
+    assert "created (server dry run)" in done.stdout
+
+
 def refusal(cluster: Cluster, kind: str, spec: str) -> str:
     """What the server says against an object with this spec."""
     head = f"apiVersion: dialplane.dev/v1alpha1\nkind: {kind}\nmetadata: {{name: wrong, namespace: default}}\n"

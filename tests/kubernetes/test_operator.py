@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import pytest
 
 from reconciler.operator.objects import FINALIZER
 from schemas.stores import open_tables
-from tests.kubernetes.operating import Place, RunningBridge, documents_of, reason
+from tests.kubernetes.operating import Place, RunningBridge, document, documents_of, reason
 from tests.peers import ROOT, sipp, wait_for
 from tests.sound import SPEECH_PCMU
 
@@ -90,6 +91,21 @@ def test_references_over_namespaces_are_the_trunks_to_allow(place: Place) -> Non
         assert "there is no Trunk" in found["message"]
         place.apply(place.trunk("nobody"))
         place.until("dispatchrule", "support", "ResolvedRefs", reason("ResolvedRefs"))
+
+
+def test_a_trunk_says_which_namespaces_may_refer_to_it(place: Place) -> None:
+    tenant = f"{place.namespace}-tenant"
+    place.cluster.namespace(tenant)
+    refers = document("DispatchRule", "theirs", {"rule": {"direct": {"room": "x"}}}, tenant)
+    refers["spec"]["trunkRefs"] = [{"name": "carrier", "namespace": place.namespace}]
+    theirs = replace(place, namespace=tenant)
+    with place.operator("--namespace", tenant, config=place.cluster.admin) as operator:
+        place.apply(place.trunk(), refers)
+        found = theirs.until("dispatchrule", "theirs", "ResolvedRefs", reason("RefNotPermitted"))
+        assert f"does not allow references from the namespace {tenant}" in found["message"]
+        place.apply(place.trunk(allowedNamespaces=[tenant]))
+        theirs.until("dispatchrule", "theirs", "ResolvedRefs", reason("ResolvedRefs"))
+        wait_for(lambda: operator.ids() == {"carrier", "theirs"}, "both")
 
 
 def test_secrets_come_from_secrets_of_the_namespace_and_rotation_is_seen(place: Place) -> None:
