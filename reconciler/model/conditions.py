@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
 
 from reconciler.model.records import Verdict
 from schemas.resources.conditions import REASONS, Condition, ConditionType, Reason
@@ -41,16 +43,23 @@ def conditions_elsewhere(
 
     def programmed(kept: bool) -> Condition:
         if away:
-            reason = Reason.REMOTE_ERROR
-            return Condition(type=ConditionType.PROGRAMMED, status="Unknown", reason=reason, message=away)
+            return _condition(ConditionType.PROGRAMMED, "Unknown", Reason.REMOTE_ERROR, away)
         if drifted:
             return _not_programmed(Reason.PENDING, f"not at {place} as it was applied: {drifted}")
         if row is None:
             return _not_programmed(Reason.PENDING, f"nothing of it is at {place}")
         message = "its last good version" if kept else ""
-        return Condition(type=ConditionType.PROGRAMMED, status="True", reason=Reason.PROGRAMMED, message=message)
+        return _condition(ConditionType.PROGRAMMED, "True", Reason.PROGRAMMED, message)
 
     return _four(verdicts, programmed)
+
+
+@lru_cache(1_024)
+def _condition(
+    type_: ConditionType, status: Literal["True", "False", "Unknown"], reason: Reason, message: str = ""
+) -> Condition:
+    """One condition; most of ten thousand objects say the same, and making one is what costs."""
+    return Condition(type=type_, status=status, reason=reason, message=message)
 
 
 def _four(verdicts: Sequence[Verdict], programmed_now: Callable[[bool], Condition]) -> tuple[Condition, ...]:
@@ -58,7 +67,7 @@ def _four(verdicts: Sequence[Verdict], programmed_now: Callable[[bool], Conditio
     accepted = _answer(ConditionType.ACCEPTED, found)
     resolved = _answer(ConditionType.RESOLVED_REFS, found)
     if accepted.status == "False" and resolved.status == "True":
-        resolved = Condition(type=resolved.type, status="Unknown", reason=resolved.reason, message="not looked at")
+        resolved = _condition(resolved.type, "Unknown", resolved.reason, "not looked at")
     programmed = _answer(ConditionType.PROGRAMMED, found)
     if programmed.status == "True":
         programmed = programmed_now(bool(found))
@@ -85,8 +94,8 @@ def _regions_of_rule(row: RuleRow, rows: Rows) -> tuple[str, ...]:
 def _answer(type_: ConditionType, found: dict[ConditionType, Verdict]) -> Condition:
     verdict = found.get(type_)
     if verdict is None:
-        return Condition(type=type_, status="True", reason=REASONS[type_][0])
-    return Condition(type=type_, status="False", reason=verdict.reason, message=verdict.message)
+        return _condition(type_, "True", REASONS[type_][0])
+    return _condition(type_, "False", verdict.reason, verdict.message)
 
 
 def _programmed(row: Row | None, changed: int, rows: Rows, bridges: Sequence[Bridge], *, kept: bool) -> Condition:
@@ -101,20 +110,18 @@ def _programmed(row: Row | None, changed: int, rows: Rows, bridges: Sequence[Bri
     if behind:
         return _not_programmed(Reason.PENDING, f"revision {changed} is not yet in use by {', '.join(behind)}")
     message = "its last good version" if kept else ""
-    return Condition(type=ConditionType.PROGRAMMED, status="True", reason=Reason.PROGRAMMED, message=message)
+    return _condition(ConditionType.PROGRAMMED, "True", Reason.PROGRAMMED, message)
 
 
 def _not_programmed(reason: Reason, message: str) -> Condition:
-    return Condition(type=ConditionType.PROGRAMMED, status="False", reason=reason, message=message)
+    return _condition(ConditionType.PROGRAMMED, "False", reason, message)
 
 
 def _ready(others: Sequence[Condition]) -> Condition:
     for condition in others:
         if condition.status == "False":
-            reason, message = condition.reason, condition.message
-            return Condition(type=ConditionType.READY, status="False", reason=reason, message=message)
+            return _condition(ConditionType.READY, "False", condition.reason, condition.message)
     for condition in others:
         if condition.type is ConditionType.PROGRAMMED and condition.status == "Unknown":
-            reason, message = condition.reason, condition.message
-            return Condition(type=ConditionType.READY, status="Unknown", reason=reason, message=message)
-    return Condition(type=ConditionType.READY, status="True", reason=Reason.READY)
+            return _condition(ConditionType.READY, "Unknown", condition.reason, condition.message)
+    return _condition(ConditionType.READY, "True", Reason.READY)

@@ -45,9 +45,11 @@ class OperatorTelling:
         within = [p for key in keys if (one := gathered.get(key)) is not None for p in one.source.problems]
         self._problems([*within, *planned.desired.problems])
         self._changes(planned, passed, took_s)
-        for key, verdict in passed.kept.items():
-            if self._kept.get(key) != verdict:
-                self._say(f"{object_name(key)} waits: {verdict.message}")
+        waiting = [(key, verdict) for key, verdict in passed.kept.items() if self._kept.get(key) != verdict]
+        for key, verdict in waiting[:LINES_PER_PASS_MAX]:
+            self._say(f"{object_name(key)} waits: {verdict.message}")
+        if len(waiting) > LINES_PER_PASS_MAX:
+            self._say(f"and {len(waiting) - LINES_PER_PASS_MAX:,} more wait: see the statuses")
         self._kept = passed.kept
 
     def moved(self, moved_by: str) -> None:

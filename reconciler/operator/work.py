@@ -107,6 +107,7 @@ class Work:
     async def run(self, stop: asyncio.Event) -> None:
         """Pass after pass until `stop` is set."""
         stopping = asyncio.create_task(stop.wait())
+        stopping.add_done_callback(lambda _: self._target.give_up())  # a server may take its time
         try:
             while not stop.is_set():
                 await self._sleep(stopping)
@@ -119,7 +120,6 @@ class Work:
                     await self._look()
         finally:
             stopping.cancel()
-            self._target.give_up()
             self._thread.shutdown(wait=True)
 
     async def _sleep(self, stopping: asyncio.Task[Any]) -> None:
