@@ -54,10 +54,10 @@ class Deployed:
     account: Path
     audit: Path
 
-    def operator(self, work: Path, name: str) -> OperatorProcess:
-        """An operator, as a Pod of the Deployment runs it."""
+    def operator(self, work: Path, name: str, *scope: str) -> OperatorProcess:
+        """An operator, as a Pod of the Deployment runs it; `scope` in place of all namespaces."""
         environment = {"DIALPLANE_TABLES": self.urls["reconciler"], "DIALPLANE_SECRET_KEY_FILE": str(self.key)}
-        words = ["--all-namespaces", "--lease", "dialplane-operator"]
+        words = [*(scope or ("--all-namespaces",)), "--lease", "dialplane-operator"]
         return OperatorProcess(self.account, work / name, *words, name=name, environment=environment)
 
     def bridge(self, work: Path) -> RunningBridge:
@@ -246,6 +246,15 @@ def test_the_operator_uses_every_right_that_it_has(deployed: Deployed, tmp_path:
         for verb, resource in itertools.product(rule["verbs"], rule["resources"])
     }
     assert _by_verb(deployed.used()) == _by_verb(granted)
+
+
+def test_rights_in_one_namespace_are_enough_for_an_operator_of_it(deployed: Deployed, tmp_path: Path) -> None:
+    cluster = deployed.cluster
+    cluster.kubectl("delete", "clusterrolebinding", "dialplane-operator", "dialplane-operator-secrets")
+    with deployed.operator(tmp_path, "narrow", "--namespace", "telephony") as operator, deployed.bridge(tmp_path):
+        operator.said("this operator leads")
+        cluster.apply([_number("narrow", "+15550100888")])
+        wait_for(lambda: deployed.ready("phonenumber", "narrow").get("status") == "True", "it to be in use", 30)
 
 
 def _is_operators(role: dict[str, Any]) -> bool:
