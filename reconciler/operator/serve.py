@@ -36,6 +36,8 @@ from schemas.seal import Sealer
 
 LIST_EVERY_S = 300.0
 """What was lost on the way is found after so long at the latest."""
+STOP_S_MAX = 10.0
+"""So long it is waited for work that is under way, and then for the Lease to be given back."""
 SILENT_S_MAX = 3 * LIST_EVERY_S
 """Lists alone are to be heard three times in so long."""
 LIST_OFTEN_S = 10.0
@@ -118,9 +120,8 @@ class Operator:
 
             self._watching = Watching(self._wanted.namespaces, heard, ended)
             await self._start_monitor()
-            works = (self._writer.run(), self._work.run(stop), self._follow(stop), self._candidate.run(stop))
             try:
-                await self._until(stop, *works)
+                await self._until(stop)
             finally:
                 await self._monitor.stop()
                 await asyncio.to_thread(self._watching.stop)
@@ -161,15 +162,19 @@ class Operator:
             heard_at=self._heard_at[1],
         )
 
-    async def _until(self, stop: asyncio.Event, *works: Any) -> None:
-        """Run all of it until `stop` is set, or one of them fails."""
+    async def _until(self, stop: asyncio.Event) -> None:
+        """Run all of it until `stop` is set, or one of them fails. Who leads resigns when its work has ended."""
+        resign = asyncio.Event()
+        works = (self._writer.run(), self._candidate.run(resign), self._work.run(stop), self._follow(stop))
         tasks = [asyncio.create_task(work) for work in works]
         stopping = asyncio.create_task(stop.wait())
         done, _ = await asyncio.wait({stopping, *tasks}, return_when=asyncio.FIRST_COMPLETED)
         stop.set()
-        writer, *others = tasks
-        await asyncio.wait(others, timeout=10)
-        for task in (writer, stopping, *others):
+        writer, candidate, *others = tasks
+        await asyncio.wait(others, timeout=STOP_S_MAX)
+        resign.set()
+        await asyncio.wait({candidate}, timeout=STOP_S_MAX)
+        for task in (writer, stopping, candidate, *others):
             task.cancel()
         await asyncio.gather(*tasks, stopping, return_exceptions=True)
         for task in done - {stopping}:
