@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from reconciler.model.records import Verdict
@@ -30,6 +31,12 @@ class Answer:
     message: str = ""
     generation: int = 0
     since: str = ""
+
+
+@lru_cache(4_096)
+def _answer(type_: str, status: str, reason: str, message: str, generation: int, since: str) -> Answer:
+    """An answer: what thousands of objects say at the same time is kept once."""
+    return Answer(type_, status, reason, message, generation, since)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +69,7 @@ def told_of(status: Any) -> Told:
     if not isinstance(status, Mapping) or not isinstance(conditions := status.get("conditions", ()), list | tuple):
         return NOTHING
     answers = tuple(
-        Answer(
+        _answer(
             str(one.get("type", "")),
             str(one.get("status", "")),
             str(one.get("reason", "")),
@@ -84,7 +91,7 @@ def told_now(conditions: Sequence[Condition], revision: int, generation: int, be
         last = known.get(one.type)
         since = last.since if last is not None and last.status == one.status and last.since else now
         message = one.message[: bounds.CONDITION_MESSAGE_CHARS_MAX]
-        answers.append(Answer(one.type.value, one.status, one.reason.value, message, generation, since))
+        answers.append(_answer(one.type.value, one.status, one.reason.value, message, generation, since))
     return Told(generation, revision, tuple(answers))
 
 
