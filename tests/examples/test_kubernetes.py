@@ -56,8 +56,11 @@ def test_every_file_is_applied(folder: str) -> None:
     "folder", [*(FOLDER / name for name in OVERLAYS), ROOT / "schemas" / "published", FOLDER / "argocd"]
 )
 def test_kustomize_builds_it(folder: Path) -> None:
-    words = [program("kubectl") or "kubectl", "kustomize", str(folder)]
-    built = subprocess.run(words, check=True, capture_output=True, text=True, timeout=60).stdout
+    kubectl = program("kubectl") or "kubectl"
+    told = subprocess.run([kubectl, "version", "--client", "-o", "json"], check=True, capture_output=True, text=True)
+    if "kustomizeVersion" not in json.loads(told.stdout):
+        pytest.skip("this kubectl is older than 1.24, and its kustomize knows neither labels nor folders as resources")
+    built = subprocess.run([kubectl, "kustomize", str(folder)], check=True, capture_output=True, text=True).stdout
     found = list(yaml.safe_load_all(built))
     assert found
     assert "image: dialplane\n" not in built, "an image has the registry's name"
