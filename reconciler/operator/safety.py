@@ -20,6 +20,13 @@ from schemas.tables.rows import Kind
 
 _WORDS = {"becomes-any": "any", "unrouted": "unrouted"}
 """What allows a refusal, by its code; all others are about deletions."""
+_ELSEWHERE = {
+    "purchase": "the operator buys no numbers: buy it with `reconcile apply --target livekit --allow-purchases`, and "
+    "declare it by its number",
+    "release": "the operator gives no number back: set `deletionPolicy: Retain`, or give it back with "
+    "`reconcile apply --target livekit --allow-releases`",
+}
+"""What costs money is done by a person, and what to do instead."""
 
 
 def allowances(objects: Iterable[Seen], deletes: int | None) -> Allowances:
@@ -68,11 +75,13 @@ def as_before(declared: Declared, before: Mapping[Key, FileSources | None]) -> D
 
 
 def _how(key: Key, code: str) -> str:
+    if code in _ELSEWHERE:
+        return _ELSEWHERE[code]
     namespace, _, name = key[1].partition("/")
     word = _WORDS.get(code, "delete")
     return f"to allow it: kubectl annotate {PLURALS[key[0]]} {name} -n {namespace} {ALLOW}={word}"
 
 
 def _key(name: str) -> Key | None:
-    kind, _, id_ = name.partition("/")
+    kind, _, id_ = name.partition(" (")[0].partition("/")  # a number to be released stands in brackets
     return (Kind(kind), id_) if kind in {kind.value for kind in Kind} and "/" in id_ else None

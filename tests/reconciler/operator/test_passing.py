@@ -11,7 +11,8 @@ import pytest
 from reconciler.operator.gathered import Gathered
 from reconciler.operator.objects import ALLOW
 from reconciler.operator.passing import Passed, Passing
-from reconciler.operator.safety import allowances
+from reconciler.operator.safety import allowances, concerned
+from reconciler.plan.gates import Refusal
 from reconciler.targets.tables import TablesTarget
 from schemas.resources.conditions import ConditionType, Reason
 from schemas.stores import open_tables
@@ -114,6 +115,17 @@ def test_where_no_single_object_is_to_blame_nothing_is_applied(scene: Scene) -> 
     passed = scene.go()
     assert passed.kept or passed.planned.refused
     assert scene.store.load().rows.numbers["default/a"].rule == "default/support"
+
+
+def test_what_costs_money_is_left_to_a_person() -> None:
+    refused = (
+        Refusal("purchase", "buys one", ("PhoneNumber tenant/new",), "--allow-purchases"),
+        Refusal("release", "releases one", ("PhoneNumber tenant/old (+14155550100)",), "--allow-releases"),
+    )
+    found = concerned(refused)
+    assert set(found) == {(Kind.NUMBER, "tenant/new"), (Kind.NUMBER, "tenant/old")}
+    assert "--allow-purchases" in found[(Kind.NUMBER, "tenant/new")].message
+    assert "deletionPolicy: Retain" in found[(Kind.NUMBER, "tenant/old")].message
 
 
 def test_what_is_said_of_single_objects_is_what_status_says(scene: Scene) -> None:
