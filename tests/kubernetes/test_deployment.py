@@ -92,7 +92,7 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
         secret = cluster.get("secret", "dialplane-redis", "-n", "dialplane")["data"]
         users = folder / "users.acl"
         users.write_text(_decoded(secret["users.acl"]))
-        with RedisServer(folder / "redis", "--aclfile", str(users)) as redis:
+        with RedisServer(folder / "redis", *_redis_options(users)) as redis:
             urls = {
                 name: _decoded(secret[f"{name}-url"]).replace("dialplane-redis:6379", f"127.0.0.1:{redis.port}")
                 for name in ("reconciler", "bridge")
@@ -104,6 +104,14 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
             token = cluster.kubectl("-n", "dialplane", "create", "token", "dialplane-operator").stdout.strip()
             account = cluster.kubeconfig("operator", token, "dialplane")
             yield Deployed(cluster, redis, key, urls, account, audit)
+
+
+def _redis_options(users: Path) -> list[str]:
+    """The options of the StatefulSet's container, but for where its volumes are."""
+    pod = dict(templates(documents("redis")))["dialplane-redis"]["spec"]
+    words = [str(word) for word in pod["containers"][0]["args"]]
+    assert words[:2] == ["--dir", "/data"]
+    return [str(users) if word == "/etc/redis/users.acl" else word for word in words[2:]]
 
 
 def _decoded(text: str) -> str:
@@ -157,6 +165,12 @@ def test_pods_are_restricted_but_for_the_nodes_network(deployed: Deployed, overl
             for container in spec["containers"]:
                 container["ports"] = [{**port, "hostPort": 0} for port in container["ports"]]
         assert "created" in cluster.kubectl(*words, given=json.dumps(pod)).stdout
+
+
+def test_redis_answers_probes_and_nobody_without_a_password(deployed: Deployed) -> None:
+    assert deployed.redis.asked("PING") == b"+PONG"
+    for words in (("KEYS", "*"), ("GET", "{dialplane}:head"), ("CONFIG", "GET", "*"), ("FLUSHALL",)):
+        assert deployed.redis.asked(*words) == b"-NOPERM"
 
 
 def test_people_have_what_their_roles_say(deployed: Deployed) -> None:
