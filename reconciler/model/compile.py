@@ -13,7 +13,7 @@ from typing import Any
 
 from reconciler.model.provider import with_provider
 from reconciler.model.references import Resolution
-from schemas.resources import credentials, media, trunk
+from schemas.resources import credentials, media, sound, trunk
 from schemas.resources.dispatch_rule import DispatchRule, RoomChoice
 from schemas.resources.dispatch_rule import PinPrompts as DeclaredPrompts
 from schemas.resources.dispatch_rule import Room as DeclaredRoom
@@ -92,7 +92,7 @@ def rule_row(declared: DispatchRule, resolved: Resolution, since: int) -> RuleRo
         answer=spec.answer,
         ringback=spec.ringback,
         hold_music=spec.hold_music or "",
-        recording=Recording(spec.recording.format, spec.recording.max_duration) if spec.recording is not None else None,
+        recording=_recording(spec.recording),
         messages=spec.messages,
         claimed_since=since,
         **fallback,
@@ -154,7 +154,12 @@ def _outbound(declared: trunk.Outbound) -> Outbound:
         caller_form=declared.caller_form,
         proxy=declared.proxy or "",
         web_socket_path=declared.web_socket_path or "",
+        recording=_recording(declared.recording),
     )
+
+
+def _recording(declared: sound.Recording | None) -> Recording | None:
+    return Recording(declared.format, declared.max_duration) if declared is not None else None
 
 
 def _room_choice(choice: RoomChoice) -> tuple[RoomKind, str, bool]:

@@ -106,6 +106,7 @@ def _outbound(half: Outbound) -> Written:
         proxy=half.proxy,
         fromHost=half.from_host,
         auth=_auth(half.auth),
+        recording=_recording(half.recording) if half.recording is not None else None,
         **_headers(half.headers),
     )
     # An empty map is a wish with everything as usual.

@@ -156,7 +156,7 @@ class Board:
         return True
 
     def record_from_here(self, call: Call, now: Now) -> None:
-        """Record an answered call from now on, where its rule says so."""
+        """Record an answered call from now on, where its rule, or the trunk that it is placed by, says so."""
         wanted = call.orders.sound.recording
         if wanted is None:
             return

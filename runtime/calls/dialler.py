@@ -164,6 +164,7 @@ class Dialler:
             self._board.hang_up(call.id, now, EndReason.MEDIA, words, EndedBy.BRIDGE)
             return
         self._board.stream_agreed(call, stream)
+        self._board.record_from_here(call, now)
         headers = readable(response.headers.items(), hide_caller=placement.hides_number)
         self._board.do(ShowHeaders(call.id, remote_headers(headers)), SetAttributes(call.id, self._told(call, headers)))
         if placement.digits and stream.takes_digits:

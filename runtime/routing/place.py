@@ -179,6 +179,7 @@ def _placement(
             cleaned=request.noise_cancellation,
             ringing=ringing_of(request.country or outbound.destination_country),
             hold_music=trunk.hold_music,
+            recording=outbound.recording,
         ),
         hides_number=request.hide_number,
         media_timeout_s=media_timeout_s(media),

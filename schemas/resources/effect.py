@@ -57,6 +57,7 @@ HONOURED: dict[str, frozenset[str]] = {
         "spec.outbound.limits",
         "spec.outbound.identityHeader",
         "spec.outbound.callerForm",
+        "spec.outbound.recording",
         "spec.media.codecs",
         "spec.media.encryption",
         "spec.media.roomCodec",

@@ -45,6 +45,7 @@ spec:
     limits: {maxConcurrentCalls: 20, callsPerSecond: 2, maxCallDuration: 1h}
     identityHeader: P-Asserted-Identity
     callerForm: +E.164
+    recording: {format: opus, maxDuration: 2h}
   media:
     codecs: [opus, g722, pcmu, pcma]
     encryption: require

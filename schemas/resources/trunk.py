@@ -24,7 +24,7 @@ from schemas.resources.base import CrossedPart, Crossing, DeletionPolicy, Maybe,
 from schemas.resources.credentials import Auth, SecretRef
 from schemas.resources.header_policy import HeaderPolicy
 from schemas.resources.media import Media
-from schemas.resources.sound import HoldMusic
+from schemas.resources.sound import HoldMusic, Recording
 from schemas.resources.telephone import Country, Pattern
 from schemas.resources.values import DurationMs, Flag, Metadata, Namespace, Region, Whole, between, refuse, shown
 
@@ -188,6 +188,9 @@ class Outbound(HeaderPolicy, CrossedPart):
         (), description="Numbers that may be called, exact or by prefix; a guard against toll fraud. Empty means any."
     )
     limits: Maybe[OutboundLimits] = Field(None, description="How many calls may be placed, and for how long.")
+    recording: Maybe[Recording] = Field(
+        None, description="Records every call that is placed through it, as a rule's recording does those that come."
+    )
     identity_header: Literal["none", "P-Asserted-Identity", "Remote-Party-ID"] = Field(
         "none", description="A header that vouches for the caller's number on calls of this trunk."
     )

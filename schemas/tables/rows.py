@@ -121,6 +121,14 @@ class OutboundTls:
 
 
 @dataclass(frozen=True, slots=True)
+class Recording:
+    """How calls are recorded: wav or opus, and for how long at most."""
+
+    format: str
+    max_duration_ms: int = 14_400_000
+
+
+@dataclass(frozen=True, slots=True)
 class Outbound:
     """The outbound half of a trunk."""
 
@@ -146,6 +154,7 @@ class Outbound:
     """The URI of the proxy that all goes to first: `sip:host[:port][;transport=…];lr`; "" = none."""
     web_socket_path: str = ""
     """What WebSockets are opened on, there or at the addresses; "" = the root."""
+    recording: Recording | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,14 +218,6 @@ class PinPrompts:
     ask: str = ""
     wrong: str = ""
     goodbye: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Recording:
-    """How a rule's calls are recorded: wav or opus, and for how long at most."""
-
-    format: str
-    max_duration_ms: int = 14_400_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -169,6 +169,19 @@ def test_a_call_that_is_answered_at_once_is_recorded_from_there_on() -> None:
     assert world.records[-1].recording == file
 
 
+def test_a_trunk_records_the_calls_that_are_placed_through_it_from_the_answer_on() -> None:
+    world = World(dialling.tables(recording=Recording("opus", 60_000)))
+    phone = dialling.ringing(world)
+    assert not world.recordings, "what rings is nobody's conversation"
+    phone.answer()
+    world.step(0.1)
+    [(recorded, file, wanted)] = world.recordings
+    assert (recorded, wanted) == (dialling.CALL, Recording("opus", 60_000))
+    assert dialling.shown(world)["sip.recording"] == file
+    phone.hang_up()
+    assert world.records[-1].recording == file
+
+
 def test_a_recording_that_could_not_be_begun_is_in_no_record() -> None:
     world, caller, call_id = up(Media(), recording=Recording("wav"))
     world.switchboard.recording_ended(call_id, kept=False)

@@ -112,6 +112,9 @@ _inbound = st.fixed_dictionaries(
         "noiseCancellation": st.booleans(),
     },
 )
+_recording = st.fixed_dictionaries(
+    {"format": st.sampled_from(["wav", "opus"])}, optional={"maxDuration": st.sampled_from(["1s", "4h"])}
+)
 _outbound = st.fixed_dictionaries(
     {"addresses": st.sampled_from([["sip.example.com"], ["a.example.com:5080", "b.example.com"]])},
     optional={
@@ -126,6 +129,7 @@ _outbound = st.fixed_dictionaries(
         "destinationCountry": st.just("US"),
         "callerForm": st.sampled_from(["asGiven", "+E.164"]),
         "allowedDestinations": _patterns,
+        "recording": _recording,
         "limits": st.fixed_dictionaries(
             {},
             optional={
@@ -187,9 +191,7 @@ _rule_spec = st.fixed_dictionaries(
         "answer": st.sampled_from(["whenRoomReady", "immediately", "onRequest"]),
         "ringback": st.sampled_from(["none", "tone", "room", "gb"]),
         "holdMusic": st.sampled_from(["builtIn", "hold.wav"]),
-        "recording": st.fixed_dictionaries(
-            {"format": st.sampled_from(["wav", "opus"])}, optional={"maxDuration": st.sampled_from(["1s", "4h"])}
-        ),
+        "recording": _recording,
         "fallback": st.just({"sipCode": 486}),
     },
 )

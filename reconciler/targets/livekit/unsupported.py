@@ -156,10 +156,13 @@ def _of_outbound(half: Outbound) -> Iterator[Limit]:
         yield _none(("spec", "outbound", "register"), "registrations")
     if half.transport in ("ws", "wss"):
         yield _none(("spec", "outbound", "transport"), "trunks that are called by WebSocket")
-    if half.web_socket_path:
-        yield _none(("spec", "outbound", "webSocketPath"), "WebSockets to trunks")
-    if half.proxy:
-        yield _none(("spec", "outbound", "proxy"), "outbound proxies")
+    for name, value, what in (
+        ("webSocketPath", half.web_socket_path, "WebSockets to trunks"),
+        ("recording", half.recording, "recordings by trunk"),
+        ("proxy", half.proxy, "outbound proxies"),
+    ):
+        if value:
+            yield _none(("spec", "outbound", name), what)
     if half.probe_every_ms is not None:
         yield _none(("spec", "outbound", "probe"), "probes")
     if half.tls is not None:

@@ -53,6 +53,7 @@ def rule(**spec: Any) -> Documents:
         (trunk(outbound={**OUTBOUND, "tls": {"certificateFrom": PLACE, "keyFrom": PLACE}}), "spec.outbound.tls"),
         (trunk(outbound={**OUTBOUND, "transport": "wss"}), "spec.outbound.transport"),
         (trunk(outbound={**OUTBOUND, "webSocketPath": "/sip"}), "spec.outbound.webSocketPath"),
+        (trunk(outbound={**OUTBOUND, "recording": {"format": "wav"}}), "spec.outbound.recording"),
         (trunk(outbound={**OUTBOUND, "allowedDestinations": ["+1*"]}), "spec.outbound.allowedDestinations"),
         (trunk(outbound={**OUTBOUND, "callerForm": "+E.164"}), "spec.outbound.callerForm"),
         (
