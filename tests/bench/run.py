@@ -39,6 +39,7 @@ BENCHES = {
     "calls": 60,
     "delay": 60,
     "quality": 90,
+    "chain": 190,
     "reload": 60,
     "livekit_calls": 130,
     "livekit_applies": 180,
