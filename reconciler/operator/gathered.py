@@ -18,12 +18,16 @@ GONE_REMEMBERED_MAX = 20_000
 
 
 class Gathered:
-    """The objects by key. `touched` are those that may mean something else since it was emptied last."""
+    """The objects by key. `touched` are those that may mean something else since it was emptied last.
+
+    `departed` are those that were deleted since it was emptied, with their last documents.
+    """
 
     def __init__(self) -> None:
         self._objects: dict[Key, Seen] = {}
         self._gone: dict[str, None] = {}
         self.touched: set[Key] = set()
+        self.departed: dict[Key, FileSources] = {}
 
     def __len__(self) -> int:
         return len(self._objects)
@@ -49,6 +53,8 @@ class Gathered:
         if before is not None and now.same_meaning(before):
             return False
         self.touched.add(now.key)
+        if now.going and (before is None or not before.going):
+            self.departed[now.key] = now.file
         return True
 
     def remove(self, body: Mapping[str, Any]) -> bool:
@@ -66,6 +72,8 @@ class Gathered:
             return False
         del self._objects[key]
         self.touched.add(key)
+        if not known.going:
+            self.departed[key] = known.file
         return True
 
     def replace(self, bodies: Iterable[Mapping[str, Any]], version: int, within: Callable[[Key], bool]) -> bool:

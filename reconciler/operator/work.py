@@ -22,6 +22,7 @@ from reconciler.model.sources import Key
 from reconciler.model.standing import Declared
 from reconciler.operator.api import Api, NoAnswer, Refused
 from reconciler.operator.gathered import Gathered
+from reconciler.operator.leaving import Leaving
 from reconciler.operator.metrics import Metrics
 from reconciler.operator.passing import Passed, Passing
 from reconciler.operator.safe import Safe
@@ -87,6 +88,7 @@ class Work:
         self._touched: set[Key] = set()
         self._all = True
         self._pending = Pending()
+        self._leaving = Leaving()
         self._asked_moved_at = 0.0
 
     @property
@@ -130,11 +132,13 @@ class Work:
         elif not self._backoff.is_over(now):
             await asyncio.wait({stopping}, timeout=self._backoff.until - now)
         elif not self._dirty.is_set():
-            waking = asyncio.ensure_future(self._dirty.wait())
-            await asyncio.wait(
-                {stopping, waking}, timeout=self._pending.pause_s(now), return_when=asyncio.FIRST_COMPLETED
-            )
+            waking, due_at = asyncio.ensure_future(self._dirty.wait()), self._leaving.due_at()
+            pause_s = self._pending.pause_s(now)
+            pause_s = pause_s if due_at is None else min(pause_s, max(0.0, due_at - now))
+            await asyncio.wait({stopping, waking}, timeout=pause_s, return_when=asyncio.FIRST_COMPLETED)
             waking.cancel()
+            if due_at is not None and time.monotonic() >= due_at:
+                self.wake()
 
     async def _settled(self, stopping: asyncio.Task[Any]) -> None:
         """Wait for the end of a burst."""
@@ -153,7 +157,10 @@ class Work:
         self._dirty.clear()
         self._touched |= self._gathered.touched
         self._gathered.touched.clear()
-        files, began = self._gathered.files(), time.monotonic()
+        began = time.monotonic()
+        self._leaving.note(self._gathered.departed, began)
+        self._gathered.departed.clear()
+        files = self._leaving.with_them(self._gathered.files(), began)
         allowed = allowances(self._gathered, self._allow_deletes)
         try:
             await self._fetch_secrets(self._safe.want(files))
@@ -209,6 +216,7 @@ class Work:
         """The objects whose status may be another one after this pass."""
         keys = {(change.kind, change.id) for change in passed.planned.plan.changes}
         keys |= self._touched | self._pending.since.keys() | passed.planned.desired.verdicts.keys() | passed.held
+        keys |= {one.key for one in self._gathered if is_held_by_us(one)}
         if self._passed is not None:
             keys |= self._passed.planned.desired.verdicts.keys() | self._passed.held
         if self._all:

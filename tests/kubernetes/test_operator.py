@@ -141,6 +141,20 @@ def test_an_unsafe_deletion_waits_alone_and_its_owner_may_allow_it(place: Place)
         assert operator.ids() == {"support", "other"}
 
 
+def test_objects_that_are_deleted_one_by_one_are_seen_as_many(place: Place) -> None:
+    numbers = [place.number(f"line-{n}", f"+1415555{n:04}", trunkRef={"name": "carrier"}) for n in range(12)]
+    with place.operator() as operator:
+        place.apply(place.trunk(), place.rule(), *numbers)
+        place.until("phonenumber", "line-11", "Programmed", reason("NoBridge"))
+        place.kubectl("delete", "phonenumbers", "--all", "--wait=false")
+        blocked = place.until("phonenumber", "line-0", "Programmed", reason("BlockedBySafety"))
+        assert "12 of 12 PhoneNumbers would be deleted" in blocked["message"]
+        assert len(operator.ids()) == 14
+        place.kubectl("annotate", "phonenumbers", "--all", "dialplane.dev/allow=delete")
+        place.gone("phonenumber", "line-0")
+        wait_for(lambda: operator.ids() == {"carrier", "support"}, "their rows to be gone")
+
+
 def test_what_opens_to_anybody_waits_alone_until_it_is_allowed(place: Place) -> None:
     callers = {"match": {"from": ["+14155550199"]}}
     with place.operator() as operator:

@@ -16,6 +16,7 @@ from reconciler.model.memo import Memo
 from reconciler.model.secrets import Secrets
 from reconciler.model.standing import Declared
 from reconciler.operator.gathered import Gathered
+from reconciler.operator.leaving import QUIET_S, TOGETHER_S, Leaving
 from schemas.resources.conditions import Reason
 from schemas.tables.codec import encode_row
 from schemas.tables.rows import Kind
@@ -153,3 +154,30 @@ def test_who_is_refused_is_in_nobodys_way() -> None:
     desired = desire(of_cluster(gathered(body(trunk()), *bodies)), Live())
     assert set(desired.rows.rules) == {"default/first", "default/last"}
     assert set(desired.verdicts) == {(Kind.RULE, "default/middle")}
+
+
+def test_deletions_are_taken_together() -> None:
+    leaving, found = Leaving(), gathered(*(body(number(f"n{n}", f"+1415555{n:04d}")) for n in range(3)))
+    for n, at in ((0, 10.0), (1, 10.9)):
+        found.remove(body(number(f"n{n}", f"+1415555{n:04d}")))
+        leaving.note(found.departed, at)
+        found.departed.clear()
+        assert len(leaving.with_them(found.files(), at)) == 3
+    assert leaving.due_at() == 10.9 + QUIET_S
+    found.put(body(number("n1", "+14155550999"), 9, uid="again"))
+    back = leaving.with_them(found.files(), 11.0)
+    assert len(back) == 3
+    assert back["PhoneNumber/default/n1"] is found.files()["PhoneNumber/default/n1"]
+    assert len(leaving.with_them(found.files(), 10.9 + QUIET_S)) == 2
+    assert leaving.due_at() is None
+
+
+def test_an_endless_drip_of_deletions_waits_no_longer_than_it_says() -> None:
+    leaving, found = Leaving(), gathered(body(trunk("a")))
+    found.put(body(trunk("a"), 2, deletionTimestamp="2026-01-02T00:00:00Z"))
+    departed = dict(found.departed)
+    for n in range(100):
+        leaving.note(departed, n / 2)
+        if leaving.due_at() == TOGETHER_S:
+            break
+    assert not leaving.with_them(found.files(), TOGETHER_S)
