@@ -14,7 +14,7 @@ from runtime.media.codecs.opus import OpusWishes
 from runtime.media.config import StreamConfig
 from runtime.media.dtls import Fingerprint
 from runtime.media.dtls_leg import Handshake
-from runtime.media.ice_lite import IceNames
+from runtime.media.ice_checks import IceNames
 from runtime.media.protection import Keys, MasterKey
 from runtime.media.source import Peer
 from runtime.media.srtp import SUITES

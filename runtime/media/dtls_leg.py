@@ -20,7 +20,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from runtime.media.dtls import Dtls, DtlsError, Fingerprint, Identity
-from runtime.media.ice_lite import IceLite, IceNames
+from runtime.media.ice_checks import IceNames
+from runtime.media.ice_lite import IceLite
 from runtime.media.protection import Protection
 from runtime.media.source import Address
 

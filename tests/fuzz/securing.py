@@ -8,7 +8,8 @@ from functools import cache
 from runtime.media import rtcp, rtp
 from runtime.media.dtls import Dtls, Identity, new_identity
 from runtime.media.dtls_leg import HANDSHAKES_MAX, WAITING_MAX, DtlsLeg, Handshake
-from runtime.media.ice_lite import IceLite, IceNames
+from runtime.media.ice_checks import IceNames
+from runtime.media.ice_lite import IceLite
 from runtime.media.protection import Keys, MasterKey, Protection
 from runtime.media.srtp import SUITES, Profile
 from runtime.sip.crypto_lines import read_crypto, write_crypto

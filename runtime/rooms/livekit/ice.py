@@ -6,6 +6,9 @@ whatever address the server names, loopback included; the server learns ours fro
 is told apart by its first byte (RFC 7983): only STUN is ever parsed as STUN, and no queue or task stands between a
 packet and its tick.
 
+Once the way is found, the checks by which the server keeps it open are answered here, in half of aioice's time: they
+come from all calls all the while.
+
 Until the connection stands the socket wakes the event loop, so that a call is set up without waiting for ticks; from
 then on the clock reads it with all others (`net/polled`).
 """
@@ -22,6 +25,7 @@ from aioice import Candidate, Connection, ice
 from aioice.candidate import candidate_foundation, candidate_priority
 
 from runtime.limits import PACKETS_PER_TICK_MAX
+from runtime.media.ice_checks import CONTROLLED, CONTROLLING, Checks, IceNames
 from runtime.media.rtp import DATAGRAM_BYTES_MAX
 from runtime.net.polled import PolledSockets
 
@@ -42,7 +46,8 @@ class IceSocket:
         self._take, self._take_stun, self._polled = take, take_stun, polled
         self._socket, self.both = _open()
         self._waking: asyncio.AbstractEventLoop | None = None
-        self._remote: Address | None = None
+        self.remote: Address | None = None
+        """The settled peer."""
         self.write = self._socket.send
         """Sends to the settled peer; for an `Outbox`."""
         self.heard: Address | None = None
@@ -75,7 +80,7 @@ class IceSocket:
         except OSError:
             return  # an address without a way: consent will expire
         self.read()  # what came before others were kept away
-        self._remote = remote
+        self.remote = remote
         if self.both and "." in remote[0] and sys.platform == "linux":
             self._leave_version_6()
 
@@ -95,7 +100,7 @@ class IceSocket:
                 return
             if not data:
                 continue
-            if data[0] > _STUN_LAST and self._remote is not None:
+            if data[0] > _STUN_LAST and self.remote is not None:
                 self._take(data)
                 continue
             sender = address[0].removeprefix(_MAPPED), address[1]
@@ -113,8 +118,8 @@ class IceSocket:
             return
         if data and data[0] > _STUN_LAST:
             self._take(data)
-        elif data and self._remote is not None:
-            self._take_stun(data, self._remote)
+        elif data and self.remote is not None:
+            self._take_stun(data, self.remote)
 
     def send(self, data: bytes) -> None:
         """To the settled peer. A full buffer or an unreachable peer is one lost packet, as on any network."""
@@ -125,7 +130,7 @@ class IceSocket:
 
     def send_to(self, data: bytes, remote: Address) -> None:
         """To anybody."""
-        if remote == self._remote:
+        if remote == self.remote:
             self.send(data)
             return
         try:
@@ -216,6 +221,7 @@ class IceAgent(Connection):
         self._ours_to_close = False
         self._sides: dict[bool, _Side] = {}
         """By whether they are of version 4."""
+        self._checks: Checks | None = None
         self.socket: IceSocket | None = None
 
     async def gather_candidates(self) -> None:
@@ -265,5 +271,19 @@ class IceAgent(Connection):
 
     def _take_stun(self, data: bytes, sender: Address) -> None:
         side = self._sides.get("." in sender[0])
-        if side is not None:
+        if side is not None and not self._answers(data, sender):
             side.protocol.datagram_received(data, sender)
+
+    def _answers(self, data: bytes, sender: Address) -> bool:
+        """Whether it was a check of the settled peer's about which nothing is left to be decided."""
+        if self.socket is None or sender != self.socket.remote:
+            return False
+        if self._checks is None:
+            names = IceNames(self.local_username, self.local_password, self.remote_username or "")
+            self._checks = Checks(names)
+        check = self._checks.read(data)
+        conflict = CONTROLLING if self.ice_controlling else CONTROLLED
+        if check is None or check.unknown or conflict in check.attributes:
+            return False
+        self.socket.send(self._checks.success(check, sender))
+        return True

@@ -11,7 +11,8 @@ from aioice import stun
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runtime.media.ice_lite import CHECKED_MAX, CONSENT_S, IceLite, IceNames
+from runtime.media.ice_checks import IceNames
+from runtime.media.ice_lite import CHECKED_MAX, CONSENT_S, IceLite
 
 NAMES = IceNames("ours", "p" * 32, "theirs")
 PHONE, OTHER = ("192.0.2.7", 4000), ("192.0.2.8", 4001)

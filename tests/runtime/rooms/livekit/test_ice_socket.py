@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
+from aioice import ice, stun
 
+from runtime.media.ice_checks import IceNames
 from runtime.net.outbox import Outbox
 from runtime.net.polled import PolledSockets
-from runtime.rooms.livekit.ice import IceSocket
+from runtime.rooms.livekit.ice import IceAgent, IceSocket
+from tests.runtime.media.test_ice_lite import NAMES, check
 
 STUN, MEDIA = b"\x01stun", b"\x80media"
 
@@ -88,3 +92,39 @@ def test_a_closed_socket_is_read_no_more(heard: Heard) -> None:
         heard.polled.read(time.monotonic(), time.time())
         heard.socket.send(MEDIA)
     assert heard.media == []
+
+
+@pytest.mark.parametrize(
+    ("names", "more", "ours"),
+    [
+        (NAMES, {}, True),
+        (IceNames("ours", "q" * 32, "theirs"), {}, False),
+        (NAMES, {"ICE_CONTROLLED": 7}, False),
+    ],
+)
+def test_checks_of_the_settled_peer_are_answered_without_aioice_and_no_others(
+    names: IceNames, more: dict[str, int], ours: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left_to_aioice: list[bytes] = []
+    monkeypatch.setattr(ice.StunProtocol, "datagram_received", lambda _, data, __: left_to_aioice.append(data))
+
+    async def asked() -> bytes:
+        polled = PolledSockets()
+        agent = IceAgent(NAMES.ufrag, NAMES.password, polled, lambda _: None, lambda: None, controlling=False)
+        agent.remote_username, agent.remote_password = NAMES.their_ufrag, "r" * 32
+        await agent.gather_candidates()
+        assert agent.socket is not None
+        with peer("127.0.0.1") as server:
+            agent.socket.settle(server.getsockname())
+            agent.socket.rest()
+            server.sendto(check(names, **more), ("127.0.0.1", agent.socket.port))
+            polled.read(time.monotonic(), time.time())
+            answered = server.recv(2048) if ours else b""
+        await agent.end()
+        polled.close()
+        return answered
+
+    answered = asyncio.run(asked())
+    assert bool(left_to_aioice) is not ours
+    if ours:
+        assert stun.parse_message(answered).message_class is stun.Class.RESPONSE
