@@ -2,11 +2,12 @@
 # The newest tested python3.x (3.11 to 3.13) that can make a virtual environment is picked; PYTHON=… overrides.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup run call test check bench fuzz generate clean
+.PHONY: help setup native run call test check bench fuzz generate clean
 
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+NATIVE := runtime/media/native
 LISTEN ?=
 API ?=
 PEERS ?= optional
@@ -39,6 +40,15 @@ $(READY): pyproject.toml
 	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1' && \
 	$(BIN)/python -m pip install --quiet --editable . --group dev && touch $(READY)
 
+# Set-up does not: it would fetch crates and compile for a minute, for what nothing needs.
+# PyO3 asks this Python; the module it makes is for every one from 3.11 on. It is moved into place whole: a bridge may run by the one before.
+native: $(READY) ## build the native media core in Rust, for more calls on a core (Linux; needs cargo)
+	@command -v cargo >/dev/null || { echo "cargo was not found."; \
+	  echo "  Debian, Ubuntu:  sudo apt-get install cargo, or https://rustup.rs where that is older than Rust 1.85"; exit 1; }
+	PYO3_PYTHON="$(CURDIR)/$(BIN)/python" cargo build --quiet --release --locked --manifest-path $(NATIVE)/Cargo.toml --target-dir build/native
+	@cp build/native/release/libcompiled.so $(NATIVE)/compiled.new && mv -f $(NATIVE)/compiled.new $(NATIVE)/compiled.abi3.so
+	@$(BIN)/python -c 'from runtime.media import native; print("the media core in force:", native.state)'
+
 run: $(READY) ## answer calls on this machine by the first example (LISTEN="udp://127.0.0.1:5070 tcp://127.0.0.1:5070", API=127.0.0.1:8090 for other ports)
 	@$(BIN)/bridge up $(foreach listener,$(LISTEN),--listen $(listener)) $(if $(API),--api $(API)) $(ARGS)
 
@@ -70,4 +80,4 @@ fuzz: $(READY) ## every parser under Atheris, MINUTES=10 each (ARGS="sdp rtp": o
 	@nice -n 15 $(BIN)/python -m tests.fuzz.run --minutes $(MINUTES) $(ARGS)
 
 clean: ## remove .venv and what the tools left
-	rm -rf $(VENV) .fuzz .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
+	rm -rf $(VENV) $(NATIVE)/compiled.abi3.so build .fuzz .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist

@@ -1,14 +1,17 @@
-"""EDGE. The native libraries that PyAV brings along in its wheel: libopus, and FFmpeg's resampler; else the system's.
+"""EDGE. Native code: libraries that PyAV brings along in its wheel (libopus, FFmpeg's), else the system's; and our own.
 
-They are code, as a module is, so whoever needs one loads it when it is first asked for, and keeps it.
+It is code, as a module is, so whoever needs it loads it when it is first asked for, and keeps it.
 """
 
 from __future__ import annotations
 
 import ctypes
 import ctypes.util
+import importlib
 import importlib.util
+import os
 from pathlib import Path
+from types import ModuleType
 
 from runtime.errors import BridgeError
 
@@ -27,6 +30,19 @@ def load(name: str, *symbols: str) -> ctypes.PyDLL:
             return library
     hint = "PyAV brings it: pip install --force-reinstall av"
     raise BridgeError(f"lib{name} is not on this machine", hint)
+
+
+def compiled(name: str) -> ModuleType | None:
+    """A module of ours that is compiled where there is a toolchain for it; None where that was not done."""
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        return None
+
+
+def is_off(variable: str) -> bool:
+    """Whether the environment says that something is not to be used."""
+    return os.environ.get(variable, "") == "off"
 
 
 def _candidates(name: str) -> list[str]:

@@ -38,6 +38,8 @@ class BridgeStatus:
     """How the calls of trunks sounded of late."""
     livekit: str | None = None
     livekit_fault: str = ""
+    media_core: str = ""
+    """What does the work of every packet: the native core, or Python."""
     noise_fault: str = ""
     """Why noise cancellation cannot be had, where somebody has asked for it."""
 

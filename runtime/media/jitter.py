@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from runtime.media import delay
+from runtime.media import delay, native
 from runtime.media.codecs import opus_packets
 from runtime.media.codecs.codec import Codec
 from runtime.media.codecs.quiet import is_quiet
@@ -141,6 +141,16 @@ class JitterBuffer:
     def lead_ms(self) -> int:
         """How much audio is ahead of the next frame to play."""
         return max(0, self._newest_end - self._next) * 1000 // self._codec.clock_hz
+
+    @property
+    def waiting(self) -> int:
+        """Frames that are at hand."""
+        return len(self._cells)
+
+    @property
+    def unfinished(self) -> int:
+        """Frames of which a part is at hand."""
+        return len(self._partial) + len(self._gathered)
 
     def insert(self, timestamp: int, payload: bytes, now: float, *, newest: bool = True, follows: bool = True) -> None:
         """Take one packet's audio. `newest`: no later sequence was seen; `follows`: none is missing before it."""
@@ -356,6 +366,14 @@ class JitterBuffer:
         """What is made up is played in addition to what was sent: from now on packets are earlier by a frame."""
         self.inserted += 1
         self._delay.moved(1)
+
+
+def make_playout(codec: Codec) -> JitterBuffer:
+    """The native one where there is one; what is rare, it asks for here."""
+    if native.core is None:
+        return JitterBuffer(codec)
+    made: JitterBuffer = native.core.JitterBuffer(codec, LossPattern(), Piece, is_quiet, opus_packets.join)
+    return made
 
 
 def _gaps(filled: list[tuple[int, int]], size: int) -> tuple[tuple[int, int], ...]:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from runtime.media import native
+
 NEXT: Final = 0
 """The packet that was due."""
 AHEAD: Final = 1
@@ -151,3 +153,9 @@ class Reception:
         fraction = 0 if expected_since <= 0 or lost_since <= 0 else min(255, (lost_since << 8) // expected_since)
         cumulative = max(_CUMULATIVE_LOST_MIN, min(_CUMULATIVE_LOST_MAX, lost))
         return fraction, cumulative, self.newest & 0xFFFFFFFF, int(self._jitter)
+
+
+def make_reception(clock_hz: int) -> Reception:
+    """The native one where there is one."""
+    made: Reception = native.core.Reception(clock_hz) if native.core is not None else Reception(clock_hz)
+    return made

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 from runtime.limits import MEDIA_TIMEOUT_HOLD_S
 from runtime.media import dtmf, hearing
@@ -99,6 +99,11 @@ class MediaSession:
     def remote(self) -> Address:
         """Where audio goes at the moment."""
         return self._in.to
+
+    @property
+    def inlet(self) -> Any:
+        """Of the native core: packets of the stream that is heard go by it, not by `receive_rtp`. None without."""
+        return self._in.inlet
 
     @property
     def senders(self) -> tuple[Address, ...]:

@@ -156,6 +156,12 @@ class SourceLock:
             return ACCEPTED
         return self._judge_stream(ssrc, sequence, now, is_audio)
 
+    def went_on(self, sequence: int, now: float) -> None:
+        """The stream that is heard has gone on to here, by packets that nobody judged: there was nothing to it."""
+        self._next_ssrc = None
+        self._sequence = sequence
+        self._last_at = now
+
     def _takes(self, source: Address, ssrc: int, sequence: int, now: float) -> bool:
         """Whether to hear an address that is not locked."""
         if self.locked is None:

@@ -2,7 +2,8 @@
 
 Called by whoever agreed on keys: rooms and phones by DTLS (RFC 5764), phones by SDES (RFC 4568; see `protection`). It
 promises that no packet of a stranger raises: what is not authentic, or was seen before, is None. Sending needs no state
-of ours beside the keys; libsrtp counts the roll-overs of every SSRC on both sides.
+of ours beside the keys; libsrtp counts the roll-overs of every SSRC on both sides. The native core does all of it in
+its place, for the keys of any profile.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any, Final
 import pylibsrtp
 from pylibsrtp._binding import ffi, lib
 
-from runtime.media import srtp_cm
+from runtime.media import native, srtp_cm
 from runtime.media.srtp_cm import Step
 
 
@@ -33,6 +34,11 @@ class Profile:
     tail_bytes: int
     rtcp_tail_bytes: int
     """What stands behind the place of a key's identifier (MKI): the tag, and nothing where the cipher has it inside."""
+
+    @property
+    def shape(self) -> tuple[bool, int, int]:
+        """For the native core: whether it is AES-GCM, the length of the key, that of the tag."""
+        return self.suite.startswith("AEAD_"), self.key_bytes, self.tail_bytes
 
 
 PROFILES: Final = {
@@ -121,18 +127,27 @@ class SrtpSession:
 
     `protect` and `protect_rtcp` take a packet or compound of ours, as large as networks carry, and make it ready to be
     sent. `unprotect` and `unprotect_rtcp` give what is in a datagram; None when it is not authentic, or a repetition.
+    `opener`: the native core's, by which sockets can open packets themselves.
     """
 
-    __slots__ = ("protect", "protect_rtcp", "unprotect", "unprotect_rtcp")
+    __slots__ = ("opener", "protect", "protect_rtcp", "unprotect", "unprotect_rtcp")
 
     def __init__(self, profile: Profile, send_key: bytes, receive_key: bytes) -> None:
         self.protect, self.protect_rtcp = sealer(profile, send_key)
-        self.unprotect, self.unprotect_rtcp = opener(profile, receive_key)
+        self.opener: Any = None
+        if native.core is None:
+            self.unprotect, self.unprotect_rtcp = opener(profile, receive_key)
+        else:
+            self.opener = native.core.Opener(*profile.shape, receive_key)
+            self.unprotect, self.unprotect_rtcp = self.opener.rtp, self.opener.rtcp
 
 
 def sealer(profile: Profile, key: bytes) -> tuple[Step, Step]:
     """Two functions that protect our packets of media and our RTCP; None for what is too long, or was sent before."""
     assert len(key) == profile.key_bytes + profile.salt_bytes
+    if native.core is not None:
+        made = native.core.Sealer(*profile.shape, key)
+        return made.rtp, made.rtcp
     if profile.number is None:
         return srtp_cm.sealer(key, profile.tail_bytes)
     direction = _Direction(profile, key, pylibsrtp.Policy.SSRC_ANY_OUTBOUND)
@@ -143,6 +158,9 @@ def sealer(profile: Profile, key: bytes) -> tuple[Step, Step]:
 def opener(profile: Profile, key: bytes) -> tuple[Step, Step]:
     """Two functions that open the peer's packets of media and its RTCP; None for what it did not send, or again."""
     assert len(key) == profile.key_bytes + profile.salt_bytes
+    if native.core is not None:
+        made = native.core.Opener(*profile.shape, key)
+        return made.rtp, made.rtcp
     if profile.number is None:
         return srtp_cm.opener(key, profile.tail_bytes)
     direction = _Direction(profile, key, pylibsrtp.Policy.SSRC_ANY_INBOUND)
@@ -156,6 +174,9 @@ def opener_from(profile: Profile, key: bytes, ssrc: bytes, index: int) -> Step:
     libsrtp cannot be told; but it can be led there by packets of our own, which nobody else sees.
     """
     assert 0 < index < INDEX_MAX
+    if native.core is not None:
+        step: Step = native.core.Opener(*profile.shape, key, int.from_bytes(ssrc), index).rtp
+        return step
     if profile.number is None:
         return srtp_cm.opener(key, profile.tail_bytes, ssrc, index)[0]
     seal, take = sealer(profile, key)[0], opener(profile, key)[0]

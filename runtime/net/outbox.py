@@ -7,33 +7,45 @@ bounded by how many wait.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Final
+import socket
+from typing import Final
+
+from runtime.media import native
+from runtime.media.source import Address
 
 WAITING_MAX: Final = 32
 """Datagrams that wait for each other: about a millisecond of work lies between the first and the last."""
 
 
 class Outbox:
-    """What is to be sent by `send(*arguments)`, a socket's method."""
+    """What is to be sent."""
 
     __slots__ = ("_waiting",)
 
     def __init__(self) -> None:
-        self._waiting: list[tuple[Callable[..., object], tuple[Any, ...]]] = []
+        self._waiting: list[tuple[socket.socket, bytes, Address | None]] = []
 
-    def add(self, send: Callable[..., object], *arguments: Any) -> None:
-        """Send this soon, at the latest with `flush`."""
+    def add(self, sock: socket.socket, data: bytes, address: Address | None = None) -> None:
+        """Send this soon, at the latest with `flush`; without an address to whom the socket is connected to."""
         waiting = self._waiting
-        waiting.append((send, arguments))
+        waiting.append((sock, data, address))
         if len(waiting) >= WAITING_MAX:
             self.flush()
 
     def flush(self) -> None:
         """Send what waits. A full buffer, an unreachable peer, no port at all: one lost packet, as on any network."""
-        for send, arguments in self._waiting:
+        for sock, data, address in self._waiting:
             try:
-                send(*arguments)
+                if address is None:
+                    sock.send(data)
+                else:
+                    sock.sendto(data, address)
             except (OSError, OverflowError):
                 pass
         self._waiting.clear()
+
+
+def make_outbox() -> Outbox:
+    """The native one where there is one."""
+    made: Outbox = native.core.Outbox() if native.core is not None else Outbox()
+    return made

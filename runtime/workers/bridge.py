@@ -18,6 +18,7 @@ from runtime.api.server import Api
 from runtime.calls.record import CallRecord
 from runtime.errors import BridgeError
 from runtime.limits import CALLS_MAX, RECENT_RECORDS_MAX, SHUTDOWN_GRACE_S
+from runtime.media import native
 from runtime.net.rtp_ports import RtpPortRange, descriptors_for
 from runtime.net.stir_authorities import StirAuthorities
 from runtime.net.tls_contexts import TlsContexts
@@ -208,7 +209,7 @@ class Bridge:
             limit = "open files are limited: raise it with ulimit -n"
         elif pairs < CALLS_MAX:
             limit = "--rtp-ports has no more pairs"
-        return f"it takes up to {min(files, pairs, CALLS_MAX)} calls at once ({limit})"
+        return f"it takes up to {min(files, pairs, CALLS_MAX)} calls at once ({limit}); media by {native.state}"
 
     def _look_for_tables(self) -> None:
         """Say now what is wrong with their address, not at the first call; with last good ones it may be away."""

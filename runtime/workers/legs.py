@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import os
 import socket
-import struct
-import sys
 import time
 from collections import deque
 from collections.abc import Callable, Container
 from functools import partial
+from typing import Any
 
 from runtime.calls.negotiate import Certificate, media_ends
 from runtime.media.codecs.codec import Codec
@@ -25,20 +24,16 @@ from runtime.media.session import MediaSession
 from runtime.media.shield import Shield, shielded
 from runtime.media.source import Address
 from runtime.media.stats import Stats
-from runtime.net.outbox import Outbox
-from runtime.net.polled import PolledSockets
+from runtime.net.outbox import make_outbox
+from runtime.net.polled import PolledSockets, make_polled, stamp_arrivals
 from runtime.net.rtp_ports import RtpPorts
 from runtime.net.source_filter import admit_all, admit_only
 from runtime.workers.leg_sound import LegSound
 
-DATAGRAM_BYTES_MAX = 2048
 FLOOD_PACKETS_PER_TICK = 40
 """So many of others in 20 ms are a flood: of `PACKETS_PER_TICK_MAX` that are read, and far from any mistake."""
 EARLY_MAX = 8
 """Datagrams of ICE and DTLS that are kept until media starts."""
-_SO_TIMESTAMPNS = 35  # Linux; elsewhere the tick's own time is taken
-_TIMESPEC = struct.Struct("@qq")
-_ANCILLARY_BYTES = socket.CMSG_SPACE(_TIMESPEC.size)
 
 
 class PhoneLeg:
@@ -55,8 +50,10 @@ class PhoneLeg:
         """What stands before the session where the leg is encrypted."""
         self.identity: Identity | None = None
         """Who we are in DTLS."""
-        self.outbox = Outbox()
+        self.outbox = make_outbox()
         """Where its audio waits until `PhoneLegs.flush`."""
+        self.sockets: PolledSockets | None = None
+        """What its packets are read by."""
         self._codec = codec
         self.sound = LegSound(rings)
         """What is done with its audio on the way to and from whoever listens to it."""
@@ -81,11 +78,18 @@ class PhoneLeg:
             self._answer()
         if self.session is None:
             self.session = make(stream)
+            self._route(self.session.inlet)
             return
         self.session.reconfigure(stream, now)
+        self._route(self.session.inlet)
         if self._is_shut:  # who is heard may be another one now
             self._is_shut = False
             admit_all(self.ports.rtp)
+
+    def _route(self, inlet: Any) -> None:
+        """Plain packets of a settled stream need not come here; those of an encrypted leg are first to be opened."""
+        if self.sockets is not None and inlet is not None:
+            self.sockets.route(self.ports.rtp, inlet if self.shield is None else None)
 
     @property
     def unauthentic(self) -> int:
@@ -115,9 +119,9 @@ class PhoneLeg:
             shield = self.shield
             for data, address in self.session.push(frame, now, instead=instead):
                 if shield is None:
-                    self.outbox.add(self.ports.rtp.sendto, data, address)
+                    self.outbox.add(self.ports.rtp, data, address)
                 elif (sealed := shield.seal(data, address, now, rtcp=False)) is not None:
-                    self.outbox.add(self.ports.rtp.sendto, sealed.data, sealed.address)
+                    self.outbox.add(self.ports.rtp, sealed.data, sealed.address)
 
     def send_digits(self, digits: str, now: float) -> None:
         """Press keys on the phone's side, in the way that it takes them."""
@@ -134,44 +138,33 @@ class PhoneLeg:
             self.shield.handle_timer(now)
             self._answer()
 
-    def take_rtp(self, own: Container[Address], now: float, wall: float) -> None:
-        """Hand the session one datagram of the RTP socket, with the kernel's time of arrival."""
-        try:
-            data, ancillary, _flags, address = self.ports.rtp.recvmsg(DATAGRAM_BYTES_MAX + 1, _ANCILLARY_BYTES)
-        except OSError:  # an ICMP error of an earlier packet, or nothing there after all
-            return
-        session, address = self.session, address[:2]
+    def take_rtp(self, own: Container[Address], data: bytes, address: Address, now: float, wall: float) -> None:
+        """Hand the session one datagram of the RTP socket."""
+        session = self.session
         if session is None:
             self._take_early(data, address, rtcp=False)
             return
         if address in own:
             session.reject()
             return
-        if ancillary and len(ancillary[0][2]) == _TIMESPEC.size:
-            seconds, nanoseconds = _TIMESPEC.unpack(ancillary[0][2])
-            now = min(now, now - (wall - seconds - nanoseconds * 1e-9))
         if self.shield is None:
             session.receive_rtp(data, address, now)
         else:
             self._take_shielded(self.shield, session, data, address, now, wall, rtcp=False)
 
-    def take_rtcp(self, own: Container[Address], now: float, wall: float) -> None:
+    def take_rtcp(self, own: Container[Address], data: bytes, address: Address, now: float, wall: float) -> None:
         """The same of the RTCP socket."""
-        try:
-            data, address = self.ports.rtcp.recvfrom(DATAGRAM_BYTES_MAX + 1)
-        except OSError:
-            return
         session = self.session
         if session is None:
-            self._take_early(data, address[:2], rtcp=True)
+            self._take_early(data, address, rtcp=True)
             return
-        if address[:2] in own:
+        if address in own:
             session.reject()
             return
         if self.shield is None:
-            session.receive_rtcp(data, address[:2], now, wall)
+            session.receive_rtcp(data, address, now, wall)
         else:
-            self._take_shielded(self.shield, session, data, address[:2], now, wall, rtcp=True)
+            self._take_shielded(self.shield, session, data, address, now, wall, rtcp=True)
 
     def _take_early(self, data: bytes, address: Address, *, rtcp: bool) -> None:
         """A phone begins with ICE and DTLS when it has our answer, and we with its ACK: its first steps are kept."""
@@ -228,8 +221,8 @@ class PhoneLegs:
     def __init__(self, identity: Identity | None = None, clock: Callable[[], float] = time.monotonic) -> None:
         self._identity = identity
         self._legs: dict[str, PhoneLeg] = {}
-        self._sockets = PolledSockets(clock)
-        self._outbox = Outbox()
+        self._sockets = make_polled(clock)
+        self._outbox = make_outbox()
         self._own: set[Address] = set()
         """Our own ends: what comes from there goes in a circle."""
 
@@ -242,10 +235,9 @@ class PhoneLegs:
     def add(self, leg: PhoneLeg) -> None:
         """Read this leg's sockets from the next tick on."""
         self._legs[leg.call_id] = leg
-        leg.outbox, leg.identity = self._outbox, self._identity
+        leg.outbox, leg.sockets, leg.identity = self._outbox, self._sockets, self._identity
         self._own |= media_ends(leg.ports)
-        if sys.platform == "linux":
-            leg.ports.rtp.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
+        stamp_arrivals(leg.ports.rtp)
         self._sockets.add(leg.ports.rtp, partial(leg.take_rtp, self._own))
         self._sockets.add(leg.ports.rtcp, partial(leg.take_rtcp, self._own))
 

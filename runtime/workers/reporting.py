@@ -11,6 +11,7 @@ from runtime.api.status import BridgeStatus, as_json
 from runtime.calls.call import Call
 from runtime.calls.record import CallRecord
 from runtime.limits import RECENT_RECORDS_MAX
+from runtime.media import native
 from runtime.rooms.adapter import Rooms
 from runtime.settings import BridgeSettings
 from runtime.trunks.sound import PACKETS_MIN, CallSound, TrunkSounds
@@ -104,6 +105,7 @@ class Reporting:
                 sound=self._sounds.all(),
                 livekit=settings.livekit.url if settings.livekit is not None else None,
                 livekit_fault=fault,
+                media_core=native.state,
                 noise_fault=worker.noise.fault if worker.noise is not None else "",
             )
         )

@@ -46,3 +46,7 @@ def test_every_module_of_the_checkout_is_in_the_wheel(names: set[str]) -> None:
     for house in ("reconciler", "runtime", "schemas"):
         for path in (ROOT / house).rglob("*.py"):
             assert str(path.relative_to(ROOT)) in names
+
+
+def test_no_source_of_the_native_core_is_in_the_wheel_which_cannot_build_it(names: set[str]) -> None:
+    assert not [name for name in names if name.endswith((".rs", ".so", "Cargo.toml", "Cargo.lock"))]

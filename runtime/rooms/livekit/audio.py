@@ -7,22 +7,23 @@ Called once per tick. It promises:
 * Opus that has to be decoded is decoded at the phone's own rate.
 * Any number of strangers' streams leaves at most `SOURCES_MAX` behind.
 
-Packets are plain RTP and RTCP (the connection protects them).
+Packets are plain RTP and RTCP (the connection protects them). With the native core those that go on with their stream
+go by `inlet` straight to where they are played from; all others come to `receive`.
 """
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
-from runtime.media import reception, rtcp, rtp
+from runtime.media import native, reception, rtcp, rtp
 from runtime.media.codecs.codec import CODECS as SPOKEN
 from runtime.media.codecs.codec import PCMU, Codec
 from runtime.media.coder import Coder
 from runtime.media.frame import Frame
 from runtime.media.incoming import frame_of, mender_of
-from runtime.media.jitter import JitterBuffer
+from runtime.media.jitter import make_playout
 from runtime.media.mixer import Mixer
-from runtime.media.reception import Reception
+from runtime.media.reception import make_reception
 from runtime.media.voice import Voice
 from runtime.rooms.livekit.description import PAYLOAD_TYPES, RoomCodec
 from runtime.rooms.livekit.limits import REPORT_INTERVAL_S, SOURCES_MAX
@@ -73,14 +74,15 @@ class Published:
 class _Source:
     """One stream of somebody else."""
 
-    __slots__ = ("_mender", "heard_at", "jitter", "number", "reception", "ssrc", "voice")
+    __slots__ = ("_heard_at", "_inlet", "_mender", "_stream", "jitter", "number", "reception", "ssrc", "voice")
 
-    def __init__(self, ssrc: int, number: int) -> None:
+    def __init__(self, ssrc: int, number: int, inlet: Any) -> None:
         self.ssrc = ssrc
-        self.heard_at = 0.0
+        self._heard_at = 0.0
+        self._inlet, self._stream = inlet, None
         codec = _CODECS[number]
-        self.jitter = JitterBuffer(codec)
-        self.reception = Reception(codec.clock_hz)
+        self.jitter = make_playout(codec)
+        self.reception = make_reception(codec.clock_hz)
         self.use(number)
 
     def use(self, number: int) -> None:
@@ -91,6 +93,20 @@ class _Source:
         self._mender = mender_of(codec)
         self.jitter.flush(codec)
         self.reception.use_clock(codec.clock_hz)
+        if self._inlet is not None:
+            assert native.core is not None
+            self._stream = native.core.Stream(self.ssrc, number, self.reception, self.jitter, False)
+            self._inlet.add(self._stream)
+
+    @property
+    def heard_at(self) -> float:
+        """When something of it came last."""
+        return self._heard_at if self._stream is None else max(self._heard_at, self._stream.heard_at)
+
+    def arrived(self, sequence: int, now: float) -> int:
+        """A packet came: what `Reception` says of it."""
+        self._heard_at = now
+        return self.reception.arrived(sequence, now)
 
     def pull(self, now: float) -> Frame | None:
         """Its frame of this tick."""
@@ -106,7 +122,9 @@ class RoomAudio:
         self._sources: dict[int, _Source] = {}
         self._mixer = Mixer()
         self._report_at = now + REPORT_INTERVAL_S
-        self.received = self.malformed = 0
+        self.malformed = 0
+        self.inlet: Any = None if native.core is None else native.core.Inlet()
+        """For the socket; None without the native core."""
 
     @property
     def sources(self) -> int:
@@ -126,13 +144,11 @@ class RoomAudio:
             if source is None:
                 self.malformed += 1
                 return
-        source.heard_at = now
-        order = source.reception.arrived(sequence, now)
+        order = source.arrived(sequence, now)
         if order == reception.RESTARTED:
             source.jitter.flush(_CODECS[source.number])
         if order in (reception.DUPLICATE, reception.STRANGE) or not payload:
             return
-        self.received += 1
         if number in _CODECS:
             if number != source.number:
                 source.use(number)
@@ -180,11 +196,16 @@ class RoomAudio:
     def forget(self) -> None:
         """The sources belong to a connection that is gone."""
         self._sources.clear()
+        if self.inlet is not None:
+            self.inlet.forget()
 
     def _open(self, ssrc: int, number: int) -> _Source | None:
         if number not in _CODECS:
             return None
         if len(self._sources) >= SOURCES_MAX:
-            del self._sources[min(self._sources.values(), key=lambda source: source.heard_at).ssrc]
-        source = self._sources[ssrc] = _Source(ssrc, number)
+            oldest = min(self._sources.values(), key=lambda source: source.heard_at).ssrc
+            del self._sources[oldest]
+            if self.inlet is not None:
+                self.inlet.remove(oldest)
+        source = self._sources[ssrc] = _Source(ssrc, number, self.inlet)
         return source

@@ -187,6 +187,11 @@ class RoomConnection:
             self._signalling.media_failed(words, time.monotonic())
             self._drain()
 
+    @property
+    def inlet(self) -> Any:
+        """Of the audio."""
+        return self.audio.inlet
+
     def take_rtp(self, packet: bytes) -> None:
         """A packet from the room."""
         self.audio.receive(packet, time.monotonic())

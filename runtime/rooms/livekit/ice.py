@@ -27,6 +27,7 @@ from aioice.candidate import candidate_foundation, candidate_priority
 from runtime.limits import PACKETS_PER_TICK_MAX
 from runtime.media.ice_checks import CONTROLLED, CONTROLLING, Checks, IceNames
 from runtime.media.rtp import DATAGRAM_BYTES_MAX
+from runtime.net.outbox import Outbox
 from runtime.net.polled import PolledSockets
 
 Address = tuple[str, int]
@@ -48,8 +49,6 @@ class IceSocket:
         self._waking: asyncio.AbstractEventLoop | None = None
         self.remote: Address | None = None
         """The settled peer."""
-        self.write = self._socket.send
-        """Sends to the settled peer; for an `Outbox`."""
         self.heard: Address | None = None
         """Whoever sent the last datagram that was not STUN."""
 
@@ -66,7 +65,15 @@ class IceSocket:
     def rest(self) -> None:
         """Read no more by itself: the clock does."""
         self._sleep()
-        self._polled.add(self._socket, self._read_one)
+        self._polled.add(self._socket, self._take_one)
+
+    def route(self, inlet: Any, opener: Any, opened: Callable[[bytes], None]) -> None:
+        """Media go by the native core's inlet, once they are opened; see `PolledSockets`."""
+        self._polled.route(self._socket, inlet, opener, opened)
+
+    def write(self, data: bytes, outbox: Outbox) -> None:
+        """To the settled peer, with this tick's other packets."""
+        outbox.add(self._socket, data)
 
     def _sleep(self) -> None:
         if self._waking is not None:
@@ -110,12 +117,8 @@ class IceSocket:
             else:
                 self._take_stun(data, sender)
 
-    def _read_one(self, _now: float, _wall: float) -> None:
-        """Take in one datagram of the settled peer: the kernel keeps away all others, so nobody has to be named."""
-        try:
-            data = self._socket.recv(DATAGRAM_BYTES_MAX)
-        except OSError:  # an ICMP error of an earlier packet
-            return
+    def _take_one(self, data: bytes, _sender: Address, _now: float, _wall: float) -> None:
+        """Take one datagram of the settled peer: the kernel keeps away all others, so nobody has to be named."""
         if data and data[0] > _STUN_LAST:
             self._take(data)
         elif data and self.remote is not None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 from collections.abc import Callable
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from aioice import Candidate
 
@@ -19,7 +19,7 @@ from runtime.media.srtp import SrtpSession
 from runtime.net.outbox import Outbox
 from runtime.net.polled import PolledSockets
 from runtime.rooms.livekit.description import Ourselves, Theirs
-from runtime.rooms.livekit.ice import IceAgent
+from runtime.rooms.livekit.ice import IceAgent, IceSocket
 from runtime.rooms.livekit.limits import CANDIDATES_MAX
 from runtime.rooms.livekit.news import Target
 
@@ -44,6 +44,11 @@ class PeerUser(Protocol):
 
     def peer_failed(self, source: Peer, words: str) -> None:
         """It never came to be, or is lost."""
+        ...
+
+    @property
+    def inlet(self) -> Any:
+        """By which packets of the room's streams need not come to `take_rtp`; None without the native core."""
         ...
 
     def take_rtp(self, packet: bytes) -> None:
@@ -115,7 +120,7 @@ class Peer:
         if self.connected and srtp is not None and sock is not None:
             wire = srtp.protect(packet)
             if wire is not None:
-                outbox.add(sock.write, wire)
+                sock.write(wire, outbox)
 
     def send_rtcp(self, compound: bytes) -> None:
         """Protect and send."""
@@ -207,7 +212,7 @@ class Peer:
                 return
             self._flush()
         elif agent.socket is not None:
-            agent.socket.rest()
+            self._rest(agent.socket)
         if before is not agent:
             await before.end()
 
@@ -239,9 +244,15 @@ class Peer:
 
     def _stand(self) -> None:
         assert self._ice.socket is not None
-        self._ice.socket.rest()
+        self._rest(self._ice.socket)
         self.connected = True
         self._user.peer_connected(self)
+
+    def _rest(self, sock: IceSocket) -> None:
+        """Let the clock read the socket from now on."""
+        sock.rest()
+        if self._srtp is not None and self._srtp.opener is not None:
+            sock.route(self._user.inlet, self._srtp.opener, self._user.take_rtp)
 
     def _flush(self) -> None:
         sock = self._ice.socket

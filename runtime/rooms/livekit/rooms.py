@@ -15,8 +15,8 @@ from runtime.errors import BridgeError
 from runtime.limits import TICK_S
 from runtime.media.codecs import opus
 from runtime.media.dtls import new_identity
-from runtime.net.outbox import Outbox
-from runtime.net.polled import PolledSockets
+from runtime.net.outbox import make_outbox
+from runtime.net.polled import make_polled
 from runtime.rooms.adapter import Leg, Participant, RoomEvents
 from runtime.rooms.livekit.connection import RoomConnection, Shared
 from runtime.rooms.livekit.limits import CONNECT_S_MAX
@@ -40,8 +40,8 @@ class LiveKitRooms:
         self._events = events
         self._calls: dict[str, RoomConnection] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._polled = PolledSockets()
-        self._outbox = Outbox()
+        self._polled = make_polled()
+        self._outbox = make_outbox()
         self._shared: Shared | None = None
         self._ticks = 0
 

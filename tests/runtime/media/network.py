@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 from runtime.media import reception
 from runtime.media.codecs.codec import PCMU
-from runtime.media.jitter import JitterBuffer, Piece
-from runtime.media.reception import Reception
+from runtime.media.jitter import JitterBuffer, Piece, make_playout
+from runtime.media.reception import Reception, make_reception
 
 TICK_S = 0.02
 
@@ -79,7 +79,7 @@ def play(network: Network, seconds: float, *, is_quiet: Callable[[int], bool] = 
     pace = TICK_S / (1 + network.skew_ppm / 1e6)
     on_the_way = [(at, number) for number in range(sent) for at in network.arrivals(number * pace)]
     on_the_way.sort()
-    buffer, received = JitterBuffer(PCMU), Reception(8000)
+    buffer, received = make_playout(PCMU), make_reception(8000)
     made_up = 0
     numbers: list[int | None] = []
     leads: list[int] = []

@@ -19,6 +19,8 @@ from runtime.media.protection import Protection
 from runtime.media.source import Address
 from tests.runtime.media.test_ice_lite import NAMES, check
 
+pytestmark = pytest.mark.usefixtures("each_core")
+
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 US, PHONE_ID, STRANGER_ID = new_identity(NOW), new_identity(NOW), new_identity(NOW)
 PHONE, STRANGER = ("192.0.2.7", 4000), ("192.0.2.66", 4000)

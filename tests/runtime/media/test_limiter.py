@@ -5,10 +5,13 @@ from __future__ import annotations
 import math
 from array import array
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from runtime.media.limiter import THRESHOLD, Limiter
+
+pytestmark = pytest.mark.usefixtures("each_core")
 
 FULL = 1 << 23
 RATE_HZ = 8000

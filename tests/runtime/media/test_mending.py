@@ -12,9 +12,11 @@ from runtime.media.codecs.coding import make_decoder, make_encoder
 from runtime.media.codecs.g711 import decode, encode
 from runtime.media.codecs.g722 import LAG_SAMPLES
 from runtime.media.codecs.opus import NO_WISHES
-from runtime.media.jitter import JitterBuffer, Piece
+from runtime.media.jitter import Piece, make_playout
 from runtime.media.mending import Mender
 from tests.runtime.media.test_concealment import error, roughest, voice
+
+pytestmark = pytest.mark.usefixtures("each_core")
 
 PITCH_HZ = 110
 SAID = voice(PITCH_HZ, 8000 * 8)
@@ -137,7 +139,7 @@ def test_two_frames_of_g722_become_one_without_a_click() -> None:
 def test_an_hour_with_another_clock_without_a_pause_makes_neither_delay_nor_clicks(
     skew_ppm: int, jitter_ms: int
 ) -> None:
-    buffer, mender = JitterBuffer(PCMU), Mender(PCMU)
+    buffer, mender = make_playout(PCMU), Mender(PCMU)
     pace, late = 0.02 / (1 + skew_ppm / 1e6), [n * 7 % 31 / 31 * jitter_ms / 1000 for n in range(31)]
     number, most, moves, changed = 0, 0, 0, 0
     around: list[bytes] = []

@@ -16,6 +16,8 @@ from runtime.media.frame import Frame
 from runtime.media.mixer import Mixer
 from tests.frames import coded, frame
 
+pytestmark = pytest.mark.usefixtures("each_core")
+
 LAWS: tuple[g711.Law, ...] = ("pcmu", "pcma")
 
 

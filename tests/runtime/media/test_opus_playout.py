@@ -21,6 +21,8 @@ from runtime.media.voice import Voice
 from runtime.phone.heard import compare
 from tests.signals import likeness, speech, ticks
 
+pytestmark = pytest.mark.usefixtures("each_core")
+
 PEER = ("192.0.2.10", 4000)
 
 

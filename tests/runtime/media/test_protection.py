@@ -8,9 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runtime.media import rtcp, rtp, srtp_cm
+from runtime.media import native, rtcp, rtp, srtp_cm
 from runtime.media.protection import STREAMS_MAX, TRIED_EVERY, Keys, MasterKey, Protection
 from runtime.media.srtp import SUITES, Profile
+
+pytestmark = pytest.mark.usefixtures("each_core")
 
 SSRC = 0xCAFEBABE
 ALL = pytest.mark.parametrize("profile", SUITES.values(), ids=list(SUITES))
@@ -251,6 +253,7 @@ def test_a_key_opens_no_more_packets_than_its_sender_gave_it(profile: Profile) -
 
 
 def test_what_we_do_ourselves_stops_where_libsrtp_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(native, "core", None)
     monkeypatch.setattr(srtp_cm, "RTCP_INDEX_MAX", 3)
     monkeypatch.setattr(srtp_cm, "INDEX_MAX", 1 << 16)
     one, other = pair(SUITES["AES_256_CM_HMAC_SHA1_80"])

@@ -6,11 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runtime.media.reception import AHEAD, DUPLICATE, NEXT, REORDERED, RESTARTED, STRANGE, Reception
+from runtime.media.reception import AHEAD, DUPLICATE, NEXT, REORDERED, RESTARTED, STRANGE, Reception, make_reception
+
+pytestmark = pytest.mark.usefixtures("each_core")
 
 
 def fed(*sequences: int) -> tuple[Reception, list[int]]:
-    received = Reception(8000)
+    received = make_reception(8000)
     return received, [received.arrived(sequence & 0xFFFF, n * 0.02) for n, sequence in enumerate(sequences)]
 
 
@@ -115,7 +117,7 @@ def test_no_sequence_numbers_make_the_counters_absurd(sequences):
 
 @given(st.permutations(list(range(40))), st.sets(st.integers(1, 38)), st.integers(0, 0xFFFF))
 def test_loss_is_exact_for_any_order_of_arrival(order, missing, first):
-    received = Reception(8000)
+    received = make_reception(8000)
     received.arrived(first, 9.0)
     for number in order:
         if number not in missing and number != 0:

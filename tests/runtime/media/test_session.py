@@ -22,6 +22,8 @@ from runtime.media.source import Peer
 from schemas.tables.networks import compile_networks
 from tests.frames import coded, frame
 
+pytestmark = pytest.mark.usefixtures("each_core")
+
 SDP = ("192.0.2.10", 4000)
 SDP_RTCP = ("192.0.2.10", 4001)
 NATTED = ("198.51.100.7", 61000)

@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from runtime.media import rtcp, rtp
 from runtime.media.srtp import PROFILES, Profile, SrtpSession
 
+pytestmark = pytest.mark.usefixtures("each_core")
+
 
 def pair(profile: Profile) -> tuple[SrtpSession, SrtpSession]:
     size = profile.key_bytes + profile.salt_bytes

@@ -17,6 +17,8 @@ from runtime.media import rtcp, rtp, srtp_cm
 from runtime.media.srtp import SUITES, opener, sealer
 from runtime.media.srtp_cm import derive
 
+pytestmark = pytest.mark.usefixtures("each_core")
+
 
 def octets(text: str) -> bytes:
     return bytes.fromhex(text)

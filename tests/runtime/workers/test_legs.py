@@ -12,6 +12,8 @@ from runtime.media.codecs.codec import PCMU
 from runtime.net.rtp_ports import RtpPortRange, RtpPorts
 from runtime.workers.legs import PhoneLeg, PhoneLegs
 
+pytestmark = pytest.mark.usefixtures("each_core")
+
 
 class Clock:
     """Moves on by `step` seconds each time somebody looks."""

@@ -22,6 +22,8 @@ from runtime.rooms.livekit.limits import SOURCES_MAX
 from tests.frames import coded, frame
 from tests.signals import amplitude
 
+pytestmark = pytest.mark.usefixtures("each_core")
+
 
 def audio() -> RoomAudio:
     return RoomAudio(Published(1, 65_535, 0xFFFFFFF0), "cname", 0.0)

@@ -12,10 +12,12 @@ import pytest
 from aioice import ice, stun
 
 from runtime.media.ice_checks import IceNames
-from runtime.net.outbox import Outbox
-from runtime.net.polled import PolledSockets
+from runtime.net.outbox import make_outbox
+from runtime.net.polled import make_polled
 from runtime.rooms.livekit.ice import IceAgent, IceSocket
 from tests.runtime.media.test_ice_lite import NAMES, check
+
+pytestmark = pytest.mark.usefixtures("each_core")
 
 STUN, MEDIA = b"\x01stun", b"\x80media"
 
@@ -26,7 +28,7 @@ class Heard:
     def __init__(self) -> None:
         self.media: list[bytes] = []
         self.stun: list[tuple[bytes, tuple[str, int]]] = []
-        self.polled = PolledSockets()
+        self.polled = make_polled()
         self.socket = IceSocket(self.media.append, lambda data, sender: self.stun.append((data, sender)), self.polled)
 
     def settle(self, remote: tuple[str, int]) -> None:
@@ -66,8 +68,8 @@ def test_a_settled_socket_hears_and_speaks_to_its_peer_alone(heard: Heard, host:
         heard.polled.read(time.monotonic(), time.time())
         assert heard.media == [MEDIA]
         assert heard.stun[1:] == [(STUN, remote)]
-        outbox = Outbox()
-        outbox.add(heard.socket.write, b"to the peer")
+        outbox = make_outbox()
+        heard.socket.write(b"to the peer", outbox)
         outbox.flush()
         heard.socket.send_to(b"and again", remote)
         heard.socket.send_to(b"to nobody", stranger.getsockname()[:2])
@@ -109,7 +111,7 @@ def test_checks_of_the_settled_peer_are_answered_without_aioice_and_no_others(
     monkeypatch.setattr(ice.StunProtocol, "datagram_received", lambda _, data, __: left_to_aioice.append(data))
 
     async def asked() -> bytes:
-        polled = PolledSockets()
+        polled = make_polled()
         agent = IceAgent(NAMES.ufrag, NAMES.password, polled, lambda _: None, lambda: None, controlling=False)
         agent.remote_username, agent.remote_password = NAMES.their_ufrag, "r" * 32
         await agent.gather_candidates()

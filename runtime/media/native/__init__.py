@@ -1,0 +1,32 @@
+"""The native media core: what happens to every packet of every call, in Rust, where `make native` has built it.
+
+Nothing needs it. What it does, a Python module beside it does in the same way and is the reference for it: the playout
+buffer, what arrived, SRTP, the sockets of a tick. Whoever makes one of these asks `core`. `DIALPLANE_NATIVE=off` leaves
+it out. One that was built from other sources than these is left out, too, and `state` says so.
+"""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import Final
+
+from runtime import native
+
+INTERFACE: Final = 1
+"""Raised with every change of what is called here; `src/lib.rs` has the same."""
+
+_FOUND: Final = native.compiled("runtime.media.native.compiled")
+
+
+def _fitting() -> tuple[ModuleType | None, str]:
+    if native.is_off("DIALPLANE_NATIVE"):
+        return None, "Python (DIALPLANE_NATIVE=off)"
+    if _FOUND is None:
+        return None, "Python"
+    if getattr(_FOUND, "INTERFACE", 0) != INTERFACE:
+        return None, "Python (the native core is of another version: make native)"
+    return _FOUND, "the native core"
+
+
+core, state = _fitting()
+"""The compiled module, None where Python does its work; and which of both is in force, in words."""
