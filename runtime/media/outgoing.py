@@ -43,6 +43,11 @@ class OutgoingStream:
         self._held = b""
         self._held_from = 0
 
+    @property
+    def clock_hz(self) -> int:
+        """What its timestamps count, and the peer's reports of its jitter."""
+        return self._codec.clock_hz
+
     def use(self, codec: Codec, dtmf_clock_hz: int) -> None:
         """Another codec from the coming tick on: the timestamp goes on from where it is, at the new clock."""
         self._codec, self._step = codec, codec.step

@@ -13,7 +13,6 @@ from typing import Final
 
 from runtime.chance import spread
 from runtime.media import rtcp
-from runtime.media.codecs.g711 import SAMPLES_PER_S
 from runtime.media.outgoing import OutgoingStream
 from runtime.media.reception import Reception
 from runtime.media.rtcp_xr import VoipMetrics
@@ -142,7 +141,7 @@ class Reports:
                         self._peer_report_at = now
                     for block in packet.reports:
                         if block.ssrc == stream.ssrc:
-                            self._learn(block, wall_s)
+                            self._learn(block, stream.clock_hz, wall_s)
                 case rtcp.Bye():
                     ended = ended or (remote_ssrc is not None and remote_ssrc in packet.ssrcs)
                 case rtcp.ExtendedReport():
@@ -153,13 +152,13 @@ class Reports:
                     pass
         return ended
 
-    def _learn(self, block: rtcp.ReportBlock, wall_s: float) -> None:
+    def _learn(self, block: rtcp.ReportBlock, clock_hz: int, wall_s: float) -> None:
         """§6.4.1: the round trip is the time of arrival less the report it refers to less the peer's own delay."""
         rtt_ms = self.remote.rtt_ms
         rtt = ((_ntp(wall_s) >> 16) - block.last_report - block.delay) & 0xFFFFFFFF
         if block.last_report and rtt <= rtt_s_max * 0x10000:
             rtt_ms = rtt * 1000 / 0x10000
-        jitter_ms = block.jitter * 1000 / SAMPLES_PER_S
+        jitter_ms = block.jitter * 1000 / clock_hz
         fraction = block.fraction_lost / 256
         self.remote = RemoteView(block.lost, fraction, jitter_ms, rtt_ms, True, self.remote.metrics)
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from runtime.media import dtmf, incoming, rtcp, rtp, session
 from runtime.media.codecs import g711
-from runtime.media.codecs.codec import PCMA, PCMU
+from runtime.media.codecs.codec import OPUS, PCMA, PCMU
 from runtime.media.config import StreamConfig
 from runtime.media.events import DigitReceived, MediaTimedOut, RemoteBye, SourceLocked
 from runtime.media.rtcp import Bye, ReceiverReport, ReportBlock, SenderReport, SourceDescription
@@ -514,6 +514,13 @@ def test_round_trip_jitter_and_loss_are_learned_from_the_peer():
     stats = here.stats
     assert (stats.remote_lost, stats.remote_fraction_lost, stats.remote_jitter_ms) == (25, 0.5, 10.0)
     assert stats.rtt_ms == pytest.approx(80, abs=1)
+
+
+def test_jitter_that_a_peer_reports_is_in_the_clock_of_what_it_hears():
+    media = call(codec=OPUS)
+    block = ReportBlock(OURS, 0, 0, 50, 480, 0, 0)
+    media.receive_rtcp(rtcp.write((ReceiverReport(THEIRS, (block,)),)), SDP_RTCP, 1.0, WALL_S + 1.0)
+    assert media.stats.remote_jitter_ms == 10.0
 
 
 NTP_MIDDLE = (int(WALL_S) + 2_208_988_800 & 0xFFFF) << 16
