@@ -92,6 +92,11 @@ class Gathered:
             changed |= self.lose(known.key, known.uid)
         return changed
 
+    def stand_by(self) -> None:
+        """Keep no word of what is gone: somebody else acts on it, and whoever takes over looks at everything."""
+        self.departed.clear()
+        self.touched.intersection_update(self._objects)
+
     def files(self) -> dict[str, FileSources]:
         """What is declared, in the order of names; what is being deleted is not."""
         declared = {known.file.file: known.file for known in self._objects.values() if not known.going}

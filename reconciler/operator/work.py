@@ -128,6 +128,7 @@ class Work:
         """Until something is to be done: news, the end of a pause, or the next look at the bridges."""
         now = time.monotonic()
         if not self._leads():
+            self._gathered.stand_by()
             await asyncio.wait({stopping}, timeout=0.2)
         elif not self._backoff.is_over(now):
             await asyncio.wait({stopping}, timeout=self._backoff.until - now)

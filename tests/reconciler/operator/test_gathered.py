@@ -181,3 +181,12 @@ def test_an_endless_drip_of_deletions_waits_no_longer_than_it_says() -> None:
         if leaving.due_at() == TOGETHER_S:
             break
     assert not leaving.with_them(found.files(), TOGETHER_S)
+
+
+def test_who_stands_by_keeps_no_word_of_what_is_gone() -> None:
+    found = gathered(*(body(trunk(f"t{n}", net=n)) for n in range(5)))
+    for n in range(4):
+        found.remove(body(trunk(f"t{n}", net=n)))
+    found.stand_by()
+    assert not found.departed
+    assert found.touched == {(Kind.TRUNK, "default/t4")}
