@@ -16,6 +16,7 @@ from reconciler.errors import ReconcileError
 PREFIX = "DIALPLANE_"
 OWNER_CHARS_MAX = 63
 REVISIONS_KEPT_MAX = 5_000
+METRICS_EXAMPLE = "127.0.0.1:8081"
 
 _OWNER = re.compile(r"[a-z0-9]([-a-z0-9._]*[a-z0-9])?")
 

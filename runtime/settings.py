@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from runtime.errors import BridgeError
+from schemas.environment import address_and_port
 from schemas.ids import is_name
 
 LISTEN_DEFAULT = ("udp://127.0.0.1:5060", "tcp://127.0.0.1:5060")
@@ -206,15 +207,10 @@ def parse_origins(texts: Sequence[str]) -> tuple[str, ...]:
 
 def parse_host_port(text: str, option: str, example: str = "127.0.0.1:5060") -> tuple[str, int]:
     """An IP address and a port: `127.0.0.1:5060`, `[::1]:5060`. `example` is shown to who wrote another thing."""
-    host, separator, port = text.rpartition(":")
-    host = host.removeprefix("[").removesuffix("]")
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        host = ""
-    if not separator or not host or not (port.isascii() and port.isdigit()) or int(port) > 65535:
+    found = address_and_port(text)
+    if found is None:
         raise BridgeError(f"{option} {text}: not an IP address and a port", f"write it like {option} {example}")
-    return host, int(port)
+    return found
 
 
 def callable_first(listens: Sequence[Listen]) -> Listen:

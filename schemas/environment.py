@@ -11,6 +11,7 @@ that are theirs go into the environment, which children inherit and loaders obey
 from __future__ import annotations
 
 import errno
+import ipaddress
 import os
 import re
 import stat
@@ -43,6 +44,19 @@ class EnvFileError(Exception):
 def is_plain(environ: Mapping[str, str]) -> bool:
     """Whether somebody wants no colours, or has a terminal without: https://no-color.org."""
     return bool(environ.get("NO_COLOR")) or environ.get("TERM") == "dumb"
+
+
+def address_and_port(text: str) -> tuple[str, int] | None:
+    """An IP address and a port: `127.0.0.1:5060`, `[::1]:5060`; None where it is something else."""
+    host, _, port = text.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return None
+    if not (port.isascii() and port.isdigit() and len(port) <= 5 and int(port) <= 65_535):
+        return None
+    return host, int(port)
 
 
 def parse_env(text: str) -> dict[str, str]:

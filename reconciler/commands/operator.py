@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import os
 import re
 import signal
@@ -17,6 +16,8 @@ from reconciler.commands.auditing import note_down
 from reconciler.commands.options import Given, settings_options_but_secrets
 from reconciler.commands.target import Where, opened_target, target_option
 from reconciler.errors import ReconcileError
+from reconciler.settings import METRICS_EXAMPLE
+from schemas.environment import address_and_port
 from schemas.seal import Sealer
 from schemas.secret_key import read_or_make_key
 
@@ -77,7 +78,10 @@ def command(
     for name in (*namespaces, lease_name, *([lease_namespace] if lease_namespace else [])):
         if not _NAME.fullmatch(name):
             raise ReconcileError(f"{name[:80]!r} is no name that Kubernetes knows", "write it like telephony")
-    monitored = None if metrics == "off" else _address(metrics)
+    monitored = None if metrics == "off" else address_and_port(metrics)
+    if monitored is None and metrics != "off":
+        hint = f"write it like --metrics {METRICS_EXAMPLE}"
+        raise ReconcileError(f"--metrics {metrics[:80]!r} is not an IP address and a port", hint)
     from reconciler.operator.serve import Operator, Wanted  # kopf takes half a second to import
 
     def sealer() -> Sealer:
@@ -88,21 +92,6 @@ def command(
         account = partial(note_down, settings, note="operator", target=target.manner.address)
         operator = Operator(wanted, target, _say, account, sealer)
         asyncio.run(_run(operator))
-
-
-def _address(text: str) -> tuple[str, int]:
-    """An IP address and a port. Raises ReconcileError."""
-    host, _, port = text.rpartition(":")
-    host = host.removeprefix("[").removesuffix("]")
-    try:
-        ipaddress.ip_address(host)
-        number = int(port) if port.isascii() and port.isdigit() else -1
-        if not 0 <= number <= 65_535:
-            raise ValueError
-    except ValueError:
-        words = f"--metrics {text[:80]!r} is not an IP address and a port"
-        raise ReconcileError(words, "write it like --metrics 127.0.0.1:8081") from None
-    return host, number
 
 
 async def _run(operator: Operator) -> None:

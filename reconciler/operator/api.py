@@ -44,6 +44,8 @@ def connection() -> kopf.ConnectionInfo:
     settings = kopf.OperatorSettings()
     try:
         info = kopf.login_with_service_account(settings=settings) or kopf.login_with_kubeconfig(settings=settings)
+    except FileNotFoundError as error:
+        raise ReconcileError(f"{error.filename}: there is no such file", "try it with kubectl first") from error
     except (OSError, KeyError, ValueError, AttributeError, kopf.LoginError) as error:
         where = os.environ.get("KUBECONFIG") or "~/.kube/config"
         raise ReconcileError(f"{where} cannot be used: {error}", "try it with kubectl first") from error
@@ -84,20 +86,14 @@ class Api:
         self, method: str, path: str, body: Mapping[str, Any] | None = None, content: str = "application/json"
     ) -> tuple[int, dict[str, Any]]:
         """The status and the body of an answer, whatever they are. Raises NoAnswer."""
-        status, found, _ = await self._asked(method, path, body, content)
-        if status == 401:  # a token has a life of an hour; by then there is a new one
-            await self._log_in_again()
-            status, found, _ = await self._asked(method, path, body, content)
+        status, found, _ = await self._answered(method, path, body, content)
         return status, found
 
     async def done(
         self, method: str, path: str, body: Mapping[str, Any] | None = None, content: str = "application/json"
     ) -> dict[str, Any]:
         """The body of a good answer. Raises NoAnswer, Refused."""
-        status, found, wait_s = await self._asked(method, path, body, content)
-        if status == 401:
-            await self._log_in_again()
-            status, found, wait_s = await self._asked(method, path, body, content)
+        status, found, wait_s = await self._answered(method, path, body, content)
         if status >= 300:
             raise Refused(status, str(found.get("message", ""))[:300], wait_s)
         return found
@@ -132,6 +128,16 @@ class Api:
             self._session = self._opened()
             if before is not None:
                 await before.close()
+
+    async def _answered(
+        self, method: str, path: str, body: Mapping[str, Any] | None, content: str
+    ) -> tuple[int, dict[str, Any], float]:
+        """Status, body, and for how many seconds we are to leave it alone. Raises NoAnswer."""
+        answer = await self._asked(method, path, body, content)
+        if answer[0] != 401:
+            return answer
+        await self._log_in_again()  # a token has a life of an hour; by then there is a new one
+        return await self._asked(method, path, body, content)
 
     async def _asked(
         self, method: str, path: str, body: Mapping[str, Any] | None, content: str

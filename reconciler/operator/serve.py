@@ -29,6 +29,7 @@ from reconciler.operator.telling import OperatorTelling
 from reconciler.operator.watching import Watching
 from reconciler.operator.work import Work
 from reconciler.operator.writing import Writer
+from reconciler.settings import METRICS_EXAMPLE
 from reconciler.targets.target import Planned, Target
 from schemas.monitor import Monitor
 from schemas.resources.base import API_VERSION
@@ -134,7 +135,7 @@ class Operator:
             bound = await self._monitor.start(host, port)
         except OSError as fault:
             words = f"--metrics cannot listen on {host}:{port}: {fault.strerror}"
-            raise ReconcileError(words, "choose another address: --metrics 127.0.0.1:8081") from fault
+            raise ReconcileError(words, f"choose another address: --metrics {METRICS_EXAMPLE}") from fault
         self._say(f"metrics and probes are answered on {bound[0]}:{bound[1]}")
 
     def _may_write(self) -> bool:
@@ -274,10 +275,10 @@ class Operator:
 
 def _in_words(error: Exception, server: str) -> str:
     if isinstance(error, Refused) and error.status == 404:
-        return f"{server} does not know our kinds: kubectl apply -f the CRDs of dialplane"
+        return f"{server} does not know our kinds: kubectl apply -k schemas/published, in a checkout of dialplane"
     if isinstance(error, Refused) and error.status in {401, 403}:
-        return f"{server} does not let us list objects: {error}"
-    return f"{server} does not answer: {error}"
+        return f"{server} does not let us list objects, give this user what examples/kubernetes/base has: {error}"
+    return f"{server} does not answer, it is asked again: {error}"
 
 
 async def _pause(stop: asyncio.Event, seconds: float) -> None:

@@ -179,7 +179,6 @@ def _settings(options: dict[str, Any], folder: Path | None) -> BridgeSettings:
     first, last = parse_ports(options["rtp_ports"])
     listens = parse_listens(options["listen"])
     state: Path = options["state"]
-    api = options["api"]
     return BridgeSettings(
         state=state,
         tables=options["tables"] or default_url(str(state)),
@@ -192,11 +191,9 @@ def _settings(options: dict[str, Any], folder: Path | None) -> BridgeSettings:
         rtp_first=first,
         rtp_last=last,
         region=parse_region(options["region"]),
-        api=None if api == "off" else parse_host_port(api, "--api", API_DEFAULT),
-        api_chosen=api != API_DEFAULT,
-        metrics=None
-        if options["metrics"] == "off"
-        else parse_host_port(options["metrics"], "--metrics", METRICS_EXAMPLE),
+        api=_listener(options["api"], "--api", API_DEFAULT),
+        api_chosen=options["api"] != API_DEFAULT,
+        metrics=_listener(options["metrics"], "--metrics", METRICS_EXAMPLE),
         drain_s=options["drain"],
         livekit=_livekit(options),
         livekit_api=_livekit_api(options),
@@ -207,6 +204,10 @@ def _settings(options: dict[str, Any], folder: Path | None) -> BridgeSettings:
         play=options["play"],
         record=options["record"],
     )
+
+
+def _listener(given: str, option: str, example: str) -> tuple[str, int] | None:
+    return None if given == "off" else parse_host_port(given, option, example)
 
 
 def _livekit(options: dict[str, Any]) -> LiveKitServer | None:

@@ -12,7 +12,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.environment import ENV_FILE_BYTES_MAX, EnvFileError, load_env_file, parse_env, variables
+from schemas.environment import (
+    ENV_FILE_BYTES_MAX,
+    EnvFileError,
+    address_and_port,
+    load_env_file,
+    parse_env,
+    variables,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -150,3 +157,16 @@ def test_both_programs_say_it_in_one_sentence(program: str, tmp_path: Path) -> N
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith("error: .env is a link")
     assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("127.0.0.1:0", ("127.0.0.1", 0)),
+        ("[::1]:65535", ("::1", 65535)),
+        *((text, None) for text in ("", "127.0.0.1", "127.0.0.1:", ":8081", "localhost:8081", "[::1]", "::1]")),
+        *((f"127.0.0.1:{port}", None) for port in ("65536", "-1", "8_1", "\u0661", "1" * 5_000)),
+    ],
+)
+def test_an_address_and_a_port_is_an_ip_address_and_a_port(text: str, found: tuple[str, int] | None) -> None:
+    assert address_and_port(text) == found
