@@ -78,11 +78,6 @@ class Candidate:
         """Whether this operator leads, at this very moment."""
         return leads(self._standing, self._timing, self._clock())
 
-    @property
-    def leader(self) -> str:
-        """Who holds the Lease as far as we have seen; "" for nobody."""
-        return self._standing.seen.holder
-
     async def run(self, stop: asyncio.Event) -> None:
         """Stand for election until `stop` is set; then give the Lease back. End your work as a leader before."""
         try:

@@ -30,7 +30,7 @@ from reconciler.operator.safety import allowances
 from reconciler.operator.statuses import Found, Pending, is_held_by_us, other_bridges, wish_of, wish_unreached
 from reconciler.operator.telling import OperatorTelling
 from reconciler.operator.wishes import Wish
-from reconciler.operator.writing import Writer
+from reconciler.operator.writing import Writer, utc_now
 from reconciler.targets.target import Away, Reported, Target
 from schemas.seal import Sealer
 from schemas.secret_key import SecretKeyError
@@ -258,7 +258,7 @@ class Work:
         """Have written what was found."""
         if self._passed is None:
             return
-        now, wall = time.monotonic(), _wall()
+        now, wall = time.monotonic(), utc_now()
         for key, one in found.items():
             seen = self._gathered.get(key)
             if seen is None:
@@ -281,13 +281,9 @@ class Work:
         self._metrics.failed(error)
         if isinstance(error, NoAnswer | Refused):  # it is the API server that fails: no status can be written
             return
-        wall = _wall()
+        wall = utc_now()
         for key in self._touched:
             seen = self._gathered.get(key)
             # What stands in the status of an object that was applied as it is now is as true as it was.
             if seen is not None and (is_held_by_us(seen) or seen.told.generation != seen.generation):
                 self._writer.wish(key, wish_unreached(seen, str(error), wall))
-
-
-def _wall() -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())

@@ -27,6 +27,8 @@ PAUSE_S = 1.0
 """After an answer that says nothing of when to come back."""
 TRIES_MAX = 5
 """Conflicts in a row of one object, after which it waits for what comes next of it."""
+TOLD_MAX = 1_000
+"""Refusals that are told, each once; the metrics count them all."""
 EVENTS_OF = "dialplane"
 
 
@@ -105,7 +107,7 @@ class Writer:
     def _refused(self, key: Key, refused: Refused) -> None:
         self.done.refused += 1
         words = f"the status of {object_id(key)} cannot be written: {refused}"
-        if words not in self._told and len(self._told) < 1_000:
+        if words not in self._told and len(self._told) < TOLD_MAX:
             self._told.add(words)
             self._say(words)
 
@@ -162,7 +164,7 @@ class Writer:
     async def _send(self, seen: Seen, news: Turned) -> None:
         """An Event. One that is refused is missed by nobody: the status says the same."""
         namespace, _, name = seen.key[1].partition("/")
-        now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        now = utc_now()
         about = {"apiVersion": API_VERSION, "kind": seen.key[0].value, "namespace": namespace, "name": name}
         event = {
             "apiVersion": "v1",
@@ -193,3 +195,8 @@ class Writer:
         wait_s = self._next_at - now - 1 / WRITES_PER_S_MAX
         if wait_s > 0:
             await asyncio.sleep(wait_s)
+
+
+def utc_now() -> str:
+    """The time for people, as Kubernetes writes it in statuses and Events."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
