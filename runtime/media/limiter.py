@@ -20,6 +20,7 @@ ATTACK_PER_MS: Final = 0.5
 RELEASE_PER_MS: Final = 1.006
 """How fast it comes back: 10 dB in 200 ms."""
 _LOOK_MS: Final = 3
+_NEAR: Final = RELEASE_PER_MS**_LOOK_MS
 _WIDTH: Final = 4
 
 
@@ -41,10 +42,11 @@ class Limiter:
         needed = [min(1.0, threshold / max(1, audioop.max(block, _WIDTH))) for block in blocks]
         gain, turned = self.gain, []
         for number, block in enumerate(blocks):
-            steps = [
-                (need / gain) ** (1 / (ahead + 1)) for ahead, need in enumerate(needed[number : number + _LOOK_MS])
-            ]
-            gain *= max(ATTACK_PER_MS, min(RELEASE_PER_MS, *steps))
+            change = RELEASE_PER_MS
+            for ahead, need in enumerate(needed[number : number + _LOOK_MS], 1):
+                if need < gain * _NEAR:  # else its root is more than the gain may rise anyway
+                    change = min(change, (need / gain) ** (1 / ahead))
+            gain *= max(ATTACK_PER_MS, change)
             turned.append(audioop.mul(block, _WIDTH, gain))
         self.gain = min(1.0, gain)
         return b"".join(turned)

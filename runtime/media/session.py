@@ -192,7 +192,18 @@ class MediaSession:
         if not config.send or self._in.to_nobody or (config.waits and not self._in.streams):
             self._out.skip()
             return []
-        pressing = self.digits_pending
+        sound = instead if config.silent else frame
+        if self.digits_pending:
+            packets = self._press(sound)
+        else:
+            payload = self._coder.payload(sound)
+            packets = self._out.tick(payload, config.payload_type_send, None, config.ptime_ms)
+        to = self._in.to
+        return [(packet, to) for packet in packets]
+
+    def _press(self, sound: Frame | None) -> list[bytes]:
+        """One tick in which digits or pauses are still to be sent."""
+        config = self._config
         by_events = not (config.keys_by_info or config.keys_by_tone)
         due = None if by_events else self._out.due()
         if due is not None and config.keys_by_info:
@@ -202,12 +213,12 @@ class MediaSession:
         tone = self._key_tones.frame()
         if tone is not None:
             self._deaf = DEAF_TICKS
-        payload = self._coder.payload(tone or (instead if config.silent else frame))
+        payload = self._coder.payload(tone or sound)
         digit_type = config.dtmf_send if by_events else None
         packets = self._out.tick(payload, config.payload_type_send, digit_type, config.ptime_ms)
-        if pressing and not self.digits_pending:
+        if not self.digits_pending:
             self._tell(DigitsSent())
-        return [(packet, self._in.to) for packet in packets]
+        return packets
 
     def send_digits(self, text: str, now: float, *, tone_ms: int = dtmf.tone_ms, gap_ms: int = dtmf.gap_ms) -> bool:
         """Queue digits behind those still pending; `w` is half a second of pause.
