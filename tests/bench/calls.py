@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from runtime.media import native
 from tests.bench.delay import unique
 from tests.bench.figures import Figure, digits, report
 from tests.bench.machine import cpu_s, rss_kib
@@ -100,7 +101,7 @@ def main() -> None:
                 unit="KiB", reference=relay.kib, beside=beside, budget=KIB_MAX,
             ),
         ],
-        bridge_idle_core_percent=digits(idle_percent),
+        bridge_idle_core_percent=digits(idle_percent), media_core=native.state,
     )  # fmt: skip
 
 

@@ -23,6 +23,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from runtime.media import native
 from tests.bench.delay import HELD_MS, passed_through, unique
 from tests.bench.figures import Figure, digits, report, spread
 from tests.bench.machine import cpu_s, needs
@@ -207,7 +208,7 @@ def main() -> None:
             "passed through": digits(passed.server_percent), "with an Opus agent": digits(agent.server_percent),
         },
         idle_core_percent=digits(passed.idle_percent), added_ms=added, whole_ms=spread(through),
-        livekit_sip_core_percent=LIVEKIT_SIP,
+        livekit_sip_core_percent=LIVEKIT_SIP, media_core=native.state,
     )  # fmt: skip
 
 
