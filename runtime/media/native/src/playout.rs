@@ -3,10 +3,13 @@
 //! What is rare stays Python's and is handed in: the `Piece` that is given out, whether a payload is quiet, how packets
 //! of Opus are joined, and the pattern of losses.
 
+mod filling;
+mod holes;
+
 use std::collections::{BTreeMap, HashMap};
 
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyList, PyTuple};
+use pyo3::types::{PyBytes, PyTuple};
 
 use crate::delay::{Adjust, Delay};
 use crate::opus;
@@ -249,175 +252,6 @@ impl JitterBuffer {
         true
     }
 
-    /// Cut a packet that is no frame of ours into the frames it covers.
-    fn split(&mut self, py: Python<'_>, start: i64, payload: &[u8]) {
-        let step = self.of.step;
-        let end = start + payload.len() as i64;
-        let mut cell = self.next + ((start - self.next).div_euclid(step) * step).max(0);
-        while cell < end {
-            let (first, last) = (start.max(cell), end.min(cell + step));
-            let (mut frame, mut filled) =
-                self.partial.remove(&cell).unwrap_or_else(|| (self.of.silence.clone(), Vec::new()));
-            let to = frame.get_mut((first - cell) as usize..(last - cell) as usize);
-            let from = payload.get((first - start) as usize..(last - start) as usize);
-            if let (Some(to), Some(from)) = (to, from) {
-                to.copy_from_slice(from);
-            }
-            filled.push((first - cell, last - cell));
-            if filled.iter().map(|(since, until)| until - since).sum::<i64>() >= step {
-                self.cells.insert(cell, Cell { payload: PyBytes::new(py, &frame).unbind(), kind: Kind::Whole });
-            } else {
-                self.partial.insert(cell, (frame, filled));
-            }
-            cell += step;
-        }
-    }
-
-    /// Keep a packet that cannot be cut in the cells that it lasts for, or beside the others of one cell.
-    fn place(&mut self, py: Python<'_>, start: i64, payload: Py<PyBytes>, size: i64) -> PyResult<()> {
-        let step = self.of.step;
-        let cell = self.next + (start - self.next).div_euclid(step) * step;
-        if size < step {
-            if cell < self.next {
-                return Ok(());
-            }
-            let beside = self.gathered.entry(cell).or_default();
-            beside.insert(start, payload);
-            if beside.len() as i64 * size >= step {
-                self.join(py, cell)?;
-            }
-            return Ok(());
-        }
-        for part in (self.next - cell).div_euclid(step).max(0)..size / step {
-            self.cells.insert(cell + part * step, Cell { payload: payload.clone_ref(py), kind: Kind::Part(part) });
-        }
-        Ok(())
-    }
-
-    fn join(&mut self, py: Python<'_>, cell: i64) -> PyResult<()> {
-        let beside = self.gathered.remove(&cell).unwrap_or_default();
-        let mut packets = beside.into_values();
-        let Some(first) = packets.next() else { return Ok(()) };
-        let rest = PyTuple::new(py, packets)?;
-        let all = PyList::new(py, [&first])?;
-        for packet in &rest {
-            all.append(packet)?;
-        }
-        let joined = self.rare.join.call1(py, (all,))?.into_bound(py);
-        let cell_of = match joined.cast_into::<PyBytes>() {
-            Ok(payload) if !payload.as_bytes().is_empty() => Cell { payload: payload.unbind(), kind: Kind::Whole },
-            _ => Cell { payload: first, kind: Kind::First(rest.unbind()) },
-        };
-        self.cells.insert(cell, cell_of);
-        Ok(())
-    }
-
-    fn give_up(&mut self) {
-        let step = self.of.step;
-        let ahead = self.newest_end - self.wanted - self.next;
-        self.next += up(ahead, step) * step;
-        let next = self.next;
-        let before = self.cells.len() + self.partial.len() + self.gathered.len();
-        self.cells.retain(|cell, _| *cell >= next);
-        self.partial.retain(|cell, _| *cell >= next);
-        self.gathered.retain(|cell, _| *cell >= next);
-        self.discarded += (before - self.cells.len() - self.partial.len() - self.gathered.len()) as i64;
-        self.delay.forget();
-    }
-
-    /// No whole frame for this tick: dry, a frame in part, silence that the sender left out, or loss.
-    fn hole(&mut self, py: Python<'_>, lead: i64) -> PyResult<Option<Py<PyAny>>> {
-        let (step, here) = (self.of.step, self.next);
-        if lead < step {
-            self.playing = false;
-            self.dry = true;
-            self.floor = here;
-            self.fade = FADE_TICKS - 1;
-            self.starved += 1;
-            return self.made_up(py, None);
-        }
-        if self.gathered.contains_key(&here) {
-            self.join(py, here)?;
-            self.next += step;
-            return self.cells.remove(&here).map(|cell| self.given(py, cell)).transpose();
-        }
-        let partial = self.partial.remove(&here);
-        if partial.is_none() && here < self.silence_end && here + step > self.silence_start {
-            self.next += step;
-            return Ok(None);
-        }
-        if partial.is_none() && self.delay.adjust == Adjust::InsertSoon && lead < self.lead_max - step {
-            self.insert_one();
-            return self.made_up(py, None);
-        }
-        self.next += step;
-        let following = self.cells.get(&self.next).map(|cell| cell.payload.clone_ref(py));
-        if let Some((frame, filled)) = partial {
-            let gaps = PyTuple::new(py, gaps(filled, step))?;
-            let payload = PyBytes::new(py, &frame);
-            return self.rare.piece.call1(py, (payload, 0, following, py.None(), false, (), gaps)).map(Some);
-        }
-        self.concealed += 1;
-        self.losses.call_method1(py, "note", ((here - self.hole_at).max(0).div_euclid(step),))?;
-        self.hole_at = self.next;
-        self.rare.piece.call1(py, (py.None(), 0, following)).map(Some)
-    }
-
-    fn made_up(&self, py: Python<'_>, following: Option<Py<PyBytes>>) -> PyResult<Option<Py<PyAny>>> {
-        self.rare.piece.call1(py, (py.None(), 0, following, py.None(), true)).map(Some)
-    }
-
-    fn given(&self, py: Python<'_>, cell: Cell) -> PyResult<Py<PyAny>> {
-        match cell.kind {
-            Kind::Whole => Ok(cell.payload.into_any()),
-            Kind::Part(part) => self.rare.piece.call1(py, (cell.payload, part)),
-            Kind::First(rest) => self.rare.piece.call1(py, (cell.payload, 0, py.None(), py.None(), false, rest)),
-        }
-    }
-
-    /// Leave out or make up one frame, if this is the moment; moves `next` accordingly.
-    fn adjusted(&mut self, py: Python<'_>, cell: Cell) -> PyResult<Py<PyAny>> {
-        let step = self.of.step;
-        self.delay.patience -= 1;
-        let adjust = self.delay.adjust;
-        let is_time = adjust == Adjust::SkipAny || (adjust == Adjust::InsertSoon && self.delay.patience <= 0);
-        if !is_time {
-            let quiet = self.rare.is_quiet.call1(py, (&self.of.codec, &cell.payload))?;
-            if !quiet.is_truthy(py)? {
-                return self.given(py, cell);
-            }
-        }
-        if matches!(adjust, Adjust::InsertQuiet | Adjust::InsertSoon) {
-            let payload = cell.payload.clone_ref(py);
-            self.cells.insert(self.next, cell);
-            self.next -= step;
-            self.insert_one();
-            return self.rare.piece.call1(py, (py.None(), 0, payload, py.None(), true));
-        }
-        let coming = self.next + step;
-        match self.cells.remove(&coming) {
-            None => self.given(py, cell),
-            Some(following) if matches!(following.kind, Kind::Part(part) if part > 0) => {
-                self.cells.insert(coming, following); // a long packet loses its end, never its beginning
-                self.given(py, cell)
-            }
-            Some(following) => {
-                self.next += step;
-                self.delay.moved(-1);
-                self.skipped += 1;
-                if !matches!(following.kind, Kind::Whole) {
-                    return self.given(py, following);
-                }
-                self.rare.piece.call1(py, (following.payload, 0, py.None(), cell.payload))
-            }
-        }
-    }
-
-    fn insert_one(&mut self) {
-        self.inserted += 1;
-        self.delay.moved(1);
-    }
-
     fn review(&mut self) {
         self.delay.review(self.wanted);
         self.calm += 1;
@@ -537,20 +371,4 @@ impl JitterBuffer {
 /// Divided, and rounded up.
 fn up(number: i64, by: i64) -> i64 {
     -(-number).div_euclid(by)
-}
-
-/// Where nothing was filled in.
-fn gaps(mut filled: Filled, size: i64) -> Filled {
-    filled.sort_unstable();
-    let (mut found, mut at) = (Vec::new(), 0);
-    for (since, until) in filled {
-        if since > at {
-            found.push((at, since));
-        }
-        at = at.max(until);
-    }
-    if at < size {
-        found.push((at, size));
-    }
-    found
 }
