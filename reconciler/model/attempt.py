@@ -190,7 +190,7 @@ class Attempt:
 
     def _without(self, source: Source, compiled: Compiled, faults: Sequence[Missing]) -> Verdict:
         self.problems += [of_missing(source, missing) for missing in faults]
-        return Verdict(ConditionType.RESOLVED_REFS, Reason(compiled.missing[0].reason), compiled.missing[0].what)
+        return Verdict(ConditionType.RESOLVED_REFS, Reason(compiled.missing[0].reason), compiled.missing[0].words)
 
     def _settle_kept(self, key: Key, document: Document | None, land: Landscape) -> None:
         """An object whose last good document stands, if that still leads somewhere, else the row that it has."""

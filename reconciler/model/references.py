@@ -71,6 +71,12 @@ class Missing:
     held: bool = False
     target: Key = ANY_TRUNK
 
+    @property
+    def words(self) -> str:
+        """What an object's status says: with what to do about it, unless that names objects that come and go."""
+        is_lasting = self.hint and self.reason in (MissingReason.NOT_PERMITTED, MissingReason.SECRET)
+        return f"{self.what}; {self.hint}" if is_lasting else self.what
+
 
 @dataclass(frozen=True, slots=True)
 class Resolution:

@@ -52,7 +52,10 @@ def test_the_same_name_in_another_namespace_is_another_secret() -> None:
     desired = desire(Declared(files(namespace="tenant"), secrets=safe.secrets(SEALER)), Live())
     verdict = desired.verdicts[(Kind.TRUNK, "tenant/carrier")]
     assert verdict.reason is Reason.SECRET_NOT_FOUND
-    assert verdict.message == "there is no Secret sip in the namespace tenant"
+    assert verdict.message == (
+        "there is no Secret sip in the namespace tenant; "
+        "kubectl create secret generic sip -n tenant --from-literal=password=…"
+    )
     assert safe.put(secret("Elephant", "tenant"))
     assert desire(Declared(files(namespace="tenant"), secrets=safe.secrets(SEALER)), Live()).rows.trunks
 
