@@ -2,7 +2,7 @@
 
 Nothing needs it. What it does, a Python module beside it does in the same way and is the reference for it: the playout
 buffer, what arrived, SRTP, the sockets of a tick. Whoever makes one of these asks `core`. `DIALPLANE_NATIVE=off` leaves
-it out. One that was built from other sources than these is left out, too, and `state` says so.
+it out. One that was built before what is called here changed is left out, too, and `state` says so.
 """
 
 from __future__ import annotations
