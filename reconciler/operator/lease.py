@@ -73,6 +73,8 @@ class Candidate:
         self._standing = Standing()
         self._led = False
         self._told = ""
+        self._followed = ""
+        """Who was told to lead instead."""
 
     def leads(self) -> bool:
         """Whether this operator leads, at this very moment."""
@@ -132,7 +134,11 @@ class Candidate:
         """Take the next step; whether it was taken by the server. Raises _RefusedError and OSError."""
         sent_at = self._clock()
         step = next_step(self._standing, self._me, self._timing, sent_at, _wall(), self._luck())
-        return isinstance(step, Wait) or await self._write(step.lease, sent_at)
+        if isinstance(step, Wait):
+            self._follow(self._standing.seen.holder)
+            return True
+        self._followed = ""
+        return await self._write(step.lease, sent_at)
 
     async def _write(self, lease: Lease, sent_at: float) -> bool:
         """Write it, over the version that it carries; False where another was faster."""
@@ -173,6 +179,11 @@ class Candidate:
                 await stop.wait()
         except TimeoutError:
             pass
+
+    def _follow(self, holder: str) -> None:
+        if holder != self._followed:
+            self._followed = holder
+            self._tell(f"{holder[:100]} leads by the {self._words}: this operator follows, to take over")
 
     def _fault(self, words: str) -> None:
         if words != self._told:

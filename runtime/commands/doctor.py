@@ -44,7 +44,8 @@ def _show(found: dict[str, Any]) -> None:
     out = console()
     region = f", region {found['region']}" if found["region"] else ""
     out.print(f"bridge {found['version']} on {' '.join(found['listeners'])}{region}: {found['state']}", soft_wrap=True)
-    out.print(f"tables of revision {found['revision']}; {found['calls']} live calls; media by {found['mediaCore']}")
+    calls = f"{found['calls']} live {'call' if found['calls'] == 1 else 'calls'}"
+    out.print(f"tables of revision {found['revision']}; {calls}; media by {found['mediaCore']}")
     if found["livekit"] is not None:
         out.print(f"LiveKit server {printable(found['livekit'])}: {'unreachable' if found['livekitFault'] else 'ok'}")
     if found["trunks"]:

@@ -166,6 +166,18 @@ def test_two_never_lead_whatever_the_network_and_the_clocks_do(delays, nodes, ki
     run(scene, Server(delays), nodes)
 
 
+def test_who_follows_says_whom_once():
+    async def scene(_clock, made):
+        await asyncio.sleep(60)
+        [leader] = one_leader(made)
+        [other] = [node for node in made if node is not leader]
+        assert leader.told == []
+        [said] = other.told
+        assert said.startswith(f"{leader.name} leads by the Lease dialplane/operator: this operator follows")
+
+    run(scene, Server(), [(0.0, 1.0), (0.0, 1.0)])
+
+
 @settings(max_examples=50, deadline=None)
 @given(st.floats(0, 0.4), st.floats(0, 30), st.integers(2, 4))
 def test_a_leader_that_is_killed_is_followed_within_its_lease(delay, after, count):
