@@ -2,7 +2,8 @@
 
 Works on 16-bit mono samples at 8 kHz, after the call. The loudest second of what was spoken is looked for in what was
 heard (normalised cross-correlation); a good fit is an echo, and its place gives the delay. Playout may grow or shrink
-by a frame in a pause between two words, which nobody hears, so each piece of that second may lie a little aside.
+by a frame in a pause between two words, which nobody hears, so each piece of that second may lie a little aside. It may
+also be upside down: Opus turns phases, and where speech was encoded twice pieces of both signs come back.
 """
 
 from __future__ import annotations
@@ -86,9 +87,12 @@ def _in_pieces(probe: bytes, within: bytes, found_at: int) -> bytes:
 
 
 def _fit(one: bytes, other: bytes) -> float:
-    """Normalised correlation of two equally long pieces."""
+    """Normalised correlation of two equally long sounds, piece by piece, whatever the sign of each."""
     energy = audioop.rms(one, WIDTH) * audioop.rms(other, WIDTH) * (len(one) // WIDTH)
     if not energy:
         return 0.0
     left, right = memoryview(one).cast("h"), memoryview(other).cast("h")
-    return abs(sum(a * b for a, b in zip(left, right, strict=True))) / energy
+    length = int(PIECE_S * RATE_HZ)
+    pieces = range(0, len(left), length)
+    alike = (sum(a * b for a, b in zip(left[at : at + length], right[at : at + length], strict=True)) for at in pieces)
+    return sum(map(abs, alike)) / energy

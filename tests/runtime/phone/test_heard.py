@@ -36,6 +36,12 @@ def test_playout_that_moves_by_a_frame_does_not_make_it_another_voice(tick: int)
         assert compare(SPEECH, silence(0.4) + heard + silence(1)).delay_s == pytest.approx(0.4, abs=0.04), tick
 
 
+def test_speech_whose_phases_a_codec_has_turned_is_still_the_own_one() -> None:
+    pieces = [SPEECH[at : at + 3200] for at in range(0, len(SPEECH), 3200)]
+    turned = b"".join(audioop.mul(piece, 2, -1) if at % 2 else piece for at, piece in enumerate(pieces))
+    assert compare(SPEECH, silence(0.4) + turned + silence(1)).delay_s == pytest.approx(0.4, abs=0.02)
+
+
 def test_another_voice_is_not_taken_for_the_own_one() -> None:
     heard = compare(SPEECH, silence(0.5) + audioop.reverse(SPEECH, 2))
     assert heard.delay_s is None
