@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import count, pairwise
 
 TICK_S = 0.020
@@ -184,11 +185,15 @@ def calls(bridge: tuple[str, int], numbers: Sequence[str]) -> Iterator[list[Phon
 @contextmanager
 def talk(phones: Sequence[Phone], frame: Callable[[int, int], bytes]) -> Iterator[None]:
     """Let all speak and listen while the block runs: phone `place` says `frame(place, tick)` every 20 ms."""
+    with heard_while(phones, partial(_speak, phones, frame)):
+        yield
+
+
+@contextmanager
+def heard_while(phones: Sequence[Phone], speak: Callable[[threading.Event], None]) -> Iterator[None]:
+    """Let all listen, and `speak` in a thread of its own until its event is set, while the block runs."""
     stop = threading.Event()
-    threads = [
-        threading.Thread(target=_speak, args=(phones, frame, stop)),
-        threading.Thread(target=listen, args=(phones, stop)),
-    ]
+    threads = [threading.Thread(target=speak, args=(stop,)), threading.Thread(target=listen, args=(phones, stop))]
     for thread in threads:
         thread.start()
     try:

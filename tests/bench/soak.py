@@ -17,8 +17,9 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack
+from functools import partial
 from heapq import heapify, heapreplace
 from pathlib import Path
 from typing import NamedTuple
@@ -27,7 +28,7 @@ from tests.bench.delay import unique
 from tests.bench.figures import Figure, digits, report
 from tests.bench.livekit_calls import Case, bridge_for
 from tests.bench.machine import cpu_s, rss_kib
-from tests.bench.phones import TICK_S, Phone, calls, listen
+from tests.bench.phones import TICK_S, Phone, calls, heard_while
 from tests.livekit_peers import LiveKit
 
 SKEW_PPM = 100
@@ -58,26 +59,8 @@ class Minute(NamedTuple):
         )
 
 
-@contextmanager
-def skewed(phones: Sequence[Phone]) -> Iterator[None]:
-    """All speak and listen while the block runs, each by its own clock."""
-    stop = threading.Event()
-    threads = [
-        threading.Thread(target=speak, args=(phones, stop)),
-        threading.Thread(target=listen, args=(phones, stop)),
-    ]
-    for thread in threads:
-        thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        for thread in threads:
-            thread.join()
-
-
 def speak(phones: Sequence[Phone], stop: threading.Event) -> None:
-    """The next frame of whoever is due, until told to stop."""
+    """The next frame of whoever is due, each by a clock of its own, until told to stop."""
     last = len(phones) - 1
     steps = [TICK_S * (1 + SKEW_PPM * 1e-6 * (2 * place / last - 1)) for place in range(len(phones))]
     began = time.monotonic() + 0.05
@@ -122,7 +105,7 @@ class Minutes:
 def watched(pid: int, phones: Sequence[Phone], minutes: int) -> list[Minute]:
     """So many minutes of talk."""
     seen = []
-    with skewed(phones):
+    with heard_while(phones, partial(speak, phones)):
         time.sleep(WARM_UP_S)
         taking = Minutes(pid, phones)
         taking.take()

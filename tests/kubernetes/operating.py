@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,15 +20,11 @@ from tests.peers import ROOT, free_sip_port, wait_for
 
 GROUP = "dialplane.dev"
 RULES = [
-    {"apiGroups": [GROUP], "resources": ["trunks", "dispatchrules", "phonenumbers"],
-     "verbs": ["get", "list", "watch", "patch"]},
-    {"apiGroups": [GROUP], "resources": ["trunks/status", "dispatchrules/status", "phonenumbers/status"],
-     "verbs": ["patch"]},
-    {"apiGroups": [""], "resources": ["secrets"], "verbs": ["get", "list", "watch"]},
-    {"apiGroups": [""], "resources": ["events"], "verbs": ["create"]},
-    {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["get", "create", "update"]},
-]  # fmt: skip
-"""All that an operator needs in a namespace."""
+    {key: value for key, value in rule.items() if key != "resourceNames"}
+    for one in yaml.safe_load_all((ROOT / "examples/kubernetes/base/operator-access.yaml").read_text())
+    for rule in one.get("rules", ())
+]
+"""All that an operator has in a namespace, as it is shipped; the Lease may have any name."""
 
 
 def document(kind: str, name: str, spec: dict[str, Any], namespace: str, **metadata: Any) -> dict[str, Any]:
@@ -232,8 +228,8 @@ def reason(*wanted: str) -> Callable[[dict[str, Any]], bool]:
     return lambda condition: condition["reason"] in wanted
 
 
-def place_in(cluster: AnyCluster, namespace: str, work: Path, rules: Sequence[dict[str, Any]] = RULES) -> Place:
-    """Make a namespace, and a ServiceAccount that may do this there."""
+def place_in(cluster: AnyCluster, namespace: str, work: Path) -> Place:
+    """Make a namespace, and a ServiceAccount that may do `RULES` there."""
     cluster.namespace(namespace)
     config = cluster.service_account(namespace, "operator")
     api, head = "rbac.authorization.k8s.io", {"metadata": {"name": "operator", "namespace": namespace}}
@@ -241,7 +237,7 @@ def place_in(cluster: AnyCluster, namespace: str, work: Path, rules: Sequence[di
     role = {"apiGroup": api, "kind": "Role", "name": "operator"}
     cluster.apply(
         [
-            {"apiVersion": f"{api}/v1", "kind": "Role", **head, "rules": [*rules]},
+            {"apiVersion": f"{api}/v1", "kind": "Role", **head, "rules": RULES},
             {"apiVersion": f"{api}/v1", "kind": "RoleBinding", **head, "roleRef": role, "subjects": [subject]},
         ]
     )
