@@ -176,10 +176,12 @@ def test_an_endless_drip_of_deletions_waits_no_longer_than_it_says() -> None:
     leaving, found = Leaving(), gathered(body(trunk("a")))
     found.put(body(trunk("a"), 2, deletionTimestamp="2026-01-02T00:00:00Z"))
     departed = dict(found.departed)
-    for n in range(100):
-        leaving.note(departed, n / 2)
-        if leaving.due_at() == TOGETHER_S:
-            break
+    at = 0.0
+    while at < TOGETHER_S:
+        leaving.note(departed, at)
+        assert leaving.with_them(found.files(), at)
+        at += QUIET_S / 2
+    assert leaving.due_at() == TOGETHER_S
     assert not leaving.with_them(found.files(), TOGETHER_S)
 
 

@@ -53,6 +53,15 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
     made.store.close()
 
 
+@pytest.mark.parametrize(("deletes", "allowed"), [(None, 1), (0, 1), (5, 5)])
+def test_as_many_may_go_as_say_so_themselves_or_as_the_operator_was_told(
+    scene: Scene, deletes: int | None, allowed: int
+) -> None:
+    for name in ("a", "b"):
+        scene.put(trunk(name), deletionTimestamp=GONE, annotations={ALLOW: "delete"} if name == "a" else {})
+    assert allowances(scene.cluster, deletes).deletes == allowed
+
+
 def test_a_trunk_in_use_stays_and_others_go_on(scene: Scene) -> None:
     scene.put(trunk(), rule(trunkRefs=[{"name": "carrier"}]))
     assert scene.go().kept == {}
