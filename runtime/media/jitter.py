@@ -199,6 +199,8 @@ class JitterBuffer:
         if control.adjust != delay.NOTHING:
             frame = self._adjusted(frame)
         self._next += self._step
+        if self._partial or self._gathered:
+            self._forget_parts()
         return frame
 
     def _faded(self) -> Cell | None:
@@ -238,6 +240,12 @@ class JitterBuffer:
             self._dry = False
         elif self._floor <= start < self._next and self._newest_end - start <= self._lead_max - self._step:
             self._next -= -(-(self._next - start) // self._step) * self._step
+
+    def _forget_parts(self) -> None:
+        """Parts of what was played whole: a sender may send both, and nobody asks for them any more."""
+        for parts in (self._partial, self._gathered):
+            for cell in [cell for cell in parts if cell < self._next]:
+                del parts[cell]
 
     def _start(self, lead: int, now: float) -> bool:
         """Whether to play from this tick on: enough is at hand, or the first of it has waited long enough."""

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runtime.media import jitter
-from runtime.media.codecs.codec import PCMA, PCMU
+from runtime.media.codecs.codec import OPUS, PCMA, PCMU
 from runtime.media.jitter import Cell, Piece, make_playout
 from tests.runtime.media.network import TICK_S, Network, frame, number_of, play
 
@@ -227,6 +227,24 @@ def test_flushing_forgets_the_audio_and_keeps_the_counters():
     buffer.flush(PCMA)
     assert buffer.pull(1.0) is None
     assert buffer.lead_ms == 0
+
+
+@pytest.mark.parametrize(
+    ("codec", "sent"),
+    [
+        (PCMU, [(0, bytes(160)), (0, bytes(80))]),
+        (PCMU, [(0, bytes(80)), (0, bytes(160))]),
+        (OPUS, [(0, bytes([1 << 3])), (0, bytes([16 << 3])), (120, bytes([16 << 3]))]),
+    ],
+    ids=["part-behind-whole", "whole-behind-part", "short-behind-whole"],
+)
+def test_parts_of_what_is_played_whole_are_not_kept(codec, sent):
+    buffer = make_playout(codec)
+    for tick in range(100):
+        for offset, payload in sent:
+            buffer.insert(tick * codec.step + offset, payload, tick * TICK_S)
+        buffer.pull(tick * TICK_S)
+    assert buffer.unfinished <= 3
 
 
 STEPS = st.lists(

@@ -234,6 +234,13 @@ impl JitterBuffer {
         }
     }
 
+    /// Parts of what was played whole.
+    fn forget_parts(&mut self) {
+        let next = self.next;
+        self.partial.retain(|cell, _| *cell >= next);
+        self.gathered.retain(|cell, _| *cell >= next);
+    }
+
     fn starts(&mut self, lead: i64, now: f64) -> bool {
         let step = self.of.step;
         let some = !(self.partial.is_empty() && self.gathered.is_empty());
@@ -364,6 +371,9 @@ impl JitterBuffer {
         let Some(cell) = self.cells.remove(&self.next) else { return self.hole(py, lead) };
         let frame = if self.delay.adjust == Adjust::Nothing { self.given(py, cell)? } else { self.adjusted(py, cell)? };
         self.next += self.of.step;
+        if !(self.partial.is_empty() && self.gathered.is_empty()) {
+            self.forget_parts();
+        }
         Ok(Some(frame))
     }
 }
