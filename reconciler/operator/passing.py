@@ -1,5 +1,9 @@
 """One pass: everything that is declared is applied; what is refused as unsafe waits alone, and all else goes on.
 
+A refusal may name an object whose own document is as it was: a rule that is left without numbers. Then all that has
+changed in its namespace waits, and so it does where one refusal brings forth another: whoever may write to one
+namespace must not be able to hold up the others.
+
 Called on a thread of its own, one pass at a time: a target and its store are used from one thread.
 """
 
@@ -12,12 +16,14 @@ from reconciler.model.live import rows_of
 from reconciler.model.records import Verdict
 from reconciler.model.sources import FileSources, Key
 from reconciler.model.standing import Declared
-from reconciler.operator.safety import as_before, concerned, last_files
+from reconciler.operator.safety import as_before, changed_beside, concerned, last_files
 from reconciler.plan.gates import Allowances
 from reconciler.targets.target import Planned, Target, blocked
 
 LOOKS_MAX = 5
 """How often what is refused is taken out, and the rest looked at again."""
+LOOKS_AT_OBJECTS = 3
+"""After so many looks no single objects are taken out, but all that has changed in their namespaces."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +62,14 @@ class Passing:
     def apply(self, declared: Declared, allowed: Allowances) -> Passed:
         """One pass. Raises StoreError, ReconcileError."""
         kept: dict[Key, Verdict] = {}
-        for _ in range(LOOKS_MAX):
+        for look in range(1, LOOKS_MAX + 1):
             before = {key: self._before[key] for key in kept}
             try:
                 planned = self._target.apply(as_before(declared, before), allowed, self._note, _refuse)
             except _Unsafe as unsafe:
                 found = concerned(unsafe.planned.refused)
+                if look >= LOOKS_AT_OBJECTS or found.keys() <= kept.keys():
+                    found |= changed_beside(found, declared, self._target.applied_last())
                 new = found.keys() - kept.keys()
                 if not new:
                     break
@@ -71,7 +79,7 @@ class Passing:
             else:
                 self._before = before
                 return _passed(planned, kept)
-        # What is refused is nobody's alone: then nothing is done, as in a folder.
+        # What is refused is no namespace's alone: then nothing is done, as in a folder.
         return _passed(self._target.apply(declared, allowed, self._note), {})
 
 

@@ -11,9 +11,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from reconciler.model.records import Verdict
-from reconciler.model.sources import FileSources, Key, object_id
+from reconciler.model.sources import FileSources, Key, Source, object_id
 from reconciler.model.standing import Declared
-from reconciler.operator.objects import ALLOW, PLURALS, Seen
+from reconciler.operator.objects import ALLOW, ALLOWED, PLURALS, Seen
 from reconciler.plan.gates import Allowances, Refusal
 from schemas.resources.conditions import ConditionType, Reason
 from schemas.tables.rows import Kind
@@ -31,14 +31,12 @@ _ELSEWHERE = {
 
 def allowances(objects: Iterable[Seen], deletes: int | None) -> Allowances:
     """What the objects themselves allow. `deletes` is what the operator was started with."""
-    going = 0
-    by_word: dict[str, set[str]] = {"any": set(), "unrouted": set()}
+    by_word: dict[str, set[str]] = {word: set() for word in ALLOWED}
     for one in objects:
-        going += one.going and "delete" in one.allowed
-        for word in one.allowed & by_word.keys():
+        for word in one.allowed if one.going else one.allowed - {"delete"}:
             by_word[word].add(object_id(one.key))
-    most = max(going, deletes or 0)
-    return Allowances(most or deletes, frozenset(by_word["any"]), frozenset(by_word["unrouted"]))
+    named = {word: frozenset(names) for word, names in by_word.items()}
+    return Allowances(deletes, named["any"], named["unrouted"], gone=named["delete"])
 
 
 def concerned(refused: Iterable[Refusal]) -> dict[Key, Verdict]:
@@ -55,9 +53,22 @@ def concerned(refused: Iterable[Refusal]) -> dict[Key, Verdict]:
     return out
 
 
+def changed_beside(found: Mapping[Key, Verdict], declared: Declared, last: Declared) -> dict[Key, Verdict]:
+    """All objects in the namespaces of these that do not say what they said when they were applied last."""
+    whose: dict[str, Verdict] = {}
+    for key, verdict in found.items():
+        whose.setdefault(key[1].partition("/")[0], verdict)
+    now, before = _spoken(declared), _spoken(last)
+    return {
+        key: whose[space]
+        for key in sorted(now.keys() | before.keys())
+        if (space := key[1].partition("/")[0]) in whose and not _same(now.get(key), before.get(key))
+    }
+
+
 def last_files(last: Declared, keys: Iterable[Key]) -> dict[Key, FileSources | None]:
     """What these objects said when they were applied last; None of those that never were."""
-    spoken = {source.key: source for file in last.files.values() for source in file.sources}
+    spoken = _spoken(last)
     return {key: FileSources(object_id(key), (spoken[key],)) if key in spoken else None for key in keys}
 
 
@@ -72,6 +83,14 @@ def as_before(declared: Declared, before: Mapping[Key, FileSources | None]) -> D
         else:
             files.pop(object_id(key), None)
     return replace(declared, files={name: files[name] for name in sorted(files)})
+
+
+def _spoken(declared: Declared) -> dict[Key, Source]:
+    return {source.key: source for file in declared.files.values() for source in file.sources if source.key is not None}
+
+
+def _same(one: Source | None, other: Source | None) -> bool:
+    return one is other or (one is not None and other is not None and one.data == other.data)
 
 
 def _how(key: Key, code: str) -> str:

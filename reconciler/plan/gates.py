@@ -9,10 +9,10 @@ until the person repeats the command with it. A watcher asks the same gates and 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from reconciler.plan.changes import Action, by_kind
+from reconciler.plan.changes import Action, Change, by_kind
 from reconciler.plan.turn import Turn
 from reconciler.plan.unrouted import Unrouted, unrouted
 from schemas.tables.rows import Kind, NumberRow, Row, Rows, RuleRow, TrunkRow
@@ -40,6 +40,8 @@ class Allowances:
     """Whether numbers may be bought."""
     releases: bool = False
     """Whether numbers that were bought may be given back."""
+    gone: frozenset[str] = frozenset()
+    """Objects (KIND/NAMESPACE/NAME) whose deletion is allowed, and counts for nothing beside that of others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,11 +119,17 @@ def refusals(turn: Turn, live: Rows, allowed: Allowances = Allowances(), held_ba
 
 def _deletions(turn: Turn, live: Rows, allowed: Allowances, held_back: int) -> list[Refusal]:
     plan = turn.plan
-    total = plan.count(Action.DELETE)
+    held = {kind: len(rows) for kind, rows in by_kind(live)}
+    asked: list[Change] = []
+    for one in plan.changes:
+        if one.action is Action.DELETE and f"{one.kind}/{one.id}" in allowed.gone:
+            held[one.kind] -= 1
+        elif one.action is Action.DELETE:
+            asked.append(one)
+    total = len(asked)
     if total == 0 or (allowed.deletes is not None and total <= allowed.deletes):
         return []
-    names, flags = tuple(plan.names(Action.DELETE)), f"--allow-deletes {total}"
-    held = {kind: len(rows) for kind, rows in by_kind(live)}
+    names, flags = tuple(one.name for one in asked), f"--allow-deletes {total}"
     if total == sum(held.values()) and plan.count(Action.CREATE) == 0:
         what = f"nothing is declared any more, all {total} live objects would be deleted"
         if held_back:
@@ -131,9 +139,9 @@ def _deletions(turn: Turn, live: Rows, allowed: Allowances, held_back: int) -> l
     if total == sum(held.values()) and total >= REPLACED_COUNTED_FROM:
         what = f"all {total} live objects would be deleted, and others put in their place: is this the right folder?"
         return [Refusal("everything-replaced", what, names, flags)]
-    out = _trunks_in_use(turn, flags)
+    out = _trunks_in_use(turn, asked, flags)
     for kind, count in held.items():
-        gone = plan.count(Action.DELETE, kind)
+        gone = sum(one.kind is kind for one in asked)
         if count >= DELETIONS_COUNTED_FROM and gone > count * DELETIONS_SHARE_MAX:
             what = f"{gone} of {count} {kind}s would be deleted, more than {DELETIONS_SHARE_MAX:.0%}"
             mine = tuple(name for name in names if name.startswith(f"{kind} "))
@@ -144,9 +152,9 @@ def _deletions(turn: Turn, live: Rows, allowed: Allowances, held_back: int) -> l
     return out
 
 
-def _trunks_in_use(turn: Turn, flags: str) -> list[Refusal]:
+def _trunks_in_use(turn: Turn, asked: Iterable[Change], flags: str) -> list[Refusal]:
     """Trunks that are deleted while something refers to them that would take no call any more."""
-    gone = {change.id for change in turn.plan.changes if change.kind is Kind.TRUNK and change.action is Action.DELETE}
+    gone = {change.id for change in asked if change.kind is Kind.TRUNK}
     if not gone:
         return []
     after = turn.after

@@ -117,13 +117,62 @@ def test_an_operator_that_starts_anew_knows_what_was_applied_last(scene: Scene) 
     assert scene.store.load().rows.rules["default/support"].room_name == "lobby"
 
 
-def test_where_no_single_object_is_to_blame_nothing_is_applied(scene: Scene) -> None:
-    scene.put(trunk(), rule(), number("a", "+14155550100", dispatchRuleRef={"name": "support"}))
+@pytest.mark.parametrize(
+    "changed",
+    [
+        (number("a", "+14155550100"), {}),
+        (number("a", "+14155550100", dispatchRuleRef={"name": "support"}), {"deletionTimestamp": GONE}),
+        (trunk(), {"deletionTimestamp": GONE}),
+    ],
+    ids=["number-moved", "number-deleted", "trunk-deleted"],
+)
+def test_where_no_single_object_is_to_blame_its_namespace_waits_and_no_other(
+    scene: Scene, changed: tuple[dict[str, Any], dict[str, Any]]
+) -> None:
+    scene.put(
+        trunk(),
+        rule("idle", match={"to": ["+14155550111"]}),
+        rule(),
+        number("a", "+14155550100", dispatchRuleRef={"name": "support"}),
+        trunk("other", net=9, namespace="other"),
+    )
     scene.go()
-    scene.put(number("a", "+14155550100"))
+    document, metadata = changed
+    scene.put(document, **metadata)
+    scene.put(rule("later", match={"to": ["+14155550122"]}))
+    scene.put(trunk("other", net=10, namespace="other"), trunk("new", net=77, namespace="other"))
     passed = scene.go()
-    assert passed.kept or passed.planned.refused
-    assert scene.store.load().rows.numbers["default/a"].rule == "default/support"
+    rows = scene.store.load().rows
+    assert not passed.planned.refused
+    assert rows.numbers["default/a"].rule == "default/support"
+    assert "default/carrier" in rows.trunks
+    assert "default/later" not in rows.rules
+    assert str(rows.trunks["other/other"].inbound.networks[0]) == "10.10.0.0/16"
+    assert "other/new" in rows.trunks
+    document_key = (Kind(document["kind"]), f"default/{document['metadata']['name']}")
+    assert document_key in passed.kept
+    assert "kubectl annotate dispatchrules support" in passed.kept[document_key].message
+    assert (Kind.RULE, "default/idle") not in passed.kept, "it is as it was"
+    scene.put(rule(), annotations={ALLOW: "any, unrouted"})
+    scene.put(document, **metadata, annotations={ALLOW: "delete"})
+    assert scene.go().kept == {}
+
+
+def test_an_object_allows_its_own_deletion_and_no_other(scene: Scene) -> None:
+    mine = [number(f"n{n}", f"+1415555{n:04d}", namespace="mine") for n in range(20)]
+    others = [number(f"o{n}", f"+1415556{n:04d}", namespace="others") for n in range(20)]
+    scene.put(trunk(), trunk("t", net=2, namespace="mine"), trunk("t", net=3, namespace="others"), *mine, *others)
+    scene.go()
+    gone = {"deletionTimestamp": GONE, "finalizers": ["example.com/kept"]}
+    for one in mine:
+        scene.put(one, **gone, annotations={ALLOW: "delete"})
+    assert scene.go().kept == {}
+    for one in others[:19]:
+        scene.put(one, **gone)
+    assert len(scene.go().kept) == 19, "what lingers by a finalizer of its owner's allows nothing to others"
+    scene.put(others[0], **gone, annotations={ALLOW: "delete"})
+    assert len(scene.go().kept) == 18, "what others may not do keeps nobody from what is allowed"
+    assert "others/o0" not in scene.store.load().rows.numbers
 
 
 def test_what_costs_money_is_left_to_a_person() -> None:
