@@ -53,13 +53,19 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
     made.store.close()
 
 
-@pytest.mark.parametrize(("deletes", "allowed"), [(None, 1), (0, 1), (5, 5)])
-def test_as_many_may_go_as_say_so_themselves_or_as_the_operator_was_told(
-    scene: Scene, deletes: int | None, allowed: int
+@pytest.mark.parametrize(("deletes", "gone"), [(None, "ab"), (0, "a"), (1, "ab")])
+def test_those_may_go_that_say_so_themselves_and_as_many_more_as_the_operator_was_told(
+    scene: Scene, deletes: int | None, gone: str
 ) -> None:
-    for name in ("a", "b"):
+    names = ("a", "b", "c")
+    scene.put(*(trunk(name, net=net) for net, name in enumerate(names)))
+    scene.go()
+    for name in names[:2]:
         scene.put(trunk(name), deletionTimestamp=GONE, annotations={ALLOW: "delete"} if name == "a" else {})
-    assert allowances(scene.cluster, deletes).deletes == allowed
+    allowed = allowances(scene.cluster, deletes)
+    assert (allowed.deletes, allowed.gone) == (deletes, frozenset({"Trunk/default/a"}))
+    scene.go(deletes)
+    assert scene.live() == {*names} - {*gone}
 
 
 def test_a_trunk_in_use_stays_and_others_go_on(scene: Scene) -> None:
