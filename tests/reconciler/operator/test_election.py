@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciler.operator.election import (
+    DURATION_S_MAX,
     Lease,
     Standing,
     Timing,
@@ -272,6 +273,9 @@ def test_steps_by_the_lease_alone():
     assert next_step(standing, "me", TIMING, 114.9, "now", 0.0) == Wait(116.9)
     assert observed(standing, held, 110.0) is standing, "seen again as it was, it is as old as before"
     assert next_step(standing, "me", TIMING, 115.0, "now", 0.0) == Write(Lease("me", 15, "now", "now", 4, "7"))
+    forever = observed(Standing(), Lease("other", 2**31, "then", "then", 3, "7"), 100.0)
+    assert isinstance(next_step(forever, "me", TIMING, 100.0 + DURATION_S_MAX - 1, "now", 0.0), Wait)
+    assert isinstance(next_step(forever, "me", TIMING, 100.0 + DURATION_S_MAX, "now", 0.0), Write)
     renewed = observed(standing, Lease("other", 15, "then", "now", 3, "8"), 110.0)
     assert isinstance(next_step(renewed, "me", TIMING, 115.0, "now", 0.0), Wait)
     mine = written(Lease("me", 15, "now", "now", 4, "9"), 120.0, 125.0)

@@ -144,7 +144,11 @@ def test_short_packets_of_two_modes_in_one_tick_are_both_heard() -> None:
 def test_two_modes_in_one_tick_are_one_packet_for_who_listens() -> None:
     voice, coder = Voice(OPUS), Coder(OPUS)
     narrow, wide = OpusEncoder(16_000), OpusEncoder(48_000, bitrate=64_000)
-    frame = voice.frame(wide._frame(speech(48_000)[:960]), 0, (narrow._frame(speech(16_000)[:320]),))
+    last = narrow._frame(speech(16_000)[:320])
+    frame = voice.frame(wide._frame(speech(48_000)[:960]), 0, (last,))
     payload = coder.payload(frame)
     assert payload is not None
     assert opus_packets.duration(payload) == 960
+    assert voice.frame(wide._frame(bytes(1920))).before is last, (
+        "who begins to decode behind it, is warmed up with its end"
+    )
