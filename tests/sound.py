@@ -49,6 +49,10 @@ def speech(path: Path, seconds: float, *, reverse: bool = False) -> Path:
     return write_wav(path, (pcm * (wanted // len(pcm) + 1))[:wanted])
 
 
+GOOD_FIT = 0.5
+"""A voice that came with the gaps of a busy machine; that of somebody else comes to 0.3."""
+
+
 def fit(spoken: Path, heard: Path) -> float:
     """How well the loudest second of `spoken` is found in `heard`: 0 (not) to 1 (exactly)."""
     return compare(samples(spoken), samples(heard)).fit

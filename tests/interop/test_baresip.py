@@ -8,12 +8,11 @@ from pathlib import Path
 import pytest
 
 from tests.peers import Baresip, BridgeProcess, wait_for
-from tests.sound import fit, speech
+from tests.sound import GOOD_FIT, fit, speech
 
 pytestmark = [pytest.mark.peer("baresip"), pytest.mark.xdist_group("baresip")]
 TALK_S = 4.0
 FILE_S = 60.0  # baresip hangs up at the end of its file
-GOOD_FIT = 0.6
 LOBBY = "+15550100000"
 
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from tests.certificates import Authority
-from tests.interop.test_dialling import FILE_S, GOOD_FIT, THEIRS, Calling
+from tests.interop.test_dialling import FILE_S, THEIRS, Calling
 from tests.peers import Baresip, Kamailio, free_port, free_sip_port, wait_for
-from tests.sound import fit, speech
+from tests.sound import GOOD_FIT, fit, speech
 
 TALK_S = 4.0
 CALLING_IN = """\

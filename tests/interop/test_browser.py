@@ -17,9 +17,9 @@ from cryptography.hazmat.primitives import serialization
 from tests.browser.chromium import Chromium, PageError
 from tests.browser.served import Served
 from tests.certificates import Authority, PairFiles
-from tests.interop.test_dialling import FILE_S, GOOD_FIT, KEYS, Calling
+from tests.interop.test_dialling import FILE_S, KEYS, Calling
 from tests.peers import BridgeProcess, free_port, wait_for
-from tests.sound import fit, speech, write_wav
+from tests.sound import GOOD_FIT, fit, speech, write_wav
 
 TALK_S = 4.0
 CALLED = "sip:+15550100000@bridge.example"

@@ -13,13 +13,12 @@ import pytest
 from runtime.media.codecs import opus_packets
 from tests.peers import Baresip, BridgeProcess, wait_for
 from tests.signals import amplitude, speech, tone
-from tests.sound import fit, samples, write_wav
+from tests.sound import GOOD_FIT, fit, samples, write_wav
 from tests.wire import Stream, capturing, stream_to
 
 pytestmark = [pytest.mark.peer("baresip"), pytest.mark.xdist_group("baresip")]
 TALK_S = 4.0
 FILE_S = 60.0  # baresip hangs up at the end of its file
-GOOD_FIT = 0.6
 LOBBY, ALONE = "+15550100000", "+16660000009"
 HIGH_HZ = 5_000
 """What no phone of G.711 has ever carried."""
@@ -143,5 +142,5 @@ def test_our_stream_has_no_gap_and_no_jump(
     steps = [(b.timestamp - a.timestamp) & 0xFFFFFFFF for a, b in pairwise(sent)]
     jumps = sum(a != b for a, b in zip(steps, lengths, strict=False))
     # Where the playout buffer moves by a tick, a frame of Opus that goes through is neither made up nor shortened.
-    assert jumps <= (2 if kind is OPUS else 0), "each begins where the one before it ends"
+    assert jumps <= (len(steps) // 20 if kind is OPUS else 0), "each begins where the one before it ends"
     assert steps.count(step) > 0.9 * len(steps)

@@ -17,12 +17,11 @@ from livekit.protocol import sip
 
 from tests.livekit_peers import KEY, SECRET, LiveKit
 from tests.peers import Baresip, BridgeProcess, free_port, free_sip_port, is_taken, sipp_command, wait_for
-from tests.sound import fit, speech
+from tests.sound import GOOD_FIT, fit, speech
 
 SCENARIOS = Path(__file__).parent / "scenarios"
 OURS, THEIRS = "+15550100000", "+15550109999"
 FILE_S = 60.0
-GOOD_FIT = 0.6
 KEYS = {"LIVEKIT_API_KEY": KEY, "LIVEKIT_API_SECRET": SECRET}
 
 TRUNK = """\

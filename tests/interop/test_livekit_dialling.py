@@ -14,12 +14,11 @@ from livekit import api
 from tests.interop.test_dialling import Calling, ended_well, sipp_phone
 from tests.livekit_peers import Client, LiveKit, needs_livekit
 from tests.peers import Baresip, wait_for
-from tests.sound import fit, speech
+from tests.sound import GOOD_FIT, fit, speech
 
 pytestmark = [needs_livekit, pytest.mark.xdist_group("livekit")]
 THEIRS = "+15550109999"
 PHONE = f"sip_{THEIRS}"
-GOOD_FIT = 0.5
 FILE_S = 60.0
 
 

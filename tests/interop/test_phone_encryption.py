@@ -12,13 +12,12 @@ import pytest
 from runtime.rooms.files import load_sound
 from tests.interop.test_srtp import DTLS, RULES
 from tests.peers import ROOT, Baresip, BridgeProcess, free_sip_port, wait_for
-from tests.sound import fit, speech, write_wav
+from tests.sound import GOOD_FIT, fit, speech, write_wav
 
 pytestmark = [pytest.mark.peer("baresip"), pytest.mark.xdist_group("baresip")]
 MODULES = {"sdes": "module srtp.so\n", "dtls": DTLS + "rtcp_mux yes\n"}
 ACCOUNT = {"sdes": ";mediaenc=srtp-mand", "dtls": ";mediaenc=dtls_srtp"}
 FILE_S = 30.0
-GOOD_FIT = 0.6
 
 
 @pytest.mark.parametrize("way", ["sdes", "dtls"])

@@ -14,12 +14,11 @@ import pytest
 from runtime.rooms.files import load_sound
 from runtime.rooms.prompts import OWN_PROMPTS
 from tests.peers import ROOT, Baresip, BridgeProcess, sipp, wait_for
-from tests.sound import fit, samples, speech, write_wav
+from tests.sound import GOOD_FIT, fit, samples, speech, write_wav
 
 PIN, WRONG = "739146", "444000"
 BOARD = "+15550100000"
 SCENARIOS = Path(__file__).parent / "scenarios"
-GOOD_FIT = 0.6
 ASKED_S, IN_ROOM_S = 4.0, 4.0
 """How much of the question, and of the room, is listened to."""
 MANIFESTS = """\

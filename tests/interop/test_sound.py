@@ -20,7 +20,7 @@ from runtime.media.key_ears import KeyEars
 from runtime.media.key_tones import tone_of
 from tests.interop.test_dialling import Calling
 from tests.peers import Baresip, BridgeProcess, bridge_with, wait_for
-from tests.sound import fit, samples, speech, write_wav
+from tests.sound import GOOD_FIT, fit, samples, speech, write_wav
 
 pytestmark = [pytest.mark.peer("baresip"), pytest.mark.xdist_group("baresip")]
 
@@ -75,7 +75,6 @@ spec:
   answer: onRequest
   ringback: gb
 """
-GOOD_FIT = 0.6
 
 
 @pytest.fixture(scope="module")

@@ -15,13 +15,12 @@ from tests.interop.test_dialling import THEIRS, Calling
 from tests.interop.test_tls import baresip_config
 from tests.linphone import Linphone
 from tests.peers import Baresip, BridgeProcess, baresip_modules, free_port, wait_for
-from tests.sound import SPEECH_PCMU, fit, speech
+from tests.sound import GOOD_FIT, SPEECH_PCMU, fit, speech
 from tests.wire import capturing
 
 pytestmark = [pytest.mark.peer("baresip"), pytest.mark.xdist_group("baresip")]
 TALK_S = 3.0
 FILE_S = 60.0
-GOOD_FIT = 0.6
 STRAY = 1
 """The last goodbye of baresip (RTCP) goes out in clear, and is not believed."""
 SUITES = ("AEAD_AES_256_GCM", "AEAD_AES_128_GCM", "AES_CM_128_HMAC_SHA1_80", "AES_CM_128_HMAC_SHA1_32")

@@ -26,11 +26,10 @@ from tests.peers import (
     talk_share,
     wait_for,
 )
-from tests.sound import SPEECH_PCMU, fit, speech
+from tests.sound import GOOD_FIT, SPEECH_PCMU, fit, speech
 
 TALK_S = 4.0
 FILE_S = 60.0
-GOOD_FIT = 0.6
 CALLS = 20
 OPTIONS = (
     "OPTIONS sip:127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/TLS 127.0.0.1:9;branch=z9hG4bK1\r\nFrom: <sip:a@127.0.0.1>;tag=1\r\n"

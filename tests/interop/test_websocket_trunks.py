@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from tests.certificates import Authority
-from tests.interop.test_dialling import FILE_S, GOOD_FIT, THEIRS, Calling, ended_well, sipp_phone
+from tests.interop.test_dialling import FILE_S, THEIRS, Calling, ended_well, sipp_phone
 from tests.interop.test_registering import MANIFESTS
 from tests.peers import Baresip, BridgeProcess, Kamailio, free_port, free_sip_port, wait_for
-from tests.sound import fit, speech
+from tests.sound import GOOD_FIT, fit, speech
 
 TALK_S = 4.0
 PATH = ", webSocketPath: /sip"
