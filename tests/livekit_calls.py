@@ -16,8 +16,6 @@ from tests.peers import ROOT, BridgeProcess, lesson
 
 NUMBER = "+15550100000"
 CALLER = "sip_+15550101111"
-GOOD_FIT = 0.5
-"""A voice that is not there gives 0.3; a frame that came late costs some of the rest."""
 
 
 @contextmanager

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.livekit_calls import CALLER, GOOD_FIT, bridge_on, outcome, phone
+from tests.livekit_calls import CALLER, bridge_on, outcome, phone
 from tests.livekit_peers import Agent, LiveKit, needs_agents, needs_livekit
 from tests.peers import free_port, wait_for
-from tests.sound import fit, speech
+from tests.sound import GOOD_FIT, fit, speech
 
 pytestmark = [needs_livekit, needs_agents, pytest.mark.xdist_group("livekit")]
 

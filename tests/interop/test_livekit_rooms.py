@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.livekit_calls import CALLER, GOOD_FIT, NUMBER, bridge_on, is_active, outcome, phone
+from tests.livekit_calls import CALLER, NUMBER, bridge_on, is_active, outcome, phone
 from tests.livekit_front import Front
 from tests.livekit_peers import Client, LiveKit, needs_livekit
 from tests.peers import ROOT, Baresip, free_port, lesson, sipp_command, wait_for
-from tests.sound import fit, samples, speech
+from tests.sound import GOOD_FIT, fit, samples, speech
 
 pytestmark = [needs_livekit, pytest.mark.xdist_group("livekit")]
 TALK_S = 5

@@ -11,10 +11,10 @@ import pytest
 
 from tests.interop.test_dialling import Calling
 from tests.interop.test_sound import noisy, quietest, recorded, sides
-from tests.livekit_calls import CALLER, GOOD_FIT, bridge_on, is_active, outcome, phone
+from tests.livekit_calls import CALLER, bridge_on, is_active, outcome, phone
 from tests.livekit_peers import Client, LiveKit, needs_livekit
 from tests.peers import Baresip
-from tests.sound import fit, samples, speech, write_wav
+from tests.sound import GOOD_FIT, fit, samples, speech, write_wav
 
 pytestmark = [needs_livekit, pytest.mark.xdist_group("livekit")]
 THEIRS = "sip_+15550109999"
