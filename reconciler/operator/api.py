@@ -17,6 +17,7 @@ import aiohttp
 import kopf
 
 from reconciler.errors import ReconcileError
+from reconciler.operator.depth import read_json
 
 REQUEST_S_MAX = 30.0
 PAGE = 500
@@ -157,7 +158,7 @@ class Api:
 
 def _parsed(text: bytes, status: int) -> dict[str, Any]:
     try:
-        found = json.loads(text) if text else {}
+        found = read_json(text.decode()) if text else {}
     except ValueError as error:
         if status < 300:
             raise NoAnswer("the API server's answer is no JSON") from error

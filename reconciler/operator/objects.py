@@ -14,6 +14,7 @@ from typing import Any
 from reconciler.manifests.located import path_text
 from reconciler.manifests.reading import object_key, remarks_on
 from reconciler.model.sources import FileSources, Key, Path, Source, object_id
+from reconciler.operator.depth import cut
 from reconciler.operator.told import Told, told_of
 from schemas.problems import Problem, Severity, Where
 from schemas.resources.base import API_VERSION
@@ -101,7 +102,7 @@ def version_of(metadata: Mapping[str, Any]) -> int:
 
 def _file(key: Key, body: Mapping[str, Any], metadata: Mapping[str, Any], before: Seen | None) -> FileSources:
     kept = {name: metadata[name] for name in ("name", "namespace", "labels") if metadata.get(name)}
-    data = {"apiVersion": API_VERSION, "kind": key[0].value, "metadata": kept, "spec": body.get("spec")}
+    data = {"apiVersion": API_VERSION, "kind": key[0].value, "metadata": kept, "spec": cut(body.get("spec"))}
     uid, born = str(metadata.get("uid", "")), str(metadata.get("creationTimestamp", ""))
     if before is not None and before.uid == uid and before.source.data == data:
         return before.file
