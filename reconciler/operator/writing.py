@@ -2,7 +2,8 @@
 
 What is to be written is a wish for an object, and the newest wish counts: what became outdated while it waited is never
 sent. Each write carries the resourceVersion that it was made against, so that it lands on nothing that was not seen: a
-conflict reads the object anew. What an API server that is busy (429) or away asks for holds for all writes.
+conflict reads the object anew. What an API server that is busy (429) or away asks for holds for all writes; where it
+fails at one object (500), that one waits alone.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ AT_ONCE = 16
 WRITES_PER_S_MAX = 400.0
 PAUSE_S = 1.0
 """After an answer that says nothing of when to come back."""
+PAUSE_S_MAX = 60.0
+"""The same for one object that the API server fails at again and again."""
 TRIES_MAX = 5
 """Conflicts in a row of one object, after which it waits for what comes next of it."""
 TOLD_MAX = 1_000
@@ -62,6 +65,9 @@ class Writer:
         self._me = me
         self._wishes: dict[Key, Wish] = {}
         self._queue: asyncio.Queue[Key] = asyncio.Queue()
+        self._left: dict[Key, Wish] = {}
+        """What the API server failed at and is to be tried again, and how often it failed in a row."""
+        self._faults: dict[Key, int] = {}
         self._next_at = 0.0
         self._told: set[str] = set()
         self.done = Written()
@@ -76,6 +82,7 @@ class Writer:
         if key not in self._wishes:
             self._queue.put_nowait(key)
         self._wishes[key] = wish
+        self._left.pop(key, None)
 
     async def run(self) -> None:
         """Write for as long as nobody cancels it."""
@@ -91,10 +98,14 @@ class Writer:
                 continue
             try:
                 await self._carry_out(key, wish)
+                self._faults.pop(key, None)
             except NoAnswer:
                 self._put_off(key, wish, PAUSE_S)
             except Refused as refused:
-                if refused.status == 429 or refused.status >= 500:
+                if refused.status == 500:
+                    self._refused(key, refused)
+                    self._leave(key, wish)
+                elif refused.status == 429 or refused.status > 500:
                     self._put_off(key, wish, refused.wait_s or PAUSE_S)
                 else:
                     self._refused(key, refused)
@@ -102,6 +113,20 @@ class Writer:
     def _put_off(self, key: Key, wish: Wish, wait_s: float) -> None:
         self._next_at = max(self._next_at, time.monotonic() + wait_s)
         if key not in self._wishes:
+            self.wish(key, wish)
+
+    def _leave(self, key: Key, wish: Wish) -> None:
+        """Try this object again after a pause of its own, longer each time, unless something else is wished of it.
+
+        500 is what etcd's "request is too large" becomes: whoever makes such an object must not hold up all others.
+        """
+        faults = self._faults[key] = self._faults.get(key, 0) + 1
+        self._left[key] = wish
+        pause_s = min(PAUSE_S * 2 ** min(faults - 1, 16), PAUSE_S_MAX)
+        asyncio.get_running_loop().call_later(pause_s, self._again, key, wish)
+
+    def _again(self, key: Key, wish: Wish) -> None:
+        if self._left.get(key) is wish:
             self.wish(key, wish)
 
     def _refused(self, key: Key, refused: Refused) -> None:
