@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from reconciler.model.records import Verdict
-from reconciler.model.sources import Key, object_name
+from reconciler.model.sources import Key, object_id, object_name
 from reconciler.operator.gathered import Gathered
 from reconciler.operator.passing import Passed
 from reconciler.plan.pinned import nothing_while_pinned
@@ -25,7 +25,7 @@ class OperatorTelling:
         self._manner = manner
         self._say = say
         self._account = account
-        self._told: dict[tuple[str, str], None] = {}
+        self._told: dict[tuple[str, str, str], None] = {}
         self._kept: Mapping[Key, Verdict] = {}
         self._trouble = ""
         self._greeted = False
@@ -43,7 +43,7 @@ class OperatorTelling:
             self._say(f"{len(gathered):,} objects, {standing}")
             self._greeted = True
         within = [p for key in keys if (one := gathered.get(key)) is not None for p in one.source.problems]
-        self._problems([*within, *planned.desired.problems])
+        self._problems([*within, *planned.desired.problems], planned.desired.verdicts)
         self._changes(planned, passed, took_s)
         waiting = [(key, verdict) for key, verdict in passed.kept.items() if self._kept.get(key) != verdict]
         for key, verdict in waiting[:LINES_PER_PASS_MAX]:
@@ -62,14 +62,16 @@ class OperatorTelling:
             self._say(trouble)
             self._trouble = trouble
 
-    def _problems(self, problems: Iterable[Problem]) -> None:
-        """The errors that were not told yet; what was told and is forgotten is told again."""
-        new = [p for p in problems if p.is_error and (p.object_id, str(p)) not in self._told]
+    def _problems(self, problems: Sequence[Problem], verdicts: Iterable[Key]) -> None:
+        """The errors that were not told yet; one that comes back after its object was in force is told again."""
+        wrong = {*map(object_id, verdicts), *(p.object_id for p in problems if p.is_error)}
+        self._told = {told: None for told in self._told if told[0] in wrong}
+        new = [p for p in problems if p.is_error and _mark(p) not in self._told]
         for problem in new[:LINES_PER_PASS_MAX]:
             self._say(f"{problem.object_id}: {problem}")
         if len(new) > LINES_PER_PASS_MAX:
             self._say(f"and {len(new) - LINES_PER_PASS_MAX:,} more errors: see the statuses")
-        self._told |= {(problem.object_id, str(problem)): None for problem in new}
+        self._told |= {_mark(problem): None for problem in new}
         while len(self._told) > TOLD_MAX:
             del self._told[next(iter(self._told))]
 
@@ -91,3 +93,8 @@ class OperatorTelling:
             self._say(self._manner.change.format(revision=planned.revision, what=what, ms=round(took_s * 1000)))
         if len(changes) > LINES_PER_PASS_MAX:
             self._say(f"{len(changes) - LINES_PER_PASS_MAX:,} more changes in revision {planned.revision}")
+
+
+def _mark(problem: Problem) -> tuple[str, str, str]:
+    """What makes it another error; a hint names objects that come and go."""
+    return problem.object_id, str(problem.where), problem.what

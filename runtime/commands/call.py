@@ -160,7 +160,8 @@ def _way(target: str, via: str | None) -> phone.Way:
     try:
         found = socket.getaddrinfo(uri.host, port, type=socket.SOCK_STREAM)
     except OSError as fault:
-        raise BridgeError(f"{uri.host} has no address: {fault}", "name an IP address, e.g. 127.0.0.1") from fault
+        what = f"{uri.host} has no address: {fault.strerror or fault}"
+        raise BridgeError(what, "name an IP address, e.g. 127.0.0.1") from fault
     address = found[0][4]
     return phone.Way(Listen(transport, str(address[0]), int(address[1])), name)
 
