@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -15,10 +16,14 @@ ROOT = Path(__file__).resolve().parents[2]
 @pytest.fixture(scope="module")
 def names(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
     """The names in a wheel that is built now, without a network."""
-    folder = tmp_path_factory.mktemp("wheel")
+    return built(ROOT, tmp_path_factory.mktemp("wheel"))
+
+
+def built(source: Path, folder: Path) -> set[str]:
+    """The names in the wheel of this source."""
     subprocess.run(
         [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)],
-        cwd=ROOT, check=True, capture_output=True,
+        cwd=source, check=True, capture_output=True,
     )  # fmt: skip
     [wheel] = folder.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
@@ -50,3 +55,14 @@ def test_every_module_of_the_checkout_is_in_the_wheel(names: set[str]) -> None:
 
 def test_no_source_of_the_native_core_is_in_the_wheel_which_cannot_build_it(names: set[str]) -> None:
     assert not [name for name in names if name.endswith((".rs", ".so", "Cargo.toml", "Cargo.lock"))]
+
+
+def test_a_native_core_that_was_built_here_gets_into_no_image(tmp_path: Path) -> None:
+    """The context of an image has no `.gitignore`, and the wheel claims to be for every machine."""
+    source = tmp_path / "source"
+    for house in ("reconciler", "runtime", "schemas", "examples/manifests/01-one-number"):
+        shutil.copytree(ROOT / house, source / house, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, source)
+    (source / "runtime" / "media" / "native" / "compiled.abi3.so").touch()
+    assert not [name for name in built(source, tmp_path / "wheel") if name.endswith(".so")]
