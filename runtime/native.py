@@ -33,10 +33,13 @@ def load(name: str, *symbols: str) -> ctypes.PyDLL:
 
 
 def compiled(name: str) -> ModuleType | None:
-    """A module of ours that is compiled where there is a toolchain for it; None where that was not done."""
+    """A module of ours that is compiled where there is a toolchain for it; None where that was not done.
+
+    Raises ImportError where it is there and cannot be loaded.
+    """
     try:
         return importlib.import_module(name)
-    except ImportError:
+    except ModuleNotFoundError:
         return None
 
 

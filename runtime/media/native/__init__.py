@@ -2,7 +2,7 @@
 
 Nothing needs it. What it does, a Python module beside it does in the same way and is the reference for it: the playout
 buffer, what arrived, SRTP, the sockets of a tick. Whoever makes one of these asks `core`. `DIALPLANE_NATIVE=off` leaves
-it out. One that was built before what is called here changed is left out, too, and `state` says so.
+it out. One that does not fit, or was built elsewhere, is left out, too, and `state` says so.
 """
 
 from __future__ import annotations
@@ -15,17 +15,19 @@ from runtime import native
 INTERFACE: Final = 1
 """Raised with every change of what is called here; `src/lib.rs` has the same."""
 
-_FOUND: Final = native.compiled("runtime.media.native.compiled")
-
 
 def _fitting() -> tuple[ModuleType | None, str]:
     if native.is_off("DIALPLANE_NATIVE"):
         return None, "Python (DIALPLANE_NATIVE=off)"
-    if _FOUND is None:
+    try:
+        found = native.compiled("runtime.media.native.compiled")
+    except ImportError as fault:  # built on another machine
+        return None, f"Python (the native core cannot be loaded, make native: {fault})"
+    if found is None:
         return None, "Python"
-    if getattr(_FOUND, "INTERFACE", 0) != INTERFACE:
+    if getattr(found, "INTERFACE", 0) != INTERFACE:
         return None, "Python (the native core is of another version: make native)"
-    return _FOUND, "the native core"
+    return found, "the native core"
 
 
 core, state = _fitting()
