@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from reconciler.manifests.located import path_text
@@ -17,6 +18,7 @@ from reconciler.model.sources import FileSources, Key, Path, Source, object_id
 from reconciler.operator.depth import cut
 from reconciler.operator.told import Told, told_of
 from schemas.problems import Problem, Severity, Where
+from schemas.resources import bounds
 from schemas.resources.base import API_VERSION
 from schemas.resources.check import check
 from schemas.tables.rows import Kind
@@ -102,6 +104,8 @@ def version_of(metadata: Mapping[str, Any]) -> int:
 
 def _file(key: Key, body: Mapping[str, Any], metadata: Mapping[str, Any], before: Seen | None) -> FileSources:
     kept = {name: metadata[name] for name in ("name", "namespace", "labels") if metadata.get(name)}
+    if len(kept.get("labels", ())) > bounds.LABELS_MAX:  # an API server takes a megabyte of them: one too many says it
+        kept["labels"] = dict(islice(kept["labels"].items(), bounds.LABELS_MAX + 1))
     data = {"apiVersion": API_VERSION, "kind": key[0].value, "metadata": kept, "spec": cut(body.get("spec"))}
     uid, born = str(metadata.get("uid", "")), str(metadata.get("creationTimestamp", ""))
     if before is not None and before.uid == uid and before.source.data == data:

@@ -17,6 +17,7 @@ from reconciler.model.secrets import Secrets
 from reconciler.model.standing import Declared
 from reconciler.operator.gathered import Gathered
 from reconciler.operator.leaving import QUIET_S, TOGETHER_S, Leaving
+from schemas.resources import bounds
 from schemas.resources.conditions import Reason
 from schemas.tables.codec import encode_row
 from schemas.tables.rows import Kind
@@ -192,3 +193,12 @@ def test_who_stands_by_keeps_no_word_of_what_is_gone() -> None:
     found.stand_by()
     assert not found.departed
     assert found.touched == {(Kind.TRUNK, "default/t4")}
+
+
+def test_of_a_megabyte_of_labels_no_more_is_kept_than_says_that_they_are_too_many() -> None:
+    labels = {f"example.com/l{n:05d}": "x" * 60 for n in range(10_000)}
+    known = gathered(body(trunk(labels=labels)))
+    (seen,) = known
+    assert len(seen.source.data["metadata"]["labels"]) == bounds.LABELS_MAX + 1
+    assert any("too many entries" in str(problem) for problem in seen.source.problems)
+    assert not known.put(body(trunk(labels=labels), 2)), "it says the same"
