@@ -17,6 +17,8 @@ from typing import Final
 from runtime.media.source import Address
 
 MESSAGE_BYTES_MAX: Final = 1_280
+ATTRIBUTES_MAX: Final = 32
+"""A check has about eight; a stranger's datagram of three hundred empty ones would take twenty times as long."""
 
 PRIORITY, USE_CANDIDATE, CONTROLLED, CONTROLLING = 0x0024, 0x0025, 0x8029, 0x802A
 _REQUEST, _SUCCESS, _ERROR = 0x0001, 0x0101, 0x0111
@@ -70,7 +72,9 @@ class Checks:
             return None
         attributes: dict[int, bytes] = {}
         at, is_signed = _HEADER.size, False
-        while at + _ATTRIBUTE.size <= len(data):
+        for _ in range(ATTRIBUTES_MAX):
+            if at + _ATTRIBUTE.size > len(data):
+                return None
             name, size = _ATTRIBUTE.unpack_from(data, at)
             value = data[at + _ATTRIBUTE.size : at + _ATTRIBUTE.size + size]
             if len(value) != size:

@@ -11,7 +11,7 @@ from aioice import stun
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runtime.media.ice_checks import IceNames
+from runtime.media.ice_checks import ATTRIBUTES_MAX, IceNames
 from runtime.media.ice_lite import CHECKED_MAX, CONSENT_S, IceLite
 
 NAMES = IceNames("ours", "p" * 32, "theirs")
@@ -47,6 +47,22 @@ def test_a_check_is_answered_as_another_implementation_reads_it() -> None:
         assert "FINGERPRINT" in read.attributes
         assert ice.is_checked(address)
         assert ice.nominated is None
+
+
+@pytest.mark.parametrize("step", [0, 1], ids=["of-one-name", "of-many"])
+def test_of_a_datagram_of_many_attributes_no_more_is_looked_at_than_a_check_has(step: int) -> None:
+    def signed(many: int) -> bytes:
+        whole = check()
+        added = b"".join((0x9000 + number * step).to_bytes(2) + bytes(2) for number in range(many))
+        body = added + whole[20:-32]  # without its signature and fingerprint
+        head = whole[:2] + (len(body) + 24).to_bytes(2) + whole[4:20]
+        before = head + body
+        message = before + b"\x00\x08\x00\x14" + hmac.digest(NAMES.password.encode(), before, "sha1")
+        message = message[:2] + (len(body) + 32).to_bytes(2) + message[4:]
+        return message + b"\x80\x28\x00\x04" + (zlib.crc32(message) ^ 0x5354554E).to_bytes(4)
+
+    assert IceLite(NAMES).answer(signed(ATTRIBUTES_MAX - 5), PHONE, 1.0) is not None
+    assert IceLite(NAMES).answer(signed(ATTRIBUTES_MAX - 4), PHONE, 1.0) is None
 
 
 def test_the_phone_nominates_and_may_change_its_mind() -> None:
