@@ -52,12 +52,13 @@ def prepared(name: str) -> list[str]:
         (folders["seeds"] / hashlib.sha256(seed).hexdigest()[:16]).write_bytes(seed[: target.bytes_max])
     words = HOME / f"{name}.words"
     words.write_text("".join(f'"{_escaped(word)}"\n' for word in target.words))
+    known = [f"-dict={words}"] if target.words else []  # an empty file ends the fuzzer
     given = [str(folders["corpus"]), str(folders["seeds"])]
     kept = ROOT / "tests" / "fuzz" / "corpus" / name
     if kept.is_dir():
         given.append(str(kept))
     return [
-        f"-max_len={target.bytes_max}", f"-dict={words}", f"-artifact_prefix={folders['findings']}/",
+        f"-max_len={target.bytes_max}", *known, f"-artifact_prefix={folders['findings']}/",
         f"-timeout={INPUT_S_MAX}", f"-rss_limit_mb={RSS_MB_MAX}", "-print_final_stats=1", *given,
     ]  # fmt: skip
 
