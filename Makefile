@@ -45,6 +45,7 @@ $(READY): pyproject.toml
 native: $(READY) ## build the native media core in Rust, for more calls on a core (Linux; needs cargo)
 	@command -v cargo >/dev/null || { echo "cargo was not found."; \
 	  echo "  Debian, Ubuntu:  sudo apt-get install cargo, or https://rustup.rs where that is older than Rust 1.85"; exit 1; }
+	DIALPLANE_SOURCES="$$($(BIN)/python -c 'from runtime import native; print(native.sources("runtime.media.native"))')" \
 	PYO3_PYTHON="$(CURDIR)/$(BIN)/python" cargo build --quiet --release --locked --manifest-path $(NATIVE)/Cargo.toml --target-dir build/native
 	@cp build/native/release/libcompiled.so $(NATIVE)/compiled.new && mv -f $(NATIVE)/compiled.new $(NATIVE)/compiled.abi3.so
 	@$(BIN)/python -c 'from runtime.media import native; print("the media core in force:", native.state)'

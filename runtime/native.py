@@ -10,6 +10,7 @@ import ctypes.util
 import importlib
 import importlib.util
 import os
+from hashlib import sha256
 from pathlib import Path
 from types import ModuleType
 
@@ -41,6 +42,14 @@ def compiled(name: str) -> ModuleType | None:
         return importlib.import_module(name)
     except ModuleNotFoundError:
         return None
+
+
+def sources(package: str) -> str:
+    """The fingerprint of the Rust of a package: what was built from others is not it. "" where there is none."""
+    spec = importlib.util.find_spec(package)
+    folder = Path(spec.origin).parent if spec is not None and spec.origin is not None else Path()
+    files = [*sorted(folder.glob("src/*.rs")), *folder.glob("Cargo.lock")]
+    return sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16] if files else ""
 
 
 def is_off(variable: str) -> bool:

@@ -2,18 +2,14 @@
 
 Nothing needs it. What it does, a Python module beside it does in the same way and is the reference for it: the playout
 buffer, what arrived, SRTP, the sockets of a tick. Whoever makes one of these asks `core`. `DIALPLANE_NATIVE=off` leaves
-it out. One that does not fit, or was built elsewhere, is left out, too, and `state` says so.
+it out. One that was built from other sources than these, or elsewhere, is left out, too, and `state` says so.
 """
 
 from __future__ import annotations
 
 from types import ModuleType
-from typing import Final
 
 from runtime import native
-
-INTERFACE: Final = 1
-"""Raised with every change of what is called here; `src/lib.rs` has the same."""
 
 
 def _fitting() -> tuple[ModuleType | None, str]:
@@ -25,8 +21,9 @@ def _fitting() -> tuple[ModuleType | None, str]:
         return None, f"Python (the native core cannot be loaded, make native: {fault})"
     if found is None:
         return None, "Python"
-    if getattr(found, "INTERFACE", 0) != INTERFACE:
-        return None, "Python (the native core is of another version: make native)"
+    wanted = native.sources(__name__)  # of those who have the sources; who installed a module by hand has it as it is
+    if wanted and getattr(found, "SOURCES", "") != wanted:
+        return None, "Python (the native core was built from other sources: make native)"
     return found, "the native core"
 
 

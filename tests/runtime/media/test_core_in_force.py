@@ -10,8 +10,9 @@ import pytest
 from runtime import native as loading
 from runtime.media import native
 
-OTHER = SimpleNamespace(INTERFACE=native.INTERFACE + 1)
-FITTING = SimpleNamespace(INTERFACE=native.INTERFACE)
+OLD = SimpleNamespace()
+OTHER = SimpleNamespace(SOURCES="0123456789abcdef")
+FITTING = SimpleNamespace(SOURCES=loading.sources("runtime.media.native"))
 
 
 @pytest.mark.parametrize(
@@ -20,7 +21,8 @@ FITTING = SimpleNamespace(INTERFACE=native.INTERFACE)
         (None, "", None, "Python"),
         (FITTING, "", FITTING, "the native core"),
         (FITTING, "off", None, "Python (DIALPLANE_NATIVE=off)"),
-        (OTHER, "", None, "Python (the native core is of another version: make native)"),
+        (OTHER, "", None, "Python (the native core was built from other sources: make native)"),
+        (OLD, "", None, "Python (the native core was built from other sources: make native)"),
     ],
 )
 def test_a_core_is_in_force_where_it_fits_and_is_wanted(
@@ -29,6 +31,13 @@ def test_a_core_is_in_force_where_it_fits_and_is_wanted(
     monkeypatch.setenv("DIALPLANE_NATIVE", switch)
     monkeypatch.setattr(loading, "compiled", lambda name: found)
     assert native._fitting() == (core, state)
+
+
+def test_one_without_its_sources_is_taken_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DIALPLANE_NATIVE", raising=False)
+    monkeypatch.setattr(loading, "compiled", lambda name: OTHER)
+    monkeypatch.setattr(loading, "sources", lambda package: "")
+    assert native._fitting() == (OTHER, "the native core")
 
 
 def test_one_that_was_built_elsewhere_is_left_out_and_it_is_said_why(

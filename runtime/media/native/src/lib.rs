@@ -15,8 +15,11 @@ mod srtp;
 
 use pyo3::prelude::*;
 
-/// Raised with every change of what Python calls here: a module of another build is not used.
-const INTERFACE: i64 = 1;
+/// The fingerprint of what this is built from, as `make native` says it: a module of other sources is not used.
+const SOURCES: &str = match option_env!("DIALPLANE_SOURCES") {
+    Some(fingerprint) => fingerprint,
+    None => "",
+};
 
 #[pymodule]
 mod compiled {
@@ -37,6 +40,6 @@ mod compiled {
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
-        module.add("INTERFACE", INTERFACE)
+        module.add("SOURCES", SOURCES)
     }
 }
