@@ -150,7 +150,8 @@ def test_objects_that_are_deleted_one_by_one_are_seen_as_many(place: Place) -> N
         blocked = place.until("phonenumber", "line-0", "Programmed", reason("BlockedBySafety"))
         assert "12 of 12 PhoneNumbers would be deleted" in blocked["message"]
         assert len(operator.ids()) == 14
-        place.kubectl("annotate", "phonenumbers", "--all", "dialplane.dev/allow=delete")
+        # Once some are allowed the rest are few enough to go, and kubectl may come too late to annotate them.
+        place.kubectl("annotate", "phonenumbers", "--all", "dialplane.dev/allow=delete", check=False)
         place.gone("phonenumber", "line-0")
         wait_for(lambda: operator.ids() == {"carrier", "support"}, "their rows to be gone")
 
