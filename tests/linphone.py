@@ -8,7 +8,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from tests.peers import free_port, free_sip_port, wait_for
+from tests.peers import free_ports, free_sip_port, wait_for
 
 CONFIG = """\
 [sip]
@@ -84,7 +84,7 @@ class Linphone:
         (work / "rc").write_text(
             CONFIG.format(
                 port=self.port, tls=self.tls_port, user=user, authority=authority or "", verifies=int(bool(authority)),
-                reliable=reliable, media=media, account=0 if route else -1, rtp=free_port() & ~1,
+                reliable=reliable, media=media, account=0 if route else -1, rtp=free_ports(8),
                 login=(ACCOUNT.format(route=route, user=user) if route else "")
                 + (LOGIN.format(caller=user, user=login[0], password=login[1], realm=login[2]) if login else ""),
             )

@@ -58,6 +58,15 @@ def free_port(kind: int = socket.SOCK_DGRAM) -> int:
     return next(port for port in _ports if not is_taken(port, kind))
 
 
+def free_ports(many: int) -> int:
+    """The first of so many in a row: a phone takes the next ones for further calls, whoever else may have them."""
+    while True:
+        first = free_port()
+        row = [next(_ports) for _ in range(2, many, 2)]
+        if row == list(range(first + 2, first + many, 2)) and not any(is_taken(port) for port in row):
+            return first
+
+
 def free_sip_port(ports: int = 1) -> int:
     """The same by UDP and by TCP; so are those behind it, by TCP."""
     while True:
