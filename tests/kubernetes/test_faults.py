@@ -176,13 +176,13 @@ def test_redis_away_is_said_and_a_deleted_object_stays_until_it_is_back(place: P
 
 def test_one_broken_object_among_many_good_ones(place: Place) -> None:
     objects: list[dict[str, Any]] = [place.trunk(), place.rule()]
-    objects += [place.number(f"n{n}", f"+1415{n:07d}", trunkRef={"name": "carrier"}) for n in range(300)]
+    objects += [place.number(f"n{n}", f"+1415{n:07d}", trunkRef={"name": "carrier"}) for n in range(1000)]
     objects.append(place.trunk("broken", inbound={"allowedAddresses": ["10.0.0.0/40"]}))
     with place.operator() as operator:
         place.apply(*objects)
         place.until("trunk", "broken", "Accepted", reason("Invalid"))
-        place.until("phonenumber", "n299", "Programmed", NO_BRIDGE)
-        wait_for(lambda: len(operator.ids()) == 302, "all others")
+        place.until("phonenumber", "n999", "Programmed", NO_BRIDGE)
+        wait_for(lambda: len(operator.ids()) == 1002, "all others")
 
 
 def test_two_operators_take_turns_and_publish_once(place: Place, tmp_path: Path) -> None:
