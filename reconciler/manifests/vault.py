@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from reconciler.manifests.folder import FRESH_NS
 from reconciler.manifests.reach import Reach, real, refuses_variable
-from reconciler.model.secrets import Secrets, Unreadable, folder_of, place_name, secrets_of
+from reconciler.model.secrets import Secrets, Unreadable, folder_of, place_name, secrets_of, usable, without_line_end
 from reconciler.model.sources import FileSources
 from schemas.seal import SECRET_BYTES_MAX, Sealer
 
@@ -122,7 +122,7 @@ def _from_environment(name: str, environ: Mapping[str, str]) -> bytes | Unreadab
     if value is None:
         hint = "set it where the reconciler runs and start it again"
         return Unreadable(f"the environment variable {name} is not set", hint)
-    return _checked(os.fsencode(value), f"the environment variable {name}")
+    return usable(os.fsencode(value), f"the environment variable {name}")
 
 
 def _read(real_path: str, path: str, *, is_relative: bool) -> bytes | Unreadable:
@@ -141,15 +141,7 @@ def _read(real_path: str, path: str, *, is_relative: bool) -> bytes | Unreadable
         return Unreadable(f"the file {path} cannot be read: {_reason(error)}", hint)
     finally:
         os.close(handle)
-    return _checked(value.removesuffix(b"\n").removesuffix(b"\r"), f"the file {path}")
-
-
-def _checked(value: bytes, where: str) -> bytes | Unreadable:
-    if not value:
-        return Unreadable(f"{where} is empty", "put the secret there")
-    if len(value) > SECRET_BYTES_MAX:
-        return Unreadable(f"{where} holds more than {SECRET_BYTES_MAX} bytes", "a secret is shorter")
-    return value
+    return usable(without_line_end(value), f"the file {path}")
 
 
 def _stamp(path: str) -> Stamp | None:

@@ -23,6 +23,7 @@ from schemas.seal import (
     INBOUND_PASSWORD,
     OUTBOUND_PASSWORD,
     PIN,
+    SECRET_BYTES_MAX,
     Place,
     Sealer,
 )
@@ -46,6 +47,20 @@ class Unreadable:
 
     what: str
     hint: str
+
+
+def usable(value: bytes, where: str) -> bytes | Unreadable:
+    """What was found at a place, if it can be a secret; `where` names the place in words."""
+    if not value:
+        return Unreadable(f"{where} is empty", "put the secret there")
+    if len(value) > SECRET_BYTES_MAX:
+        return Unreadable(f"{where} holds more than {SECRET_BYTES_MAX} bytes", "a secret is shorter")
+    return value
+
+
+def without_line_end(value: bytes) -> bytes:
+    """The same without the line end that editors leave."""
+    return value.removesuffix(b"\n").removesuffix(b"\r")
 
 
 @dataclass(frozen=True, slots=True)

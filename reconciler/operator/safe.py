@@ -12,10 +12,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from reconciler.model.secrets import Secrets, Unreadable, cluster_place_name, secrets_of
+from reconciler.model.secrets import (
+    Secrets,
+    Unreadable,
+    cluster_place_name,
+    secrets_of,
+    usable,
+    without_line_end,
+)
 from reconciler.model.sources import FileSources
 from schemas.resources.credentials import SecretSource
-from schemas.seal import SECRET_BYTES_MAX, Sealer
+from schemas.seal import Sealer
 
 Name = tuple[str, str]
 """Namespace and name of a Secret."""
@@ -100,13 +107,7 @@ class Safe:
             value = base64.b64decode(str(data[place.entry]), validate=True)
         except (binascii.Error, ValueError):
             return Unreadable(f"the key {place.entry} of the Secret {name} is no base64", "write it anew")
-        value = value.removesuffix(b"\n").removesuffix(b"\r")
-        if not value:
-            return Unreadable(f"the key {place.entry} of the Secret {name} is empty", "put the secret there")
-        if len(value) > SECRET_BYTES_MAX:
-            what = f"the key {place.entry} of the Secret {name} holds more than {SECRET_BYTES_MAX} bytes"
-            return Unreadable(what, "a secret is shorter")
-        return value
+        return usable(without_line_end(value), f"the key {place.entry} of the Secret {name}")
 
 
 def _name_of(body: Mapping[str, Any]) -> Name:
