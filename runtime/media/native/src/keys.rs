@@ -97,74 +97,72 @@ pub fn way(gcm: bool, key_bytes: usize, master: &[u8], first_label: u8) -> Optio
     })
 }
 
+/// Where a packet's text begins, and what it is hidden by. `rtcp`: the index's word, which RTCP carries.
+#[derive(Clone, Copy)]
+pub struct At {
+    pub begins: usize,
+    pub ssrc: u32,
+    pub index: u64,
+    pub rtcp: Option<u32>,
+}
+
+impl At {
+    /// Section 4.1.1: salt, SSRC and index, each at its place, and room for the counter.
+    fn counter(self, salt: u128) -> u128 {
+        salt ^ u128::from(self.ssrc) << 64 ^ u128::from(self.index) << 16
+    }
+
+    /// RFC 7714 sections 8.1 and 9.1: likewise in 12 bytes.
+    fn nonce(self, salt: u128) -> [u8; 12] {
+        let whole = (salt ^ u128::from(self.ssrc) << 48 ^ u128::from(self.index)).to_be_bytes();
+        let mut made = [0u8; 12];
+        for (to, from) in made.iter_mut().zip(whole.iter().skip(4)) {
+            *to = *from;
+        }
+        made
+    }
+
+    /// What media is authenticated with besides, because it does not carry it (section 4.2).
+    fn roll_over(self) -> Option<u32> {
+        self.rtcp.is_none().then_some((self.index >> 16) as u32)
+    }
+}
+
 impl Way {
-    /// Hide what stands behind `begins`; behind it comes what tells whose it is. `rtcp`: the index's word of RTCP.
-    pub fn seal(
-        &self,
-        wire: &mut Vec<u8>,
-        begins: usize,
-        ssrc: u32,
-        index: u64,
-        tag: usize,
-        rtcp: Option<u32>,
-    ) -> Option<()> {
+    /// Hide what stands behind the header; behind it comes what tells whose it is.
+    pub fn seal(&self, wire: &mut Vec<u8>, tag: usize, at: At) -> Option<()> {
         match self {
             Way::Counter { aes, authentication, salt } => {
-                if !aes.crypt(counter(*salt, ssrc, index), wire.get_mut(begins..)?) {
+                if !aes.crypt(at.counter(*salt), wire.get_mut(at.begins..)?) {
                     return None;
                 }
-                let roll_over = (index >> 16) as u32;
-                if let Some(word) = rtcp {
+                if let Some(word) = at.rtcp {
                     wire.extend_from_slice(&word.to_be_bytes());
                 }
-                let found = tag_of(authentication, wire, rtcp.is_none().then_some(roll_over)).finalize().into_bytes();
+                let found = tag_of(authentication, wire, at.roll_over()).finalize().into_bytes();
                 wire.extend_from_slice(found.get(..tag)?);
                 Some(())
             }
-            Way::Short { gcm, salt } => seal_gcm(gcm.as_ref(), *salt, wire, begins, ssrc, index, rtcp),
-            Way::Long { gcm, salt } => seal_gcm(gcm.as_ref(), *salt, wire, begins, ssrc, index, rtcp),
+            Way::Short { gcm, salt } => seal_gcm(gcm.as_ref(), *salt, wire, at),
+            Way::Long { gcm, salt } => seal_gcm(gcm.as_ref(), *salt, wire, at),
         }
     }
 
-    /// Show what stands behind `begins`, if it is authentic; None, and rubbish in `wire`, where not.
-    pub fn open(
-        &self,
-        wire: &mut Vec<u8>,
-        begins: usize,
-        ssrc: u32,
-        index: u64,
-        tag: usize,
-        rtcp: Option<u32>,
-    ) -> Option<()> {
+    /// Show what stands behind the header, if it is authentic; None, and rubbish in `wire`, where not.
+    pub fn open(&self, wire: &mut Vec<u8>, tag: usize, at: At) -> Option<()> {
         match self {
             Way::Counter { aes, authentication, salt } => {
                 let ends = wire.len().checked_sub(tag)?;
                 let (text, shown) = wire.split_at_checked(ends)?;
-                let roll_over = (index >> 16) as u32;
-                let known = tag_of(authentication, text, rtcp.is_none().then_some(roll_over));
+                let known = tag_of(authentication, text, at.roll_over());
                 known.verify_truncated_left(shown).ok()?;
-                wire.truncate(ends - if rtcp.is_some() { 4 } else { 0 });
-                aes.crypt(counter(*salt, ssrc, index), wire.get_mut(begins..)?).then_some(())
+                wire.truncate(ends - if at.rtcp.is_some() { 4 } else { 0 });
+                aes.crypt(at.counter(*salt), wire.get_mut(at.begins..)?).then_some(())
             }
-            Way::Short { gcm, salt } => open_gcm(gcm.as_ref(), *salt, wire, begins, ssrc, index, rtcp),
-            Way::Long { gcm, salt } => open_gcm(gcm.as_ref(), *salt, wire, begins, ssrc, index, rtcp),
+            Way::Short { gcm, salt } => open_gcm(gcm.as_ref(), *salt, wire, at),
+            Way::Long { gcm, salt } => open_gcm(gcm.as_ref(), *salt, wire, at),
         }
     }
-}
-
-/// Section 4.1.1: salt, SSRC and index, each at its place, and room for the counter.
-fn counter(salt: u128, ssrc: u32, index: u64) -> u128 {
-    salt ^ u128::from(ssrc) << 64 ^ u128::from(index) << 16
-}
-
-/// RFC 7714 sections 8.1 and 9.1: likewise in 12 bytes.
-fn nonce(salt: u128, ssrc: u32, index: u64) -> [u8; 12] {
-    let whole = (salt ^ u128::from(ssrc) << 48 ^ u128::from(index)).to_be_bytes();
-    let mut made = [0u8; 12];
-    for (to, from) in made.iter_mut().zip(whole.iter().skip(4)) {
-        *to = *from;
-    }
-    made
 }
 
 fn tag_of(authentication: &Authentication, text: &[u8], roll_over: Option<u32>) -> Authentication {
@@ -187,51 +185,35 @@ fn shown(head: &[u8], rtcp: Option<u32>) -> ([u8; 12], bool) {
     (both, rtcp.is_some())
 }
 
-fn seal_gcm<G>(
-    gcm: &G,
-    salt: u128,
-    wire: &mut Vec<u8>,
-    begins: usize,
-    ssrc: u32,
-    index: u64,
-    rtcp: Option<u32>,
-) -> Option<()>
+fn seal_gcm<G>(gcm: &G, salt: u128, wire: &mut Vec<u8>, at: At) -> Option<()>
 where
     G: AeadInOut<NonceSize = aes::cipher::consts::U12, TagSize = aes::cipher::consts::U16>,
 {
-    let (head, text) = wire.split_at_mut_checked(begins)?;
-    let (both, is_rtcp) = shown(head, rtcp);
+    let (head, text) = wire.split_at_mut_checked(at.begins)?;
+    let (both, is_rtcp) = shown(head, at.rtcp);
     let named: &[u8] = if is_rtcp { &both } else { head };
-    let tag = gcm.encrypt_inout_detached(&Array(nonce(salt, ssrc, index)), named, text.into()).ok()?;
+    let tag = gcm.encrypt_inout_detached(&Array(at.nonce(salt)), named, text.into()).ok()?;
     wire.extend_from_slice(&tag);
-    if let Some(word) = rtcp {
+    if let Some(word) = at.rtcp {
         wire.extend_from_slice(&word.to_be_bytes());
     }
     Some(())
 }
 
-fn open_gcm<G>(
-    gcm: &G,
-    salt: u128,
-    wire: &mut Vec<u8>,
-    begins: usize,
-    ssrc: u32,
-    index: u64,
-    rtcp: Option<u32>,
-) -> Option<()>
+fn open_gcm<G>(gcm: &G, salt: u128, wire: &mut Vec<u8>, at: At) -> Option<()>
 where
     G: AeadInOut<NonceSize = aes::cipher::consts::U12, TagSize = aes::cipher::consts::U16>,
 {
-    if rtcp.is_some() {
+    if at.rtcp.is_some() {
         wire.truncate(wire.len().checked_sub(4)?);
     }
     let ends = wire.len().checked_sub(GCM_TAG_BYTES)?;
     let (rest, tag) = wire.split_at_mut_checked(ends)?;
     let tag: [u8; GCM_TAG_BYTES] = (&*tag).try_into().ok()?;
-    let (head, text) = rest.split_at_mut_checked(begins)?;
-    let (both, is_rtcp) = shown(head, rtcp);
+    let (head, text) = rest.split_at_mut_checked(at.begins)?;
+    let (both, is_rtcp) = shown(head, at.rtcp);
     let named: &[u8] = if is_rtcp { &both } else { head };
-    gcm.decrypt_inout_detached(&Array(nonce(salt, ssrc, index)), named, text.into(), &Array(tag)).ok()?;
+    gcm.decrypt_inout_detached(&Array(at.nonce(salt)), named, text.into(), &Array(tag)).ok()?;
     wire.truncate(ends);
     Some(())
 }

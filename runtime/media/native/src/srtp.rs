@@ -6,7 +6,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
-use crate::keys::{GCM_TAG_BYTES, PACKET_BYTES_MAX, Way, way};
+use crate::keys::{At, GCM_TAG_BYTES, PACKET_BYTES_MAX, Way, way};
 
 const STREAMS_MAX: usize = 1_024;
 const WINDOW: i64 = 128;
@@ -136,8 +136,8 @@ impl Sealer {
         self.reports.insert(ssrc, index);
         self.wire.clear();
         self.wire.extend_from_slice(compound);
-        let (tag, shown) = (self.keys.rtcp_tag, Some(ENCRYPTED | index));
-        self.keys.rtcp.seal(&mut self.wire, RTCP_HEAD, ssrc, u64::from(index), tag, shown)?;
+        let at = At { begins: RTCP_HEAD, ssrc, index: u64::from(index), rtcp: Some(ENCRYPTED | index) };
+        self.keys.rtcp.seal(&mut self.wire, self.keys.rtcp_tag, at)?;
         Some(PyBytes::new(py, &self.wire))
     }
 }
@@ -158,7 +158,7 @@ impl Sealer {
         window.take(index);
         self.wire.clear();
         self.wire.extend_from_slice(packet);
-        self.keys.rtp.seal(&mut self.wire, begins, ssrc, index as u64, self.keys.tag, None)
+        self.keys.rtp.seal(&mut self.wire, self.keys.tag, At { begins, ssrc, index: index as u64, rtcp: None })
     }
 }
 
@@ -206,7 +206,11 @@ impl Opener {
         }
         self.wire.clear();
         self.wire.extend_from_slice(data);
-        self.keys.rtcp.open(&mut self.wire, RTCP_HEAD, ssrc, index as u64, tag, Some(shown))?;
+        self.keys.rtcp.open(
+            &mut self.wire,
+            tag,
+            At { begins: RTCP_HEAD, ssrc, index: index as u64, rtcp: Some(shown) },
+        )?;
         window.take(index);
         *kept(&mut self.reports, ssrc, window)? = window;
         Some(PyBytes::new(py, &self.wire))
@@ -228,7 +232,7 @@ impl Opener {
         }
         self.wire.clear();
         self.wire.extend_from_slice(data);
-        self.keys.rtp.open(&mut self.wire, begins, ssrc, index as u64, self.keys.tag, None)?;
+        self.keys.rtp.open(&mut self.wire, self.keys.tag, At { begins, ssrc, index: index as u64, rtcp: None })?;
         window.take(index);
         *kept(&mut self.streams, ssrc, window)? = window;
         Some(&self.wire)
