@@ -11,11 +11,11 @@ from collections import Counter as Counted
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
-from prometheus_client.registry import Collector
+from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client.metrics_core import Metric
 
 from reconciler.operator.objects import Seen
+from schemas.exposition import Exposition
 from schemas.resources.conditions import ConditionType
 
 NAME = "dialplane_operator_"
@@ -24,7 +24,7 @@ ERROR_KINDS_MAX = 32
 """Kinds of errors that are told apart, by the names of their classes; others count as `other`."""
 STATUSES = frozenset({"True", "False", "Unknown"})
 
-Conditions = Mapping[tuple[str, str, str], int]
+Conditions = Mapping[tuple[str, ...], int]
 """How many objects there are of a kind, condition and status."""
 
 
@@ -43,13 +43,12 @@ class Look:
     heard_at: float
 
 
-class Metrics(Collector):
+class Metrics(Exposition):
     """One per operator. It is told of passes, and asks for the rest (`look`) when somebody scrapes."""
 
     def __init__(self, version: str, look: Callable[[], Look]) -> None:
-        self._look = look
-        self._registry = it = CollectorRegistry()
-        Gauge(NAME + "build_info", "1, with the version", ["version"], registry=it).labels(version).set(1)
+        super().__init__(NAME, version)
+        self._look, it = look, self.registry
         self._took = Histogram(NAME + "reconcile_seconds", "Passes, by time", registry=it, buckets=SECONDS)
         self._errors = Counter(NAME + "reconcile_errors", "Passes and looks that failed", ["kind"], registry=it)
         self._good = Gauge(
@@ -74,39 +73,25 @@ class Metrics(Collector):
         self._error_kinds.add(kind)
         self._errors.labels(kind).inc()
 
-    def exposition(self) -> bytes:
-        """All of it, as `/metrics` tells it."""
-        return generate_latest(self._registry)
-
     def collect(self) -> Iterator[Metric]:
         """What is looked at when somebody asks; for the registry."""
         look = self._look()
-        yield _gauge("leads", "1 while this operator holds the Lease", int(look.leads))
-        yield _gauge("dirty_objects", "Objects that changed and wait for the next pass", look.dirty)
-        yield _gauge("statuses_waiting", "Objects whose status waits to be written", look.to_write)
-        yield _gauge("api_heard_timestamp_seconds", "When the API server was last heard of", look.heard_at)
-        objects = GaugeMetricFamily(NAME + "objects", "By condition", labels=["kind", "condition", "status"])
-        for labels, count in look.conditions.items():
-            objects.add_metric(labels, count)
-        yield objects
-        writes = CounterMetricFamily(NAME + "writes", "Writes to the cluster, by outcome", labels=["outcome"])
-        for outcome, count in look.written.items():
-            writes.add_metric([outcome], count)
-        yield writes
+        yield self.gauge("leads", "1 while this operator holds the Lease", int(look.leads))
+        yield self.gauge("dirty_objects", "Objects that changed and wait for the next pass", look.dirty)
+        yield self.gauge("statuses_waiting", "Objects whose status waits to be written", look.to_write)
+        yield self.gauge("api_heard_timestamp_seconds", "When the API server was last heard of", look.heard_at)
+        yield self.gauges("objects", "By condition", ["kind", "condition", "status"], look.conditions)
+        yield self.counters("writes", "Writes to the cluster, by outcome", ["outcome"], look.written)
 
 
 def conditions_of(objects: Iterable[Seen]) -> Conditions:
     """What the statuses of these objects say; a condition that is not there, or says what it cannot, is `Unknown`."""
     # Ten thousand objects have a handful of different statuses.
     alike = Counted((seen.key[0].value, tuple((one.type, one.status) for one in seen.told.answers)) for seen in objects)
-    counts: Counted[tuple[str, str, str]] = Counted()
+    counts: Counted[tuple[str, ...]] = Counted()
     for (kind, answers), count in alike.items():
         told = dict(answers)
         for type_ in ConditionType:
             status = told.get(type_.value, "")
             counts[kind, type_.value, status if status in STATUSES else "Unknown"] += count
     return counts
-
-
-def _gauge(name: str, words: str, value: float) -> Metric:
-    return GaugeMetricFamily(NAME + name, words, value=value)

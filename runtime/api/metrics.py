@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
-from prometheus_client.registry import Collector
+from prometheus_client import Counter, Histogram
+from prometheus_client.metrics_core import Metric
 
 from runtime.calls.record import CallRecord
+from schemas.exposition import Exposition
 
 NAME = "dialplane_bridge_"
 SET_UP_S = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 30.0, 60.0, 180.0)
@@ -47,13 +47,12 @@ class Look:
     """1 while the tables cannot be read, or were lost."""
 
 
-class BridgeMetrics(Collector):
+class BridgeMetrics(Exposition):
     """One per bridge. It is told of each call that has ended, and looks at the rest when somebody asks."""
 
     def __init__(self, version: str, look: Callable[[], Look]) -> None:
-        self._look = look
-        self._registry = it = CollectorRegistry()
-        Gauge(NAME + "build_info", "1, with the version", ["version"], registry=it).labels(version).set(1)
+        super().__init__(NAME, version)
+        self._look, it = look, self.registry
         why = ["direction", "answered", "reason"]
         self._ended = Counter(NAME + "calls_ended", "Calls that are over, those refused among them", why, registry=it)
         self._set_up = Histogram(
@@ -88,46 +87,20 @@ class BridgeMetrics(Collector):
             self._packets.labels(what).inc(getattr(record, f"packets_{what}"))
         self._concealed.inc(record.frames_concealed)
 
-    def exposition(self) -> bytes:
-        """All of it, as `/metrics` tells it."""
-        return generate_latest(self._registry)
-
     def collect(self) -> Iterator[Metric]:
         """What is looked at when somebody asks; for the registry."""
         look = self._look()
-        yield _gauge("ready", "1 while it takes calls", int(look.ready))
-        yield _gauges("calls_active", "Calls that are up", "direction", look.live)
-        yield _counter("calls_admitted", "Calls that the tables let in", look.admitted)
-        yield _counter("calls_refused", "Calls that were refused, also by who was only counted", look.refused)
-        yield _counter("calls_challenged", "Calls that were asked for a password", look.challenged)
-        yield _counters("sip_messages", "SIP messages, by what became of them", "outcome", look.datagrams)
-        yield _gauge("sip_connections", "Connections that are open", look.connections)
-        yield _counter("media_ticks_lost", "Ticks of 20 ms that the media clock came too late for", look.ticks_lost)
-        yield _gauges("trunk_addresses", "Addresses of trunks that were met", "state", look.circuits)
-        yield _gauges("trunk_registrations", "Registrations with providers", "state", look.registrations)
-        yield _gauge("tables_revision", "What calls are answered from", look.revision)
-        yield _gauge("tables_taken_timestamp_seconds", "Since when that is so", look.taken_at)
-        yield _gauge("store_heard_timestamp_seconds", "When the store took our sign of life", look.acknowledged_at)
-        yield _gauge("store_faults", "1 while the tables cannot be read, or were lost", look.store_faults)
-
-
-def _gauge(name: str, words: str, value: float) -> Metric:
-    return GaugeMetricFamily(NAME + name, words, value=value)
-
-
-def _counter(name: str, words: str, value: float) -> Metric:
-    return CounterMetricFamily(NAME + name, words, value=value)
-
-
-def _gauges(name: str, words: str, label: str, values: Mapping[str, int]) -> Metric:
-    family = GaugeMetricFamily(NAME + name, words, labels=[label])
-    for key, value in values.items():
-        family.add_metric([key], value)
-    return family
-
-
-def _counters(name: str, words: str, label: str, values: Mapping[str, int]) -> Metric:
-    family = CounterMetricFamily(NAME + name, words, labels=[label])
-    for key, value in values.items():
-        family.add_metric([key], value)
-    return family
+        yield self.gauge("ready", "1 while it takes calls", int(look.ready))
+        yield self.gauges("calls_active", "Calls that are up", ["direction"], look.live)
+        yield self.counter("calls_admitted", "Calls that the tables let in", look.admitted)
+        yield self.counter("calls_refused", "Calls that were refused, also by who was only counted", look.refused)
+        yield self.counter("calls_challenged", "Calls that were asked for a password", look.challenged)
+        yield self.counters("sip_messages", "SIP messages, by what became of them", ["outcome"], look.datagrams)
+        yield self.gauge("sip_connections", "Connections that are open", look.connections)
+        yield self.counter("media_ticks_lost", "Ticks of 20 ms that the media clock came too late for", look.ticks_lost)
+        yield self.gauges("trunk_addresses", "Addresses of trunks that were met", ["state"], look.circuits)
+        yield self.gauges("trunk_registrations", "Registrations with providers", ["state"], look.registrations)
+        yield self.gauge("tables_revision", "What calls are answered from", look.revision)
+        yield self.gauge("tables_taken_timestamp_seconds", "Since when that is so", look.taken_at)
+        yield self.gauge("store_heard_timestamp_seconds", "When the store took our sign of life", look.acknowledged_at)
+        yield self.gauge("store_faults", "1 while the tables cannot be read, or were lost", look.store_faults)
