@@ -85,6 +85,17 @@ def is_taken(port: int, kind: int = socket.SOCK_DGRAM) -> bool:
         return False
 
 
+def ended(process: subprocess.Popen[Any], number: signal.Signals, within_s: float) -> None:
+    """End a process that still runs by a signal; one that does not end by it is killed."""
+    if process.poll() is None:
+        process.send_signal(number)
+        try:
+            process.wait(within_s)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
 STEADY = 0.9
 """Tests share their machine, which takes some ticks from everybody; whoever stops a bridge takes more."""
 
@@ -187,13 +198,7 @@ class BridgeProcess:
 
     def stop(self) -> None:
         """Ctrl-C, and wait."""
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGINT)
-            try:
-                self.process.wait(15)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
+        ended(self.process, signal.SIGINT, within_s=15)
         self._log.close()
 
 
@@ -280,12 +285,7 @@ class Baresip:
     def __exit__(self, *_: object) -> None:
         if self._socket is not None:
             self._socket.close()
-        self.process.terminate()
-        try:
-            self.process.wait(5)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+        ended(self.process, signal.SIGTERM, within_s=5)
         if self.process.stdin is not None:
             self.process.stdin.close()
         self._log.close()
@@ -391,12 +391,7 @@ class Kamailio:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.process.terminate()
-        try:
-            self.process.wait(10)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+        ended(self.process, signal.SIGTERM, within_s=10)
         self._log.close()
 
     @property

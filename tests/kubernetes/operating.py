@@ -16,7 +16,7 @@ import yaml
 
 from schemas.stores import open_tables
 from tests.kubernetes.cluster import AnyCluster
-from tests.peers import ROOT, free_sip_port, wait_for
+from tests.peers import ROOT, ended, free_sip_port, wait_for
 
 GROUP = "dialplane.dev"
 RULES = [
@@ -73,13 +73,8 @@ class OperatorProcess:
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
         """End it by a signal, and wait."""
-        if self.process is not None and self.process.poll() is None:
-            self.process.send_signal(number)
-            try:
-                self.process.wait(20)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
+        if self.process is not None:
+            ended(self.process, number, within_s=20)
 
     def rss_mib(self) -> float:
         """Its resident memory."""
@@ -138,12 +133,7 @@ class RunningBridge:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.process.send_signal(signal.SIGINT)
-        try:
-            self.process.wait(15)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+        ended(self.process, signal.SIGINT, within_s=15)
 
     @property
     def target(self) -> str:
